@@ -1,0 +1,75 @@
+import js from "@eslint/js";
+import tseslint from "typescript-eslint";
+
+const layers = {
+  // Dependencies point down (docs/architecture.md). Each row may import the rows below it.
+  cli: [],
+  front: ["cli"],
+  push: ["cli", "front"],
+  agent: ["cli", "front", "push"],
+  deploy: ["cli", "front", "push", "agent"],
+  release: ["cli", "front", "push", "agent", "deploy", "environment", "vassal", "vhost", "settings"],
+  environment: ["cli", "front", "push", "agent", "deploy", "release", "vassal", "vhost", "settings"],
+  vassal: ["cli", "front", "push", "agent", "deploy", "release", "environment", "vhost", "settings"],
+  vhost: ["cli", "front", "push", "agent", "deploy", "release", "environment", "vassal", "settings"],
+  settings: ["cli", "front", "push", "agent", "deploy", "release", "environment", "vassal", "vhost"],
+};
+
+const upper = ["cli", "front", "push", "agent", "deploy", "release", "environment", "vassal", "vhost", "settings"];
+for (const ground of ["app", "store", "config", "host"]) layers[ground] = upper;
+
+const processes = {
+  name: "execa",
+  message: "Only src/host starts processes: use Host.run.",
+};
+const childProcess = { ...processes, name: "node:child_process" };
+
+export default tseslint.config(
+  { ignores: ["dist/", "var/", "examples/", "node_modules/", "coverage/"] },
+  js.configs.recommended,
+  ...tseslint.configs.strictTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: {
+        projectService: { allowDefaultProject: ["eslint.config.js", "scripts/*.mjs"] },
+      },
+    },
+    linterOptions: { reportUnusedDisableDirectives: "error" },
+    rules: {
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
+      "max-lines-per-function": ["error", { max: 60, skipBlankLines: true, skipComments: true }],
+      "max-params": ["error", 4],
+      eqeqeq: "error",
+    },
+  },
+  {
+    files: ["test/**", "bench/**"],
+    rules: { "max-lines-per-function": "off", "@typescript-eslint/no-non-null-assertion": "off" },
+  },
+  { files: ["**/*.js", "**/*.mjs"], extends: [tseslint.configs.disableTypeChecked] },
+  {
+    files: ["scripts/*.mjs"],
+    languageOptions: { globals: { process: "readonly", console: "readonly", URL: "readonly" } },
+  },
+  {
+    files: ["src/**/*.ts"],
+    ignores: ["src/host/**"],
+    rules: { "no-restricted-imports": ["error", { paths: [processes, childProcess] }] },
+  },
+  ...Object.entries(layers).map(([folder, forbidden]) => ({
+    files: [`src/${folder}/**/*.ts`],
+    rules: {
+      "no-restricted-imports": [
+        "error",
+        {
+          paths: folder === "host" ? [] : [processes, childProcess],
+          patterns: forbidden.map((name) => ({
+            regex: `^\\.\\./${name}/`,
+            message: `${folder}/ may not import ${name}/: dependencies point down.`,
+          })),
+        },
+      ],
+    },
+  })),
+);

@@ -1,0 +1,85 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pino } from "pino";
+import type { Config } from "../config/config.ts";
+import type { DeployContext, Identities } from "../deploy/context.ts";
+import { judgeHolder } from "../deploy/deploy.ts";
+import { HolderLocks } from "../deploy/locks.ts";
+import { recover } from "../deploy/recover.ts";
+import { Settler } from "../deploy/settle.ts";
+import type { Installer } from "../environment/environment-commands.ts";
+import { answerVerbs, listenOn, verbServer } from "../host/channel.ts";
+import { isExecutable } from "../host/files.ts";
+import { LocalHost, type Host } from "../host/host.ts";
+import { ensureIdentity, ownIdentity } from "../host/identity.ts";
+import { AgentStore } from "../store/agent-store.ts";
+import { agentVerbs } from "./verbs.ts";
+
+const sweepEvery = 500;
+
+/** The half that has the rights and does not listen: one unix socket, a handful of verbs. */
+export async function runAgent(config: Config): Promise<void> {
+  // What the agent makes is for root, for the group that it names, and for nobody else.
+  process.umask(0o027);
+  const context = await makeContext(config);
+  context.settler.attach(context);
+  await recover(context);
+
+  const verbs = agentVerbs(context);
+  const server = verbServer(answerVerbs(verbs, (error) => context.log.error({ err: error }, "a question failed by a mistake of reeve's")));
+  await listenOn(server, config.layout.agentSocket);
+  const sweep = setInterval(() => {
+    void judgeDeadHolders(context).catch((error: unknown) => context.log.error({ err: error }, "could not judge a push that is gone"));
+  }, sweepEvery);
+  context.log.info({ installer: context.installer, abi: context.abi }, "the agent listens");
+
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => {
+      clearInterval(sweep);
+      server.close();
+      context.store.close();
+      process.exit(0);
+    });
+  }
+}
+
+async function judgeDeadHolders(context: DeployContext): Promise<void> {
+  for (const holder of await context.locks.deadHolders()) await judgeHolder(context, holder);
+}
+
+async function makeContext(config: Config): Promise<DeployContext> {
+  const { layout, server } = config;
+  const host = new LocalHost();
+  return {
+    config,
+    host,
+    store: new AgentStore(join(layout.agentState, "agent.db")),
+    identities: await findIdentities(config, host),
+    installer: await findInstaller(config),
+    abi: (await host.run({ file: server.python, args: ["-I", "-S", "-c", "import sys; print(sys.implementation.cache_tag)"] })).trim(),
+    gitConfiguration: layout.gitConfiguration,
+    listen: Math.min(1024, Number(readFileSync("/proc/sys/net/core/somaxconn", "utf8"))),
+    emperor: { pidFile: layout.emperorPid, statsSocket: layout.emperorStats },
+    nginx: { configuration: layout.nginxConfiguration, prefix: layout.nginx, pidFile: layout.nginxPid },
+    locks: new HolderLocks(),
+    settler: new Settler(),
+    log: pino({ name: "agent" }),
+  };
+}
+
+async function findIdentities({ server }: Config, host: Host): Promise<Identities> {
+  if (!host.isRoot) {
+    const own = ownIdentity();
+    return { front: own, apps: own, web: own };
+  }
+  const [front, apps, web] = await Promise.all([server.front_user, server.app_user, server.web_user].map((name) => ensureIdentity(host, name)));
+  return { front, apps, web } as Identities;
+}
+
+/** uv where it is found, in reeve's own folder or on the system's path; else pip. */
+async function findInstaller({ layout }: Config): Promise<Installer> {
+  for (const file of [join(layout.tools, "uv", "bin", "uv"), "/usr/local/bin/uv", "/usr/bin/uv"]) {
+    if (await isExecutable(file)) return { name: "uv", file };
+  }
+  return { name: "pip", file: "pip" };
+}

@@ -1,0 +1,76 @@
+import type { DeployReason, DeployState, Step } from "../store/agent-store.ts";
+import type { QuestionName } from "./questions.ts";
+
+/** What the agent answers; one type for each question. */
+export interface Answers extends Record<QuestionName, unknown> {
+  create: null;
+  prepare: { deploy: number };
+  switch: null;
+  confirm: null;
+  finished: null;
+  apps: AppSummary[];
+  show: AppDetails;
+  releases: ReleaseSummary[];
+  deploys: DeploySummary[];
+  deployLog: string;
+  logs: null;
+  options: OptionsAnswer;
+  setOptions: null;
+  settings: Record<string, string>;
+  changeSettings: null;
+  raiseGeneration: null;
+  destroy: null;
+}
+
+/** `down`: the permanent vassal does not run; `degraded`: an understudy carries the traffic in its stead. */
+export type AppState = "never deployed" | "live" | "settling" | "degraded" | "down";
+
+export interface AppSummary {
+  app: string;
+  state: AppState;
+  url: string | null;
+  commit: string | null;
+  subject: string | null;
+  liveSince: string | null;
+}
+
+export interface AppDetails extends AppSummary {
+  branch: string;
+  module: string | null;
+  release: string | null;
+  environment: string | null;
+  packages: string[];
+  degraded: string | null;
+  deploys: number;
+}
+
+export interface ReleaseSummary {
+  commit: string;
+  subject: string;
+  deploy: number;
+  account: string;
+  liveAt: string;
+  live: boolean;
+  onDisk: boolean;
+}
+
+export interface DeploySummary {
+  number: number;
+  reason: DeployReason;
+  state: DeployState;
+  ref: string;
+  oldCommit: string;
+  newCommit: string;
+  subject: string;
+  account: string;
+  startedAt: string;
+  milliseconds: number | null;
+  error: string | null;
+  note: string | null;
+  steps: Step[];
+}
+
+export interface OptionsAnswer {
+  path: string;
+  values: { name: string; value: string | number | boolean; sentence: string; default: string | number | boolean }[];
+}

@@ -1,0 +1,22 @@
+import { callVerb } from "../host/channel.ts";
+import type { Answers } from "./answers.ts";
+import type { Question, QuestionName } from "./questions.ts";
+
+interface AskOptions {
+  onLine?: (line: string) => void;
+  signal?: AbortSignal;
+}
+
+/** The agent, as the front sees it. */
+export class AgentClient {
+  readonly #socketPath: string;
+
+  constructor(socketPath: string) {
+    this.#socketPath = socketPath;
+  }
+
+  ask<N extends QuestionName>(name: N, question: Question<N>, options: AskOptions = {}): Promise<Answers[N]> {
+    const whenDown = "reeve's agent does not answer: nothing was deployed, and the apps run on";
+    return callVerb(this.#socketPath, name, question, { ...options, whenDown }) as Promise<Answers[N]>;
+  }
+}

@@ -1,0 +1,129 @@
+import { readFile } from "node:fs/promises";
+import { deployLogPath, optionsFile, releasePath } from "../app/instance.ts";
+import { appOptions } from "../config/app-options.ts";
+import { optionsOf, pathsOf, type DeployContext } from "../deploy/context.ts";
+import { placeOf } from "../deploy/settle.ts";
+import { findUnderstudies } from "../deploy/understudy.ts";
+import { UserError } from "../errors.ts";
+import { isPresent } from "../host/files.ts";
+import { readSettings } from "../settings/settings.ts";
+import type { Deploy, InstanceRow } from "../store/agent-store.ts";
+import { listVassals, type VassalStatus } from "../vassal/emperor.ts";
+import type { AppDetails, AppState, AppSummary, DeploySummary, OptionsAnswer, ReleaseSummary } from "./answers.ts";
+
+/** What reeve believes, for people and for programs; nothing here changes anything. */
+export async function summarizeApps(context: DeployContext): Promise<AppSummary[]> {
+  const vassals = await listVassals(context.emperor).catch(() => []);
+  return Promise.all(context.store.apps().map((app) => summarize(context, app, vassals)));
+}
+
+export async function showApp(context: DeployContext, app: string): Promise<AppDetails> {
+  expectApp(context, app);
+  const { store } = context;
+  const summary = await summarize(context, app, await listVassals(context.emperor).catch(() => []));
+  const options = await optionsOf(context, app);
+  const row = store.instance(app);
+  const live = liveDeploy(context, row);
+  const place = row && placeOf(context, row);
+  const packages = live?.environment ? store.environmentPackages(app, live.environment) : undefined;
+  return {
+    ...summary,
+    branch: options.production_branch,
+    module: live?.module ?? null,
+    release: place?.release ?? null,
+    environment: place?.environment ?? null,
+    packages: (packages ?? "").split("\n").filter(Boolean),
+    degraded: row?.degraded ?? null,
+    deploys: store.deploys(app, 1)[0]?.number ?? 0,
+  };
+}
+
+export async function listReleases(context: DeployContext, app: string): Promise<ReleaseSummary[]> {
+  expectApp(context, app);
+  const row = context.store.instance(app);
+  return Promise.all(
+    context.store.releases(app).map(async (deploy) => ({
+      commit: deploy.newCommit,
+      subject: deploy.subject,
+      deploy: deploy.number,
+      account: deploy.account,
+      liveAt: deploy.liveAt ?? "",
+      live: row?.live === deploy.id,
+      onDisk: await isPresent(releasePath(pathsOf(context, app), deploy.newCommit)),
+    })),
+  );
+}
+
+export function listDeploys(context: DeployContext, app: string, limit: number): DeploySummary[] {
+  expectApp(context, app);
+  return context.store.deploys(app, limit).map((deploy) => ({
+    number: deploy.number,
+    reason: deploy.reason,
+    state: deploy.state,
+    ref: deploy.ref,
+    oldCommit: deploy.oldCommit,
+    newCommit: deploy.newCommit,
+    subject: deploy.subject,
+    account: deploy.account,
+    startedAt: deploy.startedAt,
+    milliseconds: deploy.milliseconds,
+    error: deploy.error,
+    note: deploy.note,
+    steps: context.store.steps(deploy.id),
+  }));
+}
+
+export async function readDeployLog(context: DeployContext, app: string, number: number): Promise<string> {
+  expectApp(context, app);
+  if (!context.store.deployByNumber(app, number)) {
+    throw new UserError("DEPLOY_UNKNOWN", `${app} has no deploy ${number}`);
+  }
+  return readFile(deployLogPath(context.config.layout, app, number), "utf8");
+}
+
+export async function listOptions(context: DeployContext, app: string): Promise<OptionsAnswer> {
+  expectApp(context, app);
+  const values = await optionsOf(context, app);
+  return {
+    path: optionsFile(context.config.layout, app),
+    values: Object.entries(appOptions).map(([name, option]) => ({
+      name,
+      value: values[name as keyof typeof values],
+      default: option.default,
+      sentence: option.sentence,
+    })),
+  };
+}
+
+export async function listSettings(context: DeployContext, app: string): Promise<Record<string, string>> {
+  expectApp(context, app);
+  return Object.fromEntries(await readSettings(pathsOf(context, app).settings));
+}
+
+export function expectApp(context: DeployContext, app: string): void {
+  if (!context.store.hasApp(app)) throw new UserError("APP_UNKNOWN", `there is no app ${app}`);
+}
+
+async function summarize(context: DeployContext, app: string, vassals: VassalStatus[]): Promise<AppSummary> {
+  const row = context.store.instance(app);
+  const live = liveDeploy(context, row);
+  return {
+    app,
+    state: row && live ? await stateOf(context, row, vassals) : "never deployed",
+    url: row && live ? placeOf(context, row).url : null,
+    commit: live?.newCommit ?? null,
+    subject: live?.subject ?? null,
+    liveSince: live?.liveAt ?? null,
+  };
+}
+
+async function stateOf(context: DeployContext, row: InstanceRow, vassals: VassalStatus[]): Promise<AppState> {
+  if (row.degraded !== null) return "degraded";
+  if (row.settled !== row.live) return (await findUnderstudies(context, row.name)).length > 0 ? "settling" : "down";
+  const vassal = vassals.find(({ id }) => id === `${row.name}.ini`);
+  return vassal && vassal.cursed === 0 ? "live" : "down";
+}
+
+function liveDeploy(context: DeployContext, row: InstanceRow | undefined): Deploy | undefined {
+  return row?.live ? context.store.deploy(row.live) : undefined;
+}

@@ -1,0 +1,72 @@
+import { z } from "zod";
+import { appName, commitId, moduleName } from "../app/names.ts";
+import { isErrorCode, type ErrorCode } from "../errors.ts";
+
+/**
+ * The fields of everything that the agent can be asked. The front has checked them already; the agent,
+ * which has the rights, checks them again with the same grammar.
+ */
+const line = z.string().max(500);
+const holder = z.object({
+  pid: z.int().positive(),
+  startTime: z.int().nonnegative(),
+  turn: z.int().nonnegative(),
+});
+const ref = z.string().max(500).regex(/^refs\/heads\/[^\s~^:?*[\\]+$/);
+const number = z.int().positive();
+const app = z.object({ app: appName });
+
+const requirements = z
+  .array(z.object({ path: z.string().max(1000).regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0\n]+$/), text: z.string().max(1024 * 1024) }))
+  .max(50);
+
+const proposal = z.union([
+  z.object({ module: moduleName, requirements }),
+  z.object({
+    problem: z.object({
+      code: z.custom<ErrorCode>((code) => typeof code === "string" && isErrorCode(code)),
+      message: z.string().max(10_000),
+      hint: z.string().max(2000),
+    }),
+  }),
+]);
+
+const settingsChange = z.object({
+  set: z.record(z.string().max(128), z.string().max(64 * 1024)),
+  unset: z.array(z.string().max(128)),
+});
+
+export const questions = {
+  create: app,
+  prepare: z.object({
+    app: appName,
+    ref,
+    oldCommit: commitId,
+    newCommit: commitId,
+    subject: line,
+    account: line,
+    reason: z.enum(["push", "rollback", "redeploy", "settings", "rebuild"]),
+    holder,
+    proposal,
+    settings: settingsChange.optional(),
+  }),
+  switch: z.object({ holder, ref, newCommit: commitId }),
+  confirm: z.object({ holder, ref }),
+  finished: z.object({ holder }),
+  apps: z.object({}),
+  show: app,
+  releases: app,
+  deploys: app.extend({ limit: z.int().positive().max(10_000) }),
+  deployLog: app.extend({ number }),
+  logs: app.extend({ lines: z.int().nonnegative().max(100_000), follow: z.boolean() }),
+  options: app,
+  setOptions: app.extend({ set: z.record(z.string().max(100), z.string().max(2000)) }),
+  settings: app,
+  changeSettings: app.extend({ change: settingsChange }),
+  raiseGeneration: app,
+  destroy: app.extend({ holder }),
+} satisfies Record<string, z.ZodType>;
+
+export type Questions = typeof questions;
+export type QuestionName = keyof Questions;
+export type Question<N extends QuestionName> = z.infer<Questions[N]>;

@@ -1,0 +1,107 @@
+import type { z } from "zod";
+import { confirmDeploy, judgeHolder, prepareDeploy, switchDeploy } from "../deploy/deploy.ts";
+import { pathsOf, type DeployContext } from "../deploy/context.ts";
+import type { Exchange, Verb, Verbs } from "../host/channel.ts";
+import { expectSettingsChange } from "../settings/settings.ts";
+import type { Answers } from "./answers.ts";
+import { streamLog } from "./app-log-stream.ts";
+import { changeSettings, createApp, destroyApp, setOptions } from "./apps.ts";
+import { questions, type Question, type QuestionName } from "./questions.ts";
+import {
+  expectApp,
+  listDeploys,
+  listOptions,
+  listReleases,
+  listSettings,
+  readDeployLog,
+  showApp,
+  summarizeApps,
+} from "./queries.ts";
+
+type Answering = { [N in QuestionName]: (question: Question<N>, exchange: Exchange) => Promise<Answers[N]> };
+
+/** Everything that the agent does when asked, and nothing else. */
+export function agentVerbs(context: DeployContext): Verbs {
+  const answering: Answering = { ...deployVerbs(context), ...appVerbs(context), ...readingVerbs(context) };
+  const verbs = Object.entries(answering).map(([name, run]): [string, Verb<unknown, unknown>] => [
+    name,
+    { input: questions[name as QuestionName] as z.ZodType<unknown>, run: run as Verb<unknown, unknown>["run"] },
+  ]);
+  return Object.fromEntries(verbs);
+}
+
+function deployVerbs(context: DeployContext): Pick<Answering, "prepare" | "switch" | "confirm" | "finished"> {
+  return {
+    prepare: async (question, { say }) => {
+      expectApp(context, question.app);
+      if (question.settings) expectSettingsChange(question.settings);
+      const deploy = await prepareDeploy(context, question, say);
+      return { deploy: deploy.id };
+    },
+    switch: async ({ holder, ref, newCommit }) => {
+      const proven = context.store
+        .unfinishedOf(holder)
+        .find((deploy) => deploy.state === "proven" && deploy.ref === ref && deploy.newCommit === newCommit);
+      if (!proven) throw new Error(`no proven deploy of ${newCommit} waits for ${ref}`);
+      await switchDeploy(context, proven.id);
+      return null;
+    },
+    confirm: async ({ holder, ref }, { say }) => {
+      for (const deploy of context.store.unfinishedOf(holder).filter((unfinished) => unfinished.ref === ref)) {
+        for (const line of await confirmDeploy(context, deploy.id)) say(line);
+      }
+      return null;
+    },
+    finished: async ({ holder }) => {
+      await judgeHolder(context, holder);
+      return null;
+    },
+  };
+}
+
+type AppVerb = "create" | "destroy" | "setOptions" | "changeSettings" | "raiseGeneration";
+
+function appVerbs(context: DeployContext): Pick<Answering, AppVerb> {
+  return {
+    create: async ({ app }) => {
+      await createApp(context, app);
+      return null;
+    },
+    destroy: async ({ app, holder }) => {
+      await destroyApp(context, app, holder);
+      return null;
+    },
+    setOptions: async ({ app, set }) => {
+      await setOptions(context, app, set);
+      return null;
+    },
+    changeSettings: async ({ app, change }) => {
+      await changeSettings(context, app, change);
+      return null;
+    },
+    raiseGeneration: ({ app }) => {
+      expectApp(context, app);
+      context.store.raiseGeneration(app);
+      return Promise.resolve(null);
+    },
+  };
+}
+
+type ReadingVerb = Exclude<QuestionName, AppVerb | "prepare" | "switch" | "confirm" | "finished">;
+
+function readingVerbs(context: DeployContext): Pick<Answering, ReadingVerb> {
+  return {
+    apps: () => summarizeApps(context),
+    show: ({ app }) => showApp(context, app),
+    releases: ({ app }) => listReleases(context, app),
+    deploys: ({ app, limit }) => Promise.resolve(listDeploys(context, app, limit)),
+    deployLog: ({ app, number }) => readDeployLog(context, app, number),
+    options: ({ app }) => listOptions(context, app),
+    settings: ({ app }) => listSettings(context, app),
+    logs: async ({ app, lines, follow }, { say, gone }) => {
+      expectApp(context, app);
+      await streamLog(pathsOf(context, app).log, { lines, follow, say, gone });
+      return null;
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import { join } from "node:path";
+import type { Layout } from "../config/layout.ts";
+
+/** What one vassal runs: the app itself, and later each of its previews. */
+export interface Instance {
+  name: string;
+  app: string;
+  branch: string;
+  place: Place;
+}
+
+/** Where an instance answers. Granted by the administrator, never by the repository. */
+export interface Place {
+  host: string;
+  path: string;
+}
+
+/** Everything of one instance on disk. */
+export interface InstancePaths {
+  folder: string;
+  app: string;
+  env: string;
+  requirements: string;
+  data: string;
+  releases: string;
+  environments: string;
+  staging: string;
+  ini: string;
+  site: string;
+  siteLink: string;
+  /** The administrator's and the server's words about the instance: options, settings, local files. */
+  own: string;
+  settings: string;
+  vassalLocal: string;
+  vhostLocal: string;
+  log: string;
+  socket: string;
+}
+
+export function instancePaths(layout: Layout, name: string): InstancePaths {
+  const folder = join(layout.srv, name);
+  const own = join(layout.apps, name);
+  return {
+    folder,
+    app: join(folder, "app"),
+    env: join(folder, "env"),
+    requirements: join(folder, "requirements.txt"),
+    data: join(folder, "data"),
+    releases: join(folder, "releases"),
+    environments: join(folder, "envs"),
+    staging: join(folder, ".staging"),
+    ini: join(layout.vassals, `${name}.ini`),
+    site: join(layout.sitesAvailable, `${name}.conf`),
+    siteLink: join(layout.sitesEnabled, `${name}.conf`),
+    own,
+    settings: join(own, "settings"),
+    vassalLocal: join(own, "vassal.local.ini"),
+    vhostLocal: join(own, "vhost.local.conf"),
+    log: join(layout.appLogs, `${name}.log`),
+    socket: join(layout.sockets, `${name}.sock`),
+  };
+}
+
+export function releasePath(paths: InstancePaths, commit: string): string {
+  return join(paths.releases, commit);
+}
+
+export function environmentPath(paths: InstancePaths, hash: string): string {
+  return join(paths.environments, hash);
+}
+
+export function optionsFile(layout: Layout, app: string): string {
+  return join(layout.apps, `${app}.toml`);
+}
+
+export function repositoryPath(layout: Layout, app: string): string {
+  return join(layout.repositories, `${app}.git`);
+}
+
+export function deployLogPath(layout: Layout, app: string, number: number): string {
+  return join(layout.deployLogs, app, `${number}.log`);
+}
+
+/** The address to give to people; the standard port is not said. */
+export function placeUrl(place: Place, port: number): string {
+  return `http://${place.host}${port === 80 ? "" : `:${port}`}${place.path}`;
+}

@@ -1,0 +1,82 @@
+import { z } from "zod";
+import { UserError } from "../errors.ts";
+
+/**
+ * The security boundary of everything that is called by a name: a name that passes here is safe in a
+ * path, an ini, a server block, a host and an argument. The front and the agent both check with it.
+ */
+const appNameGrammar = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
+const longestAppName = 30;
+
+/** Hosts and folders that are reeve's own or that browsers, mail and DNS give a meaning to. */
+const reservedNames = new Set([
+  "admin",
+  "api",
+  "app",
+  "apps",
+  "autoconfig",
+  "autodiscover",
+  "conf",
+  "default",
+  "ftp",
+  "git",
+  "imap",
+  "localhost",
+  "mail",
+  "nginx",
+  "ns",
+  "reeve",
+  "root",
+  "smtp",
+  "uwsgi",
+  "wpad",
+  "www",
+]);
+
+export function isAppName(text: string): boolean {
+  return text.length <= longestAppName && appNameGrammar.test(text) && !reservedNames.has(text);
+}
+
+/** The name itself, or `APP_NAME_INVALID`. */
+export function expectAppName(text: string): string {
+  if (isAppName(text)) return text;
+  const shown = JSON.stringify(text.slice(0, 60));
+  throw new UserError(
+    "APP_NAME_INVALID",
+    reservedNames.has(text)
+      ? `${shown} is a name that reeve keeps for itself`
+      : `${shown} cannot be the name of an app`,
+  );
+}
+
+const label = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
+const hostGrammar = new RegExp(`^${label}(\\.${label})*$`);
+
+/** A host name of letters, digits and hyphens (RFC 1123), lower case, without a port. */
+export function isHostName(text: string): boolean {
+  return text.length <= 200 && hostGrammar.test(text) && !/^[0-9.]+$/.test(text);
+}
+
+/** `module:callable`, as uWSGI's `module` takes it; no other character has a place in it. */
+export const moduleGrammar = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$/;
+
+/** A branch that an option may name: a strict part of what git allows, nothing that is an option or a pattern. */
+export const branchGrammar = /^(?!.*(\.\.|\/\/|\.lock($|\/)|\/\.|@\{))[A-Za-z0-9][A-Za-z0-9._/-]{0,99}(?<![./])$/;
+
+export const settingNameGrammar = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
+
+/** Settings that would change what reeve or uWSGI do, rather than what the app sees. */
+export const reservedSetting = /^(UWSGI_|REEVE_|GIT_|LD_)|^(PATH|HOME|PYTHONHOME)$/;
+
+const commitGrammar = /^[0-9a-f]{40}$/;
+export const absentCommit = "0".repeat(40);
+
+export const appName = z.string().refine(isAppName, "is not the name of an app");
+export const commitId = z.string().regex(commitGrammar, "is not a commit id of 40 digits");
+export const branchName = z.string().regex(branchGrammar, "is not a branch name that reeve takes");
+export const moduleName = z.string().max(200).regex(moduleGrammar, "is not module:callable");
+
+/** What a reader sees of a commit. */
+export function shortCommit(commit: string): string {
+  return commit.slice(0, 7);
+}

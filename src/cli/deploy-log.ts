@@ -1,0 +1,15 @@
+import { Command } from "commander";
+import { withExamples } from "./examples.ts";
+import { wholeNumber } from "./logs.ts";
+import { askServer } from "./server.ts";
+
+export function deployLogCommand(): Command {
+  const command = new Command("deploy-log")
+    .description("Print everything that one deploy said.")
+    .argument("<app>")
+    .argument("<number>", "the deploy's number", wholeNumber)
+    .action(async (app: string, number: number) => {
+      process.stdout.write(await askServer("deployLog", { app, number }));
+    });
+  return withExamples(command, "reeve deploy-log demo 12", "reeve deploy-log demo 12 | less");
+}

@@ -1,0 +1,26 @@
+import { createInterface } from "node:readline/promises";
+import { Command } from "commander";
+import { UserError } from "../errors.ts";
+import { withExamples } from "./examples.ts";
+import { askServer, commandServer } from "./server.ts";
+
+export function destroyCommand(): Command {
+  const command = new Command("destroy")
+    .description("Take an app off the air and remove all of it: code, data, settings, history, repository.")
+    .argument("<app>")
+    .option("--yes", "do not ask")
+    .action(async (app: string, { yes }: { yes?: boolean }) => {
+      await askServer("show", { app });
+      if (!yes) await expectConfirmation(app);
+      await commandServer("destroy", { app });
+      console.log(`${app} is gone, with its repository, its data and its history.`);
+    });
+  return withExamples(command, "reeve destroy demo", "reeve destroy demo --yes");
+}
+
+async function expectConfirmation(app: string): Promise<void> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await terminal.question(`This removes ${app} with its data, settings and history. Type its name to go on: `);
+  terminal.close();
+  if (answer.trim() !== app) throw new UserError("CONFIRMATION_NEEDED", `${app} was not removed`);
+}

@@ -1,0 +1,21 @@
+import { Command, InvalidArgumentError } from "commander";
+import { withExamples } from "./examples.ts";
+import { askServer } from "./server.ts";
+
+export function logsCommand(): Command {
+  const command = new Command("logs")
+    .description("Print the end of an app's own log.")
+    .argument("<app>")
+    .option("-f, --follow", "go on with every new line", false)
+    .option("-n, --lines <number>", "how many lines", wholeNumber, 100)
+    .action(async (app: string, { follow, lines }: { follow: boolean; lines: number }) => {
+      await askServer("logs", { app, follow, lines }, { onLine: (line) => console.log(line) });
+    });
+  return withExamples(command, "reeve logs demo", "reeve logs demo -f -n 20");
+}
+
+/** An option's value, for commander. */
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError("It is not a whole number.");
+  return Number(text);
+}

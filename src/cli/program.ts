@@ -1,0 +1,61 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Command } from "commander";
+import { programRoot, readConfig } from "../config/config.ts";
+import { appsCommand } from "./apps.ts";
+import { createCommand } from "./create.ts";
+import { deployLogCommand } from "./deploy-log.ts";
+import { deploysCommand } from "./deploys.ts";
+import { destroyCommand } from "./destroy.ts";
+import { logsCommand } from "./logs.ts";
+import { optionsCommand } from "./options.ts";
+import { rebuildCommand } from "./rebuild.ts";
+import { redeployCommand } from "./redeploy.ts";
+import { releasesCommand } from "./releases.ts";
+import { rollbackCommand } from "./rollback.ts";
+import { settingsCommand } from "./settings.ts";
+import { showCommand } from "./show.ts";
+import { upCommand } from "./up-command.ts";
+
+/** Everything a person can type. */
+export function makeProgram(): Command {
+  const { version } = JSON.parse(readFileSync(join(programRoot, "package.json"), "utf8")) as { version: string };
+  const program = new Command("reeve")
+    .description("git push deploy main, for Python web apps on a plain Debian server.")
+    .version(version)
+    .showHelpAfterError("(see --help)")
+    .exitOverride();
+  const commands = [
+    appsCommand(),
+    showCommand(),
+    createCommand(),
+    settingsCommand(),
+    optionsCommand(),
+    releasesCommand(),
+    rollbackCommand(),
+    redeployCommand(),
+    rebuildCommand(),
+    logsCommand(),
+    deploysCommand(),
+    deployLogCommand(),
+    destroyCommand(),
+    upCommand(),
+  ];
+  for (const command of commands) program.addCommand(command.exitOverride());
+  for (const process of [agentProcess(), frontProcess()]) program.addCommand(process, { hidden: true });
+  return program;
+}
+
+function agentProcess(): Command {
+  return new Command("agent").action(async () => {
+    const { runAgent } = await import("../agent/agent.ts");
+    await runAgent(readConfig());
+  });
+}
+
+function frontProcess(): Command {
+  return new Command("front").action(async () => {
+    const { runFront } = await import("../front/front.ts");
+    await runFront(readConfig());
+  });
+}

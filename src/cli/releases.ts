@@ -1,0 +1,30 @@
+import { Command } from "commander";
+import { shortCommit } from "../app/names.ts";
+import { withExamples } from "./examples.ts";
+import { askServer } from "./server.ts";
+import { printJson, shortTime, table } from "./table.ts";
+
+export function releasesCommand(): Command {
+  const command = new Command("releases")
+    .description("List what an app had on the air, the newest first. `disk`: a rollback to it builds nothing.")
+    .argument("<app>")
+    .option("--json", "for programs")
+    .action(async (app: string, { json }: { json?: boolean }) => {
+      const releases = await askServer("releases", { app });
+      if (json) {
+        printJson(releases);
+        return;
+      }
+      const rows = releases.map((release) => [
+        release.live ? "*" : "",
+        shortCommit(release.commit),
+        release.deploy,
+        shortTime(release.liveAt),
+        release.account,
+        release.onDisk ? "disk" : "git",
+        release.subject,
+      ]);
+      console.log(table(["", "COMMIT", "DEPLOY", "LIVE", "BY", "ON", "SUBJECT"], rows));
+    });
+  return withExamples(command, "reeve releases demo", "reeve releases demo --json");
+}

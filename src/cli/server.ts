@@ -1,0 +1,36 @@
+import type { Answers } from "../agent/answers.ts";
+import type { Question, QuestionName } from "../agent/questions.ts";
+import { readConfig } from "../config/config.ts";
+import { callVerb } from "../host/channel.ts";
+
+/** What the front's control socket adds to the agent's own questions. */
+interface Commands {
+  create: { app: string };
+  rollback: { app: string; release?: string };
+  redeploy: { app: string };
+  rebuild: { app: string };
+  changeSettings: Question<"changeSettings">;
+  destroy: { app: string };
+}
+
+interface AskOptions {
+  onLine?: (line: string) => void;
+}
+
+/** Asks the server that runs for this folder something that changes nothing. */
+export async function askServer<N extends QuestionName>(name: N, question: Question<N>, options: AskOptions = {}): Promise<Answers[N]> {
+  return (await call(name, question, options)) as Answers[N];
+}
+
+/** Has the server do something; what it says on the way goes to the terminal. */
+export async function commandServer<N extends keyof Commands>(name: N, question: Commands[N]): Promise<void> {
+  await call(name, question, { onLine: (line) => console.log(line) });
+}
+
+async function call(name: string, question: object, options: AskOptions): Promise<unknown> {
+  const { layout } = readConfig();
+  return callVerb(layout.controlSocket, name, question, {
+    ...options,
+    whenDown: `no reeve runs for ${layout.home}, or you may not speak to it`,
+  });
+}

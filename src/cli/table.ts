@@ -1,0 +1,26 @@
+import Table from "cli-table3";
+
+/** Rows under headings, with nothing drawn around them: a person reads it and `cut` does too. */
+export function table(headings: string[], rows: (string | number | null)[][]): string {
+  const none = { top: "", "top-mid": "", "top-left": "", "top-right": "", bottom: "", "bottom-mid": "", "bottom-left": "", "bottom-right": "", left: "", "left-mid": "", mid: "", "mid-mid": "", right: "", "right-mid": "", middle: "  " };
+  const made = new Table({ head: headings, chars: none, style: { "padding-left": 0, "padding-right": 0, head: [], border: [] } });
+  made.push(...rows.map((row) => row.map((cell) => String(cell ?? "-"))));
+  return made
+    .toString()
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .join("\n");
+}
+
+/** `2026-11-23 21:55` in the reader's own time. */
+export function shortTime(iso: string | null): string | null {
+  if (iso === null) return null;
+  const date = new Date(iso);
+  const two = (number: number): string => String(number).padStart(2, "0");
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+/** For programs: one document of JSON. */
+export function printJson(value: unknown): void {
+  console.log(JSON.stringify(value, null, 2));
+}

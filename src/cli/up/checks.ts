@@ -1,0 +1,85 @@
+import { mkdir } from "node:fs/promises";
+import { createServer } from "node:net";
+import { dirname, join } from "node:path";
+import type { Config } from "../../config/config.ts";
+import { UserError } from "../../errors.ts";
+import { isPresent, readIfPresent } from "../../host/files.ts";
+import type { Host, Identity } from "../../host/host.ts";
+import { findProcess, isAlive } from "../../host/processes.ts";
+
+const needed = [
+  { package: "git", files: ["/usr/bin/git"] },
+  { package: "curl", files: ["/usr/bin/curl"] },
+  { package: "nginx", files: ["/usr/sbin/nginx"] },
+  { package: "uwsgi-core", files: ["/usr/bin/uwsgi-core"] },
+  { package: "uwsgi-plugin-python3", files: ["/usr/lib/uwsgi/plugins/python3_plugin.so"] },
+  { package: "python3-venv", files: ["/usr/bin/python3"] },
+];
+
+/** What Debian has to bring; scripts/start.sh installs it where it may. */
+export async function expectPackages(): Promise<void> {
+  const missing: string[] = [];
+  for (const { package: name, files } of needed) {
+    for (const file of files) if (!(await isPresent(file))) missing.push(name);
+  }
+  if (missing.length === 0) return;
+  throw new UserError("PACKAGES_MISSING", `these Debian packages are missing; install them with\nsudo apt-get install --no-install-recommends ${missing.join(" ")}`);
+}
+
+export async function expectFreePort({ server }: Config): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", (error: NodeJS.ErrnoException) => {
+      reject(
+        new UserError(
+          "PORT_TAKEN",
+          error.code === "EACCES" ? `port ${server.port} needs root` : `port ${server.port} on 127.0.0.1 is taken by somebody else`,
+          { cause: error },
+        ),
+      );
+    });
+    probe.listen(server.port, "127.0.0.1", () => probe.close(() => resolve()));
+  });
+}
+
+/** One server for a folder: the file names the process that runs there. */
+export async function expectOnlyServer(config: Config): Promise<string> {
+  const path = join(config.layout.run, "reeve.pid");
+  const [pid = 0, startTime = 0] = ((await readIfPresent(path)) ?? "").trim().split(" ").map(Number);
+  if (pid > 0 && (await isAlive({ pid, startTime }))) {
+    throw new UserError("SERVER_RUNNING", `reeve runs already in ${config.layout.home} (process ${pid})`);
+  }
+  return path;
+}
+
+export async function describeSelf(): Promise<string> {
+  const own = await findProcess(process.pid);
+  return `${process.pid} ${own?.startTime ?? 0}\n`;
+}
+
+/** With root, others than root have to get at the folder: every folder above it must let them pass. */
+export async function expectReachable(host: Host, home: string, users: Identity[]): Promise<void> {
+  await mkdir(home, { recursive: true, mode: 0o755 });
+  for (const as of users) {
+    const closed = await firstClosed(host, home, as);
+    if (closed === undefined) continue;
+    throw new UserError("FOLDER_CLOSED", `the user ${as.name} may not enter ${closed}, and reeve's folder is ${home}`);
+  }
+}
+
+export async function isReadableBy(host: Host, path: string, as: Identity): Promise<boolean> {
+  return host.run({ file: "test", args: ["-r", path], as }).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function firstClosed(host: Host, folder: string, as: Identity): Promise<string | undefined> {
+  const open = await host.run({ file: "test", args: ["-x", folder], as }).then(
+    () => true,
+    () => false,
+  );
+  if (open) return undefined;
+  const parent = dirname(folder);
+  return parent === folder ? folder : ((await firstClosed(host, parent, as)) ?? folder);
+}

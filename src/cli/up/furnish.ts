@@ -1,0 +1,91 @@
+import { readFileSync } from "node:fs";
+import { chmod, chown, cp, mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import Handlebars from "handlebars";
+import { listenAddresses, programRoot, type Config } from "../../config/config.ts";
+import { starterFile } from "../../config/option-table.ts";
+import { serverOptions } from "../../config/server-options.ts";
+import type { Identities } from "../../deploy/context.ts";
+import { isPresent, writeAtomically } from "../../host/files.ts";
+import type { Host } from "../../host/host.ts";
+
+/** Makes every folder with its owner: who may enter which is what keeps the halves apart. */
+export async function makeFolders({ layout }: Config, host: Host, { front, web }: Identities): Promise<void> {
+  const root = { uid: 0 };
+  const folders: [path: string, mode: number, owner: { uid: number }, group: { gid: number }][] = [
+    ...[layout.home, layout.etc, layout.apps, layout.vassals, layout.nginx, layout.sitesAvailable, layout.sitesEnabled, layout.srv, layout.state, layout.run, layout.log, layout.appLogs].map(
+      (path): [string, number, { uid: number }, { gid: number }] => [path, 0o755, root, { gid: 0 }],
+    ),
+    [layout.repositories, 0o700, front, front],
+    [layout.frontState, 0o700, front, front],
+    [layout.agentState, 0o700, root, { gid: 0 }],
+    [layout.deployLogs, 0o750, root, { gid: 0 }],
+    // The sockets in here are bound before the vassals drop their rights; an app cannot replace its own.
+    [layout.sockets, 0o750, root, web],
+    // Set-group-ID: the sockets made in here belong to the group that may connect.
+    [join(layout.run, "front"), 0o2750, front, web],
+    [join(layout.run, "control"), 0o700, front, front],
+    [join(layout.run, "agent"), 0o2750, root, front],
+    [join(layout.state, "nginx"), 0o755, root, { gid: 0 }],
+  ];
+  for (const [path, mode, owner, group] of folders) {
+    await mkdir(path, { recursive: true });
+    if (host.isRoot) await chown(path, owner.uid, group.gid);
+    await chmod(path, mode);
+  }
+}
+
+/** Writes the configuration of what reeve starts. It is reeve's own and made anew at every start. */
+export async function writeConfigurations(config: Config, program: string, isRoot: boolean): Promise<void> {
+  const { layout, server } = config;
+  const listen = listenAddresses(config);
+  if (!(await isPresent(layout.serverFile))) {
+    await writeAtomically(layout.serverFile, starterFile(serverOptions, "reeve's configuration. Read at the start."), 0o600);
+  }
+  await render("emperor.ini", layout.emperorIni, {
+    vassals: layout.vassals,
+    pidFile: layout.emperorPid,
+    statsSocket: layout.emperorStats,
+    logFile: join(layout.log, "emperor.log"),
+  });
+  await render("nginx.conf", layout.nginxConfiguration, {
+    user: isRoot ? server.web_user : "",
+    pidFile: layout.nginxPid,
+    logs: layout.log,
+    mimeTypes: "/etc/nginx/mime.types",
+    temporary: join(layout.state, "nginx"),
+    sites: layout.sitesEnabled,
+  });
+  await render("git.conf", layout.gitConfiguration, {
+    hooks: join(program, "hooks"),
+    pushLimit: `${server.push_limit}m`,
+  });
+  // Debian's headers, with reeve's own spelling of the port: what an app's server block includes on port 80.
+  await writeAtomically(join(layout.nginx, "proxy_params"), readFileSync("/etc/nginx/proxy_params", "utf8"));
+  await render("default.conf", join(layout.sitesEnabled, "00-default.conf"), { listen });
+  await render("git-vhost.conf", join(layout.sitesEnabled, "00-git.conf"), { listen, host: `git.${server.domain}`, socket: layout.httpSocket });
+}
+
+/** A copy of the program that the front's user can read, for a checkout under a closed folder. */
+export async function copyProgram(config: Config): Promise<string> {
+  const { program } = config.layout;
+  await rm(program, { recursive: true, force: true });
+  await mkdir(program, { recursive: true, mode: 0o755 });
+  for (const name of ["dist", "hooks", "templates", "package.json"]) {
+    await cp(join(programRoot, name), join(program, name), { recursive: true });
+  }
+  const lock = JSON.parse(readFileSync(join(programRoot, "package-lock.json"), "utf8")) as {
+    packages: Record<string, { dev?: boolean }>;
+  };
+  for (const [path, { dev }] of Object.entries(lock.packages)) {
+    const source = join(programRoot, path);
+    if (path === "" || dev || !(await isPresent(source))) continue;
+    await cp(source, join(program, path), { recursive: true });
+  }
+  return program;
+}
+
+async function render(template: string, path: string, values: object): Promise<void> {
+  const text = readFileSync(join(programRoot, "templates", `${template}.hbs`), "utf8");
+  await writeAtomically(path, Handlebars.compile(text, { noEscape: true, strict: true })(values));
+}

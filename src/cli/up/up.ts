@@ -1,0 +1,163 @@
+import { createConnection } from "node:net";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { configVariables, frontVariables, programRoot, readConfig, type Config, type Overrides } from "../../config/config.ts";
+import type { Identities } from "../../deploy/context.ts";
+import { readToken } from "../../front/token.ts";
+import { isPresent } from "../../host/files.ts";
+import { LocalHost, type Host } from "../../host/host.ts";
+import { ensureIdentity, findIdentity, ownIdentity } from "../../host/identity.ts";
+import { Supervised, type Service } from "../../host/supervisor.ts";
+import { listVassals } from "../../vassal/emperor.ts";
+import { describeSelf, expectFreePort, expectOnlyServer, expectPackages, expectReachable, isReadableBy } from "./checks.ts";
+import { copyProgram, makeFolders, writeConfigurations } from "./furnish.ts";
+
+type Say = (line: string) => void;
+
+/**
+ * Runs the whole embedded server in the foreground: nginx, agent, Emperor and front, under one folder and
+ * on loopback. Ends, with everything it started and nothing else, on Ctrl-C.
+ */
+export async function up(flags: Overrides, say: Say): Promise<void> {
+  const config = readConfig(flags);
+  const host = new LocalHost();
+  await expectPackages();
+  const pidFile = await expectOnlyServer(config);
+  await expectFreePort(config);
+
+  const identities = await findIdentities(config, host);
+  await expectReachable(host, config.layout.home, [identities.front, identities.apps]);
+  await makeFolders(config, host, identities);
+  await writeFile(pidFile, await describeSelf());
+  if (!host.isRoot) say("reeve: not root, so apps, git and reeve all run as one user: nothing keeps them apart");
+  const program = await findProgram(config, host, identities, say);
+  await writeConfigurations(config, program, host.isRoot);
+
+  const stop = await startServices(services(config, host, identities, program), say);
+  try {
+    for (const line of await welcome(config)) say(line);
+    await untilStopped();
+    say("\nreeve: stopping");
+  } finally {
+    await stop();
+    await rm(pidFile, { force: true });
+  }
+  say("reeve: stopped; the next start brings every app back");
+}
+
+/** Each needs the ones before it, and they are ended in the other direction. */
+function services(config: Config, host: Host, { front }: Identities, program: string): Service[] {
+  const { layout } = config;
+  const nginx = ["-p", layout.nginx, "-c", layout.nginxConfiguration];
+  const environment = { PATH: process.env["PATH"] ?? "", LANG: "C.UTF-8" };
+  return [
+    // The agent comes first: it puts the vassals' folder in order before the Emperor reads it.
+    {
+      name: "agent",
+      file: process.execPath,
+      args: [join(programRoot, "dist", "main.js"), "agent"],
+      env: { ...environment, ...configVariables(config) },
+      log: join(layout.log, "agent.log"),
+      ready: () => isListening(layout.agentSocket),
+    },
+    {
+      name: "Emperor",
+      file: "/usr/bin/uwsgi-core",
+      args: ["--ini", layout.emperorIni],
+      // Nothing of ours reaches a vassal: in an ini, $(NAME) reads the environment.
+      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C.UTF-8" },
+      log: join(layout.log, "emperor.log"),
+      ready: async () => (await listVassals({ pidFile: layout.emperorPid, statsSocket: layout.emperorStats })).length >= 0,
+    },
+    {
+      name: "nginx",
+      file: "/usr/sbin/nginx",
+      args: nginx,
+      env: environment,
+      log: join(layout.log, "nginx-error.log"),
+      ready: () => isPresent(layout.nginxPid),
+    },
+    {
+      name: "front",
+      file: process.execPath,
+      args: [join(program, "dist", "main.js"), "front"],
+      env: { ...environment, ...frontVariables(config) },
+      log: join(layout.log, "front.log"),
+      as: host.isRoot ? front : undefined,
+      ready: () => isListening(layout.httpSocket),
+    },
+  ];
+}
+
+const mercy = 10_000;
+
+async function startServices(list: Service[], say: Say): Promise<() => Promise<void>> {
+  const running: Supervised[] = [];
+  const stop = async (): Promise<void> => {
+    for (const service of running.reverse()) await service.stop(mercy);
+  };
+  try {
+    for (const service of list) {
+      const supervised = new Supervised(service, (line) => say(`reeve: ${line}`));
+      running.push(supervised);
+      await supervised.start();
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return stop;
+}
+
+async function findIdentities({ server }: Config, host: Host): Promise<Identities> {
+  if (!host.isRoot) {
+    const own = ownIdentity();
+    return { front: own, apps: own, web: own };
+  }
+  const web = await findIdentity(host, server.web_user);
+  return {
+    front: await ensureIdentity(host, server.front_user),
+    apps: await ensureIdentity(host, server.app_user),
+    web: web ?? (await ensureIdentity(host, server.web_user)),
+  };
+}
+
+async function findProgram(config: Config, host: Host, { front }: Identities, say: Say): Promise<string> {
+  if (!host.isRoot || (await isReadableBy(host, join(programRoot, "dist", "main.js"), front))) return programRoot;
+  const program = await copyProgram(config);
+  say(`reeve: ${front.name} may not read ${programRoot}, so it runs from a copy in ${program}`);
+  return program;
+}
+
+async function welcome(config: Config): Promise<string[]> {
+  const { domain, port } = config.server;
+  const token = await readToken(config.layout);
+  return [
+    "",
+    `reeve is ready. Apps answer at http://<app>.${domain}:${port}/`,
+    "",
+    "Put one on the air, from its repository:",
+    "",
+    `  git remote add deploy http://admin:${token}@git.${domain}:${port}/demo.git`,
+    "  git push deploy main",
+    "",
+    "Ctrl-C stops reeve and all apps; `npm start` brings them back.",
+  ];
+}
+
+function untilStopped(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve());
+  });
+}
+
+function isListening(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = createConnection(path);
+    connection.once("connect", () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once("error", () => resolve(false));
+  });
+}

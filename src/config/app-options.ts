@@ -1,0 +1,43 @@
+import { z } from "zod";
+import { branchName, isHostName } from "../app/names.ts";
+import type { OptionTable, OptionValues } from "./option-table.ts";
+
+export const appOptions = {
+  production_branch: {
+    schema: branchName,
+    default: "main",
+    sentence: "The branch whose pushes go on the air.",
+  },
+  host: {
+    schema: z.string().refine((text) => text === "" || isHostName(text), "is not a host name"),
+    default: "",
+    sentence: "The host at which the app answers; empty: <app>.<domain>. Takes effect with the next deploy.",
+  },
+  workers: {
+    schema: z.int().min(1).max(64),
+    default: 2,
+    sentence: "How many processes answer requests.",
+  },
+  health_path: {
+    schema: z.string().regex(/^\/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,500}$/, "is not a path"),
+    default: "/",
+    sentence: "What a new release is asked (GET) before it goes on the air.",
+  },
+  health_status: {
+    schema: z.int().min(0).max(599),
+    default: 0,
+    sentence: "The status that counts as healthy; 0: any but 400 and those from 500 on.",
+  },
+  health_deadline: {
+    schema: z.int().min(1).max(3600),
+    default: 30,
+    sentence: "Seconds a new release has to start and to answer.",
+  },
+  grace: {
+    schema: z.int().min(1).max(3600),
+    default: 60,
+    sentence: "Seconds a request that is running may take to finish when its release goes off the air.",
+  },
+} satisfies OptionTable;
+
+export type AppOptions = OptionValues<typeof appOptions>;

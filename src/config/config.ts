@@ -1,0 +1,109 @@
+import { readFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { embeddedLayout, expectRoomForSockets, type Layout } from "./layout.ts";
+import { readOptions } from "./option-table.ts";
+import { serverOptions, type ServerOptions } from "./server-options.ts";
+
+/** The server's configuration: read once at the start, frozen, passed down. */
+export interface Config {
+  readonly layout: Layout;
+  readonly server: ServerOptions;
+}
+
+/** The folder that holds dist/, hooks/ and templates/ (and src/, in a checkout). */
+export const programRoot = fileURLToPath(new URL("../../", import.meta.url));
+
+/** What `--home` and `--port` on the command line said. */
+export interface Overrides {
+  home?: string;
+  port?: string;
+}
+
+/** The only reader of the process's environment. */
+export function readConfig(flags: Overrides = {}, variables = process.env): Config {
+  const home = resolve(flags.home ?? variables["REEVE_HOME"] ?? join(programRoot, "var"));
+  const layout = embeddedLayout(home);
+  expectRoomForSockets(layout);
+  // The front has no right to the file, which may hold credentials: it gets what it needs by variables.
+  const text = variables["REEVE_NO_SERVER_FILE"] ? "" : readText(layout.serverFile);
+  const server = readOptions(serverOptions, {
+    path: layout.serverFile,
+    text,
+    code: "CONFIG_INVALID",
+    overrides: { ...installerDefaults(variables), ...ownVariables(variables), ...portFlag(flags) },
+  });
+  return Object.freeze({ layout, server });
+}
+
+/** Where nginx listens: on loopback, and on the IPv6 one where the machine has it. */
+export function listenAddresses({ server }: Config): string[] {
+  const loopback = networkInterfaces()["lo"] ?? [];
+  const addresses = loopback.some(({ address }) => address === "::1") ? ["127.0.0.1", "[::1]"] : ["127.0.0.1"];
+  return addresses.map((address) => `${address}:${server.port}`);
+}
+
+/** `REEVE_DOMAIN` for `domain`, and so on for every option of the server. */
+export function variableName(option: string): string {
+  return `REEVE_${option.toUpperCase()}`;
+}
+
+/** The variables that hand this configuration to a process that reeve starts for itself. */
+export function configVariables(config: Config): Record<string, string> {
+  const options = Object.entries(config.server).map(([name, value]) => [
+    variableName(name),
+    String(value),
+  ]);
+  return { REEVE_HOME: config.layout.home, ...(Object.fromEntries(options) as object) };
+}
+
+/** The same for the front: nothing that may hold a credential. */
+export function frontVariables(config: Config): Record<string, string> {
+  const all = configVariables(config);
+  const kept = Object.entries(all).filter(([name]) => !name.startsWith("REEVE_PACKAGE_"));
+  return { ...(Object.fromEntries(kept) as Record<string, string>), REEVE_NO_SERVER_FILE: "1" };
+}
+
+type Words = NonNullable<Parameters<typeof readOptions>[1]["overrides"]>;
+
+function ownVariables(variables: NodeJS.ProcessEnv): Words {
+  return fromVariables(
+    variables,
+    Object.keys(serverOptions).map((option) => [option, variableName(option)]),
+  );
+}
+
+/** Who has set up pip, a proxy or a certificate for this machine by its usual variables need not do it twice. */
+function installerDefaults(variables: NodeJS.ProcessEnv): Words {
+  return fromVariables(variables, [
+    ["package_index", "PIP_INDEX_URL"],
+    ["package_extra_index", "PIP_EXTRA_INDEX_URL"],
+    ["package_proxy", "https_proxy"],
+    ["package_proxy", "HTTPS_PROXY"],
+    ["package_ca_file", "SSL_CERT_FILE"],
+    ["package_ca_file", "PIP_CERT"],
+  ]);
+}
+
+function fromVariables(variables: NodeJS.ProcessEnv, names: string[][]): Words {
+  const words: Words = {};
+  for (const [option = "", variable = ""] of names) {
+    const text = variables[variable];
+    if (text !== undefined && text !== "") words[option] = { text, from: `the variable ${variable}` };
+  }
+  return words;
+}
+
+function portFlag(flags: Overrides): Words {
+  return flags.port === undefined ? {} : { port: { text: flags.port, from: "--port" } };
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    throw error;
+  }
+}

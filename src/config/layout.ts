@@ -1,0 +1,89 @@
+import { join } from "node:path";
+import { UserError } from "../errors.ts";
+
+/** Where things are. Embedded: Debian's folders, all under one. */
+export interface Layout {
+  home: string;
+  etc: string;
+  serverFile: string;
+  apps: string;
+  vassals: string;
+  emperorIni: string;
+  gitConfiguration: string;
+  nginxConfiguration: string;
+  nginx: string;
+  sitesAvailable: string;
+  sitesEnabled: string;
+  srv: string;
+  state: string;
+  repositories: string;
+  frontState: string;
+  agentState: string;
+  run: string;
+  sockets: string;
+  httpSocket: string;
+  controlSocket: string;
+  agentSocket: string;
+  emperorPid: string;
+  emperorStats: string;
+  nginxPid: string;
+  log: string;
+  appLogs: string;
+  deployLogs: string;
+  tools: string;
+  program: string;
+}
+
+export function embeddedLayout(home: string): Layout {
+  const [etc, state, run, log] = ["etc", "lib", "run", "log"].map((name) => join(home, name)) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  const nginx = join(etc, "nginx");
+  return {
+    home,
+    etc,
+    serverFile: join(etc, "server.toml"),
+    apps: join(etc, "apps"),
+    vassals: join(etc, "vassals"),
+    emperorIni: join(etc, "emperor.ini"),
+    gitConfiguration: join(etc, "git.conf"),
+    nginxConfiguration: join(nginx, "nginx.conf"),
+    nginx,
+    sitesAvailable: join(nginx, "sites-available"),
+    sitesEnabled: join(nginx, "sites-enabled"),
+    srv: join(home, "srv"),
+    state,
+    repositories: join(state, "repositories"),
+    frontState: join(state, "front"),
+    agentState: join(state, "agent"),
+    run,
+    sockets: join(run, "sockets"),
+    httpSocket: join(run, "front", "http.sock"),
+    controlSocket: join(run, "control", "control.sock"),
+    agentSocket: join(run, "agent", "agent.sock"),
+    emperorPid: join(run, "emperor.pid"),
+    emperorStats: join(run, "emperor.stats"),
+    nginxPid: join(run, "nginx.pid"),
+    log,
+    appLogs: join(log, "apps"),
+    deployLogs: join(log, "deploys"),
+    tools: join(home, "tools"),
+    program: join(home, "program"),
+  };
+}
+
+const longestSocketPath = 107;
+const longestSocketName = `${"x".repeat(30)}.next-9999999.sock`;
+
+/** unix(7): `sun_path` holds 108 bytes with the closing zero. */
+export function expectRoomForSockets(layout: Layout): void {
+  const longest = Buffer.byteLength(join(layout.sockets, longestSocketName));
+  if (longest <= longestSocketPath) return;
+  throw new UserError(
+    "PATH_TOO_LONG",
+    `${layout.home} is ${longest - longestSocketPath} bytes too long for the apps' sockets`,
+  );
+}

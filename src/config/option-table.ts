@@ -1,0 +1,98 @@
+import { parse, TomlError } from "smol-toml";
+import type { z } from "zod";
+import { UserError, type ErrorCode } from "../errors.ts";
+
+type Scalar = string | number | boolean;
+
+export interface Option<T extends Scalar = Scalar> {
+  schema: z.ZodType<T>;
+  default: T;
+  /** What it does, for the file, the help and the documentation. */
+  sentence: string;
+}
+
+/** One table is example, schema and manual: the file, the checks and docs/configuration.md come from it. */
+export type OptionTable = Record<string, Option>;
+export type OptionValues<T extends OptionTable> = { readonly [K in keyof T]: T[K]["default"] };
+
+interface Source {
+  path: string;
+  text: string;
+  code: Extract<ErrorCode, "CONFIG_INVALID" | "OPTION_INVALID">;
+  /** Words from elsewhere that win over the file, by the option's name, with where they came from. */
+  overrides?: Record<string, { text: string; from: string }>;
+}
+
+/** All values, or one error that names every problem with its place. */
+export function readOptions<T extends OptionTable>(table: T, source: Source): OptionValues<T> {
+  const problems: string[] = [];
+  const file = parseFile(source, problems);
+  for (const name of Object.keys(file)) {
+    if (!Object.hasOwn(table, name)) problems.push(`${source.path}: ${name}: there is no such option`);
+  }
+
+  const values = Object.entries(table).map(([name, option]) => {
+    const override = source.overrides?.[name];
+    const given = override?.text ?? file[name] ?? option.default;
+    const where = override?.from ?? `${source.path}: ${name}`;
+    const value = override ? fromText(option, override.text) : checked(option, given);
+    if (!value.success) problems.push(`${where}: ${JSON.stringify(given)} ${value.problem}`);
+    return [name, value.success ? value.value : option.default] as const;
+  });
+
+  if (problems.length > 0) throw new UserError(source.code, problems.join("\n"));
+  return Object.freeze(Object.fromEntries(values)) as OptionValues<T>;
+}
+
+/** The file as it is first written: every option with its sentence, switched off at its default. */
+export function starterFile(table: OptionTable, heading: string): string {
+  const entries = Object.entries(table).map(
+    ([name, option]) => `# ${option.sentence}\n# ${name} = ${JSON.stringify(option.default)}\n`,
+  );
+  return `# ${heading}\n\n${entries.join("\n")}`;
+}
+
+/** The same file with one option changed, everything else to the letter as somebody left it. */
+export function withOption(table: OptionTable, text: string, name: string, given: string): string {
+  const option = Object.hasOwn(table, name) ? table[name] : undefined;
+  if (!option) throw new UserError("OPTION_INVALID", `there is no option ${JSON.stringify(name)}`);
+  const value = fromText(option, given);
+  if (!value.success) {
+    throw new UserError("OPTION_INVALID", `${name}: ${JSON.stringify(given)} ${value.problem}`);
+  }
+
+  const line = `${name} = ${JSON.stringify(value.value)}`;
+  const set = new RegExp(`^[ \\t]*${name}[ \\t]*=.*$`, "m");
+  const off = new RegExp(`^#[ \\t]*${name}[ \\t]*=.*$`, "m");
+  for (const pattern of [set, off]) {
+    if (pattern.test(text)) return text.replace(pattern, () => line);
+  }
+  return `${text}${text.endsWith("\n") || text === "" ? "" : "\n"}${line}\n`;
+}
+
+function parseFile(source: Source, problems: string[]): Record<string, unknown> {
+  try {
+    return parse(source.text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    problems.push(`${source.path}:${error.line}: ${error.message.split("\n")[0] ?? ""}`);
+    return {};
+  }
+}
+
+type Checked = { success: true; value: Scalar } | { success: false; problem: string };
+
+function checked(option: Option, given: unknown): Checked {
+  const result = option.schema.safeParse(given);
+  if (result.success) return { success: true, value: result.data };
+  return { success: false, problem: result.error.issues[0]?.message ?? "is not valid" };
+}
+
+/** Words from a command line or the environment have no type: the schema says which one fits. */
+function fromText(option: Option, text: string): Checked {
+  const readings: unknown[] = [text];
+  if (/^-?\d+$/.test(text)) readings.unshift(Number(text));
+  if (text === "true" || text === "false") readings.unshift(text === "true");
+  const results = readings.map((reading) => checked(option, reading));
+  return results.find((result) => result.success) ?? (results[0] as Checked);
+}

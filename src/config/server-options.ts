@@ -1,0 +1,84 @@
+import { z } from "zod";
+import { isHostName } from "../app/names.ts";
+import type { OptionTable, OptionValues } from "./option-table.ts";
+
+const userName = z.string().regex(/^[a-z_][a-z0-9_-]{0,30}$/, "is not a system user's name");
+const optionalUrl = z
+  .string()
+  .refine((text) => text === "" || URL.canParse(text), "is not an address");
+const absolutePath = z.string().regex(/^\/[^\s]*$/, "is not an absolute path");
+
+export const serverOptions = {
+  domain: {
+    schema: z.string().refine(isHostName, "is not a host name"),
+    default: "localhost",
+    sentence: "Apps answer at <app>.<domain>, git at git.<domain>.",
+  },
+  port: {
+    schema: z.int().min(1).max(65535),
+    default: 8080,
+    sentence: "The port at which nginx listens, on 127.0.0.1 and ::1.",
+  },
+  create_on_push: {
+    schema: z.boolean(),
+    default: true,
+    sentence: "A push to an app that does not exist creates it.",
+  },
+  kept_releases: {
+    schema: z.int().min(1).max(100),
+    default: 5,
+    sentence: "How many releases that were on the air are kept beside the one that is.",
+  },
+  push_limit: {
+    schema: z.int().min(1).max(100_000),
+    default: 1024,
+    sentence: "The largest push, in MiB.",
+  },
+  build_deadline: {
+    schema: z.int().min(1).max(86_400),
+    default: 900,
+    sentence: "Seconds after which an installer that has not ended is stopped.",
+  },
+  package_index: {
+    schema: optionalUrl,
+    default: "",
+    sentence: "The package index, instead of PyPI, as pip's --index-url. May hold credentials.",
+  },
+  package_extra_index: {
+    schema: optionalUrl,
+    default: "",
+    sentence: "A second package index, as pip's --extra-index-url. May hold credentials.",
+  },
+  package_proxy: {
+    schema: optionalUrl,
+    default: "",
+    sentence: "The HTTP proxy through which packages are fetched.",
+  },
+  package_ca_file: {
+    schema: z.union([z.literal(""), absolutePath]),
+    default: "",
+    sentence: "A file of certificates (PEM) that the package index is checked against.",
+  },
+  python: {
+    schema: absolutePath,
+    default: "/usr/bin/python3",
+    sentence: "The interpreter that uWSGI's python3 plugin was built for: another one's packages do not load.",
+  },
+  front_user: {
+    schema: userName,
+    default: "reeve",
+    sentence: "With root: the system user that the front and git run as.",
+  },
+  app_user: {
+    schema: userName,
+    default: "reeve-apps",
+    sentence: "With root: the system user that the apps and their installers run as.",
+  },
+  web_user: {
+    schema: userName,
+    default: "www-data",
+    sentence: "With root: the system user that nginx's workers run as.",
+  },
+} satisfies OptionTable;
+
+export type ServerOptions = OptionValues<typeof serverOptions>;

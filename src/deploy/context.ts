@@ -1,0 +1,77 @@
+import type { Logger } from "pino";
+import { instancePaths, optionsFile, repositoryPath, type Instance, type InstancePaths } from "../app/instance.ts";
+import { appOptions, type AppOptions } from "../config/app-options.ts";
+import type { Config } from "../config/config.ts";
+import { readOptions } from "../config/option-table.ts";
+import type { Installer } from "../environment/environment-commands.ts";
+import type { GitContext } from "../host/git.ts";
+import { readIfPresent } from "../host/files.ts";
+import type { Host, Identity } from "../host/host.ts";
+import type { ReleaseContext } from "../release/release.ts";
+import type { AgentStore } from "../store/agent-store.ts";
+import type { Emperor } from "../vassal/emperor.ts";
+import type { Nginx } from "../vhost/nginx.ts";
+import type { HolderLocks } from "./locks.ts";
+import type { Settler } from "./settle.ts";
+
+/** Who runs what. Without root all three are the one user that reeve runs as. */
+export interface Identities {
+  front: Identity;
+  apps: Identity;
+  web: Identity;
+}
+
+/** What the agent has and every deploy works with. */
+export interface DeployContext {
+  config: Config;
+  host: Host;
+  store: AgentStore;
+  identities: Identities;
+  installer: Installer;
+  /** The interpreter's tag, `cpython-311`. */
+  abi: string;
+  /** The configuration that every git of ours reads. */
+  gitConfiguration: string;
+  /** uWSGI's `listen`. */
+  listen: number;
+  emperor: Emperor;
+  nginx: Nginx;
+  locks: HolderLocks;
+  settler: Settler;
+  log: Logger;
+}
+
+export function pathsOf(context: DeployContext, instance: string): InstancePaths {
+  return instancePaths(context.config.layout, instance);
+}
+
+export function gitOf(context: DeployContext, app: string): GitContext {
+  return {
+    repository: repositoryPath(context.config.layout, app),
+    configuration: context.gitConfiguration,
+    as: context.identities.front,
+  };
+}
+
+export async function optionsOf(context: DeployContext, app: string): Promise<AppOptions> {
+  const path = optionsFile(context.config.layout, app);
+  return readOptions(appOptions, { path, text: (await readIfPresent(path)) ?? "", code: "OPTION_INVALID" });
+}
+
+/** The app's own instance, at the place that the administrator's options give it. */
+export function productionInstance(context: DeployContext, app: string, options: AppOptions): Instance {
+  const host = options.host === "" ? `${app}.${context.config.server.domain}` : options.host;
+  return { name: app, app, branch: options.production_branch, place: { host, path: "/" } };
+}
+
+export function releaseContext(context: DeployContext, instance: Instance): ReleaseContext {
+  return {
+    host: context.host,
+    git: gitOf(context, instance.app),
+    paths: pathsOf(context, instance.name),
+    instance: instance.name,
+    python: context.config.server.python,
+    gitUser: context.identities.front,
+    appUser: context.identities.apps,
+  };
+}

@@ -1,0 +1,65 @@
+import { isAlive } from "../host/processes.ts";
+import type { Holder } from "../store/agent-store.ts";
+
+interface Held {
+  holder: Holder;
+  waiting: Waiting[];
+}
+
+interface Waiting {
+  holder: Holder;
+  go: () => void;
+}
+
+/**
+ * One deploy at a time for an instance. A lock belongs to the process that carries the push (`git
+ * receive-pack`), not to one of its hooks: it is held until that process is gone, because the ref moves
+ * after the hook has ended. All refs of one push share the holder, so it may take the same lock again.
+ */
+export class HolderLocks {
+  readonly #held = new Map<string, Held>();
+
+  /** Resolves when the lock is the holder's; `onWait` is called once if it must wait. */
+  async take(name: string, holder: Holder, onWait: () => void): Promise<void> {
+    const held = this.#held.get(name);
+    if (!held) {
+      this.#held.set(name, { holder, waiting: [] });
+      return;
+    }
+    if (isSame(held.holder, holder)) return;
+    onWait();
+    await new Promise<void>((resolve) => held.waiting.push({ holder, go: resolve }));
+  }
+
+  isHeld(name: string): boolean {
+    return this.#held.has(name);
+  }
+
+  /** Everything that this holder held is given to the next in turn. */
+  release(holder: Holder): void {
+    for (const [name, held] of this.#held) {
+      if (isSame(held.holder, holder)) this.#hand(name, held);
+    }
+  }
+
+  /** Holders whose process is gone: nobody will say so for them. */
+  async deadHolders(): Promise<Holder[]> {
+    const holders = [...this.#held.values()].map((held) => held.holder);
+    const alive = await Promise.all(holders.map(isAlive));
+    return holders.filter((_, index) => alive[index] === false);
+  }
+
+  #hand(name: string, held: Held): void {
+    const next = held.waiting.shift();
+    if (!next) {
+      this.#held.delete(name);
+      return;
+    }
+    held.holder = next.holder;
+    next.go();
+  }
+}
+
+function isSame(one: Holder, other: Holder): boolean {
+  return one.pid === other.pid && one.startTime === other.startTime && one.turn === other.turn;
+}

@@ -1,0 +1,89 @@
+import { appendFileSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { milliseconds } from "../host/clock.ts";
+import { printable } from "../host/lines.ts";
+import type { AgentStore } from "../store/agent-store.ts";
+
+const nameWidth = 12;
+const detailWidth = 36;
+const timeWidth = 9;
+
+/** `  release      checked out, 4 files changed             12 ms` */
+export function stepLine(name: string, detail: string, took: number): string {
+  const time = took < 10_000 ? `${Math.round(took)} ms` : `${(took / 1000).toFixed(1)} s`;
+  return `  ${name.padEnd(nameWidth)} ${printable(detail).padEnd(detailWidth)} ${time.padStart(timeWidth)}`;
+}
+
+/** What a deploy says while it happens: to whoever asked for it, and to the deploy's log. */
+export class DeployReport {
+  readonly #store: AgentStore;
+  readonly #say: (line: string) => void;
+  #deploy: number | undefined;
+  #logPath: string | undefined;
+  #position = 0;
+
+  constructor(store: AgentStore, say: (line: string) => void) {
+    this.#store = store;
+    this.#say = say;
+  }
+
+  /** From here on everything is kept as well. */
+  keep(deploy: number, logPath: string): void {
+    this.#deploy = deploy;
+    mkdirSync(dirname(logPath), { recursive: true });
+    this.keepLog(logPath);
+  }
+
+  /** The same for what is said after the steps are over. */
+  keepLog(logPath: string): void {
+    this.#logPath = logPath;
+  }
+
+  line(text: string): void {
+    if (this.#logPath !== undefined) appendFileSync(this.#logPath, `${text}\n`);
+    this.#say(text);
+  }
+
+  /** Runs one step of the deploy; it is written down before it begins and said when it has ended. */
+  async step<T>(name: string, work: () => Promise<T>, describe: (result: T) => string): Promise<T> {
+    const position = ++this.#position;
+    const began = milliseconds();
+    if (this.#deploy !== undefined) this.#store.startStep(this.#deploy, position, name);
+    try {
+      const result = await work();
+      this.#end(name, position, { detail: describe(result), milliseconds: milliseconds() - began });
+      return result;
+    } catch (error) {
+      this.#end(name, position, { detail: "failed", milliseconds: milliseconds() - began });
+      throw error;
+    }
+  }
+
+  stepTook(name: string, detail: string, took: number): void {
+    this.line(stepLine(name, detail, took));
+  }
+
+  #end(name: string, position: number, outcome: { detail: string; milliseconds: number }): void {
+    if (this.#deploy !== undefined) this.#store.endStep(this.#deploy, position, outcome);
+    this.line(stepLine(name, outcome.detail, outcome.milliseconds));
+  }
+}
+
+/** Everything to take back, the newest first, when a later step fails. */
+export class Undoing {
+  readonly #steps: { what: string; undo: () => Promise<unknown> }[] = [];
+
+  add(what: string, undo: () => Promise<unknown>): void {
+    this.#steps.push({ what, undo });
+  }
+
+  /** Resolves to what could not be undone. */
+  async run(): Promise<{ what: string; error: unknown }[]> {
+    const failures: { what: string; error: unknown }[] = [];
+    for (const { what, undo } of this.#steps.reverse()) {
+      await undo().catch((error: unknown) => failures.push({ what, error }));
+    }
+    this.#steps.length = 0;
+    return failures;
+  }
+}

@@ -1,0 +1,205 @@
+import { placeUrl, releasePath, environmentPath, type InstancePaths } from "../app/instance.ts";
+import type { AppOptions } from "../config/app-options.ts";
+import { pruneEnvironments } from "../environment/environment.ts";
+import type { RequirementsFile } from "../environment/requirements.ts";
+import { sleep } from "../host/clock.ts";
+import { kindOf, symlinkAtomically, writeAtomically } from "../host/files.ts";
+import { workingFolders } from "../host/processes.ts";
+import { layOutStaging, pruneReleases } from "../release/release.ts";
+import { readSettings } from "../settings/settings.ts";
+import type { Deploy, InstanceRow } from "../store/agent-store.ts";
+import { findVassal } from "../vassal/emperor.ts";
+import { asideOf } from "../vassal/socket-link.ts";
+import { installIni, proveHealthy, provideLog, reloaded, steady, touchIni } from "../vassal/vassal.ts";
+import { optionsOf, pathsOf, releaseContext, type DeployContext } from "./context.ts";
+import { Traffic } from "./traffic.ts";
+import { findUnderstudies, healthCheck, planIni, retireUnderstudy } from "./understudy.ts";
+
+/** Long enough for the requests that wait in a vassal's queue to be taken by a worker (measured: 1 s). */
+const drain = 1000;
+/** After this long a degraded instance is tried again. */
+const retryAfter = 30_000;
+
+interface Task {
+  done: Promise<void>;
+  cancel: AbortController;
+}
+
+/**
+ * Settling is what follows a deploy that is live: behind the understudy, which carries the traffic, the
+ * permanent vassal is brought to the same release; then it takes the traffic back. Every step asks first
+ * whether a newer deploy has come, which then settles in its place.
+ */
+export class Settler {
+  readonly traffic = new Traffic();
+  readonly #tasks = new Map<string, Task>();
+  readonly #retiring = new Map<string, Set<Promise<void>>>();
+  #context: DeployContext | undefined;
+
+  /** The context holds the settler and the settler needs the context: they are made known to each other here. */
+  attach(context: DeployContext): void {
+    this.#context = context;
+  }
+
+  /** A newer deploy takes the traffic: nothing of the former one may move it any more. */
+  supersede(instance: string): void {
+    this.#tasks.get(instance)?.cancel.abort();
+  }
+
+  start(instance: string, deploy: number): void {
+    const context = this.#expectContext();
+    const former = this.#tasks.get(instance);
+    former?.cancel.abort();
+    const cancel = new AbortController();
+    const done = (former?.done ?? Promise.resolve())
+      .then(() => this.#settle(context, instance, deploy, cancel.signal))
+      .catch((error: unknown) => this.#degrade(context, instance, deploy, error, cancel.signal));
+    this.#tasks.set(instance, { done, cancel });
+  }
+
+  /** Resolves when nothing moves about the instance any more. */
+  async idle(instance: string): Promise<void> {
+    await this.#tasks.get(instance)?.done;
+    await Promise.all(this.#retiring.get(instance) ?? []);
+  }
+
+  /** Removes what is no longer needed, and lays out the staging tree for the next checkout. */
+  async tidy(instance: string): Promise<void> {
+    const context = this.#expectContext();
+    const row = context.store.instance(instance);
+    if (!row || context.locks.isHeld(instance)) return;
+    await prune(context, row);
+    await layOutStaging(releaseContext(context, row));
+  }
+
+  async #settle(context: DeployContext, name: string, id: number, signal: AbortSignal): Promise<void> {
+    const { store } = context;
+    const row = store.instance(name);
+    const deploy = store.deploy(id);
+    if (!row || !deploy || signal.aborted) return;
+    const options = await optionsOf(context, row.app);
+    const paths = pathsOf(context, name);
+
+    await sleep(drain);
+    if (signal.aborted) return;
+    await bringOver(context, { row, deploy, options, paths });
+    if (signal.aborted) return;
+    await expectServing(context, { row, options, paths });
+    if (!(await this.traffic.back(paths.socket, () => signal.aborted))) return;
+    store.changeInstance(name, { settled: id, degraded: null, gone: "[]" });
+
+    await sleep(drain);
+    await this.#retireUnderstudies(context, row, options.grace * 1000, signal);
+    store.changeDeploy(id, { note: "settled" });
+    await this.tidy(name);
+  }
+
+  async #retireUnderstudies(context: DeployContext, row: InstanceRow, grace: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const understudies = await findUnderstudies(context, row.name);
+    // A deploy that has the lock by now may be booting one of them.
+    const busy = new Set(context.store.unfinishedDeploys().map((deploy) => `${deploy.instance}.next-${deploy.number}`));
+    for (const understudy of understudies.filter(({ name }) => !busy.has(name))) {
+      const retiring = retireUnderstudy(context, row.name, understudy, grace).then(
+        (killed) => {
+          if (killed > 0) context.log.warn({ understudy: understudy.name, killed }, "requests were cut after the grace");
+        },
+        (error: unknown) => context.log.error({ err: error, understudy: understudy.name }, "could not retire"),
+      );
+      const all = this.#retiring.get(row.name) ?? new Set();
+      this.#retiring.set(row.name, all.add(retiring));
+      void retiring.then(() => all.delete(retiring));
+    }
+  }
+
+  #degrade(context: DeployContext, instance: string, deploy: number, error: unknown, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    const message = error instanceof Error ? error.message : String(error);
+    context.log.error({ err: error, instance }, "the permanent vassal did not come up; the understudy goes on");
+    context.store.changeInstance(instance, { degraded: message });
+    context.store.changeDeploy(deploy, { note: `degraded: ${message}` });
+    setTimeout(() => {
+      if (!signal.aborted) this.start(instance, deploy);
+    }, retryAfter).unref();
+  }
+
+  #expectContext(): DeployContext {
+    if (!this.#context) throw new Error("the settler was not attached");
+    return this.#context;
+  }
+}
+
+interface Settling {
+  row: InstanceRow;
+  deploy: Deploy;
+  options: AppOptions;
+  paths: InstancePaths;
+}
+
+/** The links, the settings and the ini that the permanent vassal boots from, as this deploy wants them. */
+export async function moveLinks(context: DeployContext, { row, deploy, options, paths }: Settling): Promise<{ text: string; changed: boolean }> {
+  const [main] = JSON.parse(deploy.requirements) as RequirementsFile[];
+  await symlinkAtomically(`releases/${deploy.newCommit}`, paths.app);
+  await symlinkAtomically(`envs/${deploy.environment ?? ""}`, paths.env);
+  await writeAtomically(paths.requirements, main?.text ?? "");
+
+  const settings = await readSettings(paths.settings);
+  const gone = (JSON.parse(row.gone) as string[]).filter((name) => !settings.has(name));
+  const planned = await planIni(context, { row, deploy, options, gone });
+  return { text: planned.text, changed: planned.text !== planned.current };
+}
+
+async function bringOver(context: DeployContext, settling: Settling): Promise<void> {
+  const { emperor } = context;
+  const { row, options, paths } = settling;
+  const boot = options.health_deadline * 1000;
+  const running = await findVassal(emperor, `${row.name}.ini`);
+  // A reload that comes before every worker hears it is lost.
+  const former = running && running.cursed === 0 ? await steady(emperor, paths.ini, boot) : undefined;
+
+  const ini = await moveLinks(context, settling);
+  await provideLog(paths.log, context.identities.apps, context.host.isRoot);
+  if (ini.changed || !former) await installIni(emperor, paths.ini, ini.text);
+  else await touchIni(emperor, paths.ini);
+
+  const up = former
+    ? await reloaded(emperor, paths.ini, former, options.grace * 1000 + boot)
+    : (await steady(emperor, paths.ini, boot)) !== undefined;
+  if (!up) throw new Error(`the vassal did not come up with ${settling.deploy.newCommit}`);
+}
+
+/** An answer on the vassal's own socket, which is held aside while the understudy has the path. */
+async function expectServing(context: DeployContext, { row, options, paths }: Omit<Settling, "deploy">): Promise<void> {
+  const aside = asideOf(paths.socket);
+  const own = (await kindOf(aside)) === "socket" ? aside : paths.socket;
+  const health = await proveHealthy(context.emperor, paths.ini, own, healthCheck(context, row, options));
+  if (!health.healthy) throw new Error(`the vassal came up and is not well: ${health.problem}`);
+}
+
+/** Keeps what is on the air, what was lately, what is being deployed, and what a living process stands in. */
+async function prune(context: DeployContext, row: InstanceRow): Promise<void> {
+  const { store, config } = context;
+  const paths = pathsOf(context, row.name);
+  const lately = store.releases(row.name).slice(0, config.server.kept_releases + 1);
+  const coming = store.unfinishedDeploys().filter((deploy) => deploy.instance === row.name);
+  const live = row.live === null ? undefined : store.deploy(row.live);
+  const kept = [...lately, ...coming, ...(live ? [live] : [])];
+
+  const folders = await workingFolders();
+  const inUse = store.releases(row.name).filter((deploy) => folders.has(releasePath(paths, deploy.newCommit)));
+  const keptDeploys = [...kept, ...inUse];
+  await pruneReleases(releaseContext(context, row), new Set(keptDeploys.map((deploy) => deploy.newCommit)));
+  const environments = keptDeploys.map((deploy) => deploy.environment).filter((hash) => hash !== null);
+  await pruneEnvironments({ host: context.host, paths }, new Set(environments));
+}
+
+/** What people and `reeve show` see of where an instance stands. */
+export function placeOf(context: DeployContext, row: InstanceRow): { url: string; release: string | undefined; environment: string | undefined } {
+  const live = row.live === null ? undefined : context.store.deploy(row.live);
+  const paths = pathsOf(context, row.name);
+  return {
+    url: placeUrl(row.place, context.config.server.port),
+    release: live && releasePath(paths, live.newCommit),
+    environment: live?.environment ? environmentPath(paths, live.environment) : undefined,
+  };
+}

@@ -1,0 +1,132 @@
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { environmentPath, placeUrl, releasePath, type Instance } from "../app/instance.ts";
+import { isUntouched } from "../app/signature.ts";
+import type { AppOptions } from "../config/app-options.ts";
+import { isPresent, readIfPresent } from "../host/files.ts";
+import { proposedSettings } from "../settings/settings.ts";
+import type { Deploy, InstanceRow } from "../store/agent-store.ts";
+import { understudyIni, vassalIni, withVirtualenv } from "../vassal/vassal-ini.ts";
+import { mergeLogs, removeSocket, retireVassal, type HealthCheck } from "../vassal/vassal.ts";
+import { pathsOf, type DeployContext } from "./context.ts";
+
+export interface Understudy {
+  name: string;
+  ini: string;
+  socket: string;
+  log: string;
+}
+
+/** Each deploy has an understudy of its own name: the former one may still be finishing its requests. */
+export function understudyOf(context: DeployContext, instance: string, number: number): Understudy {
+  const { vassals, sockets, appLogs } = context.config.layout;
+  const name = `${instance}.next-${number}`;
+  return {
+    name,
+    ini: join(vassals, `${name}.ini`),
+    socket: join(sockets, `${name}.sock`),
+    log: join(appLogs, `${name}.log`),
+  };
+}
+
+/** The understudies of an instance that stand on disk, found by their exact form, never by a prefix alone. */
+export async function findUnderstudies(context: DeployContext, instance: string): Promise<Understudy[]> {
+  const { vassals, sockets, appLogs } = context.config.layout;
+  const names = (await Promise.all([vassals, sockets, appLogs].map((folder) => readdir(folder)))).flat();
+  const pattern = new RegExp(`^${instance}\\.next-(\\d+)\\.(?:ini|sock|log)$`);
+  const numbers = names.map((name) => pattern.exec(name)?.[1]).filter((number) => number !== undefined);
+  return [...new Set(numbers)].map((number) => understudyOf(context, instance, Number(number)));
+}
+
+export interface PlannedIni {
+  text: string;
+  current: string | undefined;
+  /** Somebody changed it since reeve wrote it: it stays, but for the path of the environment. */
+  edited: boolean;
+}
+
+/** The permanent vassal's ini, as this deploy wants it. */
+export async function planIni(
+  context: DeployContext,
+  planning: { row: InstanceRow; deploy: Deploy; options: AppOptions; gone?: string[] },
+): Promise<PlannedIni> {
+  const { row, deploy, options, gone } = planning;
+  const paths = pathsOf(context, row.name);
+  const environment = environmentPath(paths, deploy.environment ?? "");
+  const current = await readIfPresent(paths.ini);
+  if (current !== undefined && !isUntouched(current)) {
+    return { text: withVirtualenv(current, environment), current, edited: true };
+  }
+  const values = vassalValues(context, row, options, { environment, module: deploy.module });
+  return { text: vassalIni(values, gone), current, edited: false };
+}
+
+/** The understudy's ini, made from the permanent one so that the check tests what will run. */
+export function understudyText(context: DeployContext, row: InstanceRow, deploy: Deploy, planned: PlannedIni): string {
+  const paths = pathsOf(context, row.name);
+  const { socket, log } = understudyOf(context, row.name, deploy.number);
+  return understudyIni(
+    planned.text,
+    { name: row.name, socket: paths.socket, app: paths.app, log: paths.log, settings: paths.settings },
+    {
+      name: row.name,
+      socket,
+      log,
+      release: releasePath(paths, deploy.newCommit),
+      environment: environmentPath(paths, deploy.environment ?? ""),
+      settings: deploy.reason === "settings" ? proposedSettings(paths.settings) : paths.settings,
+    },
+  );
+}
+
+/** What an instance is asked before it goes on the air: its own host, as nginx would say it. */
+export function healthCheck(context: DeployContext, instance: Instance, options: AppOptions): HealthCheck {
+  const { port } = context.config.server;
+  const host = new URL(placeUrl(instance.place, port)).host;
+  return {
+    question: {
+      path: options.health_path,
+      headers: { Host: host, "X-Forwarded-Proto": "http", "X-Forwarded-For": "127.0.0.1", "User-Agent": "reeve (health)" },
+    },
+    status: options.health_status,
+    deadline: options.health_deadline * 1000,
+  };
+}
+
+/** Stops an understudy and removes what it leaves. Resolves to how many processes did not end within the grace. */
+export async function retireUnderstudy(context: DeployContext, instance: string, understudy: Understudy, grace: number): Promise<number> {
+  const killed = (await isPresent(understudy.ini)) ? await retireVassal(context.emperor, understudy.ini, grace) : 0;
+  await removeSocket(understudy.socket);
+  await mergeLogs(understudy.log, pathsOf(context, instance).log);
+  return killed;
+}
+
+/** The same for one that never carried a request: its words were told to the pusher. */
+export async function discardUnderstudy(context: DeployContext, understudy: Understudy): Promise<void> {
+  await retireVassal(context.emperor, understudy.ini, 2000);
+  await removeSocket(understudy.socket);
+  await rm(understudy.log, { force: true });
+}
+
+function vassalValues(
+  context: DeployContext,
+  instance: Instance,
+  options: AppOptions,
+  release: { environment: string; module: string },
+): Parameters<typeof vassalIni>[0] {
+  const { layout, server } = context.config;
+  const { apps } = context.identities;
+  return {
+    name: instance.name,
+    url: placeUrl(instance.place, server.port),
+    sockets: layout.sockets,
+    srv: layout.srv,
+    own: layout.apps,
+    logs: layout.appLogs,
+    ...release,
+    workers: options.workers,
+    listen: context.listen,
+    grace: options.grace,
+    identity: context.host.isRoot ? { user: apps.name, group: apps.name, web: server.web_user } : undefined,
+  };
+}

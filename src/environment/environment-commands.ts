@@ -1,0 +1,90 @@
+import { join } from "node:path";
+import type { Command, Identity } from "../host/host.ts";
+
+export interface Installer {
+  name: "uv" | "pip";
+  /** uv's own path; pip is the environment's. */
+  file: string;
+}
+
+/** Where packages come from: what both installers are told, each in its own words. */
+export interface PackageSources {
+  index: string;
+  extraIndex: string;
+  proxy: string;
+  caFile: string;
+}
+
+interface Build {
+  installer: Installer;
+  environment: string;
+  python: string;
+  /** The installer's own folder for caches and scratch files. */
+  scratch: string;
+  sources: PackageSources;
+  as: Identity;
+  /** Milliseconds. */
+  deadline: number;
+}
+
+export function makeEnvironment(build: Build): Command {
+  const { installer, environment, python } = build;
+  return installer.name === "uv"
+    ? installerCommand(build, installer.file, ["venv", "--quiet", "--allow-existing", "--python", python, environment])
+    : installerCommand(build, python, ["-m", "venv", environment]);
+}
+
+/** Installs what `requirements` says; `constraints` holds the versions of an earlier build of the same. */
+export function installRequirements(build: Build, files: { requirements: string; constraints: string | undefined; cwd: string }): Command {
+  const constraints = files.constraints === undefined ? [] : ["--constraint", files.constraints];
+  const what = ["--requirement", files.requirements, ...constraints];
+  const python = interpreterOf(build.environment);
+  const command =
+    build.installer.name === "uv"
+      ? installerCommand(build, build.installer.file, ["pip", "install", "--python", python, "--compile-bytecode", ...what])
+      : installerCommand(build, python, ["-m", "pip", "install", "--progress-bar", "off", ...what]);
+  return { ...command, cwd: files.cwd };
+}
+
+export function listPackages(build: Build): Command {
+  const python = interpreterOf(build.environment);
+  return build.installer.name === "uv"
+    ? installerCommand(build, build.installer.file, ["pip", "freeze", "--python", python])
+    : installerCommand(build, python, ["-m", "pip", "freeze"]);
+}
+
+export function interpreterOf(environment: string): string {
+  return join(environment, "bin", "python");
+}
+
+/**
+ * Indexes and proxies go by the environment, so that no credential stands in an argument that every
+ * user of the machine can read. uv does not read pip's configuration, so both get the same here.
+ */
+function installerCommand(build: Build, file: string, args: string[]): Command {
+  const { sources, scratch } = build;
+  const env: Record<string, string> = {
+    HOME: scratch,
+    PIP_CACHE_DIR: join(scratch, "pip"),
+    PIP_CONFIG_FILE: "/dev/null",
+    PIP_DISABLE_PIP_VERSION_CHECK: "1",
+    PIP_NO_INPUT: "1",
+    PYTHONUNBUFFERED: "1",
+    UV_CACHE_DIR: join(scratch, "uv"),
+    UV_LINK_MODE: "copy",
+    UV_NO_CONFIG: "1",
+    UV_NO_PROGRESS: "1",
+    UV_PYTHON_DOWNLOADS: "never",
+  };
+  if (sources.index) Object.assign(env, { PIP_INDEX_URL: sources.index, UV_DEFAULT_INDEX: sources.index });
+  if (sources.extraIndex) {
+    Object.assign(env, { PIP_EXTRA_INDEX_URL: sources.extraIndex, UV_INDEX: sources.extraIndex });
+  }
+  if (sources.proxy) {
+    Object.assign(env, { HTTP_PROXY: sources.proxy, HTTPS_PROXY: sources.proxy, http_proxy: sources.proxy, https_proxy: sources.proxy });
+  }
+  if (sources.caFile) {
+    Object.assign(env, { PIP_CERT: sources.caFile, SSL_CERT_FILE: sources.caFile, REQUESTS_CA_BUNDLE: sources.caFile });
+  }
+  return { file, args, env, as: build.as, deadline: build.deadline, cwd: scratch };
+}

@@ -1,0 +1,164 @@
+import { chmod, chown, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { environmentPath, type InstancePaths } from "../app/instance.ts";
+import { UserError } from "../errors.ts";
+import { isPresent } from "../host/files.ts";
+import { CommandFailed, type Command, type Host, type Identity } from "../host/host.ts";
+import { printable } from "../host/lines.ts";
+import {
+  installRequirements,
+  listPackages,
+  makeEnvironment,
+  type Installer,
+  type PackageSources,
+} from "./environment-commands.ts";
+import { constraintsOf, hasLocalPaths, withoutCredentials, withoutEditable, type RequirementsFile } from "./requirements.ts";
+
+export interface EnvironmentContext {
+  host: Host;
+  paths: InstancePaths;
+  installer: Installer;
+  python: string;
+  sources: PackageSources;
+  appUser: Identity;
+  /** Milliseconds for one installer. */
+  deadline: number;
+  onLine: (line: string) => void;
+}
+
+export interface EnvironmentRequest {
+  hash: string;
+  files: RequirementsFile[];
+  release: string;
+  /** What an earlier environment of the same hash held: a rollback gets what it had. */
+  packages: string | undefined;
+}
+
+/** Whether the environment is there and complete: a half-built one has its marker beside it. */
+export async function hasEnvironment(paths: InstancePaths, hash: string): Promise<boolean> {
+  const path = environmentPath(paths, hash);
+  return (await isPresent(path)) && !(await isPresent(markerOf(path)));
+}
+
+/**
+ * Builds an environment at its final path (a virtualenv that was moved has broken scripts), under a marker
+ * that goes when it is sealed. A build that fails leaves nothing. Resolves to what `pip freeze` lists.
+ */
+export async function buildEnvironment(context: EnvironmentContext, request: EnvironmentRequest): Promise<string> {
+  const { paths, host, appUser } = context;
+  const path = environmentPath(paths, request.hash);
+  await writeFile(markerOf(path), "");
+  try {
+    await rm(path, { recursive: true, force: true });
+    await ownFolder(context, path);
+    const scratch = await scratchFolder(context);
+    const packages = await install(context, { ...request, path, scratch });
+    await host.run(sealEnvironment(path, appUser, host.isRoot));
+    await rm(markerOf(path));
+    return packages;
+  } catch (error) {
+    await removeEnvironment(context, request.hash);
+    throw explain(error);
+  }
+}
+
+/** Removes every environment that is not kept, and what an interrupted build left. */
+export async function pruneEnvironments(context: Pick<EnvironmentContext, "host" | "paths">, kept: ReadonlySet<string>): Promise<string[]> {
+  const there = (await readdir(context.paths.environments)).filter((name) => /^[0-9a-f]{16}$/.test(name));
+  const complete = await Promise.all(there.map((hash) => hasEnvironment(context.paths, hash)));
+  const removed = there.filter((hash, index) => !kept.has(hash) || complete[index] === false);
+  for (const hash of removed) await removeEnvironment(context, hash);
+  return removed;
+}
+
+async function install(context: EnvironmentContext, request: EnvironmentRequest & { path: string; scratch: string }): Promise<string> {
+  const { host, onLine } = context;
+  const build = {
+    ...context,
+    environment: request.path,
+    scratch: request.scratch,
+    as: context.appUser,
+  };
+  const say = { onLine: (line: string) => onLine(withoutCredentials(printable(line))) };
+  await host.run(makeEnvironment(build), say);
+  if (request.files.length === 0) return "";
+
+  const constraints = await writeConstraints(context, request);
+  const cwd = hasLocalPaths(request.files) ? await copyTree(context, request) : request.release;
+  const requirements = join(cwd, request.files[0]?.path ?? "");
+  await host.run(installRequirements(build, { requirements, constraints, cwd }), say);
+  return (await host.run(listPackages(build))).trim();
+}
+
+async function writeConstraints(context: EnvironmentContext, request: EnvironmentRequest & { scratch: string }): Promise<string | undefined> {
+  const pins = constraintsOf(request.packages ?? "");
+  if (pins === "") return undefined;
+  const path = join(request.scratch, "constraints.txt");
+  await rm(path, { force: true });
+  await writeFile(path, `${pins}\n`, { mode: 0o644 });
+  await give(context, path);
+  return path;
+}
+
+/** Packages of the tree itself are built in a copy: their builds write where they stand, and a release is sealed. */
+async function copyTree(context: EnvironmentContext, request: EnvironmentRequest & { scratch: string }): Promise<string> {
+  const copy = join(request.scratch, "tree");
+  const { host, appUser } = context;
+  await host.run({ file: "cp", args: ["-r", "--no-preserve=mode,ownership", "--no-dereference", "--", request.release, copy], as: appUser });
+  for (const file of request.files) {
+    await host.run({ file: "tee", args: [join(copy, file.path)], input: withoutEditable(file.text), as: appUser });
+  }
+  return copy;
+}
+
+async function scratchFolder(context: EnvironmentContext): Promise<string> {
+  const cache = join(context.paths.environments, ".cache");
+  if (!(await isPresent(cache))) await ownFolder(context, cache);
+  // What an earlier build left beside the installers' caches is of no use to this one.
+  await context.host.run({ file: "rm", args: ["-rf", "--", join(cache, "tree")], as: context.appUser });
+  return cache;
+}
+
+async function ownFolder(context: EnvironmentContext, path: string): Promise<void> {
+  await mkdir(path, { mode: 0o750 });
+  await chmod(path, 0o750);
+  await give(context, path);
+}
+
+async function give(context: EnvironmentContext, path: string): Promise<void> {
+  if (context.host.isRoot) await chown(path, context.appUser.uid, context.appUser.gid);
+}
+
+function sealEnvironment(path: string, appUser: Identity, isRoot: boolean): Command {
+  return isRoot
+    ? { file: "chown", args: ["-hR", `0:${appUser.gid}`, "--", path] }
+    : { file: "chmod", args: ["-R", "a-w", "--", path] };
+}
+
+async function removeEnvironment(context: Pick<EnvironmentContext, "host" | "paths">, hash: string): Promise<void> {
+  const path = environmentPath(context.paths, hash);
+  await writeFile(markerOf(path), "");
+  if (await isPresent(path)) {
+    if (!context.host.isRoot) {
+      await context.host.run({ file: "find", args: [path, "-type", "d", "-exec", "chmod", "u+w", "{}", "+"] });
+    }
+    await context.host.run({ file: "rm", args: ["-rf", "--one-file-system", "--", path] });
+  }
+  await rm(markerOf(path), { force: true });
+}
+
+function markerOf(path: string): string {
+  return `${path}.building`;
+}
+
+function explain(error: unknown): unknown {
+  if (!(error instanceof CommandFailed)) return error;
+  const output = withoutCredentials(printable(error.output));
+  if (/No space left on device|Disk quota exceeded/.test(output)) {
+    return new UserError("NO_SPACE", `no space left on the disk for the environment:\n${output}`, { cause: error });
+  }
+  const message = error.timedOut
+    ? `the installer did not end within ${(error.command.deadline ?? 0) / 1000} s and was stopped`
+    : `the installer ${error.exitCode === undefined ? "was killed" : `failed (exit code ${error.exitCode})`}`;
+  return new UserError("ENVIRONMENT_FAILED", message, { cause: error });
+}

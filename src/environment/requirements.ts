@@ -1,0 +1,63 @@
+import { createHash } from "node:crypto";
+
+/** A requirements file of the repository and, after it, every file that it includes. */
+export interface RequirementsFile {
+  path: string;
+  text: string;
+}
+
+export interface EnvironmentInputs {
+  files: RequirementsFile[];
+  /** The release's commit, where the requirements install parts of the tree itself. */
+  tree: string | undefined;
+  /** The interpreter's tag, `cpython-311`. */
+  abi: string;
+  installer: "uv" | "pip";
+  indexes: string[];
+  /** Raised by `reeve rebuild`. */
+  generation: number;
+}
+
+/** Names an environment by all that it is built from: the same inputs are never built twice. */
+export function environmentHash(inputs: EnvironmentInputs): string {
+  const { files, tree, abi, installer, indexes, generation } = inputs;
+  const canonical = JSON.stringify([files.map(({ path, text }) => [path, text]), tree, abi, installer, indexes.map(withoutCredentials), generation]);
+  return createHash("sha256").update(canonical).digest("hex").slice(0, 16);
+}
+
+const editable = /^\s*(-e|--editable)[\s=]+/;
+
+/** Whether a line installs a path of the release rather than a package of an index. */
+export function isLocalPath(line: string): boolean {
+  const target = line
+    .replace(editable, "")
+    .replace(/^[A-Za-z0-9._-]+\s*(\[.*\])?\s*@\s*/, "")
+    .trim();
+  return /^(\.{1,2}(\/|$|\[)|file:\.|[A-Za-z0-9_.-]+\/(?!\/)[^@\s]*$)/.test(target) || (editable.test(line) && !/^[a-z+]+:\/\//.test(target));
+}
+
+export function hasLocalPaths(files: RequirementsFile[]): boolean {
+  return files.some((file) => file.text.split("\n").some(isLocalPath));
+}
+
+/** A sealed release is never edited, so its own packages are installed for good: `-e .` becomes `.`. */
+export function withoutEditable(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => (editable.test(line) && isLocalPath(line) ? line.replace(editable, "") : line))
+    .join("\n");
+}
+
+/** The lines of `pip freeze` that pin a version: what a rebuild is held to. */
+export function constraintsOf(packages: string): string {
+  return packages
+    .split("\n")
+    .filter((line) => /^[A-Za-z0-9._-]+==\S+$/.test(line.trim()))
+    .join("\n");
+}
+
+const credentials = /(\/\/)[^/@\s]+@/g;
+
+export function withoutCredentials(text: string): string {
+  return text.replace(credentials, "$1***@");
+}

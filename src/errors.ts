@@ -1,0 +1,129 @@
+/**
+ * The catalogue of everything that can go wrong and that somebody can mend.
+ *
+ * A code is never renamed and never reused: people search for it. `docs/errors.md` has a section
+ * for each, and a test holds the two equal. `hint` is the next step, in the words of the reader.
+ */
+const catalogue = {
+  APP_EXISTS: { exit: 1, hint: "Choose another name, or push to the app that is there." },
+  APP_NAME_INVALID: {
+    exit: 1,
+    hint: "Use lower case letters, digits and single hyphens, starting with a letter, at most 30 characters: my-shop.",
+  },
+  APP_UNHEALTHY: {
+    exit: 1,
+    hint: "The lines above are the app's own. Mend it and push again, or change what is asked with: reeve options APP set health_path=/…",
+  },
+  APP_UNKNOWN: { exit: 1, hint: "See `reeve apps`, or make it with `reeve create APP`." },
+  BRANCH_REFUSED: {
+    exit: 1,
+    hint: "Previews of branches are not on yet. To put this branch on the air: git push deploy BRANCH:main",
+  },
+  BUILD_TREE_INVALID: {
+    exit: 1,
+    hint: "Mend the file that is named above, commit, and push again.",
+  },
+  CONFIG_INVALID: { exit: 2, hint: "Every option is described in docs/configuration.md." },
+  CONFIRMATION_NEEDED: { exit: 2, hint: "Type the app's name, or add --yes." },
+  DEPLOY_UNKNOWN: { exit: 1, hint: "See `reeve deploys APP`." },
+  EMPEROR_DOWN: {
+    exit: 1,
+    hint: "Look at the Emperor's log, start it again, and push once more.",
+  },
+  ENVIRONMENT_FAILED: {
+    exit: 1,
+    hint: "The lines above are the installer's own. Mend requirements.txt and push again.",
+  },
+  FOLDER_CLOSED: { exit: 2, hint: "Put reeve's folder elsewhere: npm start -- --home /srv/reeve" },
+  INTERNAL: {
+    exit: 70,
+    hint: "This is a mistake in reeve. Its log holds the details; please report it with them.",
+  },
+  MODULE_NOT_FOUND: {
+    exit: 1,
+    hint: "Name it in a file called Procfile: wsgi: module:callable",
+  },
+  NGINX_DOWN: { exit: 1, hint: "Start nginx, then push again or run `reeve redeploy APP`." },
+  NOT_ALLOWED: { exit: 1, hint: "Ask the administrator for the right to do this." },
+  NO_SPACE: { exit: 1, hint: "Make room on the server's disk, then push again." },
+  OPTION_INVALID: { exit: 2, hint: "See `reeve options APP` for every option and its meaning." },
+  PACKAGES_MISSING: { exit: 2, hint: "Run the command above, then `npm start` again." },
+  PATH_TOO_LONG: {
+    exit: 2,
+    hint: "A unix socket's path ends at 107 bytes. Choose a shorter folder: npm start -- --home /srv/reeve",
+  },
+  PLACE_TAKEN: { exit: 1, hint: "Give the app another host: reeve options APP set host=…" },
+  PORT_TAKEN: { exit: 2, hint: "Choose another one: npm start -- --port 8081" },
+  PRODUCTION_DELETE: {
+    exit: 1,
+    hint: "An app is removed with everything it left behind by: reeve destroy APP",
+  },
+  REF_MOVED: { exit: 1, hint: "Fetch, look at what the other one pushed, and push again." },
+  REF_REFUSED: {
+    exit: 1,
+    hint: "Push a branch (refs/heads/…) or a tag (refs/tags/…), nothing else.",
+  },
+  RELEASE_FAILED: { exit: 1, hint: "Nothing was changed. Push again when the reason above is gone." },
+  RELEASE_UNKNOWN: { exit: 1, hint: "See `reeve releases APP`." },
+  SERVER_DOWN: { exit: 3, hint: "Start it with `npm start`, and name its folder by REEVE_HOME." },
+  SERVER_RUNNING: {
+    exit: 2,
+    hint: "Stop the one that runs, or give this one a folder and a port of its own: npm start -- --home DIR --port N",
+  },
+  SETTING_INVALID: {
+    exit: 2,
+    hint: "A setting is NAME=value: letters, digits and underscores, not starting with a digit.",
+  },
+  SHALLOW_PUSH: {
+    exit: 1,
+    hint: "Fetch the history first: git fetch --unshallow && git push deploy HEAD:main (in CI: GIT_DEPTH: 0, or fetch-depth: 0).",
+  },
+  VHOST_REJECTED: { exit: 1, hint: "Mend the file that nginx names, then push again." },
+} as const satisfies Record<string, { exit: number; hint: string }>;
+
+export type ErrorCode = keyof typeof catalogue;
+
+export const errorCodes = Object.keys(catalogue) as ErrorCode[];
+
+/** Somebody can mend it: said in two lines, never with a stack. */
+export class UserError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string;
+  /** Whoever asked has been told already, line by line: it is not to be said again. */
+  said = false;
+
+  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.name = "UserError";
+    this.code = code;
+    this.hint = options.hint ?? catalogue[code].hint;
+  }
+
+  get exitCode(): number {
+    return catalogue[this.code].exit;
+  }
+}
+
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(catalogue, text);
+}
+
+/** What may be shown of any error: a `UserError` as it is, a full disk by its name, the rest as a mistake of ours. */
+export function asUserError(error: unknown): UserError {
+  if (error instanceof UserError) return error;
+
+  const { code, path } = error as NodeJS.ErrnoException;
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    return new UserError("NO_SPACE", `no space left on the disk${path ? ` at ${path}` : ""}`, {
+      cause: error,
+    });
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new UserError("INTERNAL", message, { cause: error });
+}
+
+/** The same two lines everywhere: on a terminal, in a push, in a log. */
+export function describeError(error: UserError): string[] {
+  const [first = "", ...rest] = error.message.split("\n");
+  return [`error[${error.code}]: ${first}`, ...rest.map((line) => `  ${line}`), `hint: ${error.hint}`];
+}

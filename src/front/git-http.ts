@@ -1,0 +1,131 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { PassThrough, Transform, type Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
+import type { Logger } from "pino";
+import { describeError, UserError } from "../errors.ts";
+import { advertise, serve, type GitService } from "./node-git-server.ts";
+
+const noCache = { expires: "Fri, 01 Jan 1980 00:00:00 GMT", pragma: "no-cache", "cache-control": "no-cache, max-age=0, must-revalidate" };
+
+/** Text that git shows its user as `remote:` lines. */
+export function refuse(answer: ServerResponse, status: number, words: string | UserError): void {
+  const text = typeof words === "string" ? `error: ${words}` : describeError(words).join("\n");
+  if (answer.headersSent) {
+    answer.destroy();
+    return;
+  }
+  const challenge = status === 401 ? { "www-authenticate": 'Basic realm="reeve"' } : {};
+  answer.writeHead(status, { "content-type": "text/plain; charset=utf-8", ...challenge, ...noCache });
+  answer.end(`${text}\n`);
+}
+
+export function answerAdvertisement(repository: string, service: GitService, answer: ServerResponse): void {
+  const output = advertise(repository, service);
+  answer.writeHead(200, { "content-type": `application/x-git-${service}-advertisement`, ...noCache });
+  output.on("error", () => answer.destroy());
+  answer.on("close", () => output.destroy());
+  output.pipe(answer);
+}
+
+export interface ServiceRequest {
+  repository: string;
+  service: GitService;
+  /** Bytes, after decoding. */
+  limit: number;
+  log: Logger;
+  /** Called with git's process as soon as it exists, and again when it is gone. */
+  onStart: (pid: number) => void;
+  onEnd: (pid: number) => void;
+}
+
+/** Milliseconds that git has to end by itself when its input was cut. */
+const mercy = 5000;
+/** Milliseconds without a byte after which an upload counts as given up. */
+const idle = 120_000;
+
+/** Runs a fetch or a push over one request. Resolves when git's process is gone. */
+export async function answerService(request: ServiceRequest, question: IncomingMessage, answer: ServerResponse): Promise<void> {
+  const { service } = request;
+  const body = decode(question, request.limit, (problem) => {
+    refuse(answer, problem.startsWith("cannot") ? 415 : 400, problem);
+  });
+  if (!body) return;
+
+  const { process: git, output } = await serve(request.repository, service, body);
+  const { pid } = git;
+  if (pid === undefined) return;
+  request.onStart(pid);
+  answer.writeHead(200, { "content-type": `application/x-git-${service}-result`, ...noCache });
+  output.pipe(answer);
+  output.on("error", () => answer.destroy());
+
+  question.setTimeout(idle, () => question.destroy());
+  // From here on it is git's and the hooks' time, which has other limits.
+  question.once("end", () => question.setTimeout(0));
+  answer.on("close", () => {
+    if (answer.writableFinished) return;
+    // The client is gone. What git still says goes nowhere, and must not stop git from saying it.
+    output.unpipe(answer);
+    output.resume();
+    if (service === "upload-pack") git.kill("SIGTERM");
+    // An upload that was complete goes on to its end: the ref and what is on the air stay of one mind.
+    else if (!question.complete) endCutUpload(body, git);
+  });
+
+  await new Promise<void>((resolve) => git.once("close", resolve));
+  request.onEnd(pid);
+}
+
+/** Its input's end lets git remove its quarantine; a signal first would leave the folder behind. */
+function endCutUpload(body: PassThrough, git: { stdin: NodeJS.WritableStream | null; kill: (signal: NodeJS.Signals) => boolean; once: (event: "close", listener: () => void) => unknown }): void {
+  body.end();
+  git.stdin?.end();
+  const timer = setTimeout(() => git.kill("SIGTERM"), mercy);
+  git.once("close", () => clearTimeout(timer));
+}
+
+/** The request's body, decoded by us and bounded, as a stream that knows nothing of the network. */
+function decode(question: IncomingMessage, limit: number, onProblem: (problem: string) => void): PassThrough | undefined {
+  const encoding = question.headers["content-encoding"] ?? "identity";
+  if (encoding !== "identity" && encoding !== "gzip") {
+    onProblem(`cannot decode ${JSON.stringify(encoding.slice(0, 60))}`);
+    question.resume();
+    return undefined;
+  }
+  const body = new PassThrough();
+  const stop = (problem: string): void => {
+    question.unpipe();
+    question.resume();
+    body.end();
+    onProblem(problem);
+  };
+  const bounded = new Bounded(limit);
+  bounded.on("error", (error) => stop(error.message));
+  question.on("error", () => body.end());
+  question.on("aborted", () => body.end());
+
+  let source: Readable = question;
+  if (encoding === "gzip") {
+    const gunzip = createGunzip();
+    gunzip.on("error", () => stop("the body is not gzip"));
+    source = question.pipe(gunzip);
+  }
+  source.pipe(bounded).pipe(body);
+  return body;
+}
+
+/** Lets so many bytes through and no more. */
+class Bounded extends Transform {
+  #left: number;
+
+  constructor(limit: number) {
+    super();
+    this.#left = limit;
+  }
+
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: (error: Error | null, chunk?: Buffer) => void): void {
+    this.#left -= chunk.length;
+    if (this.#left < 0) done(new Error("the push is larger than this server takes (option push_limit)"));
+    else done(null, chunk);
+  }
+}

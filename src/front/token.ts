@@ -1,0 +1,14 @@
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import type { Layout } from "../config/layout.ts";
+import { readIfPresent, writeAtomically } from "../host/files.ts";
+
+/** The administrator's token, made at the first start. It is the password of git's remote address. */
+export async function readToken(layout: Layout): Promise<string> {
+  const path = join(layout.frontState, "token");
+  const kept = (await readIfPresent(path))?.trim();
+  if (kept) return kept;
+  const token = randomBytes(24).toString("base64url");
+  await writeAtomically(path, `${token}\n`, 0o600);
+  return token;
+}

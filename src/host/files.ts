@@ -1,0 +1,59 @@
+import { constants } from "node:fs";
+import { access, lstat, open, readFile, rename, rm, symlink } from "node:fs/promises";
+import { dirname, basename, join } from "node:path";
+
+/** Writes a file that another process reads: it sees the old text or the new one, never a half. */
+export async function writeAtomically(path: string, text: string, mode = 0o644): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.tmp`);
+  await rm(temporary, { force: true });
+  const file = await open(temporary, "wx", mode);
+  try {
+    await file.writeFile(text);
+    await file.chmod(mode);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+}
+
+/** Leads `link` to `target` by one rename; what it led to before is untouched. */
+export async function symlinkAtomically(target: string, link: string): Promise<void> {
+  const temporary = join(dirname(link), `.${basename(link)}.tmp`);
+  await rm(temporary, { force: true });
+  await symlink(target, temporary);
+  await rename(temporary, link);
+}
+
+export async function readIfPresent(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** What is at the path itself: a link is a link, whatever it leads to. */
+export async function kindOf(path: string): Promise<"absent" | "link" | "socket" | "other"> {
+  try {
+    const found = await lstat(path);
+    return found.isSymbolicLink() ? "link" : found.isSocket() ? "socket" : "other";
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "absent";
+    throw error;
+  }
+}
+
+export async function isPresent(path: string): Promise<boolean> {
+  return (await kindOf(path)) !== "absent";
+}
+
+export async function isExecutable(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

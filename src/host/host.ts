@@ -1,0 +1,145 @@
+import { execa } from "execa";
+import { LineSplitter } from "./lines.ts";
+
+/** A system user, as a process runs under it. */
+export interface Identity {
+  name: string;
+  uid: number;
+  gid: number;
+}
+
+/** What to run: data, never a shell string. User text is always one element of `args`. */
+export interface Command {
+  file: string;
+  args: string[];
+  cwd?: string;
+  /** Added to a nearly empty environment (`PATH`, `LANG`): nothing of ours is inherited. */
+  env?: Record<string, string>;
+  /**
+   * Runs as this user (where reeve is root), with no new privileges, and dies with reeve: no build outlives
+   * the agent that asked for it.
+   */
+  as?: Identity | undefined;
+  input?: string;
+  /** Milliseconds after which the process and all its children are killed. */
+  deadline?: number;
+}
+
+export interface RunOptions {
+  /** Called with every line of standard output and standard error as it comes. */
+  onLine?: (line: string) => void;
+}
+
+/** A command ended other than with exit code 0. `output` holds the end of what it printed. */
+export class CommandFailed extends Error {
+  readonly command: Command;
+  readonly output: string;
+  readonly exitCode: number | undefined;
+  readonly timedOut: boolean;
+
+  constructor(
+    command: Command,
+    result: { output: string; exitCode?: number | undefined; timedOut: boolean; signal?: string | undefined },
+  ) {
+    const how = result.timedOut
+      ? "took too long and was stopped"
+      : result.signal
+        ? `was killed by ${result.signal}`
+        : `ended with exit code ${result.exitCode ?? "unknown"}`;
+    super(`${command.file} ${how}${result.output ? `:\n${result.output}` : ""}`);
+    this.name = "CommandFailed";
+    this.command = command;
+    this.output = result.output;
+    this.exitCode = result.exitCode;
+    this.timedOut = result.timedOut;
+  }
+}
+
+/** The world, as far as processes go. */
+export interface Host {
+  /** Resolves to standard output; rejects with `CommandFailed` unless the exit code is 0. */
+  run(command: Command, options?: RunOptions): Promise<string>;
+  /** Whether other identities can be taken. */
+  readonly isRoot: boolean;
+}
+
+const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const keptLines = 60;
+
+/** Processes are started in a group of their own, so that a deadline ends their children as well. */
+export class LocalHost implements Host {
+  readonly isRoot = process.getuid?.() === 0;
+
+  async run(command: Command, options: RunOptions = {}): Promise<string> {
+    const { file, args } = this.#withIdentity(command);
+    const tail: string[] = [];
+    const keep = (line: string): void => {
+      tail.push(line);
+      if (tail.length > keptLines) tail.shift();
+      options.onLine?.(line);
+    };
+    const subprocess = execa(file, args, {
+      cwd: command.cwd ?? "/",
+      env: { PATH: path, LANG: "C.UTF-8", ...command.env },
+      extendEnv: false,
+      input: command.input ?? "",
+      reject: false,
+      detached: true,
+      stripFinalNewline: false,
+      // A build may print without end: its lines are passed on and only the last ones are kept.
+      buffer: { stdout: options.onLine === undefined, stderr: false },
+      maxBuffer: 256 * 1024 * 1024,
+    });
+    const lines = [LineSplitter.of(subprocess.stderr, keep)];
+    if (options.onLine) lines.push(LineSplitter.of(subprocess.stdout, keep));
+
+    let timedOut = false;
+    const timer =
+      command.deadline === undefined
+        ? undefined
+        : setTimeout(() => {
+            timedOut = true;
+            killGroup(subprocess.pid);
+          }, command.deadline);
+    const result = await subprocess;
+    clearTimeout(timer);
+    // Whatever the command left running in its group is not wanted.
+    killGroup(subprocess.pid);
+    for (const splitter of lines) splitter.end();
+
+    if (result.exitCode === 0 && !timedOut) return result.stdout ?? "";
+    const said = tail.length > 0 ? tail.join("\n") : String(result.stdout ?? "").trim();
+    throw new CommandFailed(command, {
+      output: said || (result.exitCode === undefined && !timedOut ? (result.originalMessage ?? "") : ""),
+      exitCode: result.exitCode,
+      timedOut,
+      signal: result.signal,
+    });
+  }
+
+  #withIdentity(command: Command): { file: string; args: string[] } {
+    const { file, args, as } = command;
+    if (as === undefined) return { file, args };
+    const privileges = this.isRoot ? privilegeArguments(as) : ["--no-new-privs"];
+    return { file: "setpriv", args: ["--pdeathsig=KILL", ...privileges, "--", file, ...args] };
+  }
+}
+
+/** As setpriv(1) takes them. */
+export function privilegeArguments(identity: Identity): string[] {
+  return [
+    `--reuid=${identity.uid}`,
+    `--regid=${identity.gid}`,
+    "--clear-groups",
+    "--no-new-privs",
+  ];
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // The group is gone already, which is what was wanted.
+  }
+}

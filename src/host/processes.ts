@@ -1,0 +1,61 @@
+import { readFile, readdir, readlink } from "node:fs/promises";
+
+/** A process that cannot be mistaken for a later one with the same number. */
+export interface ProcessId {
+  pid: number;
+  /** Clock ticks after boot, field 22 of /proc/PID/stat (proc(5)). */
+  startTime: number;
+}
+
+/** The process with this number, or undefined where there is none (a zombie is none). */
+export async function findProcess(pid: number): Promise<ProcessId | undefined> {
+  const stat = await readProc(`${pid}/stat`);
+  // The command's name, in parentheses, may hold anything: the fields begin after the last one.
+  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
+  if (!fields || fields[0] === "Z" || fields[0] === "X") return undefined;
+  return { pid, startTime: Number(fields[19]) };
+}
+
+export async function isAlive(process: ProcessId): Promise<boolean> {
+  return (await findProcess(process.pid))?.startTime === process.startTime;
+}
+
+export async function childrenOf(pid: number): Promise<number[]> {
+  const text = await readProc(`${pid}/task/${pid}/children`);
+  return (text ?? "").split(" ").filter(Boolean).map(Number);
+}
+
+const hangup = 1n;
+
+/**
+ * Whether the process has a handler for SIGHUP. A uWSGI worker ignores it until it is fully started,
+ * so that a reload or a stop which comes earlier is lost (measured: docs/architecture.md).
+ */
+export async function catchesHangup(pid: number): Promise<boolean> {
+  const status = await readProc(`${pid}/status`);
+  const mask = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status ?? "")?.[1];
+  return mask !== undefined && (BigInt(`0x${mask}`) & (1n << (hangup - 1n))) !== 0n;
+}
+
+/** The first line of the process's arguments, as `ps` shows it. */
+export async function titleOf(pid: number): Promise<string> {
+  return ((await readProc(`${pid}/cmdline`)) ?? "").replaceAll("\0", " ").trim();
+}
+
+/** The working folders of all processes that we may look at. */
+export async function workingFolders(): Promise<Set<string>> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const folders = await Promise.all(
+    pids.map((pid) => readlink(`/proc/${pid}/cwd`).catch(() => undefined)),
+  );
+  return new Set(folders.filter((folder) => folder !== undefined));
+}
+
+async function readProc(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(`/proc/${path}`, "utf8");
+  } catch {
+    // The process went while we looked: that is an answer.
+    return undefined;
+  }
+}

@@ -1,0 +1,100 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { openSync } from "node:fs";
+import { sleep } from "./clock.ts";
+import { privilegeArguments, type Identity } from "./host.ts";
+
+export interface Service {
+  name: string;
+  file: string;
+  args: string[];
+  env: Record<string, string>;
+  /** Where its standard output and error go. */
+  log: string;
+  as?: Identity | undefined;
+  /** Resolves when it does its work; asked again after every start. */
+  ready: () => Promise<boolean>;
+}
+
+const firstPause = 500;
+const longestPause = 15_000;
+/** After this long a service counts as well, and its next fall as its first. */
+const wellAfter = 30_000;
+const patience = 15_000;
+
+/**
+ * Keeps one process running: starts it, starts it again with growing pauses when it falls, and ends it with
+ * everything it started. It leads a session of its own, so that Ctrl-C reaches nobody but the supervisor,
+ * and it ends by itself when the supervisor is killed.
+ */
+export class Supervised {
+  readonly #service: Service;
+  readonly #say: (line: string) => void;
+  #child: ChildProcess | undefined;
+  #stopping = false;
+
+  constructor(service: Service, say: (line: string) => void) {
+    this.#service = service;
+    this.#say = say;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Resolves when the service is ready; rejects when it is not in time. */
+  async start(): Promise<void> {
+    this.#spawn();
+    const end = Date.now() + patience;
+    while (!(await this.#service.ready().catch(() => false))) {
+      if (Date.now() > end || this.#stopping) {
+        throw new Error(`${this.#service.name} did not start; its log is ${this.#service.log}`);
+      }
+      await sleep(20);
+    }
+  }
+
+  /** Ends the process and its group; after `within` milliseconds without mercy. */
+  async stop(within: number): Promise<void> {
+    this.#stopping = true;
+    const child = this.#child;
+    if (!child?.pid) return;
+    const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    if (child.exitCode === null && child.signalCode === null) {
+      signal(child.pid, "SIGTERM");
+      await Promise.race([gone, sleep(within)]);
+    }
+    signal(-child.pid, "SIGKILL");
+  }
+
+  #spawn(pause = firstPause): void {
+    const { file, args, env, log, as } = this.#service;
+    const output = openSync(log, "a", 0o640);
+    const privileges = as ? privilegeArguments(as) : [];
+    const startedAt = Date.now();
+    const child = spawn("setpriv", ["--pdeathsig=TERM", ...privileges, "--", file, ...args], {
+      cwd: "/",
+      env,
+      detached: true,
+      stdio: ["ignore", output, output],
+    });
+    this.#child = child;
+    child.on("error", (error) => this.#say(`${this.#service.name}: ${error.message}`));
+    child.once("exit", (code, by) => {
+      if (this.#stopping) return;
+      const wait = Date.now() - startedAt > wellAfter ? firstPause : pause;
+      this.#say(`${this.#service.name} ended (${by ?? `exit code ${code ?? "?"}`}); it is started again in ${wait / 1000} s`);
+      if (child.pid) signal(-child.pid, "SIGKILL");
+      setTimeout(() => {
+        if (!this.#stopping) this.#spawn(Math.min(wait * 2, longestPause));
+      }, wait);
+    });
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It is gone, which is what was wanted.
+  }
+}

@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+import { CommanderError } from "commander";
+import { makeProgram } from "./cli/program.ts";
+import { asUserError, describeError } from "./errors.ts";
+
+try {
+  await makeProgram().parseAsync(process.argv);
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode;
+  else {
+    const told = asUserError(error);
+    if (!told.said) for (const line of describeError(told)) console.error(line);
+    if (told.code === "INTERNAL" && process.env["REEVE_DEBUG"]) console.error(error);
+    process.exitCode = told.exitCode;
+  }
+}

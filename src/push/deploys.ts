@@ -1,0 +1,117 @@
+import { simpleGit } from "simple-git";
+import type { AgentClient } from "../agent/client.ts";
+import type { Answers } from "../agent/answers.ts";
+import { absentCommit } from "../app/names.ts";
+import { UserError } from "../errors.ts";
+import { gitCommand, readRef, type GitContext } from "../host/git.ts";
+import type { Host } from "../host/host.ts";
+import { printable } from "../host/lines.ts";
+import type { SettingsChange } from "../settings/settings.ts";
+import type { DeployReason, Holder } from "../store/agent-store.ts";
+import { readProposal } from "./proposal.ts";
+import { holderOf } from "./pushers.ts";
+import { CommitTree } from "./tree.ts";
+
+export interface DeployWorld {
+  agent: AgentClient;
+  host: Host;
+  gitOf: (app: string) => GitContext;
+}
+
+export interface Wanted {
+  app: string;
+  ref: string;
+  oldCommit: string;
+  newCommit: string;
+  account: string;
+  reason: DeployReason;
+  holder: Holder;
+  settings?: SettingsChange | undefined;
+}
+
+type Say = (line: string) => void;
+
+/** Reads what the commit proposes and has the agent build and prove it. The ref has not moved yet. */
+export async function prepare(world: DeployWorld, wanted: Wanted, say: Say): Promise<void> {
+  const git = world.gitOf(wanted.app);
+  const [proposal, subject] = await Promise.all([
+    readProposal(new CommitTree(world.host, git, wanted.newCommit)),
+    subjectOf(git, wanted.newCommit),
+  ]);
+  await world.agent.ask("prepare", { ...wanted, subject, proposal }, { onLine: say });
+}
+
+let turns = 0;
+
+interface Command {
+  app: string;
+  account: string;
+  reason: DeployReason;
+  /** The commit to put on the air; without one, the commit that the ref has. */
+  commit?: string;
+  settings?: SettingsChange;
+}
+
+/**
+ * A deploy that no push asked for. git sends nothing when a ref already matches, so a rollback by command
+ * and a redeploy go this way: the same steps, with the ref moved here at the moment of the switch.
+ */
+export async function deployByCommand(world: DeployWorld, command: Command, say: Say): Promise<void> {
+  const { app, reason, account, settings } = command;
+  const git = world.gitOf(app);
+  const ref = `refs/heads/${await productionBranch(world, app)}`;
+  const oldCommit = await currentCommit(world, git, ref);
+  if (oldCommit === absentCommit) throw new UserError("RELEASE_UNKNOWN", `nothing was ever pushed to ${app}`, { hint: `Push to it first: git push deploy main` });
+  const newCommit = command.commit ?? oldCommit;
+  const holder = holderOf(process.pid, ++turns);
+  try {
+    await prepare(world, { app, ref, oldCommit, newCommit, account, reason, holder, settings }, say);
+    await world.agent.ask("switch", { holder, ref, newCommit });
+    if (newCommit !== oldCommit) await world.host.run(moveRef(git, { ref, oldCommit, newCommit }));
+    await world.agent.ask("confirm", { holder, ref }, { onLine: say });
+  } finally {
+    await world.agent.ask("finished", { holder });
+  }
+}
+
+/** The commit of a release that a person named: by the start of its id, by its deploy's number, or the one before. */
+export async function findRelease(world: DeployWorld, app: string, named: string | undefined): Promise<string> {
+  const releases = await world.agent.ask("releases", { app });
+  const found = named === undefined ? releaseBefore(releases) : releaseNamed(releases, named);
+  if (!found) {
+    throw new UserError("RELEASE_UNKNOWN", named === undefined ? `${app} has no release before the one that is on the air` : `${app} has no release ${named}`);
+  }
+  return found.commit;
+}
+
+function releaseBefore(releases: Answers["releases"]): Answers["releases"][number] | undefined {
+  return releases.slice(releases.findIndex((release) => release.live) + 1)[0];
+}
+
+function releaseNamed(releases: Answers["releases"], named: string): Answers["releases"][number] | undefined {
+  const byCommit = releases.filter((release) => named.length >= 4 && release.commit.startsWith(named));
+  if (byCommit.length > 1) throw new UserError("RELEASE_UNKNOWN", `${named} is the start of more than one release's commit`);
+  return byCommit[0] ?? releases.find((release) => String(release.deploy) === named);
+}
+
+export async function productionBranch(world: DeployWorld, app: string): Promise<string> {
+  const { values } = await world.agent.ask("options", { app });
+  return String(values.find(({ name }) => name === "production_branch")?.value);
+}
+
+async function currentCommit(world: DeployWorld, git: GitContext, ref: string): Promise<string> {
+  return (await world.host.run(readRef(git, ref))).trim() || absentCommit;
+}
+
+/** The hooks are left out: they are how git asks us, and here it is we who ask git. */
+function moveRef(git: GitContext, { ref, oldCommit, newCommit }: { ref: string; oldCommit: string; newCommit: string }): ReturnType<typeof gitCommand> {
+  return gitCommand(git, ["-c", "core.hooksPath=/dev/null", "update-ref", "-m", "reeve: rollback", ref, newCommit, oldCommit]);
+}
+
+const longestSubject = 72;
+
+async function subjectOf(git: GitContext, commit: string): Promise<string> {
+  const subject = await simpleGit(git.repository).raw("log", "-1", "--format=%s", commit, "--");
+  const line = printable(subject.trim()).replaceAll('"', "'");
+  return line.length > longestSubject ? `${line.slice(0, longestSubject - 1)}…` : line;
+}

@@ -1,0 +1,97 @@
+import type { Logger } from "pino";
+import { asUserError, describeError, UserError } from "../errors.ts";
+import { findProcess } from "../host/processes.ts";
+import { prepare, productionBranch, type DeployWorld } from "./deploys.ts";
+import { judgeRef, parseRefUpdates, type RefUpdate } from "./policy.ts";
+import type { Pusher, Pushers } from "./pushers.ts";
+import type { Holder } from "../store/agent-store.ts";
+
+export interface HookQuestion {
+  hook: string;
+  app: string;
+  /** git's process, the hook's parent. */
+  pid: number;
+  text: string;
+}
+
+export interface HookWorld extends DeployWorld {
+  pushers: Pushers;
+  log: Logger;
+}
+
+type Say = (line: string) => void;
+
+const mostRefs = 100;
+
+/**
+ * Answers one question of git's hooks. Resolves to whether git may go on; what the pusher is to read is
+ * said line by line before. An error of any kind is a no.
+ */
+export async function answerHook(world: HookWorld, question: HookQuestion, say: Say): Promise<boolean> {
+  try {
+    await answer(world, question, say);
+    return true;
+  } catch (error) {
+    const told = asUserError(error);
+    if (told.code === "INTERNAL") world.log.error({ err: error, hook: question.hook, app: question.app }, "a hook's question failed by a mistake of reeve's");
+    if (!told.said) for (const line of describeError(told)) say(line);
+    return false;
+  }
+}
+
+async function answer(world: HookWorld, question: HookQuestion, say: Say): Promise<void> {
+  const updates = parseRefUpdates(question.text);
+  switch (question.hook) {
+    case "pre-receive":
+      return judgePush(updates);
+    case "pre-receive-shallow":
+      throw new UserError("SHALLOW_PUSH", "this push comes from a shallow clone, whose history has no beginning");
+    case "update":
+      return deployRef(world, question, updates, say);
+    case "reference-transaction":
+      return moveTraffic(world, question, updates);
+    case "post-receive":
+      return sayLive(world, question, updates, say);
+    default:
+      throw new Error(`there is no hook ${question.hook}`);
+  }
+}
+
+/** Cheap, and about the push as a whole; each ref is judged by itself in `update`. */
+function judgePush(updates: RefUpdate[]): Promise<void> {
+  if (updates.length > mostRefs) {
+    throw new UserError("REF_REFUSED", `this push moves ${updates.length} refs, and ${mostRefs} are the most`, { hint: "Push the branches one after the other." });
+  }
+  return Promise.resolve();
+}
+
+async function deployRef(world: HookWorld, question: HookQuestion, updates: RefUpdate[], say: Say): Promise<void> {
+  const pusher = expectPusher(world, question);
+  for (const update of updates) {
+    const verdict = judgeRef(question.app, await productionBranch(world, question.app), update);
+    if (verdict === "deploy") await prepare(world, { ...update, ...pusher, reason: "push" }, say);
+  }
+}
+
+/** git holds the branch's lock and is about to move it: so does the traffic. A branch without a proven deploy stays. */
+async function moveTraffic(world: HookWorld, question: HookQuestion, updates: RefUpdate[]): Promise<void> {
+  const { holder } = expectPusher(world, question);
+  for (const { ref, newCommit } of updates) await world.agent.ask("switch", { holder, ref, newCommit });
+}
+
+async function sayLive(world: HookWorld, question: HookQuestion, updates: RefUpdate[], say: Say): Promise<void> {
+  // The refs have moved, whatever became of the front meanwhile.
+  const holder = world.pushers.find(question.pid, question.app)?.holder ?? (await findProcess(question.pid));
+  if (!holder) return;
+  for (const { ref } of updates.filter((update) => update.ref.startsWith("refs/heads/"))) {
+    await world.agent.ask("confirm", { holder: { turn: 0, ...holder }, ref }, { onLine: say });
+  }
+}
+
+function expectPusher(world: HookWorld, question: HookQuestion): Pusher & { holder: Holder } {
+  const pusher = world.pushers.find(question.pid, question.app);
+  if (pusher) return pusher;
+  throw new UserError("REF_MOVED", "nobody is known to push here: reeve was started anew during this push, or a ref was moved past it", {
+    hint: "Push again.",
+  });
+}

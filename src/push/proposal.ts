@@ -1,0 +1,103 @@
+import { posix } from "node:path";
+import { moduleGrammar } from "../app/names.ts";
+import type { Question } from "../agent/questions.ts";
+import { UserError } from "../errors.ts";
+import type { CommitTree } from "./tree.ts";
+
+export type Proposal = Question<"prepare">["proposal"];
+type RequirementsFile = Extract<Proposal, { module: string }>["requirements"][number];
+
+const mostIncludes = 50;
+
+/** What the repository asks for: what to run and what that needs. It is a proposal; the options win. */
+export async function readProposal(tree: CommitTree): Promise<Proposal> {
+  try {
+    return { module: await findModule(tree), requirements: await readRequirements(tree) };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const { code, message, hint } = error;
+    return { problem: { code, message, hint } };
+  }
+}
+
+/** The Procfile's `wsgi` line; else `app.py`, `wsgi.py` or the one Django project, by what frameworks write. */
+async function findModule(tree: CommitTree): Promise<string> {
+  const procfile = await tree.read("Procfile");
+  if (procfile !== undefined) return moduleOfProcfile(procfile);
+
+  const [app, wsgi] = await tree.look(["app.py", "wsgi.py"]);
+  if (app?.kind === "file") return "app:app";
+  if (wsgi?.kind === "file") return "wsgi:application";
+
+  const folders = (await tree.folders()).filter((name) => /^[A-Za-z_]\w*$/.test(name));
+  const projects = (await tree.look(folders.map((name) => `${name}/wsgi.py`))).filter((entry) => entry.kind === "file");
+  if (projects.length === 1) return `${posix.dirname(projects[0]?.path ?? "")}.wsgi:application`;
+
+  const found = projects.map((entry) => entry.path).join(", ");
+  throw new UserError(
+    "MODULE_NOT_FOUND",
+    projects.length > 1
+      ? `there is more than one app here: ${found}`
+      : "no app was found. Looked for: Procfile, app.py (app:app), wsgi.py (wsgi:application), */wsgi.py (Django)",
+  );
+}
+
+/** The module that a Procfile names; Heroku's form, with `wsgi` as the process that answers requests. */
+export function moduleOfProcfile(text: string): string {
+  const processes = new Map<string, string>();
+  for (const [index, words] of text.split(/\r?\n/).entries()) {
+    if (/^\s*(#|$)/.test(words)) continue;
+    const [, name, command] = /^\s*([A-Za-z0-9_-]+)\s*:\s*(.*?)\s*$/.exec(words) ?? [];
+    if (name === undefined || command === undefined || command === "") {
+      throw new UserError("BUILD_TREE_INVALID", `Procfile, line ${index + 1}: ${JSON.stringify(words.slice(0, 100))} is not NAME: COMMAND`);
+    }
+    processes.set(name, command);
+  }
+  const wsgi = processes.get("wsgi");
+  if (wsgi === undefined) throw withoutWsgi(processes.get("web"));
+  if (!moduleGrammar.test(wsgi)) {
+    throw new UserError("BUILD_TREE_INVALID", `Procfile: wsgi: ${JSON.stringify(wsgi.slice(0, 100))} is not module:callable`);
+  }
+  return wsgi;
+}
+
+/** Heroku's `web: gunicorn shop:app` says what is wanted, only not in uWSGI's words. */
+function withoutWsgi(web: string | undefined): UserError {
+  const meant = web?.split(/\s+/).find((word) => moduleGrammar.test(word));
+  return new UserError("MODULE_NOT_FOUND", "the Procfile has no line wsgi: module:callable", {
+    hint: meant ? `Add this line to the Procfile: wsgi: ${meant}` : "Add one to the Procfile: wsgi: module:callable",
+  });
+}
+
+const include = /^\s*(?:-r|--requirement|-c|--constraint)(?:\s+|=)?["']?([^"'\s#]+)/;
+
+/** `requirements.txt` and every file that it includes, in the order in which they are met. */
+async function readRequirements(tree: CommitTree): Promise<RequirementsFile[]> {
+  const files: RequirementsFile[] = [];
+  const waiting = ["requirements.txt"];
+  for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) {
+    if (files.some((file) => file.path === path)) continue;
+    const text = await tree.read(path);
+    if (text === undefined) {
+      if (path === "requirements.txt" && (await tree.look([path]))[0]?.kind === "absent") return [];
+      throw new UserError("BUILD_TREE_INVALID", `${path}: there is no such file in the repository, or it is larger than 1 MiB`);
+    }
+    if (text.includes("\0")) throw new UserError("BUILD_TREE_INVALID", `${path} holds a zero byte`);
+    files.push({ path, text });
+    if (files.length > mostIncludes) throw new UserError("BUILD_TREE_INVALID", `requirements.txt includes more than ${mostIncludes} files`);
+    waiting.push(...includesOf(path, text));
+  }
+  return files;
+}
+
+function includesOf(path: string, text: string): string[] {
+  return text.split("\n").flatMap((words) => {
+    const target = include.exec(words)?.[1];
+    if (target === undefined || /^[a-z]+:\/\//i.test(target)) return [];
+    const resolved = posix.normalize(posix.join(posix.dirname(path), target));
+    if (posix.isAbsolute(target) || resolved.startsWith("..")) {
+      throw new UserError("BUILD_TREE_INVALID", `${path} includes ${target}, which is outside the repository`);
+    }
+    return [resolved];
+  });
+}

@@ -1,0 +1,58 @@
+"""Brings the .pyc files of the tree it runs in up to date with the sources.
+
+Standard input: names separated by NUL; "+name" is compiled, "-name" is forgotten.
+A source that does not compile is left alone: it fails when it is imported, with its own words.
+Links are never followed: they could lead out of the tree.
+"""
+
+import os
+import py_compile
+import sys
+from concurrent.futures import ProcessPoolExecutor
+
+
+def cache_folder(source):
+    return os.path.join(os.path.dirname(source), "__pycache__")
+
+
+def compile_source(source):
+    if os.path.islink(source) or os.path.islink(cache_folder(source)):
+        return
+    try:
+        py_compile.compile(source, doraise=True, quiet=2)
+    except Exception:
+        pass
+
+
+def forget(source):
+    folder = cache_folder(source)
+    stem = os.path.splitext(os.path.basename(source))[0]
+    if os.path.islink(folder) or not os.path.isdir(folder):
+        return
+    for name in os.listdir(folder):
+        if name.startswith(stem + ".") and name.endswith(".pyc"):
+            os.unlink(os.path.join(folder, name))
+    # A folder that is left with nothing but its cache would still be imported, as a namespace.
+    try:
+        os.removedirs(folder)
+    except OSError:
+        pass
+
+
+def main():
+    names = [name for name in sys.stdin.buffer.read().split(b"\0") if name]
+    names = [os.fsdecode(name) for name in names]
+    for name in names:
+        if name[0] == "-":
+            forget(name[1:])
+    sources = [name[1:] for name in names if name[0] == "+"]
+    if len(sources) < 100:
+        for source in sources:
+            compile_source(source)
+        return
+    with ProcessPoolExecutor() as pool:
+        for _ in pool.map(compile_source, sources, chunksize=50):
+            pass
+
+
+main()

@@ -1,0 +1,84 @@
+import { fileURLToPath } from "node:url";
+import { gitCommand, type GitContext } from "../host/git.ts";
+import type { Command, Identity } from "../host/host.ts";
+
+const bytecodeProgram = fileURLToPath(new URL("bytecode.py", import.meta.url));
+
+/** What differs between two trees: `A`, `M`, `D` or `T` and a name, all separated by NUL. */
+export function listChanges(git: GitContext, from: string, to: string): Command {
+  return gitCommand(git, ["diff-tree", "-r", "-z", "--name-status", "--no-renames", from, to]);
+}
+
+export interface Change {
+  kind: string;
+  name: string;
+}
+
+export function parseChanges(output: string): Change[] {
+  const words = output.split("\0");
+  const changes: Change[] = [];
+  for (let index = 0; index + 1 < words.length; index += 2) {
+    changes.push({ kind: words[index] ?? "", name: words[index + 1] ?? "" });
+  }
+  return changes;
+}
+
+/**
+ * Turns the staging tree into the commit's. The index trusts size and time alone (`core.checkStat`),
+ * because sealing changed the owner of every file behind its back.
+ */
+export function checkOut(git: GitContext, staging: { tree: string; index: string }, commit: string): Command {
+  const settings = ["core.checkStat=minimal", "core.trustctime=false", "checkout.workers=0", "core.hooksPath=/dev/null"];
+  return gitCommand(
+    git,
+    [...settings.flatMap((setting) => ["-c", setting]), `--work-tree=${staging.tree}`, "read-tree", "--reset", "-u", "--no-recurse-submodules", commit],
+    { env: { GIT_INDEX_FILE: staging.index }, cwd: staging.tree },
+  );
+}
+
+export function compileSources(python: string, tree: string, changes: Change[], as?: Identity): Command {
+  const sources = changes.filter((change) => change.name.endsWith(".py"));
+  return {
+    file: python,
+    args: ["-I", "-S", bytecodeProgram],
+    cwd: tree,
+    input: sources.map(({ kind, name }) => `${kind === "D" ? "-" : "+"}${name}`).join("\0"),
+    as,
+  };
+}
+
+export function copyByLinks(from: string, to: string): Command {
+  return { file: "cp", args: ["-al", "--", from, to] };
+}
+
+/** A release is nobody's to write: with root it belongs to root, else it is at least read-only. */
+export function seal(tree: string, app: Identity, isRoot: boolean): Command {
+  return isRoot
+    ? { file: "chown", args: ["-hR", `0:${app.gid}`, "--", tree] }
+    : { file: "chmod", args: ["-R", "a-w", "--", tree] };
+}
+
+/** Folders can be written again by git, which replaces files and never writes into them. */
+export function openFolders(tree: string, git: Identity, isRoot: boolean): Command {
+  const action = isRoot ? ["chown", "-h", `${git.uid}:${git.gid}`] : ["chmod", "u+w"];
+  return { file: "find", args: [tree, "-type", "d", "-exec", ...action, "{}", "+"] };
+}
+
+export function removeTree(tree: string, isRoot: boolean): Command[] {
+  const remove = { file: "rm", args: ["-rf", "--one-file-system", "--", tree] };
+  const open = { file: "find", args: [tree, "-type", "d", "!", "-perm", "-u+w", "-exec", "chmod", "u+w", "{}", "+"] };
+  return isRoot ? [remove] : [open, remove];
+}
+
+/** The refs, hidden from everybody, that keep a release's commit from git's garbage collection. */
+export function pinRelease(git: GitContext, instance: string, commit: string): Command {
+  return gitCommand(git, ["-c", "core.hooksPath=/dev/null", "update-ref", pinOf(instance, commit), commit]);
+}
+
+export function unpinRelease(git: GitContext, instance: string, commit: string): Command {
+  return gitCommand(git, ["-c", "core.hooksPath=/dev/null", "update-ref", "-d", pinOf(instance, commit)]);
+}
+
+function pinOf(instance: string, commit: string): string {
+  return `refs/reeve/releases/${instance}/${commit}`;
+}

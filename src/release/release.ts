@@ -1,0 +1,171 @@
+import { chmod, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { releasePath, type InstancePaths } from "../app/instance.ts";
+import { UserError } from "../errors.ts";
+import { isPresent, readIfPresent, writeAtomically } from "../host/files.ts";
+import { emptyTree, type GitContext } from "../host/git.ts";
+import { CommandFailed, type Host, type Identity } from "../host/host.ts";
+import {
+  checkOut,
+  compileSources,
+  copyByLinks,
+  listChanges,
+  openFolders,
+  parseChanges,
+  pinRelease,
+  removeTree,
+  seal,
+  unpinRelease,
+  type Change,
+} from "./release-commands.ts";
+
+export interface ReleaseContext {
+  host: Host;
+  git: GitContext;
+  paths: InstancePaths;
+  instance: string;
+  python: string;
+  /** git runs as this user, into a tree that belongs to it until it is sealed. */
+  gitUser: Identity;
+  appUser: Identity;
+}
+
+export interface Release {
+  commit: string;
+  path: string;
+  /** Undefined where the release was on disk already. */
+  changed: number | undefined;
+}
+
+/**
+ * Puts a commit's tree on disk, compiled and sealed, or finds the one that is there.
+ *
+ * The staging tree is a copy by hard links of the release before, with the index that goes with it, so
+ * that git only touches what changed. It becomes the release by a rename; the next one is laid out later.
+ */
+export async function makeRelease(context: ReleaseContext, commit: string): Promise<Release> {
+  const path = releasePath(context.paths, commit);
+  if (await isPresent(path)) return { commit, path, changed: undefined };
+
+  const before = await layOutStaging(context);
+  const changes = await stage(context, before, commit);
+
+  const sealing = stagingOf(context.paths).sealing;
+  await rename(stagingOf(context.paths).tree, sealing);
+  await context.host.run(seal(sealing, context.appUser, context.host.isRoot));
+  await rename(sealing, path);
+  return { commit, path, changed: changes.length };
+}
+
+/** Gives a refused release's tree back to the staging area, where it saves the next checkout. */
+export async function takeBackRelease(context: ReleaseContext, commit: string): Promise<void> {
+  const { tree, basis } = stagingOf(context.paths);
+  const path = releasePath(context.paths, commit);
+  if ((await readIfPresent(basis)) !== commit || (await isPresent(tree))) {
+    await removeRelease(context, commit);
+    return;
+  }
+  await rename(path, tree);
+  await context.host.run(openFolders(tree, context.gitUser, context.host.isRoot));
+}
+
+/** Makes the staging tree ready for the next checkout. Resolves to the commit it holds, or to the empty tree. */
+export async function layOutStaging(context: ReleaseContext): Promise<string> {
+  const { host, paths, gitUser } = context;
+  const { tree, basis, next } = stagingOf(paths);
+  const commit = await readIfPresent(basis);
+  if (commit !== undefined && (await isPresent(tree))) return commit;
+
+  const source = commit === undefined ? undefined : releasePath(paths, commit);
+  if (commit === undefined || source === undefined || !(await isPresent(source))) {
+    await emptyStaging(context);
+    return emptyTree;
+  }
+  await discard(context, next);
+  await host.run(copyByLinks(source, next));
+  await host.run(openFolders(next, gitUser, host.isRoot));
+  await rename(next, tree);
+  return commit;
+}
+
+export async function pin(context: ReleaseContext, commit: string): Promise<void> {
+  await context.host.run(pinRelease(context.git, context.instance, commit));
+}
+
+/** Removes every release that is not kept. */
+export async function pruneReleases(context: ReleaseContext, kept: ReadonlySet<string>): Promise<string[]> {
+  const there = await readdir(context.paths.releases);
+  const removed = there.filter((commit) => !kept.has(commit));
+  for (const commit of removed) await removeRelease(context, commit);
+  return removed;
+}
+
+/** Removes what a release that was never finished left in the staging area. */
+export async function sweepStaging(context: ReleaseContext): Promise<void> {
+  const { sealing, next } = stagingOf(context.paths);
+  await discard(context, sealing);
+  await discard(context, next);
+}
+
+async function removeRelease(context: ReleaseContext, commit: string): Promise<void> {
+  await context.host.run(unpinRelease(context.git, context.instance, commit));
+  await discard(context, releasePath(context.paths, commit));
+}
+
+async function stage(context: ReleaseContext, before: string, commit: string): Promise<Change[]> {
+  const { host, git, python, gitUser, paths } = context;
+  const { tree, index, basis } = stagingOf(paths);
+  try {
+    const changes = parseChanges(await host.run(listChanges(git, before, commit)));
+    // From here until the end the tree is neither the one nor the other.
+    await rm(basis, { force: true });
+    await host.run(checkOut(git, { tree, index }, commit));
+    if (changes.some((change) => change.name.endsWith(".py"))) {
+      await host.run(compileSources(python, tree, changes, gitUser));
+    }
+    await writeAtomically(basis, commit, 0o600);
+    return changes;
+  } catch (error) {
+    await emptyStaging(context);
+    if (!(error instanceof CommandFailed)) throw error;
+    const full = /No space left on device|Disk quota exceeded/.test(error.output);
+    throw new UserError(
+      full ? "NO_SPACE" : "RELEASE_FAILED",
+      full ? `no space left on the disk at ${paths.folder}` : `git could not check out ${commit}:\n${error.output}`,
+      { cause: error },
+    );
+  }
+}
+
+async function emptyStaging(context: ReleaseContext): Promise<void> {
+  const { host, paths, gitUser } = context;
+  const { folder, tree, indexFolder, basis } = stagingOf(paths);
+  await rm(basis, { force: true });
+  await discard(context, tree);
+  await rm(indexFolder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  await chmod(folder, 0o711);
+  for (const made of [indexFolder, tree]) {
+    await mkdir(made, { recursive: true, mode: 0o750 });
+    await host.run(openFolders(made, gitUser, host.isRoot));
+  }
+}
+
+async function discard(context: ReleaseContext, tree: string): Promise<void> {
+  if (!(await isPresent(tree))) return;
+  for (const command of removeTree(tree, context.host.isRoot)) await context.host.run(command);
+}
+
+/** The folder is root's; `tree` and `git/`, inside it, are git's user's. */
+function stagingOf(paths: InstancePaths): Record<"folder" | "tree" | "next" | "sealing" | "indexFolder" | "index" | "basis", string> {
+  const folder = paths.staging;
+  return {
+    folder,
+    tree: join(folder, "tree"),
+    next: join(folder, "next"),
+    sealing: join(folder, "sealing"),
+    indexFolder: join(folder, "git"),
+    index: join(folder, "git", "index"),
+    basis: join(folder, "basis"),
+  };
+}

@@ -1,0 +1,93 @@
+import { chmod, chown, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { reservedSetting, settingNameGrammar } from "../app/names.ts";
+import { UserError } from "../errors.ts";
+import { isPresent } from "../host/files.ts";
+import type { Host, Identity } from "../host/host.ts";
+
+/**
+ * An app's settings are a folder of files, one for each variable, which uWSGI's `envdir` takes to the
+ * letter: no value of theirs is ever read as configuration.
+ */
+export type Settings = ReadonlyMap<string, string>;
+
+export interface SettingsChange {
+  set: Record<string, string>;
+  unset: string[];
+}
+
+const longestValue = 64 * 1024;
+
+/** The change as it is, or `SETTING_INVALID`. */
+export function expectSettingsChange(change: SettingsChange): SettingsChange {
+  for (const name of [...Object.keys(change.set), ...change.unset]) {
+    if (!settingNameGrammar.test(name)) {
+      throw new UserError("SETTING_INVALID", `${JSON.stringify(name.slice(0, 60))} cannot be the name of a setting`);
+    }
+    if (reservedSetting.test(name)) {
+      throw new UserError("SETTING_INVALID", `${name} is not the app's to set: reeve or uWSGI act on it`);
+    }
+  }
+  for (const [name, value] of Object.entries(change.set)) {
+    if (value.includes("\0") || value.length > longestValue) {
+      throw new UserError("SETTING_INVALID", `the value of ${name} holds a zero byte or is longer than 64 KiB`);
+    }
+  }
+  return change;
+}
+
+export async function readSettings(folder: string): Promise<Settings> {
+  if (!(await isPresent(folder))) return new Map();
+  const names = (await readdir(folder)).filter((name) => settingNameGrammar.test(name)).sort();
+  const entries = await Promise.all(
+    names.map(async (name) => [name, await readFile(join(folder, name), "utf8")] as const),
+  );
+  return new Map(entries);
+}
+
+export function changedSettings(settings: Settings, change: SettingsChange): Settings {
+  const changed = new Map(settings);
+  for (const [name, value] of Object.entries(change.set)) changed.set(name, value);
+  for (const name of change.unset) changed.delete(name);
+  return changed;
+}
+
+/** Writes the whole folder anew; readable by root and the app, by nobody else. */
+export async function writeSettings(host: Host, folder: string, settings: Settings, app: Identity): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder);
+  for (const [name, value] of settings) {
+    const path = join(folder, name);
+    await writeFile(path, value, { mode: 0o640 });
+    await chmod(path, 0o640);
+    if (host.isRoot) await chown(path, 0, app.gid);
+  }
+  await chmod(folder, 0o750);
+  if (host.isRoot) await chown(folder, 0, app.gid);
+}
+
+/** The folder in which a change waits for its release to be proven. */
+export function proposedSettings(folder: string): string {
+  return `${folder}.next`;
+}
+
+/**
+ * Makes the proposed settings the app's. Resolves to the names that are gone: a vassal that only reloads
+ * keeps its environment (tried: a removed file left the variable standing), so it must be told.
+ */
+export async function adoptSettings(folder: string): Promise<string[]> {
+  const proposed = proposedSettings(folder);
+  if (!(await isPresent(proposed))) return [];
+  const before = await readSettings(folder);
+  const after = await readSettings(proposed);
+  const former = `${folder}.former`;
+  await rm(former, { recursive: true, force: true });
+  if (await isPresent(folder)) await rename(folder, former);
+  await rename(proposed, folder);
+  await rm(former, { recursive: true, force: true });
+  return [...before.keys()].filter((name) => !after.has(name));
+}
+
+export async function dropProposedSettings(folder: string): Promise<void> {
+  await rm(proposedSettings(folder), { recursive: true, force: true });
+}

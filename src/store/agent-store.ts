@@ -1,0 +1,401 @@
+import Database from "libsql";
+import { UserError } from "../errors.ts";
+import type { Instance } from "../app/instance.ts";
+import type { ProcessId } from "../host/processes.ts";
+
+/**
+ * The agent's memory: apps, instances, deploys with their steps, environments.
+ *
+ * The numbered list below is the database's history: `user_version` says how many of them were
+ * applied. An entry is never changed, only followed by the next one.
+ */
+const migrations = [
+  `
+  CREATE TABLE app (
+    name TEXT PRIMARY KEY,
+    created_at TEXT NOT NULL,
+    generation INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE TABLE instance (
+    name TEXT PRIMARY KEY,
+    app TEXT NOT NULL REFERENCES app(name) ON DELETE CASCADE,
+    branch TEXT NOT NULL,
+    host TEXT NOT NULL,
+    path TEXT NOT NULL,
+    live INTEGER,
+    settled INTEGER,
+    degraded TEXT,
+    gone TEXT NOT NULL DEFAULT '[]',
+    UNIQUE (host, path)
+  ) STRICT;
+  CREATE TABLE deploy (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    app TEXT NOT NULL REFERENCES app(name) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    instance TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    account TEXT NOT NULL,
+    ref TEXT NOT NULL,
+    old_commit TEXT NOT NULL,
+    new_commit TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    module TEXT NOT NULL,
+    environment TEXT,
+    requirements TEXT NOT NULL,
+    state TEXT NOT NULL,
+    error TEXT,
+    note TEXT,
+    holder_pid INTEGER NOT NULL,
+    holder_start INTEGER NOT NULL,
+    holder_turn INTEGER NOT NULL,
+    started_at TEXT NOT NULL,
+    live_at TEXT,
+    milliseconds INTEGER,
+    UNIQUE (app, number)
+  ) STRICT;
+  CREATE INDEX deploy_of_instance ON deploy (instance, id);
+  CREATE TABLE step (
+    deploy INTEGER NOT NULL REFERENCES deploy(id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    detail TEXT,
+    milliseconds INTEGER,
+    PRIMARY KEY (deploy, position)
+  ) STRICT;
+  CREATE TABLE environment (
+    app TEXT NOT NULL REFERENCES app(name) ON DELETE CASCADE,
+    hash TEXT NOT NULL,
+    packages TEXT NOT NULL,
+    built_at TEXT NOT NULL,
+    PRIMARY KEY (app, hash)
+  ) STRICT;
+  `,
+];
+
+/**
+ * preparing → proven → switched → live, or refused from any of the first three.
+ * `proven`: healthy, waiting for the ref; `switched`: carries the traffic, the ref is moving.
+ */
+export type DeployState = "preparing" | "proven" | "switched" | "live" | "refused";
+export type DeployReason = "push" | "rollback" | "redeploy" | "settings" | "rebuild";
+
+export interface NewDeploy {
+  app: string;
+  instance: string;
+  reason: DeployReason;
+  account: string;
+  ref: string;
+  oldCommit: string;
+  newCommit: string;
+  subject: string;
+  module: string;
+  requirements: string;
+  holder: Holder;
+}
+
+/** Whose turn it is: the process that carries the push, or one command of those that the front carries. */
+export interface Holder extends ProcessId {
+  turn: number;
+}
+
+export interface Deploy extends NewDeploy {
+  id: number;
+  /** Counts within the app, and is what people see. */
+  number: number;
+  environment: string | null;
+  state: DeployState;
+  error: string | null;
+  /** What happened after it was live: settled, degraded, superseded. */
+  note: string | null;
+  startedAt: string;
+  liveAt: string | null;
+  milliseconds: number | null;
+}
+
+export interface Step {
+  name: string;
+  detail: string | null;
+  milliseconds: number | null;
+}
+
+export interface InstanceRow extends Instance {
+  live: number | null;
+  settled: number | null;
+  degraded: string | null;
+  /** Settings that were taken away and that the permanent vassal may still hold, as JSON. */
+  gone: string;
+}
+
+type Row = Record<string, string | number | null>;
+type InstanceChange = Partial<Pick<InstanceRow, "live" | "settled" | "degraded" | "gone">>;
+type DeployChange = Partial<Pick<Deploy, "state" | "error" | "note" | "environment" | "liveAt" | "milliseconds">>;
+
+const instanceColumns = { live: "live", settled: "settled", degraded: "degraded", gone: "gone" } as const;
+const deployColumns = { state: "state", error: "error", note: "note", environment: "environment", liveAt: "live_at", milliseconds: "milliseconds" } as const;
+
+export class AgentStore {
+  readonly #database: Database.Database;
+
+  constructor(path: string) {
+    this.#database = new Database(path);
+    this.#database.pragma("journal_mode = WAL");
+    this.#database.pragma("synchronous = NORMAL");
+    this.#database.pragma("foreign_keys = ON");
+    this.#migrate();
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  createApp(name: string): void {
+    this.#run("INSERT INTO app (name, created_at) VALUES (?, ?) ON CONFLICT DO NOTHING", name, now());
+  }
+
+  hasApp(name: string): boolean {
+    return this.#get("SELECT name FROM app WHERE name = ?", name) !== undefined;
+  }
+
+  deleteApp(name: string): void {
+    this.#run("DELETE FROM app WHERE name = ?", name);
+  }
+
+  apps(): string[] {
+    return this.#all("SELECT name FROM app ORDER BY name").map((row) => text(row["name"]));
+  }
+
+  generation(app: string): number {
+    return Number(this.#get("SELECT generation FROM app WHERE name = ?", app)?.["generation"] ?? 0);
+  }
+
+  raiseGeneration(app: string): void {
+    this.#run("UPDATE app SET generation = generation + 1 WHERE name = ?", app);
+  }
+
+  /** Writes the instance down, or gives it its new place. A place belongs to one instance at a time: `PLACE_TAKEN`. */
+  placeInstance(instance: Instance): void {
+    const { name, app, branch, place } = instance;
+    const holder = this.#get(
+      "SELECT name FROM instance WHERE host = ? AND path = ? AND name <> ?",
+      place.host,
+      place.path,
+      name,
+    );
+    if (holder) {
+      throw new UserError("PLACE_TAKEN", `${place.host}${place.path} belongs to ${text(holder["name"])}`);
+    }
+    this.#run(
+      `INSERT INTO instance (name, app, branch, host, path) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (name) DO UPDATE SET branch = excluded.branch, host = excluded.host, path = excluded.path`,
+      name,
+      app,
+      branch,
+      place.host,
+      place.path,
+    );
+  }
+
+  instance(name: string): InstanceRow | undefined {
+    const row = this.#get("SELECT * FROM instance WHERE name = ?", name);
+    return row && toInstance(row);
+  }
+
+  instances(): InstanceRow[] {
+    return this.#all("SELECT * FROM instance ORDER BY name").map(toInstance);
+  }
+
+  changeInstance(name: string, change: InstanceChange): void {
+    this.#change("instance", instanceColumns, change, ["name", name]);
+  }
+
+  startDeploy(deploy: NewDeploy): Deploy {
+    const { holder } = deploy;
+    const result = this.#run(
+      `INSERT INTO deploy (app, number, instance, reason, account, ref, old_commit, new_commit, subject,
+         module, requirements, state, holder_pid, holder_start, holder_turn, started_at)
+       VALUES (?, (SELECT coalesce(max(number), 0) + 1 FROM deploy WHERE app = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, 'preparing', ?, ?, ?, ?)`,
+      deploy.app,
+      deploy.app,
+      deploy.instance,
+      deploy.reason,
+      deploy.account,
+      deploy.ref,
+      deploy.oldCommit,
+      deploy.newCommit,
+      deploy.subject,
+      deploy.module,
+      deploy.requirements,
+      holder.pid,
+      holder.startTime,
+      holder.turn,
+      now(),
+    );
+    return this.deploy(Number(result.lastInsertRowid)) as Deploy;
+  }
+
+  deploy(id: number): Deploy | undefined {
+    const row = this.#get("SELECT * FROM deploy WHERE id = ?", id);
+    return row && toDeploy(row);
+  }
+
+  deployByNumber(app: string, number: number): Deploy | undefined {
+    const row = this.#get("SELECT * FROM deploy WHERE app = ? AND number = ?", app, number);
+    return row && toDeploy(row);
+  }
+
+  /** The newest first. */
+  deploys(app: string, limit: number): Deploy[] {
+    return this.#all("SELECT * FROM deploy WHERE app = ? ORDER BY id DESC LIMIT ?", app, limit).map(toDeploy);
+  }
+
+  /** Deploys that are neither live nor refused: what a crash may have left in the air. */
+  unfinishedDeploys(): Deploy[] {
+    return this.#all(
+      "SELECT * FROM deploy WHERE state IN ('preparing', 'proven', 'switched') ORDER BY id",
+    ).map(toDeploy);
+  }
+
+  /** Deploys that were on the air, each commit once by its last time there, the newest first. */
+  releases(instance: string): Deploy[] {
+    return this.#all(
+      `SELECT * FROM deploy WHERE id IN
+         (SELECT max(id) FROM deploy WHERE instance = ? AND live_at IS NOT NULL GROUP BY new_commit)
+       ORDER BY id DESC`,
+      instance,
+    ).map(toDeploy);
+  }
+
+  /** Deploys of this holder that are neither live nor refused. */
+  unfinishedOf(holder: Holder): Deploy[] {
+    return this.unfinishedDeploys().filter(
+      (deploy) =>
+        deploy.holder.pid === holder.pid &&
+        deploy.holder.startTime === holder.startTime &&
+        deploy.holder.turn === holder.turn,
+    );
+  }
+
+  changeDeploy(id: number, change: DeployChange): void {
+    this.#change("deploy", deployColumns, change, ["id", id]);
+  }
+
+  startStep(deploy: number, position: number, name: string): void {
+    this.#run("INSERT INTO step (deploy, position, name) VALUES (?, ?, ?)", deploy, position, name);
+  }
+
+  endStep(deploy: number, position: number, outcome: { detail: string; milliseconds: number }): void {
+    this.#run(
+      "UPDATE step SET detail = ?, milliseconds = ? WHERE deploy = ? AND position = ?",
+      outcome.detail,
+      Math.round(outcome.milliseconds),
+      deploy,
+      position,
+    );
+  }
+
+  steps(deploy: number): Step[] {
+    return this.#all("SELECT name, detail, milliseconds FROM step WHERE deploy = ? ORDER BY position", deploy).map(
+      (row) => ({
+        name: text(row["name"]),
+        detail: row["detail"] as string | null,
+        milliseconds: row["milliseconds"] as number | null,
+      }),
+    );
+  }
+
+  /** What an environment of this hash holds, as `pip freeze` listed it when it was first built. */
+  environmentPackages(app: string, hash: string): string | undefined {
+    const row = this.#get("SELECT packages FROM environment WHERE app = ? AND hash = ?", app, hash);
+    return row && text(row["packages"]);
+  }
+
+  keepEnvironment(app: string, hash: string, packages: string): void {
+    this.#run(
+      "INSERT INTO environment (app, hash, packages, built_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      app,
+      hash,
+      packages,
+      now(),
+    );
+  }
+
+  #migrate(): void {
+    const done = Number(this.#get("PRAGMA user_version")?.["user_version"] ?? 0);
+    if (done > migrations.length) {
+      throw new UserError("CONFIG_INVALID", "the agent's database was written by a newer reeve", {
+        hint: "Run the newer version, or restore the folder from a backup of this one's time.",
+      });
+    }
+    migrations.slice(done).forEach((migration, index) => {
+      this.#database.exec(`BEGIN; ${migration}; PRAGMA user_version = ${done + index + 1}; COMMIT;`);
+    });
+  }
+
+  #change(table: string, columns: Record<string, string>, change: object, [key, value]: [string, string | number]): void {
+    const entries = Object.entries(change) as [string, string | number | null][];
+    const assignments = entries.map(([name]) => `${columns[name] ?? ""} = ?`).join(", ");
+    this.#run(`UPDATE ${table} SET ${assignments} WHERE ${key} = ?`, ...entries.map(([, given]) => given), value);
+  }
+
+  #run(sql: string, ...values: (string | number | null)[]): Database.RunResult {
+    return this.#database.prepare(sql).run(...values);
+  }
+
+  #get(sql: string, ...values: (string | number | null)[]): Row | undefined {
+    return this.#database.prepare(sql).get(...values) as Row | undefined;
+  }
+
+  #all(sql: string, ...values: (string | number | null)[]): Row[] {
+    return this.#database.prepare(sql).all(...values) as Row[];
+  }
+}
+
+function now(): string {
+  return new Date().toISOString();
+}
+
+function text(value: string | number | null | undefined): string {
+  return String(value ?? "");
+}
+
+function toInstance(row: Row): InstanceRow {
+  return {
+    name: text(row["name"]),
+    app: text(row["app"]),
+    branch: text(row["branch"]),
+    place: { host: text(row["host"]), path: text(row["path"]) },
+    live: row["live"] as number | null,
+    settled: row["settled"] as number | null,
+    degraded: row["degraded"] as string | null,
+    gone: text(row["gone"]),
+  };
+}
+
+function toDeploy(row: Row): Deploy {
+  return {
+    id: Number(row["id"]),
+    app: text(row["app"]),
+    number: Number(row["number"]),
+    instance: text(row["instance"]),
+    reason: text(row["reason"]) as DeployReason,
+    account: text(row["account"]),
+    ref: text(row["ref"]),
+    oldCommit: text(row["old_commit"]),
+    newCommit: text(row["new_commit"]),
+    subject: text(row["subject"]),
+    module: text(row["module"]),
+    environment: row["environment"] as string | null,
+    requirements: text(row["requirements"]),
+    state: text(row["state"]) as DeployState,
+    error: row["error"] as string | null,
+    note: row["note"] as string | null,
+    holder: {
+      pid: Number(row["holder_pid"]),
+      startTime: Number(row["holder_start"]),
+      turn: Number(row["holder_turn"]),
+    },
+    startedAt: text(row["started_at"]),
+    liveAt: row["live_at"] as string | null,
+    milliseconds: row["milliseconds"] as number | null,
+  };
+}

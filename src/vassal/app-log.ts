@@ -1,0 +1,32 @@
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { printable } from "../host/lines.ts";
+
+const mostBytes = 64 * 1024;
+const mostLines = 40;
+
+/** The end of an app's log, without following a link: the file is the app's own to write. */
+export async function tailOfLog(path: string, lines: number): Promise<string[]> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined);
+  if (!file) return [];
+  try {
+    const { size } = await file.stat();
+    const length = Math.min(size, mostBytes);
+    const buffer = Buffer.alloc(length);
+    await file.read(buffer, 0, length, size - length);
+    return buffer.toString("utf8").trimEnd().split("\n").slice(-lines).map(printable);
+  } finally {
+    await file.close();
+  }
+}
+
+/** uWSGI's own words around an app's traceback: true, but of no use to who wrote the app. */
+const startupChatter =
+  /^(\*\*\*|\[uWSGI\]|compiled with|os:|nodename:|machine:|clock source:|pcre jit|detected |current working|uWSGI running|your |lock engine:|thunder lock|uwsgi socket|Python version:|Python main|PEP 405|Set PythonHome|python threads|mapped |setgid\(\)|setuid\(\)|set additional group|chdir\(\)|dropping root|spawned |SIGINT|gracefully |unable to load app|subprocess |VACUUM|announcing )/;
+
+/** What a reader wants of a boot that failed: the last traceback, or else the last lines that are the app's. */
+export function reasonOfFailure(log: string[]): string[] {
+  const told = log.filter((line) => line.trim() !== "" && !startupChatter.test(line));
+  const traceback = told.findLastIndex((line) => line.startsWith("Traceback (most recent call last)"));
+  return (traceback === -1 ? told : told.slice(traceback)).slice(-mostLines);
+}

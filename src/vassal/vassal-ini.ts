@@ -1,0 +1,79 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import Handlebars from "handlebars";
+import { sign } from "../app/signature.ts";
+import { programRoot } from "../config/config.ts";
+
+export interface VassalValues {
+  name: string;
+  url: string;
+  sockets: string;
+  srv: string;
+  own: string;
+  logs: string;
+  /** The environment's resolved path: a worker that imports late must not find another one behind a link. */
+  environment: string;
+  module: string;
+  workers: number;
+  /** The socket's queue; uWSGI refuses to start with more than net.core.somaxconn. */
+  listen: number;
+  /** Seconds. */
+  grace: number;
+  /** Only with root. */
+  identity: { user: string; group: string; web: string } | undefined;
+}
+
+const template = Handlebars.compile<VassalValues>(
+  readFileSync(join(programRoot, "templates", "vassal.ini.hbs"), "utf8"),
+  // An ini knows no escapes: every value here has passed a grammar.
+  { noEscape: true, strict: true },
+);
+
+/**
+ * The permanent vassal's ini. `gone`: settings that were taken away; a vassal that reloads keeps the
+ * variables it once had (tried), and `unenv` takes them from it.
+ */
+export function vassalIni(values: VassalValues, gone: string[] = []): string {
+  const lines = gone.map((name) => `unenv = ${name}`);
+  return sign(template(values).replace(/^envdir[ \t]*=.*$/m, (envdir) => [envdir, ...lines].join("\n")));
+}
+
+export interface UnderstudyValues {
+  name: string;
+  socket: string;
+  release: string;
+  environment: string;
+  log: string;
+  settings: string;
+}
+
+interface Permanent {
+  name: string;
+  socket: string;
+  app: string;
+  log: string;
+  settings: string;
+}
+
+/**
+ * The understudy's ini: the permanent vassal's, as it stands on disk, with other paths. What somebody
+ * changed by hand is therefore proven too, before it carries a request.
+ */
+export function understudyIni(ini: string, permanent: Permanent, understudy: UnderstudyValues): string {
+  const literal = ini.replaceAll("%n", permanent.name);
+  return withVirtualenv(literal, understudy.environment)
+    .replaceAll(permanent.socket, understudy.socket)
+    .replaceAll(permanent.log, understudy.log)
+    .replaceAll(permanent.settings, understudy.settings)
+    .replace(new RegExp(`${escaped(permanent.app)}(?=[/\\s]|$)`, "gm"), () => understudy.release)
+    .replace(/^; .*: (http.*)$/m, `; The understudy of ${permanent.name}: $1`);
+}
+
+/** The ini with another environment and not a byte else changed. */
+export function withVirtualenv(ini: string, environment: string): string {
+  return ini.replace(/^([ \t]*(?:virtualenv|venv|home|pyhome)[ \t]*=[ \t]*).*$/m, (_, key: string) => key + environment);
+}
+
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}

@@ -1,0 +1,192 @@
+import { constants } from "node:fs";
+import { chmod, open, rename, rm, stat, utimes } from "node:fs/promises";
+import { basename } from "node:path";
+import { milliseconds, sleep, waitFor } from "../host/clock.ts";
+import { isPresent, kindOf, writeAtomically } from "../host/files.ts";
+import type { Identity } from "../host/host.ts";
+import { ask, type Question } from "../host/probe.ts";
+import { catchesHangup, childrenOf, findProcess, isAlive, type ProcessId } from "../host/processes.ts";
+import { findVassal, wakeEmperor, type Emperor } from "./emperor.ts";
+
+/** A vassal that runs: its master keeps its number through a reload, its workers do not. */
+interface Running {
+  master: number;
+  workers: ProcessId[];
+}
+
+/** Writes the ini, newer than anything the Emperor has seen of it, and wakes the Emperor. */
+export async function installIni(emperor: Emperor, ini: string, text: string): Promise<void> {
+  const seen = await findVassal(emperor, basename(ini));
+  const temporary = `${ini}.new`;
+  await writeAtomically(temporary, text, 0o644);
+  await makeNewer(temporary, seen?.last_mod ?? 0);
+  await rename(temporary, ini);
+  await wakeEmperor(emperor);
+}
+
+/** The administrator's `touch`, done so that the Emperor cannot miss it. */
+export async function touchIni(emperor: Emperor, ini: string): Promise<void> {
+  const seen = await findVassal(emperor, basename(ini));
+  await makeNewer(ini, Math.max(seen?.last_mod ?? 0, Math.floor((await stat(ini)).mtimeMs / 1000)));
+  await wakeEmperor(emperor);
+}
+
+/** The log must be there before the vassal, which has no right to make files in that folder. */
+export async function provideLog(path: string, owner: Identity, isRoot: boolean): Promise<void> {
+  const flags = constants.O_CREAT | constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
+  const file = await open(path, flags, 0o640);
+  try {
+    if (isRoot) await file.chown(owner.uid, owner.gid);
+  } finally {
+    await file.close();
+  }
+}
+
+export type Health = { healthy: true; status: number } | { healthy: false; problem: string };
+
+export interface HealthCheck {
+  question: Omit<Question, "socketPath" | "within" | "signal">;
+  /** The one status that is healthy, or 0: any but 400 and those from 500 on. */
+  status: number;
+  /** Milliseconds for the boot and the answer together. */
+  deadline: number;
+}
+
+/**
+ * Waits for a vassal to boot and asks it whether it is well. A boot that fails is known at once, because
+ * the Emperor curses a vassal that dies without ever having been ready (`need-app`, exit code 22).
+ */
+export async function proveHealthy(emperor: Emperor, ini: string, socket: string, check: HealthCheck): Promise<Health> {
+  const end = milliseconds() + check.deadline;
+  const died = new AbortController();
+  const watch = watchForDeath(emperor, basename(ini), died);
+  try {
+    for (;;) {
+      const left = end - milliseconds();
+      if (died.signal.aborted) return { healthy: false, problem: "the app did not start" };
+      if (left <= 0) return { healthy: false, problem: `no answer within ${check.deadline / 1000} s` };
+      if ((await kindOf(socket)) !== "socket") {
+        await sleep(5);
+        continue;
+      }
+      const answer = await ask({ ...check.question, socketPath: socket, within: left, signal: died.signal });
+      // 503 says "not yet"; a socket that refuses is not listened to yet. Everything else is an answer.
+      if ("failure" in answer || answer.status === 503) {
+        await sleep(25);
+        continue;
+      }
+      if (isHealthy(answer.status, check.status)) return { healthy: true, status: answer.status };
+      return { healthy: false, problem: `GET ${check.question.path} answered ${answer.status}` };
+    }
+  } finally {
+    watch.stop();
+  }
+}
+
+function isHealthy(status: number, wanted: number): boolean {
+  return wanted === 0 ? status !== 400 && status < 500 : status === wanted;
+}
+
+function watchForDeath(emperor: Emperor, id: string, died: AbortController): { stop: () => void } {
+  let watching = true;
+  const look = async (): Promise<void> => {
+    let seen = false;
+    while (watching) {
+      const status = await findVassal(emperor, id);
+      if (status ? status.cursed > 0 : seen) died.abort();
+      seen ||= status !== undefined;
+      await sleep(20);
+    }
+  };
+  // An Emperor that is gone cannot boot anything either.
+  look().catch(() => died.abort());
+  return { stop: () => (watching = false) };
+}
+
+/** The vassal as it runs now, once every worker would hear a reload or a stop; undefined where it does not in time. */
+export async function steady(emperor: Emperor, ini: string, within: number): Promise<Running | undefined> {
+  return waitFor(() => lookSteady(emperor, ini), { within, every: 20 });
+}
+
+async function lookSteady(emperor: Emperor, ini: string): Promise<Running | undefined> {
+  const status = await findVassal(emperor, basename(ini));
+  if (!status || status.accepting === 0) return undefined;
+  const workers = await workersOf(status.pid);
+  const hear = await Promise.all(workers.map((worker) => catchesHangup(worker.pid)));
+  return workers.length > 0 && hear.every(Boolean) ? { master: status.pid, workers } : undefined;
+}
+
+/** Waits until none of the former workers is left and new ones stand in their place. */
+export async function reloaded(emperor: Emperor, ini: string, former: Running, within: number): Promise<boolean> {
+  const seen = await waitFor(
+    async () => {
+      const alive = await Promise.all(former.workers.map(isAlive));
+      return !alive.includes(true) && (await lookSteady(emperor, ini));
+    },
+    { within, every: 20 },
+  );
+  return seen !== undefined;
+}
+
+/**
+ * Stops a vassal: running requests finish (`hook-emperor-stop` in its ini), at most for `grace`
+ * milliseconds. Resolves to how many processes had to be killed because they did not end by themselves.
+ */
+export async function retireVassal(emperor: Emperor, ini: string, grace: number): Promise<number> {
+  const status = await findVassal(emperor, basename(ini)).catch(() => undefined);
+  const workers = status && status.cursed === 0 ? await workersOf(status.pid) : [];
+  // A worker that is still booting would not hear the stop.
+  if (workers.length > 0) await steady(emperor, ini, 5000).catch(() => undefined);
+
+  const master = status && (await findProcess(status.pid));
+  await rm(ini, { force: true });
+  await wakeEmperor(emperor).catch(() => undefined);
+
+  const processes = [...(master ? [master] : []), ...workers];
+  const gone = await waitFor(async () => !(await anyAlive(processes)), { within: grace + 2000, every: 50 });
+  if (gone) return 0;
+  const left: ProcessId[] = [];
+  for (const candidate of processes) if (await isAlive(candidate)) left.push(candidate);
+  for (const { pid } of left) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It ended between the look and the kill.
+    }
+  }
+  return left.length;
+}
+
+/** Adds the understudy's log to the vassal's, which is the app's own file in a folder that is not. */
+export async function mergeLogs(from: string, into: string): Promise<void> {
+  if (!(await isPresent(from))) return;
+  const source = await open(from, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const target = await open(into, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o640);
+  try {
+    for await (const chunk of source.createReadStream({ autoClose: false })) await target.write(chunk as Buffer);
+  } finally {
+    await source.close();
+    await target.close();
+  }
+  await rm(from, { force: true });
+}
+
+export async function removeSocket(socket: string): Promise<void> {
+  await rm(socket, { force: true });
+}
+
+async function workersOf(master: number): Promise<ProcessId[]> {
+  const found = await Promise.all((await childrenOf(master)).map(findProcess));
+  return found.filter((worker) => worker !== undefined);
+}
+
+async function anyAlive(processes: ProcessId[]): Promise<boolean> {
+  return (await Promise.all(processes.map(isAlive))).includes(true);
+}
+
+/** The Emperor reloads only for a modification time that is later in whole seconds (uWSGI core/emperor.c). */
+async function makeNewer(path: string, than: number): Promise<void> {
+  const seconds = Math.max(Math.floor(Date.now() / 1000), than + 1);
+  await utimes(path, seconds, seconds);
+  await chmod(path, 0o644);
+}

@@ -1,0 +1,49 @@
+import { readFile } from "node:fs/promises";
+import { UserError } from "../errors.ts";
+import { waitFor } from "../host/clock.ts";
+import { CommandFailed, type Command, type Host } from "../host/host.ts";
+import { childrenOf, findProcess, titleOf } from "../host/processes.ts";
+
+/** nginx by its own configuration and prefix, never by the compiled-in ones. */
+export interface Nginx {
+  configuration: string;
+  prefix: string;
+  pidFile: string;
+}
+
+function nginxCommand({ configuration, prefix }: Nginx, args: string[]): Command {
+  return { file: "nginx", args: ["-p", prefix, "-c", configuration, ...args], deadline: 30_000 };
+}
+
+export function testNginx(nginx: Nginx): Command {
+  return nginxCommand(nginx, ["-t", "-q"]);
+}
+
+const patience = 10_000;
+
+/**
+ * Has nginx take its configuration, and resolves when no worker with the former one takes connections any
+ * more. A master that refuses the configuration keeps its old workers and says so only in its log.
+ */
+export async function reloadNginx(host: Host, nginx: Nginx): Promise<void> {
+  const master = Number((await readFile(nginx.pidFile, "utf8").catch(() => "")).trim());
+  if (!master || !(await findProcess(master))) {
+    throw new UserError("NGINX_DOWN", `nginx is not running (${nginx.pidFile})`);
+  }
+  const former = new Set(await childrenOf(master));
+  try {
+    await host.run(nginxCommand(nginx, ["-s", "reload"]));
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    throw new UserError("NGINX_DOWN", `nginx could not be told to reload:\n${error.output}`, { cause: error });
+  }
+  const taken = await waitFor(() => hasReloaded(master, former), { within: patience, every: 5 });
+  if (!taken) throw new UserError("VHOST_REJECTED", "nginx did not take its new configuration; see its error log");
+}
+
+async function hasReloaded(master: number, former: ReadonlySet<number>): Promise<boolean> {
+  const workers = await childrenOf(master);
+  const titles = await Promise.all(workers.map(async (pid) => ({ pid, title: await titleOf(pid) })));
+  const serving = titles.filter(({ title }) => !title.includes("shutting down"));
+  return serving.length > 0 && serving.every(({ pid, title }) => !former.has(pid) && title.includes("worker"));
+}
