@@ -63,7 +63,10 @@ const catalogue = {
     exit: 1,
     hint: "Push a branch (refs/heads/…) or a tag (refs/tags/…), nothing else.",
   },
-  RELEASE_FAILED: { exit: 1, hint: "Nothing was changed. Push again when the reason above is gone." },
+  RELEASE_FAILED: {
+    exit: 1,
+    hint: "Nothing was changed. Push again when the reason above is gone.",
+  },
   RELEASE_UNKNOWN: { exit: 1, hint: "See `reeve releases APP`." },
   SERVER_DOWN: { exit: 3, hint: "Start it with `npm start`, and name its folder by REEVE_HOME." },
   SERVER_RUNNING: {
@@ -125,5 +128,9 @@ export function asUserError(error: unknown): UserError {
 /** The same two lines everywhere: on a terminal, in a push, in a log. */
 export function describeError(error: UserError): string[] {
   const [first = "", ...rest] = error.message.split("\n");
-  return [`error[${error.code}]: ${first}`, ...rest.map((line) => `  ${line}`), `hint: ${error.hint}`];
+  return [
+    `error[${error.code}]: ${first}`,
+    ...rest.map((line) => `  ${line}`),
+    `hint: ${error.hint}`,
+  ];
 }

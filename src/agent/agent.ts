@@ -26,10 +26,16 @@ export async function runAgent(config: Config): Promise<void> {
   await recover(context);
 
   const verbs = agentVerbs(context);
-  const server = verbServer(answerVerbs(verbs, (error) => context.log.error({ err: error }, "a question failed by a mistake of reeve's")));
+  const server = verbServer(
+    answerVerbs(verbs, (error) =>
+      context.log.error({ err: error }, "a question failed by a mistake of reeve's"),
+    ),
+  );
   await listenOn(server, config.layout.agentSocket);
   const sweep = setInterval(() => {
-    void judgeDeadHolders(context).catch((error: unknown) => context.log.error({ err: error }, "could not judge a push that is gone"));
+    void judgeDeadHolders(context).catch((error: unknown) =>
+      context.log.error({ err: error }, "could not judge a push that is gone"),
+    );
   }, sweepEvery);
   context.log.info({ installer: context.installer, abi: context.abi }, "the agent listens");
 
@@ -56,11 +62,20 @@ async function makeContext(config: Config): Promise<DeployContext> {
     store: new AgentStore(join(layout.agentState, "agent.db")),
     identities: await findIdentities(config, host),
     installer: await findInstaller(config),
-    abi: (await host.run({ file: server.python, args: ["-I", "-S", "-c", "import sys; print(sys.implementation.cache_tag)"] })).trim(),
+    abi: (
+      await host.run({
+        file: server.python,
+        args: ["-I", "-S", "-c", "import sys; print(sys.implementation.cache_tag)"],
+      })
+    ).trim(),
     gitConfiguration: layout.gitConfiguration,
     listen: Math.min(1024, Number(readFileSync("/proc/sys/net/core/somaxconn", "utf8"))),
     emperor: { pidFile: layout.emperorPid, statsSocket: layout.emperorStats },
-    nginx: { configuration: layout.nginxConfiguration, prefix: layout.nginx, pidFile: layout.nginxPid },
+    nginx: {
+      configuration: layout.nginxConfiguration,
+      prefix: layout.nginx,
+      pidFile: layout.nginxPid,
+    },
     locks: new HolderLocks(),
     settler: new Settler(),
     log: pino({ name: "agent" }),
@@ -72,7 +87,9 @@ async function findIdentities({ server }: Config, host: Host): Promise<Identitie
     const own = ownIdentity();
     return { front: own, apps: own, web: own };
   }
-  const [front, apps, web] = await Promise.all([server.front_user, server.app_user, server.web_user].map((name) => ensureIdentity(host, name)));
+  const [front, apps, web] = await Promise.all(
+    [server.front_user, server.app_user, server.web_user].map((name) => ensureIdentity(host, name)),
+  );
   return { front, apps, web } as Identities;
 }
 

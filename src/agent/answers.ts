@@ -72,5 +72,10 @@ export interface DeploySummary {
 
 export interface OptionsAnswer {
   path: string;
-  values: { name: string; value: string | number | boolean; sentence: string; default: string | number | boolean }[];
+  values: {
+    name: string;
+    value: string | number | boolean;
+    sentence: string;
+    default: string | number | boolean;
+  }[];
 }

@@ -12,7 +12,10 @@ interface LogRequest {
 }
 
 /** Says the end of an app's log and, where asked to, every line that comes after it. */
-export async function streamLog(path: string, { lines, follow, say, gone }: LogRequest): Promise<void> {
+export async function streamLog(
+  path: string,
+  { lines, follow, say, gone }: LogRequest,
+): Promise<void> {
   for (const line of await tailOfLog(path, lines)) say(line);
   if (!follow) return;
 

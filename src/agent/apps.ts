@@ -8,7 +8,13 @@ import { findUnderstudies } from "../deploy/understudy.ts";
 import { UserError } from "../errors.ts";
 import { isPresent, readIfPresent, writeAtomically } from "../host/files.ts";
 import { removeTree } from "../release/release-commands.ts";
-import { changedSettings, expectSettingsChange, readSettings, writeSettings, type SettingsChange } from "../settings/settings.ts";
+import {
+  changedSettings,
+  expectSettingsChange,
+  readSettings,
+  writeSettings,
+  type SettingsChange,
+} from "../settings/settings.ts";
 import type { Holder } from "../store/agent-store.ts";
 import { asideOf } from "../vassal/socket-link.ts";
 import { retireVassal } from "../vassal/vassal.ts";
@@ -34,13 +40,24 @@ export async function createApp(context: DeployContext, app: string): Promise<vo
   }
   const options = optionsFile(context.config.layout, app);
   if (!(await isPresent(options))) {
-    await writeAtomically(options, starterFile(appOptions, `What reeve does about ${app}. Also: reeve options ${app} set NAME=VALUE`), 0o640);
+    await writeAtomically(
+      options,
+      starterFile(
+        appOptions,
+        `What reeve does about ${app}. Also: reeve options ${app} set NAME=VALUE`,
+      ),
+      0o640,
+    );
   }
   context.store.createApp(app);
 }
 
 /** Takes an app off the air and removes everything that it left. The repository is the front's to remove. */
-export async function destroyApp(context: DeployContext, app: string, holder: Holder): Promise<void> {
+export async function destroyApp(
+  context: DeployContext,
+  app: string,
+  holder: Holder,
+): Promise<void> {
   expectApp(context, app);
   await context.locks.take(app, holder, () => undefined);
   try {
@@ -49,18 +66,27 @@ export async function destroyApp(context: DeployContext, app: string, holder: Ho
     await context.settler.idle(app);
     context.settler.traffic.forget(paths.socket);
 
-    await removeVhost(context.host, context.nginx, { available: paths.site, enabled: paths.siteLink });
+    await removeVhost(context.host, context.nginx, {
+      available: paths.site,
+      enabled: paths.siteLink,
+    });
     const understudies = await findUnderstudies(context, app);
     for (const ini of [paths.ini, ...understudies.map((understudy) => understudy.ini)]) {
       if (await isPresent(ini)) await retireVassal(context.emperor, ini, 2000);
     }
-    const files = [paths.socket, asideOf(paths.socket), paths.log, optionsFile(context.config.layout, app)];
+    const files = [
+      paths.socket,
+      asideOf(paths.socket),
+      paths.log,
+      optionsFile(context.config.layout, app),
+    ];
     for (const path of [...files, ...understudies.flatMap(({ socket, log }) => [socket, log])]) {
       await rm(path, { force: true });
     }
     await rm(paths.own, { recursive: true, force: true });
     await rm(join(context.config.layout.deployLogs, app), { recursive: true, force: true });
-    for (const command of removeTree(paths.folder, context.host.isRoot)) await context.host.run(command);
+    for (const command of removeTree(paths.folder, context.host.isRoot))
+      await context.host.run(command);
     context.store.deleteApp(app);
   } finally {
     context.locks.release(holder);
@@ -68,33 +94,63 @@ export async function destroyApp(context: DeployContext, app: string, holder: Ho
 }
 
 /** Changes options in the app's file; what else stands in it stays to the letter. */
-export async function setOptions(context: DeployContext, app: string, set: Record<string, string>): Promise<void> {
+export async function setOptions(
+  context: DeployContext,
+  app: string,
+  set: Record<string, string>,
+): Promise<void> {
   expectApp(context, app);
   const path = optionsFile(context.config.layout, app);
   const before = (await readIfPresent(path)) ?? "";
-  const after = Object.entries(set).reduce((text, [name, value]) => withOption(appOptions, text, name, value), before);
+  const after = Object.entries(set).reduce(
+    (text, [name, value]) => withOption(appOptions, text, name, value),
+    before,
+  );
   readOptions(appOptions, { path, text: after, code: "OPTION_INVALID" });
   await writeAtomically(path, after, 0o640);
 }
 
 /** Changes the settings of an app that is not on the air; for one that is, the change is a deploy. */
-export async function changeSettings(context: DeployContext, app: string, change: SettingsChange): Promise<void> {
+export async function changeSettings(
+  context: DeployContext,
+  app: string,
+  change: SettingsChange,
+): Promise<void> {
   expectApp(context, app);
   expectSettingsChange(change);
   const { settings } = pathsOf(context, app);
-  await writeSettings(context.host, settings, changedSettings(await readSettings(settings), change), context.identities.apps);
+  await writeSettings(
+    context.host,
+    settings,
+    changedSettings(await readSettings(settings), change),
+    context.identities.apps,
+  );
 }
 
 /** Where nothing of reeve's may be left behind, this says what is. */
 export async function leftovers(context: DeployContext, app: string): Promise<string[]> {
   const { layout } = context.config;
-  const folders = [layout.srv, layout.apps, layout.vassals, layout.sitesAvailable, layout.sitesEnabled, layout.sockets, layout.appLogs, layout.deployLogs];
+  const folders = [
+    layout.srv,
+    layout.apps,
+    layout.vassals,
+    layout.sitesAvailable,
+    layout.sitesEnabled,
+    layout.sockets,
+    layout.appLogs,
+    layout.deployLogs,
+  ];
   const found = await Promise.all(
-    folders.map(async (folder) => (await readdir(folder)).filter((name) => name === app || name.startsWith(`${app}.`)).map((name) => join(folder, name))),
+    folders.map(async (folder) =>
+      (await readdir(folder))
+        .filter((name) => name === app || name.startsWith(`${app}.`))
+        .map((name) => join(folder, name)),
+    ),
   );
   return found.flat();
 }
 
 export function expectNewApp(context: DeployContext, app: string): void {
-  if (context.store.hasApp(app)) throw new UserError("APP_EXISTS", `there is an app ${app} already`);
+  if (context.store.hasApp(app))
+    throw new UserError("APP_EXISTS", `there is an app ${app} already`);
 }

@@ -15,8 +15,14 @@ export class AgentClient {
     this.#socketPath = socketPath;
   }
 
-  ask<N extends QuestionName>(name: N, question: Question<N>, options: AskOptions = {}): Promise<Answers[N]> {
+  ask<N extends QuestionName>(
+    name: N,
+    question: Question<N>,
+    options: AskOptions = {},
+  ): Promise<Answers[N]> {
     const whenDown = "reeve's agent does not answer: nothing was deployed, and the apps run on";
-    return callVerb(this.#socketPath, name, question, { ...options, whenDown }) as Promise<Answers[N]>;
+    return callVerb(this.#socketPath, name, question, { ...options, whenDown }) as Promise<
+      Answers[N]
+    >;
   }
 }

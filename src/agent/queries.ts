@@ -9,7 +9,14 @@ import { isPresent } from "../host/files.ts";
 import { readSettings } from "../settings/settings.ts";
 import type { Deploy, InstanceRow } from "../store/agent-store.ts";
 import { listVassals, type VassalStatus } from "../vassal/emperor.ts";
-import type { AppDetails, AppState, AppSummary, DeploySummary, OptionsAnswer, ReleaseSummary } from "./answers.ts";
+import type {
+  AppDetails,
+  AppState,
+  AppSummary,
+  DeploySummary,
+  OptionsAnswer,
+  ReleaseSummary,
+} from "./answers.ts";
 
 /** What reeve believes, for people and for programs; nothing here changes anything. */
 export async function summarizeApps(context: DeployContext): Promise<AppSummary[]> {
@@ -73,7 +80,11 @@ export function listDeploys(context: DeployContext, app: string, limit: number):
   }));
 }
 
-export async function readDeployLog(context: DeployContext, app: string, number: number): Promise<string> {
+export async function readDeployLog(
+  context: DeployContext,
+  app: string,
+  number: number,
+): Promise<string> {
   expectApp(context, app);
   if (!context.store.deployByNumber(app, number)) {
     throw new UserError("DEPLOY_UNKNOWN", `${app} has no deploy ${number}`);
@@ -95,7 +106,10 @@ export async function listOptions(context: DeployContext, app: string): Promise<
   };
 }
 
-export async function listSettings(context: DeployContext, app: string): Promise<Record<string, string>> {
+export async function listSettings(
+  context: DeployContext,
+  app: string,
+): Promise<Record<string, string>> {
   expectApp(context, app);
   return Object.fromEntries(await readSettings(pathsOf(context, app).settings));
 }
@@ -104,7 +118,11 @@ export function expectApp(context: DeployContext, app: string): void {
   if (!context.store.hasApp(app)) throw new UserError("APP_UNKNOWN", `there is no app ${app}`);
 }
 
-async function summarize(context: DeployContext, app: string, vassals: VassalStatus[]): Promise<AppSummary> {
+async function summarize(
+  context: DeployContext,
+  app: string,
+  vassals: VassalStatus[],
+): Promise<AppSummary> {
   const row = context.store.instance(app);
   const live = liveDeploy(context, row);
   return {
@@ -117,9 +135,14 @@ async function summarize(context: DeployContext, app: string, vassals: VassalSta
   };
 }
 
-async function stateOf(context: DeployContext, row: InstanceRow, vassals: VassalStatus[]): Promise<AppState> {
+async function stateOf(
+  context: DeployContext,
+  row: InstanceRow,
+  vassals: VassalStatus[],
+): Promise<AppState> {
   if (row.degraded !== null) return "degraded";
-  if (row.settled !== row.live) return (await findUnderstudies(context, row.name)).length > 0 ? "settling" : "down";
+  if (row.settled !== row.live)
+    return (await findUnderstudies(context, row.name)).length > 0 ? "settling" : "down";
   const vassal = vassals.find(({ id }) => id === `${row.name}.ini`);
   return vassal && vassal.cursed === 0 ? "live" : "down";
 }

@@ -12,12 +12,23 @@ const holder = z.object({
   startTime: z.int().nonnegative(),
   turn: z.int().nonnegative(),
 });
-const ref = z.string().max(500).regex(/^refs\/heads\/[^\s~^:?*[\\]+$/);
+const ref = z
+  .string()
+  .max(500)
+  .regex(/^refs\/heads\/[^\s~^:?*[\\]+$/);
 const number = z.int().positive();
 const app = z.object({ app: appName });
 
 const requirements = z
-  .array(z.object({ path: z.string().max(1000).regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0\n]+$/), text: z.string().max(1024 * 1024) }))
+  .array(
+    z.object({
+      path: z
+        .string()
+        .max(1000)
+        .regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\0\n]+$/),
+      text: z.string().max(1024 * 1024),
+    }),
+  )
   .max(50);
 
 const proposal = z.union([

@@ -18,19 +18,30 @@ import {
   summarizeApps,
 } from "./queries.ts";
 
-type Answering = { [N in QuestionName]: (question: Question<N>, exchange: Exchange) => Promise<Answers[N]> };
+type Answering = {
+  [N in QuestionName]: (question: Question<N>, exchange: Exchange) => Promise<Answers[N]>;
+};
 
 /** Everything that the agent does when asked, and nothing else. */
 export function agentVerbs(context: DeployContext): Verbs {
-  const answering: Answering = { ...deployVerbs(context), ...appVerbs(context), ...readingVerbs(context) };
-  const verbs = Object.entries(answering).map(([name, run]): [string, Verb<unknown, unknown>] => [
+  const answering: Answering = {
+    ...deployVerbs(context),
+    ...appVerbs(context),
+    ...readingVerbs(context),
+  };
+  const verbs = Object.entries(answering).map(([name, run]): [string, Verb<unknown>] => [
     name,
-    { input: questions[name as QuestionName] as z.ZodType<unknown>, run: run as Verb<unknown, unknown>["run"] },
+    {
+      input: questions[name as QuestionName] as z.ZodType,
+      run: run as Verb<unknown>["run"],
+    },
   ]);
   return Object.fromEntries(verbs);
 }
 
-function deployVerbs(context: DeployContext): Pick<Answering, "prepare" | "switch" | "confirm" | "finished"> {
+function deployVerbs(
+  context: DeployContext,
+): Pick<Answering, "prepare" | "switch" | "confirm" | "finished"> {
   return {
     prepare: async (question, { say }) => {
       expectApp(context, question.app);
@@ -41,13 +52,18 @@ function deployVerbs(context: DeployContext): Pick<Answering, "prepare" | "switc
     switch: async ({ holder, ref, newCommit }) => {
       const proven = context.store
         .unfinishedOf(holder)
-        .find((deploy) => deploy.state === "proven" && deploy.ref === ref && deploy.newCommit === newCommit);
+        .find(
+          (deploy) =>
+            deploy.state === "proven" && deploy.ref === ref && deploy.newCommit === newCommit,
+        );
       if (!proven) throw new Error(`no proven deploy of ${newCommit} waits for ${ref}`);
       await switchDeploy(context, proven.id);
       return null;
     },
     confirm: async ({ holder, ref }, { say }) => {
-      for (const deploy of context.store.unfinishedOf(holder).filter((unfinished) => unfinished.ref === ref)) {
+      for (const deploy of context.store
+        .unfinishedOf(holder)
+        .filter((unfinished) => unfinished.ref === ref)) {
         for (const line of await confirmDeploy(context, deploy.id)) say(line);
       }
       return null;

@@ -61,7 +61,8 @@ export function isHostName(text: string): boolean {
 export const moduleGrammar = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$/;
 
 /** A branch that an option may name: a strict part of what git allows, nothing that is an option or a pattern. */
-export const branchGrammar = /^(?!.*(\.\.|\/\/|\.lock($|\/)|\/\.|@\{))[A-Za-z0-9][A-Za-z0-9._/-]{0,99}(?<![./])$/;
+export const branchGrammar =
+  /^(?!.*(\.\.|\/\/|\.lock($|\/)|\/\.|@\{))[A-Za-z0-9][A-Za-z0-9._/-]{0,99}(?<![./])$/;
 
 export const settingNameGrammar = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 

@@ -11,9 +11,16 @@ export function appsCommand(): Command {
     .action(async ({ json }: { json?: boolean }) => {
       const apps = await askServer("apps", {});
       if (json) printJson(apps);
-      else if (apps.length === 0) console.log("There are no apps yet. Push one, or make one with `reeve create APP`.");
+      else if (apps.length === 0)
+        console.log("There are no apps yet. Push one, or make one with `reeve create APP`.");
       else {
-        const rows = apps.map((app) => [app.app, app.state, app.commit && shortCommit(app.commit), shortTime(app.liveSince), app.url]);
+        const rows = apps.map((app) => [
+          app.app,
+          app.state,
+          app.commit && shortCommit(app.commit),
+          shortTime(app.liveSince),
+          app.url,
+        ]);
         console.log(table(["APP", "STATE", "COMMIT", "SINCE", "URL"], rows));
       }
     });

@@ -9,7 +9,13 @@ export function createCommand(): Command {
     .argument("<app>")
     .action(async (app: string) => {
       await commandServer("create", { app: expectAppName(app) });
-      console.log(`${app} is made; push to it, or give it settings first: reeve settings ${app} set NAME=value`);
+      console.log(
+        `${app} is made; push to it, or give it settings first: reeve settings ${app} set NAME=value`,
+      );
     });
-  return withExamples(command, "reeve create demo", "reeve create demo && reeve settings demo set DEBUG=1");
+  return withExamples(
+    command,
+    "reeve create demo",
+    "reeve create demo && reeve settings demo set DEBUG=1",
+  );
 }

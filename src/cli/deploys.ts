@@ -7,7 +7,9 @@ import { printJson, shortTime, table } from "./table.ts";
 
 export function deploysCommand(): Command {
   const command = new Command("deploys")
-    .description("List an app's deploys, the newest first: who, what, when, how long, and how it ended.")
+    .description(
+      "List an app's deploys, the newest first: who, what, when, how long, and how it ended.",
+    )
     .argument("<app>")
     .option("-n, --lines <number>", "how many", wholeNumber, 20)
     .option("--json", "for programs, with every step")
@@ -28,7 +30,9 @@ export function deploysCommand(): Command {
         /^error\[(\w+)\]/.exec(deploy.error ?? "")?.[1] ?? deploy.note ?? "",
         deploy.subject,
       ]);
-      console.log(table(["NO", "STARTED", "WHY", "COMMIT", "BY", "STATE", "TOOK", "NOTE", "SUBJECT"], rows));
+      console.log(
+        table(["NO", "STARTED", "WHY", "COMMIT", "BY", "STATE", "TOOK", "NOTE", "SUBJECT"], rows),
+      );
     });
   return withExamples(command, "reeve deploys demo", "reeve deploys demo -n 5 --json");
 }

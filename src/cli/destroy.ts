@@ -6,7 +6,9 @@ import { askServer, commandServer } from "./server.ts";
 
 export function destroyCommand(): Command {
   const command = new Command("destroy")
-    .description("Take an app off the air and remove all of it: code, data, settings, history, repository.")
+    .description(
+      "Take an app off the air and remove all of it: code, data, settings, history, repository.",
+    )
     .argument("<app>")
     .option("--yes", "do not ask")
     .action(async (app: string, { yes }: { yes?: boolean }) => {
@@ -20,7 +22,9 @@ export function destroyCommand(): Command {
 
 async function expectConfirmation(app: string): Promise<void> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question(`This removes ${app} with its data, settings and history. Type its name to go on: `);
+  const answer = await terminal.question(
+    `This removes ${app} with its data, settings and history. Type its name to go on: `,
+  );
   terminal.close();
   if (answer.trim() !== app) throw new UserError("CONFIRMATION_NEEDED", `${app} was not removed`);
 }

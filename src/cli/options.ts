@@ -7,25 +7,41 @@ import { printJson } from "./table.ts";
 
 export function optionsCommand(): Command {
   const command = new Command("options")
-    .description("Show what reeve does about an app, or change it. Takes effect with the next deploy.")
+    .description(
+      "Show what reeve does about an app, or change it. Takes effect with the next deploy.",
+    )
     .argument("<app>")
     .argument("[action]", "set")
     .argument("[assignments...]", "NAME=VALUE")
     .option("--json", "for programs")
-    .action(async (app: string, action: string | undefined, words: string[], { json }: { json?: boolean }) => {
-      if (action !== undefined) await setOptions(app, action, words);
-      const { path, values } = await askServer("options", { app });
-      if (json) {
-        printJson(values);
-        return;
-      }
-      for (const { name, value, sentence, default: standard } of values) {
-        console.log(`# ${sentence}\n${name} = ${JSON.stringify(value)}${value === standard ? "" : `  # default: ${JSON.stringify(standard)}`}\n`);
-      }
-      console.log(`# ${path}`);
-      if (action !== undefined) console.log(`# In effect with the next deploy: reeve redeploy ${app}`);
-    });
-  return withExamples(command, "reeve options demo", "reeve options demo set workers=4 health_path=/up");
+    .action(
+      async (
+        app: string,
+        action: string | undefined,
+        words: string[],
+        { json }: { json?: boolean },
+      ) => {
+        if (action !== undefined) await setOptions(app, action, words);
+        const { path, values } = await askServer("options", { app });
+        if (json) {
+          printJson(values);
+          return;
+        }
+        for (const { name, value, sentence, default: standard } of values) {
+          console.log(
+            `# ${sentence}\n${name} = ${JSON.stringify(value)}${value === standard ? "" : `  # default: ${JSON.stringify(standard)}`}\n`,
+          );
+        }
+        console.log(`# ${path}`);
+        if (action !== undefined)
+          console.log(`# In effect with the next deploy: reeve redeploy ${app}`);
+      },
+    );
+  return withExamples(
+    command,
+    "reeve options demo",
+    "reeve options demo set workers=4 health_path=/up",
+  );
 }
 
 async function setOptions(app: string, action: string, words: string[]): Promise<void> {

@@ -19,7 +19,9 @@ import { upCommand } from "./up-command.ts";
 
 /** Everything a person can type. */
 export function makeProgram(): Command {
-  const { version } = JSON.parse(readFileSync(join(programRoot, "package.json"), "utf8")) as { version: string };
+  const { version } = JSON.parse(readFileSync(join(programRoot, "package.json"), "utf8")) as {
+    version: string;
+  };
   const program = new Command("reeve")
     .description("git push deploy main, for Python web apps on a plain Debian server.")
     .version(version)
@@ -42,7 +44,8 @@ export function makeProgram(): Command {
     upCommand(),
   ];
   for (const command of commands) program.addCommand(command.exitOverride());
-  for (const process of [agentProcess(), frontProcess()]) program.addCommand(process, { hidden: true });
+  for (const process of [agentProcess(), frontProcess()])
+    program.addCommand(process, { hidden: true });
   return program;
 }
 

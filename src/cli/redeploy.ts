@@ -4,8 +4,14 @@ import { commandServer } from "./server.ts";
 
 export function redeployCommand(): Command {
   const command = new Command("redeploy")
-    .description("Deploy the commit that is on the air once more; git itself sends nothing when nothing changed.")
+    .description(
+      "Deploy the commit that is on the air once more; git itself sends nothing when nothing changed.",
+    )
     .argument("<app>")
     .action((app: string) => commandServer("redeploy", { app }));
-  return withExamples(command, "reeve redeploy demo", "reeve options demo set workers=4 && reeve redeploy demo");
+  return withExamples(
+    command,
+    "reeve redeploy demo",
+    "reeve options demo set workers=4 && reeve redeploy demo",
+  );
 }

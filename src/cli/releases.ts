@@ -6,7 +6,9 @@ import { printJson, shortTime, table } from "./table.ts";
 
 export function releasesCommand(): Command {
   const command = new Command("releases")
-    .description("List what an app had on the air, the newest first. `disk`: a rollback to it builds nothing.")
+    .description(
+      "List what an app had on the air, the newest first. `disk`: a rollback to it builds nothing.",
+    )
     .argument("<app>")
     .option("--json", "for programs")
     .action(async (app: string, { json }: { json?: boolean }) => {

@@ -4,7 +4,9 @@ import { commandServer } from "./server.ts";
 
 export function rollbackCommand(): Command {
   const command = new Command("rollback")
-    .description("Put an older release on the air, and move the branch to it. Without RELEASE: the one before.")
+    .description(
+      "Put an older release on the air, and move the branch to it. Without RELEASE: the one before.",
+    )
     .argument("<app>")
     .argument("[release]", "the start of its commit, or its deploy's number")
     .action(async (app: string, release?: string) => {

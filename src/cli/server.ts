@@ -18,12 +18,19 @@ interface AskOptions {
 }
 
 /** Asks the server that runs for this folder something that changes nothing. */
-export async function askServer<N extends QuestionName>(name: N, question: Question<N>, options: AskOptions = {}): Promise<Answers[N]> {
+export async function askServer<N extends QuestionName>(
+  name: N,
+  question: Question<N>,
+  options: AskOptions = {},
+): Promise<Answers[N]> {
   return (await call(name, question, options)) as Answers[N];
 }
 
 /** Has the server do something; what it says on the way goes to the terminal. */
-export async function commandServer<N extends keyof Commands>(name: N, question: Commands[N]): Promise<void> {
+export async function commandServer<N extends keyof Commands>(
+  name: N,
+  question: Commands[N],
+): Promise<void> {
   await call(name, question, { onLine: (line) => console.log(line) });
 }
 

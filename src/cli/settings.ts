@@ -7,25 +7,46 @@ import { printJson } from "./table.ts";
 
 export function settingsCommand(): Command {
   const command = new Command("settings")
-    .description("Show an app's environment variables, or change them: a change is a deploy of the same commit.")
+    .description(
+      "Show an app's environment variables, or change them: a change is a deploy of the same commit.",
+    )
     .argument("<app>")
     .argument("[action]", "set or unset")
     .argument("[words...]", "NAME=VALUE to set, NAME to unset")
     .option("--json", "for programs")
-    .action(async (app: string, action: string | undefined, words: string[], { json }: { json?: boolean }) => {
-      if (action !== undefined) {
-        await commandServer("changeSettings", { app, change: parseChange(app, action, words) });
-        return;
-      }
-      const settings = await askServer("settings", { app });
-      if (json) printJson(settings);
-      else for (const [name, value] of Object.entries(settings)) console.log(`${name}=${value}`);
-    });
-  return withExamples(command, 'reeve settings demo set GREETING="good morning" DEBUG=1', "reeve settings demo unset DEBUG");
+    .action(
+      async (
+        app: string,
+        action: string | undefined,
+        words: string[],
+        { json }: { json?: boolean },
+      ) => {
+        if (action !== undefined) {
+          await commandServer("changeSettings", { app, change: parseChange(app, action, words) });
+          return;
+        }
+        const settings = await askServer("settings", { app });
+        if (json) printJson(settings);
+        else for (const [name, value] of Object.entries(settings)) console.log(`${name}=${value}`);
+      },
+    );
+  return withExamples(
+    command,
+    'reeve settings demo set GREETING="good morning" DEBUG=1',
+    "reeve settings demo unset DEBUG",
+  );
 }
 
-function parseChange(app: string, action: string, words: string[]): { set: Record<string, string>; unset: string[] } {
-  if (words.length > 0 && action === "set") return { set: parseAssignments(words, "SETTING_INVALID"), unset: [] };
+function parseChange(
+  app: string,
+  action: string,
+  words: string[],
+): { set: Record<string, string>; unset: string[] } {
+  if (words.length > 0 && action === "set")
+    return { set: parseAssignments(words, "SETTING_INVALID"), unset: [] };
   if (words.length > 0 && action === "unset") return { set: {}, unset: words };
-  throw new UserError("SETTING_INVALID", `write: reeve settings ${app} set NAME=VALUE, or unset NAME`);
+  throw new UserError(
+    "SETTING_INVALID",
+    `write: reeve settings ${app} set NAME=VALUE, or unset NAME`,
+  );
 }

@@ -2,8 +2,28 @@ import Table from "cli-table3";
 
 /** Rows under headings, with nothing drawn around them: a person reads it and `cut` does too. */
 export function table(headings: string[], rows: (string | number | null)[][]): string {
-  const none = { top: "", "top-mid": "", "top-left": "", "top-right": "", bottom: "", "bottom-mid": "", "bottom-left": "", "bottom-right": "", left: "", "left-mid": "", mid: "", "mid-mid": "", right: "", "right-mid": "", middle: "  " };
-  const made = new Table({ head: headings, chars: none, style: { "padding-left": 0, "padding-right": 0, head: [], border: [] } });
+  const none = {
+    top: "",
+    "top-mid": "",
+    "top-left": "",
+    "top-right": "",
+    bottom: "",
+    "bottom-mid": "",
+    "bottom-left": "",
+    "bottom-right": "",
+    left: "",
+    "left-mid": "",
+    mid: "",
+    "mid-mid": "",
+    right: "",
+    "right-mid": "",
+    middle: "  ",
+  };
+  const made = new Table({
+    head: headings,
+    chars: none,
+    style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
+  });
   made.push(...rows.map((row) => row.map((cell) => String(cell ?? "-"))));
   return made
     .toString()

@@ -11,7 +11,8 @@ export const appOptions = {
   host: {
     schema: z.string().refine((text) => text === "" || isHostName(text), "is not a host name"),
     default: "",
-    sentence: "The host at which the app answers; empty: <app>.<domain>. Takes effect with the next deploy.",
+    sentence:
+      "The host at which the app answers; empty: <app>.<domain>. Takes effect with the next deploy.",
   },
   workers: {
     schema: z.int().min(1).max(64),
@@ -36,7 +37,8 @@ export const appOptions = {
   grace: {
     schema: z.int().min(1).max(3600),
     default: 60,
-    sentence: "Seconds a request that is running may take to finish when its release goes off the air.",
+    sentence:
+      "Seconds a request that is running may take to finish when its release goes off the air.",
   },
 } satisfies OptionTable;
 

@@ -40,7 +40,9 @@ export function readConfig(flags: Overrides = {}, variables = process.env): Conf
 /** Where nginx listens: on loopback, and on the IPv6 one where the machine has it. */
 export function listenAddresses({ server }: Config): string[] {
   const loopback = networkInterfaces()["lo"] ?? [];
-  const addresses = loopback.some(({ address }) => address === "::1") ? ["127.0.0.1", "[::1]"] : ["127.0.0.1"];
+  const addresses = loopback.some(({ address }) => address === "::1")
+    ? ["127.0.0.1", "[::1]"]
+    : ["127.0.0.1"];
   return addresses.map((address) => `${address}:${server.port}`);
 }
 
@@ -90,7 +92,8 @@ function fromVariables(variables: NodeJS.ProcessEnv, names: string[][]): Words {
   const words: Words = {};
   for (const [option = "", variable = ""] of names) {
     const text = variables[variable];
-    if (text !== undefined && text !== "") words[option] = { text, from: `the variable ${variable}` };
+    if (text !== undefined && text !== "")
+      words[option] = { text, from: `the variable ${variable}` };
   }
   return words;
 }

@@ -28,7 +28,8 @@ export function readOptions<T extends OptionTable>(table: T, source: Source): Op
   const problems: string[] = [];
   const file = parseFile(source, problems);
   for (const name of Object.keys(file)) {
-    if (!Object.hasOwn(table, name)) problems.push(`${source.path}: ${name}: there is no such option`);
+    if (!Object.hasOwn(table, name))
+      problems.push(`${source.path}: ${name}: there is no such option`);
   }
 
   const values = Object.entries(table).map(([name, option]) => {

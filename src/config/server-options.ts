@@ -62,7 +62,8 @@ export const serverOptions = {
   python: {
     schema: absolutePath,
     default: "/usr/bin/python3",
-    sentence: "The interpreter that uWSGI's python3 plugin was built for: another one's packages do not load.",
+    sentence:
+      "The interpreter that uWSGI's python3 plugin was built for: another one's packages do not load.",
   },
   front_user: {
     schema: userName,

@@ -1,5 +1,11 @@
 import type { Logger } from "pino";
-import { instancePaths, optionsFile, repositoryPath, type Instance, type InstancePaths } from "../app/instance.ts";
+import {
+  instancePaths,
+  optionsFile,
+  repositoryPath,
+  type Instance,
+  type InstancePaths,
+} from "../app/instance.ts";
 import { appOptions, type AppOptions } from "../config/app-options.ts";
 import type { Config } from "../config/config.ts";
 import { readOptions } from "../config/option-table.ts";
@@ -55,11 +61,19 @@ export function gitOf(context: DeployContext, app: string): GitContext {
 
 export async function optionsOf(context: DeployContext, app: string): Promise<AppOptions> {
   const path = optionsFile(context.config.layout, app);
-  return readOptions(appOptions, { path, text: (await readIfPresent(path)) ?? "", code: "OPTION_INVALID" });
+  return readOptions(appOptions, {
+    path,
+    text: (await readIfPresent(path)) ?? "",
+    code: "OPTION_INVALID",
+  });
 }
 
 /** The app's own instance, at the place that the administrator's options give it. */
-export function productionInstance(context: DeployContext, app: string, options: AppOptions): Instance {
+export function productionInstance(
+  context: DeployContext,
+  app: string,
+  options: AppOptions,
+): Instance {
   const host = options.host === "" ? `${app}.${context.config.server.domain}` : options.host;
   return { name: app, app, branch: options.production_branch, place: { host, path: "/" } };
 }

@@ -5,11 +5,15 @@ import { isUntouched } from "../app/signature.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import { listenAddresses } from "../config/config.ts";
 import { buildEnvironment, hasEnvironment } from "../environment/environment.ts";
-import { environmentHash, hasLocalPaths, type RequirementsFile } from "../environment/requirements.ts";
+import {
+  environmentHash,
+  hasLocalPaths,
+  type RequirementsFile,
+} from "../environment/requirements.ts";
 import { asUserError, describeError, UserError, type ErrorCode } from "../errors.ts";
 import { readRef } from "../host/git.ts";
 import { readIfPresent } from "../host/files.ts";
-import { makeRelease, pin, takeBackRelease, type Release } from "../release/release.ts";
+import { countChanges, makeRelease, pin, takeBackRelease } from "../release/release.ts";
 import {
   adoptSettings,
   changedSettings,
@@ -23,9 +27,23 @@ import type { Deploy, DeployReason, Holder, InstanceRow } from "../store/agent-s
 import { reasonOfFailure, tailOfLog } from "../vassal/app-log.ts";
 import { installIni, proveHealthy, provideLog } from "../vassal/vassal.ts";
 import { installVhost, restoreVhost, vhostText } from "../vhost/vhost.ts";
-import { gitOf, optionsOf, pathsOf, productionInstance, releaseContext, type DeployContext } from "./context.ts";
+import {
+  gitOf,
+  optionsOf,
+  pathsOf,
+  productionInstance,
+  releaseContext,
+  type DeployContext,
+} from "./context.ts";
 import { DeployReport, Undoing } from "./report.ts";
-import { discardUnderstudy, healthCheck, planIni, understudyOf, understudyText, type PlannedIni } from "./understudy.ts";
+import {
+  discardUnderstudy,
+  healthCheck,
+  planIni,
+  understudyOf,
+  understudyText,
+  type PlannedIni,
+} from "./understudy.ts";
 
 export interface DeployRequest {
   app: string;
@@ -51,7 +69,11 @@ export type Proposal =
  * changed when this resolves: that is `switchDeploy`, at the moment the ref moves. When a step fails, all
  * the steps before it are taken back and the reason is said, with what is still on the air.
  */
-export async function prepareDeploy(context: DeployContext, request: DeployRequest, say: (line: string) => void): Promise<Deploy> {
+export async function prepareDeploy(
+  context: DeployContext,
+  request: DeployRequest,
+  say: (line: string) => void,
+): Promise<Deploy> {
   const { store, config } = context;
   const report = new DeployReport(store, say);
   const undoing = new Undoing();
@@ -61,14 +83,25 @@ export async function prepareDeploy(context: DeployContext, request: DeployReque
     const instance = productionInstance(context, request.app, options);
     expectProductionBranch(request, options);
 
-    await context.locks.take(instance.name, request.holder, () => sayWhoDeploys(context, instance, say));
+    await context.locks.take(instance.name, request.holder, () =>
+      sayWhoDeploys(context, instance, say),
+    );
     await expectRefUnmoved(context, request);
+    await context.settler.tidied(instance.name);
 
     const { proposal } = request;
-    const { module, requirements } = "problem" in proposal ? { module: "", requirements: [] } : proposal;
-    deploy = store.startDeploy({ ...request, instance: instance.name, module, requirements: JSON.stringify(requirements) });
+    const { module, requirements } =
+      "problem" in proposal ? { module: "", requirements: [] } : proposal;
+    deploy = store.startDeploy({
+      ...request,
+      instance: instance.name,
+      module,
+      requirements: JSON.stringify(requirements),
+    });
     report.keep(deploy.id, deployLogPath(config.layout, deploy.app, deploy.number));
-    report.line(`reeve: ${deploy.app} ${shortCommit(deploy.newCommit)} "${deploy.subject}" by ${deploy.account}`);
+    report.line(
+      `reeve: ${deploy.app} ${shortCommit(deploy.newCommit)} "${deploy.subject}" by ${deploy.account}`,
+    );
 
     if ("problem" in proposal) {
       throw new UserError(proposal.problem.code, proposal.problem.message, proposal.problem);
@@ -80,8 +113,9 @@ export async function prepareDeploy(context: DeployContext, request: DeployReque
   } catch (error) {
     for (const failure of await undoing.run()) context.log.error(failure, "could not undo a step");
     const told = asUserError(error);
-    if (told.code === "INTERNAL") context.log.error({ err: error }, "a deploy failed by a mistake of reeve's");
-    for (const line of describeError(told)) report.line(line);
+    if (told.code === "INTERNAL")
+      context.log.error({ err: error }, "a deploy failed by a mistake of reeve's");
+    for (const line of describeError(told)) report.line(line.replace(/\bAPP\b/g, request.app));
     report.line(onTheAir(context, request.app));
     told.said = true;
     if (deploy) recordRefusal(context, deploy, told);
@@ -98,18 +132,35 @@ interface Preparation {
 }
 
 /** The story, in order; what takes a step back stands beside it. */
-async function prepare(preparation: Preparation, deploy: Deploy, request: DeployRequest): Promise<void> {
+async function prepare(
+  preparation: Preparation,
+  deploy: Deploy,
+  request: DeployRequest,
+): Promise<void> {
   const { context, report, undoing, options, instance } = preparation;
   const { store } = context;
 
-  const release = await report.step("release", () => makeRelease(releaseContext(context, instance), deploy.newCommit), describeRelease);
-  if (release.changed !== undefined) {
-    undoing.add("release", () => takeBackRelease(releaseContext(context, instance), deploy.newCommit));
-  }
+  await report.step(
+    "release",
+    async () => {
+      const releases = releaseContext(context, instance);
+      const [{ made }, changed] = await Promise.all([
+        makeRelease(releases, deploy.newCommit),
+        countChanges(releases, deploy.oldCommit, deploy.newCommit),
+      ]);
+      if (made) undoing.add("release", () => takeBackRelease(releases, deploy.newCommit));
+      return { made, changed };
+    },
+    ({ made, changed }) =>
+      made ? `checked out, ${plural(changed, "file")} changed` : "on disk already",
+  );
 
   const requirements = JSON.parse(deploy.requirements) as RequirementsFile[];
-  const environment = await report.step("environment", () => provideEnvironment(preparation, deploy, requirements), ({ built, count }) =>
-    built === undefined ? "unchanged" : `built with ${built}, ${plural(count, "package")}`,
+  const environment = await report.step(
+    "environment",
+    () => provideEnvironment(preparation, deploy, requirements),
+    ({ built, count }) =>
+      built === undefined ? "unchanged" : `built with ${built}, ${plural(count, "package")}`,
   );
   store.changeDeploy(deploy.id, { environment: environment.hash });
 
@@ -117,15 +168,24 @@ async function prepare(preparation: Preparation, deploy: Deploy, request: Deploy
   const row = store.instance(instance.name) as InstanceRow;
   await provideVhost(preparation, row);
 
-  const planned = await planIni(context, { row, deploy: { ...deploy, environment: environment.hash }, options });
-  if (planned.edited) report.line("  vassal       edited by hand: left as it is, and proven as it is");
+  const planned = await planIni(context, {
+    row,
+    deploy: { ...deploy, environment: environment.hash },
+    options,
+  });
+  if (planned.edited)
+    report.line("  vassal       edited by hand: left as it is, and proven as it is");
   if (request.settings) {
     await proposeSettings(context, instance, request.settings);
     undoing.add("settings", () => dropProposedSettings(pathsOf(context, instance.name).settings));
   }
-  undoing.add("understudy", () => discardUnderstudy(context, understudyOf(context, instance.name, deploy.number)));
-  await report.step("understudy", () => bootUnderstudy(preparation, { ...deploy, environment: environment.hash }, planned), (status) =>
-    `healthy (GET ${options.health_path} ${status})`,
+  undoing.add("understudy", () =>
+    discardUnderstudy(context, understudyOf(context, instance.name, deploy.number)),
+  );
+  await report.step(
+    "understudy",
+    () => bootUnderstudy(preparation, { ...deploy, environment: environment.hash }, planned),
+    (status) => `healthy (GET ${options.health_path} ${status})`,
   );
 }
 
@@ -137,7 +197,10 @@ export async function switchDeploy(context: DeployContext, id: number): Promise<
   context.settler.supersede(deploy.instance);
   context.store.changeDeploy(id, { state: "switched" });
   const { socket } = pathsOf(context, deploy.instance);
-  await context.settler.traffic.lead(socket, understudyOf(context, deploy.instance, deploy.number).socket);
+  await context.settler.traffic.lead(
+    socket,
+    understudyOf(context, deploy.instance, deploy.number).socket,
+  );
 }
 
 /** The ref has moved: the release is live, and the permanent vassal follows behind the understudy. */
@@ -153,7 +216,9 @@ export async function confirmDeploy(context: DeployContext, id: number): Promise
   report.keepLog(deployLogPath(config.layout, deploy.app, deploy.number));
   report.stepTook("live", placeUrl(row.place, config.server.port), took);
 
-  await pin(releaseContext(context, row), deploy.newCommit).catch((error: unknown) => context.log.error({ err: error }, "could not pin the release"));
+  await pin(releaseContext(context, row), deploy.newCommit).catch((error: unknown) =>
+    context.log.error({ err: error }, "could not pin the release"),
+  );
   context.settler.start(row.name, id);
   return said;
 }
@@ -173,10 +238,15 @@ export async function judgeHolder(context: DeployContext, holder: Holder): Promi
 /** Writes down that the deploy is on the air, with its settings. Resolves to the milliseconds it took. */
 export async function recordLive(context: DeployContext, deploy: Deploy): Promise<number> {
   const gone = await adoptSettings(pathsOf(context, deploy.instance).settings);
-  if (gone.length > 0) context.store.changeInstance(deploy.instance, { gone: JSON.stringify(gone) });
+  if (gone.length > 0)
+    context.store.changeInstance(deploy.instance, { gone: JSON.stringify(gone) });
   const now = new Date();
   const took = Math.max(0, now.getTime() - new Date(deploy.startedAt).getTime());
-  context.store.changeDeploy(deploy.id, { state: "live", liveAt: now.toISOString(), milliseconds: took });
+  context.store.changeDeploy(deploy.id, {
+    state: "live",
+    liveAt: now.toISOString(),
+    milliseconds: took,
+  });
   context.store.changeInstance(deploy.instance, { live: deploy.id });
   return took;
 }
@@ -197,7 +267,10 @@ async function revertDeploy(context: DeployContext, deploy: Deploy): Promise<voi
   if (deploy.state === "switched" && row) {
     const live = row.live === null ? undefined : store.deploy(row.live);
     if (live && row.settled !== row.live) {
-      await context.settler.traffic.lead(socket, understudyOf(context, row.name, live.number).socket);
+      await context.settler.traffic.lead(
+        socket,
+        understudyOf(context, row.name, live.number).socket,
+      );
     } else {
       await context.settler.traffic.back(socket, () => false);
     }
@@ -211,7 +284,10 @@ async function revertDeploy(context: DeployContext, deploy: Deploy): Promise<voi
 
 /** A redeploy's ref stands where it stood, so its switch must have happened as well. */
 export async function hasGoneThrough(context: DeployContext, deploy: Deploy): Promise<boolean> {
-  return deploy.state === "switched" && (await currentCommit(context, deploy.app, deploy.ref)) === deploy.newCommit;
+  return (
+    deploy.state === "switched" &&
+    (await currentCommit(context, deploy.app, deploy.ref)) === deploy.newCommit
+  );
 }
 
 async function currentCommit(context: DeployContext, app: string, ref: string): Promise<string> {
@@ -227,18 +303,30 @@ function expectDeploy(context: DeployContext, id: number): Deploy {
 
 function expectProductionBranch(request: DeployRequest, options: AppOptions): void {
   if (request.ref === `refs/heads/${options.production_branch}`) return;
-  throw new UserError("BRANCH_REFUSED", `${request.ref} is not ${request.app}'s production branch, ${options.production_branch}`);
+  throw new UserError(
+    "BRANCH_REFUSED",
+    `${request.ref} is not ${request.app}'s production branch, ${options.production_branch}`,
+  );
 }
 
 async function expectRefUnmoved(context: DeployContext, request: DeployRequest): Promise<void> {
   const current = await currentCommit(context, request.app, request.ref);
   if (current === request.oldCommit) return;
-  throw new UserError("REF_MOVED", `${request.ref} moved to ${shortCommit(current)} while this push waited`);
+  throw new UserError(
+    "REF_MOVED",
+    `${request.ref} moved to ${shortCommit(current)} while this push waited`,
+  );
 }
 
-function sayWhoDeploys(context: DeployContext, instance: Instance, say: (line: string) => void): void {
+function sayWhoDeploys(
+  context: DeployContext,
+  instance: Instance,
+  say: (line: string) => void,
+): void {
   const [running] = context.store.deploys(instance.app, 1);
-  say(`reeve: ${running?.account ?? "somebody"} is deploying ${instance.app} just now; this push waits for its turn`);
+  say(
+    `reeve: ${running?.account ?? "somebody"} is deploying ${instance.app} just now; this push waits for its turn`,
+  );
 }
 
 export function recordRefusal(context: DeployContext, deploy: Deploy, error: UserError): void {
@@ -255,10 +343,6 @@ function onTheAir(context: DeployContext, instance: string): string {
   const live = row?.live ? context.store.deploy(row.live) : undefined;
   if (!row || !live) return `reeve: refused; ${instance} has never been on the air`;
   return `reeve: refused; still on the air: ${shortCommit(live.newCommit)} "${live.subject}"`;
-}
-
-function describeRelease({ changed }: Release): string {
-  return changed === undefined ? "on disk already" : `checked out, ${plural(changed, "file")} changed`;
 }
 
 function plural(count: number, noun: string): string {
@@ -299,19 +383,31 @@ async function provideEnvironment(
       deadline: server.build_deadline * 1000,
       onLine: (line) => report.line(`    ${line}`),
     },
-    { hash, files, release: `${paths.releases}/${deploy.newCommit}`, packages: store.environmentPackages(deploy.app, hash) },
+    {
+      hash,
+      files,
+      release: `${paths.releases}/${deploy.newCommit}`,
+      packages: store.environmentPackages(deploy.app, hash),
+    },
   );
   store.keepEnvironment(deploy.app, hash, packages);
   return { hash, built: installer.name, count: packages.split("\n").filter(Boolean).length };
 }
 
-async function proposeSettings(context: DeployContext, instance: Instance, change: SettingsChange): Promise<void> {
+async function proposeSettings(
+  context: DeployContext,
+  instance: Instance,
+  change: SettingsChange,
+): Promise<void> {
   const { settings } = pathsOf(context, instance.name);
   const proposed = changedSettings(await readSettings(settings), change);
   await writeSettings(context.host, proposedSettings(settings), proposed, context.identities.apps);
 }
 
-async function provideVhost({ context, report, undoing }: Preparation, row: InstanceRow): Promise<void> {
+async function provideVhost(
+  { context, report, undoing }: Preparation,
+  row: InstanceRow,
+): Promise<void> {
   const { host, nginx, config } = context;
   const paths = pathsOf(context, row.name);
   const { port } = config.server;
@@ -343,12 +439,21 @@ async function provideVhost({ context, report, undoing }: Preparation, row: Inst
   );
 }
 
-async function bootUnderstudy({ context, options, instance }: Preparation, deploy: Deploy, planned: PlannedIni): Promise<number> {
+async function bootUnderstudy(
+  { context, options, instance }: Preparation,
+  deploy: Deploy,
+  planned: PlannedIni,
+): Promise<number> {
   const row = context.store.instance(instance.name) as InstanceRow;
   const understudy = understudyOf(context, instance.name, deploy.number);
   await provideLog(understudy.log, context.identities.apps, context.host.isRoot);
   await installIni(context.emperor, understudy.ini, understudyText(context, row, deploy, planned));
-  const health = await proveHealthy(context.emperor, understudy.ini, understudy.socket, healthCheck(context, instance, options));
+  const health = await proveHealthy(
+    context.emperor,
+    understudy.ini,
+    understudy.socket,
+    healthCheck(context, instance, options),
+  );
   if (health.healthy) return health.status;
 
   const words = reasonOfFailure(await tailOfLog(understudy.log, 300));

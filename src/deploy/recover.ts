@@ -31,7 +31,8 @@ export async function recover(context: DeployContext): Promise<void> {
   for (const row of context.store.instances()) {
     await sweepStaging(releaseContext(context, row));
     if (!emperorRuns) await settleOnDisk(context, row);
-    else if (row.live !== null && row.live !== row.settled) context.settler.start(row.name, row.live);
+    else if (row.live !== null && row.live !== row.settled)
+      context.settler.start(row.name, row.live);
   }
 }
 
@@ -41,7 +42,11 @@ async function judgeOnDisk(context: DeployContext, deploy: Deploy): Promise<void
     return;
   }
   await dropProposedSettings(pathsOf(context, deploy.instance).settings);
-  recordRefusal(context, deploy, new UserError("REF_MOVED", `git did not move ${deploy.ref}: the server was stopped`));
+  recordRefusal(
+    context,
+    deploy,
+    new UserError("REF_MOVED", `git did not move ${deploy.ref}: the server was stopped`),
+  );
 }
 
 /** No vassal runs: what the Emperor will start is what the ref says, and nothing else. */
@@ -61,10 +66,15 @@ async function settleOnDisk(context: DeployContext, row: InstanceRow): Promise<v
   const ini = await moveLinks(context, { row, deploy, options, paths });
   if (ini.changed) await writeAtomically(paths.ini, ini.text);
   context.store.changeInstance(row.name, { settled: deploy.id, degraded: null });
-  context.log.info({ instance: row.name, deploy: deploy.number }, `settled ${basename(paths.ini)} before the Emperor's start`);
+  context.log.info(
+    { instance: row.name, deploy: deploy.number },
+    `settled ${basename(paths.ini)} before the Emperor's start`,
+  );
 }
 
 async function isEmperorRunning(context: DeployContext): Promise<boolean> {
-  const pid = Number((await readFile(join(context.emperor.pidFile), "utf8").catch(() => "")).trim());
+  const pid = Number(
+    (await readFile(join(context.emperor.pidFile), "utf8").catch(() => "")).trim(),
+  );
   return pid > 0 && (await findProcess(pid)) !== undefined;
 }

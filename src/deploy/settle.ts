@@ -10,19 +10,36 @@ import { readSettings } from "../settings/settings.ts";
 import type { Deploy, InstanceRow } from "../store/agent-store.ts";
 import { findVassal } from "../vassal/emperor.ts";
 import { asideOf } from "../vassal/socket-link.ts";
-import { installIni, proveHealthy, provideLog, reloaded, steady, touchIni } from "../vassal/vassal.ts";
+import {
+  installIni,
+  proveHealthy,
+  provideLog,
+  reloaded,
+  steady,
+  touchIni,
+} from "../vassal/vassal.ts";
 import { optionsOf, pathsOf, releaseContext, type DeployContext } from "./context.ts";
 import { Traffic } from "./traffic.ts";
-import { findUnderstudies, healthCheck, planIni, retireUnderstudy } from "./understudy.ts";
+import {
+  findUnderstudies,
+  healthCheck,
+  planIni,
+  retireUnderstudy,
+  understudyOf,
+} from "./understudy.ts";
 
 /** Long enough for the requests that wait in a vassal's queue to be taken by a worker (measured: 1 s). */
 const drain = 1000;
 /** After this long a degraded instance is tried again. */
 const retryAfter = 30_000;
 
+/** One settling: of this deploy, until a newer one supersedes it. */
 interface Task {
+  instance: string;
+  deploy: number;
+  isSuperseded: () => boolean;
+  supersede: () => void;
   done: Promise<void>;
-  cancel: AbortController;
 }
 
 /**
@@ -34,6 +51,7 @@ export class Settler {
   readonly traffic = new Traffic();
   readonly #tasks = new Map<string, Task>();
   readonly #retiring = new Map<string, Set<Promise<void>>>();
+  readonly #tidying = new Map<string, Promise<void>>();
   #context: DeployContext | undefined;
 
   /** The context holds the settler and the settler needs the context: they are made known to each other here. */
@@ -43,84 +61,120 @@ export class Settler {
 
   /** A newer deploy takes the traffic: nothing of the former one may move it any more. */
   supersede(instance: string): void {
-    this.#tasks.get(instance)?.cancel.abort();
+    this.#tasks.get(instance)?.supersede();
   }
 
   start(instance: string, deploy: number): void {
-    const context = this.#expectContext();
     const former = this.#tasks.get(instance);
-    former?.cancel.abort();
+    former?.supersede();
     const cancel = new AbortController();
-    const done = (former?.done ?? Promise.resolve())
-      .then(() => this.#settle(context, instance, deploy, cancel.signal))
-      .catch((error: unknown) => this.#degrade(context, instance, deploy, error, cancel.signal));
-    this.#tasks.set(instance, { done, cancel });
+    const task: Task = {
+      instance,
+      deploy,
+      isSuperseded: () => cancel.signal.aborted,
+      supersede: () => cancel.abort(),
+      done: Promise.resolve(),
+    };
+    task.done = (former?.done ?? Promise.resolve())
+      .then(() => this.#settle(task))
+      .catch((error: unknown) => this.#degrade(task, error));
+    this.#tasks.set(instance, task);
   }
 
   /** Resolves when nothing moves about the instance any more. */
   async idle(instance: string): Promise<void> {
     await this.#tasks.get(instance)?.done;
-    await Promise.all(this.#retiring.get(instance) ?? []);
+    for (const retiring of this.#retiring.get(instance) ?? []) await retiring;
+    await this.tidied(instance);
   }
 
   /** Removes what is no longer needed, and lays out the staging tree for the next checkout. */
   async tidy(instance: string): Promise<void> {
     const context = this.#expectContext();
     const row = context.store.instance(instance);
+    // A deploy that has the lock may be using what would be removed; its own settling tidies.
     if (!row || context.locks.isHeld(instance)) return;
-    await prune(context, row);
-    await layOutStaging(releaseContext(context, row));
+    const work = prune(context, row).then(async () => {
+      await layOutStaging(releaseContext(context, row));
+    });
+    this.#tidying.set(instance, work);
+    await work.finally(() => this.#tidying.delete(instance));
   }
 
-  async #settle(context: DeployContext, name: string, id: number, signal: AbortSignal): Promise<void> {
+  /** A deploy waits here before it looks for what is on disk. */
+  async tidied(instance: string): Promise<void> {
+    await this.#tidying.get(instance)?.catch(() => undefined);
+  }
+
+  async #settle(task: Task): Promise<void> {
+    const context = this.#expectContext();
     const { store } = context;
-    const row = store.instance(name);
-    const deploy = store.deploy(id);
-    if (!row || !deploy || signal.aborted) return;
+    const row = store.instance(task.instance);
+    const deploy = store.deploy(task.deploy);
+    if (!row || !deploy) return;
     const options = await optionsOf(context, row.app);
-    const paths = pathsOf(context, name);
+    const paths = pathsOf(context, row.name);
 
     await sleep(drain);
-    if (signal.aborted) return;
+    if (task.isSuperseded()) { this.#note(task, "superseded"); return; }
     await bringOver(context, { row, deploy, options, paths });
-    if (signal.aborted) return;
+    if (task.isSuperseded()) { this.#note(task, "superseded"); return; }
     await expectServing(context, { row, options, paths });
-    if (!(await this.traffic.back(paths.socket, () => signal.aborted))) return;
-    store.changeInstance(name, { settled: id, degraded: null, gone: "[]" });
+    if (!(await this.traffic.back(paths.socket, task.isSuperseded)))
+      { this.#note(task, "superseded"); return; }
+    store.changeInstance(row.name, { settled: deploy.id, degraded: null, gone: "[]" });
+    this.#note(task, "settled");
 
     await sleep(drain);
-    await this.#retireUnderstudies(context, row, options.grace * 1000, signal);
-    store.changeDeploy(id, { note: "settled" });
-    await this.tidy(name);
+    if (!task.isSuperseded()) await this.#retireUnderstudies(row, options.grace * 1000);
+    await this.tidy(row.name);
   }
 
-  async #retireUnderstudies(context: DeployContext, row: InstanceRow, grace: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
-    const understudies = await findUnderstudies(context, row.name);
+  async #retireUnderstudies(row: InstanceRow, grace: number): Promise<void> {
+    const context = this.#expectContext();
+    const all = this.#retiring.get(row.name) ?? new Set();
+    this.#retiring.set(row.name, all);
     // A deploy that has the lock by now may be booting one of them.
-    const busy = new Set(context.store.unfinishedDeploys().map((deploy) => `${deploy.instance}.next-${deploy.number}`));
-    for (const understudy of understudies.filter(({ name }) => !busy.has(name))) {
+    const busy = new Set(
+      context.store
+        .unfinishedDeploys()
+        .map((deploy) => understudyOf(context, deploy.instance, deploy.number).name),
+    );
+    for (const understudy of await findUnderstudies(context, row.name)) {
+      if (busy.has(understudy.name)) continue;
       const retiring = retireUnderstudy(context, row.name, understudy, grace).then(
         (killed) => {
-          if (killed > 0) context.log.warn({ understudy: understudy.name, killed }, "requests were cut after the grace");
+          if (killed === 0) return;
+          context.log.warn(
+            { understudy: understudy.name, killed },
+            "requests were cut after the grace",
+          );
         },
-        (error: unknown) => context.log.error({ err: error, understudy: understudy.name }, "could not retire"),
+        (error: unknown) =>
+          context.log.error({ err: error, understudy: understudy.name }, "could not retire"),
       );
-      const all = this.#retiring.get(row.name) ?? new Set();
-      this.#retiring.set(row.name, all.add(retiring));
+      all.add(retiring);
       void retiring.then(() => all.delete(retiring));
     }
   }
 
-  #degrade(context: DeployContext, instance: string, deploy: number, error: unknown, signal: AbortSignal): void {
-    if (signal.aborted) return;
+  #degrade(task: Task, error: unknown): void {
+    if (task.isSuperseded()) return this.#note(task, "superseded");
+    const { store, log } = this.#expectContext();
     const message = error instanceof Error ? error.message : String(error);
-    context.log.error({ err: error, instance }, "the permanent vassal did not come up; the understudy goes on");
-    context.store.changeInstance(instance, { degraded: message });
-    context.store.changeDeploy(deploy, { note: `degraded: ${message}` });
+    log.error(
+      { err: error, instance: task.instance },
+      "the permanent vassal did not come up; the understudy goes on",
+    );
+    store.changeInstance(task.instance, { degraded: message });
+    this.#note(task, `degraded: ${message}`);
     setTimeout(() => {
-      if (!signal.aborted) this.start(instance, deploy);
+      if (!task.isSuperseded()) this.start(task.instance, task.deploy);
     }, retryAfter).unref();
+  }
+
+  #note(task: Task, note: string): void {
+    this.#expectContext().store.changeDeploy(task.deploy, { note });
   }
 
   #expectContext(): DeployContext {
@@ -137,7 +191,10 @@ interface Settling {
 }
 
 /** The links, the settings and the ini that the permanent vassal boots from, as this deploy wants them. */
-export async function moveLinks(context: DeployContext, { row, deploy, options, paths }: Settling): Promise<{ text: string; changed: boolean }> {
+export async function moveLinks(
+  context: DeployContext,
+  { row, deploy, options, paths }: Settling,
+): Promise<{ text: string; changed: boolean }> {
   const [main] = JSON.parse(deploy.requirements) as RequirementsFile[];
   await symlinkAtomically(`releases/${deploy.newCommit}`, paths.app);
   await symlinkAtomically(`envs/${deploy.environment ?? ""}`, paths.env);
@@ -155,7 +212,8 @@ async function bringOver(context: DeployContext, settling: Settling): Promise<vo
   const boot = options.health_deadline * 1000;
   const running = await findVassal(emperor, `${row.name}.ini`);
   // A reload that comes before every worker hears it is lost.
-  const former = running && running.cursed === 0 ? await steady(emperor, paths.ini, boot) : undefined;
+  const former =
+    running && running.cursed === 0 ? await steady(emperor, paths.ini, boot) : undefined;
 
   const ini = await moveLinks(context, settling);
   await provideLog(paths.log, context.identities.apps, context.host.isRoot);
@@ -169,10 +227,18 @@ async function bringOver(context: DeployContext, settling: Settling): Promise<vo
 }
 
 /** An answer on the vassal's own socket, which is held aside while the understudy has the path. */
-async function expectServing(context: DeployContext, { row, options, paths }: Omit<Settling, "deploy">): Promise<void> {
+async function expectServing(
+  context: DeployContext,
+  { row, options, paths }: Omit<Settling, "deploy">,
+): Promise<void> {
   const aside = asideOf(paths.socket);
   const own = (await kindOf(aside)) === "socket" ? aside : paths.socket;
-  const health = await proveHealthy(context.emperor, paths.ini, own, healthCheck(context, row, options));
+  const health = await proveHealthy(
+    context.emperor,
+    paths.ini,
+    own,
+    healthCheck(context, row, options),
+  );
   if (!health.healthy) throw new Error(`the vassal came up and is not well: ${health.problem}`);
 }
 
@@ -186,15 +252,25 @@ async function prune(context: DeployContext, row: InstanceRow): Promise<void> {
   const kept = [...lately, ...coming, ...(live ? [live] : [])];
 
   const folders = await workingFolders();
-  const inUse = store.releases(row.name).filter((deploy) => folders.has(releasePath(paths, deploy.newCommit)));
+  const inUse = store
+    .releases(row.name)
+    .filter((deploy) => folders.has(releasePath(paths, deploy.newCommit)));
   const keptDeploys = [...kept, ...inUse];
-  await pruneReleases(releaseContext(context, row), new Set(keptDeploys.map((deploy) => deploy.newCommit)));
-  const environments = keptDeploys.map((deploy) => deploy.environment).filter((hash) => hash !== null);
+  await pruneReleases(
+    releaseContext(context, row),
+    new Set(keptDeploys.map((deploy) => deploy.newCommit)),
+  );
+  const environments = keptDeploys
+    .map((deploy) => deploy.environment)
+    .filter((hash) => hash !== null);
   await pruneEnvironments({ host: context.host, paths }, new Set(environments));
 }
 
 /** What people and `reeve show` see of where an instance stands. */
-export function placeOf(context: DeployContext, row: InstanceRow): { url: string; release: string | undefined; environment: string | undefined } {
+export function placeOf(
+  context: DeployContext,
+  row: InstanceRow,
+): { url: string; release: string | undefined; environment: string | undefined } {
   const live = row.live === null ? undefined : context.store.deploy(row.live);
   const paths = pathsOf(context, row.name);
   return {

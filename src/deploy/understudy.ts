@@ -7,7 +7,13 @@ import { isPresent, readIfPresent } from "../host/files.ts";
 import { proposedSettings } from "../settings/settings.ts";
 import type { Deploy, InstanceRow } from "../store/agent-store.ts";
 import { understudyIni, vassalIni, withVirtualenv } from "../vassal/vassal-ini.ts";
-import { mergeLogs, removeSocket, retireVassal, type HealthCheck } from "../vassal/vassal.ts";
+import {
+  discardVassal,
+  mergeLogs,
+  removeSocket,
+  retireVassal,
+  type HealthCheck,
+} from "../vassal/vassal.ts";
 import { pathsOf, type DeployContext } from "./context.ts";
 
 export interface Understudy {
@@ -30,11 +36,18 @@ export function understudyOf(context: DeployContext, instance: string, number: n
 }
 
 /** The understudies of an instance that stand on disk, found by their exact form, never by a prefix alone. */
-export async function findUnderstudies(context: DeployContext, instance: string): Promise<Understudy[]> {
+export async function findUnderstudies(
+  context: DeployContext,
+  instance: string,
+): Promise<Understudy[]> {
   const { vassals, sockets, appLogs } = context.config.layout;
-  const names = (await Promise.all([vassals, sockets, appLogs].map((folder) => readdir(folder)))).flat();
+  const names = (
+    await Promise.all([vassals, sockets, appLogs].map((folder) => readdir(folder)))
+  ).flat();
   const pattern = new RegExp(`^${instance}\\.next-(\\d+)\\.(?:ini|sock|log)$`);
-  const numbers = names.map((name) => pattern.exec(name)?.[1]).filter((number) => number !== undefined);
+  const numbers = names
+    .map((name) => pattern.exec(name)?.[1])
+    .filter((number) => number !== undefined);
   return [...new Set(numbers)].map((number) => understudyOf(context, instance, Number(number)));
 }
 
@@ -62,12 +75,23 @@ export async function planIni(
 }
 
 /** The understudy's ini, made from the permanent one so that the check tests what will run. */
-export function understudyText(context: DeployContext, row: InstanceRow, deploy: Deploy, planned: PlannedIni): string {
+export function understudyText(
+  context: DeployContext,
+  row: InstanceRow,
+  deploy: Deploy,
+  planned: PlannedIni,
+): string {
   const paths = pathsOf(context, row.name);
   const { socket, log } = understudyOf(context, row.name, deploy.number);
   return understudyIni(
     planned.text,
-    { name: row.name, socket: paths.socket, app: paths.app, log: paths.log, settings: paths.settings },
+    {
+      name: row.name,
+      socket: paths.socket,
+      app: paths.app,
+      log: paths.log,
+      settings: paths.settings,
+    },
     {
       name: row.name,
       socket,
@@ -80,13 +104,22 @@ export function understudyText(context: DeployContext, row: InstanceRow, deploy:
 }
 
 /** What an instance is asked before it goes on the air: its own host, as nginx would say it. */
-export function healthCheck(context: DeployContext, instance: Instance, options: AppOptions): HealthCheck {
+export function healthCheck(
+  context: DeployContext,
+  instance: Instance,
+  options: AppOptions,
+): HealthCheck {
   const { port } = context.config.server;
   const host = new URL(placeUrl(instance.place, port)).host;
   return {
     question: {
       path: options.health_path,
-      headers: { Host: host, "X-Forwarded-Proto": "http", "X-Forwarded-For": "127.0.0.1", "User-Agent": "reeve (health)" },
+      headers: {
+        Host: host,
+        "X-Forwarded-Proto": "http",
+        "X-Forwarded-For": "127.0.0.1",
+        "User-Agent": "reeve (health)",
+      },
     },
     status: options.health_status,
     deadline: options.health_deadline * 1000,
@@ -94,16 +127,26 @@ export function healthCheck(context: DeployContext, instance: Instance, options:
 }
 
 /** Stops an understudy and removes what it leaves. Resolves to how many processes did not end within the grace. */
-export async function retireUnderstudy(context: DeployContext, instance: string, understudy: Understudy, grace: number): Promise<number> {
-  const killed = (await isPresent(understudy.ini)) ? await retireVassal(context.emperor, understudy.ini, grace) : 0;
+export async function retireUnderstudy(
+  context: DeployContext,
+  instance: string,
+  understudy: Understudy,
+  grace: number,
+): Promise<number> {
+  const killed = (await isPresent(understudy.ini))
+    ? await retireVassal(context.emperor, understudy.ini, grace)
+    : 0;
   await removeSocket(understudy.socket);
   await mergeLogs(understudy.log, pathsOf(context, instance).log);
   return killed;
 }
 
 /** The same for one that never carried a request: its words were told to the pusher. */
-export async function discardUnderstudy(context: DeployContext, understudy: Understudy): Promise<void> {
-  await retireVassal(context.emperor, understudy.ini, 2000);
+export async function discardUnderstudy(
+  context: DeployContext,
+  understudy: Understudy,
+): Promise<void> {
+  await discardVassal(context.emperor, understudy.ini);
   await removeSocket(understudy.socket);
   await rm(understudy.log, { force: true });
 }
@@ -127,6 +170,8 @@ function vassalValues(
     workers: options.workers,
     listen: context.listen,
     grace: options.grace,
-    identity: context.host.isRoot ? { user: apps.name, group: apps.name, web: server.web_user } : undefined,
+    identity: context.host.isRoot
+      ? { user: apps.name, group: apps.name, web: server.web_user }
+      : undefined,
   };
 }

@@ -30,18 +30,35 @@ interface Build {
 export function makeEnvironment(build: Build): Command {
   const { installer, environment, python } = build;
   return installer.name === "uv"
-    ? installerCommand(build, installer.file, ["venv", "--quiet", "--allow-existing", "--python", python, environment])
+    ? installerCommand(build, installer.file, [
+        "venv",
+        "--quiet",
+        "--allow-existing",
+        "--python",
+        python,
+        environment,
+      ])
     : installerCommand(build, python, ["-m", "venv", environment]);
 }
 
 /** Installs what `requirements` says; `constraints` holds the versions of an earlier build of the same. */
-export function installRequirements(build: Build, files: { requirements: string; constraints: string | undefined; cwd: string }): Command {
+export function installRequirements(
+  build: Build,
+  files: { requirements: string; constraints: string | undefined; cwd: string },
+): Command {
   const constraints = files.constraints === undefined ? [] : ["--constraint", files.constraints];
   const what = ["--requirement", files.requirements, ...constraints];
   const python = interpreterOf(build.environment);
   const command =
     build.installer.name === "uv"
-      ? installerCommand(build, build.installer.file, ["pip", "install", "--python", python, "--compile-bytecode", ...what])
+      ? installerCommand(build, build.installer.file, [
+          "pip",
+          "install",
+          "--python",
+          python,
+          "--compile-bytecode",
+          ...what,
+        ])
       : installerCommand(build, python, ["-m", "pip", "install", "--progress-bar", "off", ...what]);
   return { ...command, cwd: files.cwd };
 }
@@ -76,15 +93,25 @@ function installerCommand(build: Build, file: string, args: string[]): Command {
     UV_NO_PROGRESS: "1",
     UV_PYTHON_DOWNLOADS: "never",
   };
-  if (sources.index) Object.assign(env, { PIP_INDEX_URL: sources.index, UV_DEFAULT_INDEX: sources.index });
+  if (sources.index)
+    Object.assign(env, { PIP_INDEX_URL: sources.index, UV_DEFAULT_INDEX: sources.index });
   if (sources.extraIndex) {
     Object.assign(env, { PIP_EXTRA_INDEX_URL: sources.extraIndex, UV_INDEX: sources.extraIndex });
   }
   if (sources.proxy) {
-    Object.assign(env, { HTTP_PROXY: sources.proxy, HTTPS_PROXY: sources.proxy, http_proxy: sources.proxy, https_proxy: sources.proxy });
+    Object.assign(env, {
+      HTTP_PROXY: sources.proxy,
+      HTTPS_PROXY: sources.proxy,
+      http_proxy: sources.proxy,
+      https_proxy: sources.proxy,
+    });
   }
   if (sources.caFile) {
-    Object.assign(env, { PIP_CERT: sources.caFile, SSL_CERT_FILE: sources.caFile, REQUESTS_CA_BUNDLE: sources.caFile });
+    Object.assign(env, {
+      PIP_CERT: sources.caFile,
+      SSL_CERT_FILE: sources.caFile,
+      REQUESTS_CA_BUNDLE: sources.caFile,
+    });
   }
   return { file, args, env, as: build.as, deadline: build.deadline, cwd: scratch };
 }

@@ -12,7 +12,13 @@ import {
   type Installer,
   type PackageSources,
 } from "./environment-commands.ts";
-import { constraintsOf, hasLocalPaths, withoutCredentials, withoutEditable, type RequirementsFile } from "./requirements.ts";
+import {
+  constraintsOf,
+  hasLocalPaths,
+  withoutCredentials,
+  withoutEditable,
+  type RequirementsFile,
+} from "./requirements.ts";
 
 export interface EnvironmentContext {
   host: Host;
@@ -44,7 +50,10 @@ export async function hasEnvironment(paths: InstancePaths, hash: string): Promis
  * Builds an environment at its final path (a virtualenv that was moved has broken scripts), under a marker
  * that goes when it is sealed. A build that fails leaves nothing. Resolves to what `pip freeze` lists.
  */
-export async function buildEnvironment(context: EnvironmentContext, request: EnvironmentRequest): Promise<string> {
+export async function buildEnvironment(
+  context: EnvironmentContext,
+  request: EnvironmentRequest,
+): Promise<string> {
   const { paths, host, appUser } = context;
   const path = environmentPath(paths, request.hash);
   await writeFile(markerOf(path), "");
@@ -63,15 +72,23 @@ export async function buildEnvironment(context: EnvironmentContext, request: Env
 }
 
 /** Removes every environment that is not kept, and what an interrupted build left. */
-export async function pruneEnvironments(context: Pick<EnvironmentContext, "host" | "paths">, kept: ReadonlySet<string>): Promise<string[]> {
-  const there = (await readdir(context.paths.environments)).filter((name) => /^[0-9a-f]{16}$/.test(name));
+export async function pruneEnvironments(
+  context: Pick<EnvironmentContext, "host" | "paths">,
+  kept: ReadonlySet<string>,
+): Promise<string[]> {
+  const there = (await readdir(context.paths.environments)).filter((name) =>
+    /^[0-9a-f]{16}$/.test(name),
+  );
   const complete = await Promise.all(there.map((hash) => hasEnvironment(context.paths, hash)));
   const removed = there.filter((hash, index) => !kept.has(hash) || complete[index] === false);
   for (const hash of removed) await removeEnvironment(context, hash);
   return removed;
 }
 
-async function install(context: EnvironmentContext, request: EnvironmentRequest & { path: string; scratch: string }): Promise<string> {
+async function install(
+  context: EnvironmentContext,
+  request: EnvironmentRequest & { path: string; scratch: string },
+): Promise<string> {
   const { host, onLine } = context;
   const build = {
     ...context,
@@ -90,7 +107,10 @@ async function install(context: EnvironmentContext, request: EnvironmentRequest 
   return (await host.run(listPackages(build))).trim();
 }
 
-async function writeConstraints(context: EnvironmentContext, request: EnvironmentRequest & { scratch: string }): Promise<string | undefined> {
+async function writeConstraints(
+  context: EnvironmentContext,
+  request: EnvironmentRequest & { scratch: string },
+): Promise<string | undefined> {
   const pins = constraintsOf(request.packages ?? "");
   if (pins === "") return undefined;
   const path = join(request.scratch, "constraints.txt");
@@ -101,12 +121,24 @@ async function writeConstraints(context: EnvironmentContext, request: Environmen
 }
 
 /** Packages of the tree itself are built in a copy: their builds write where they stand, and a release is sealed. */
-async function copyTree(context: EnvironmentContext, request: EnvironmentRequest & { scratch: string }): Promise<string> {
+async function copyTree(
+  context: EnvironmentContext,
+  request: EnvironmentRequest & { scratch: string },
+): Promise<string> {
   const copy = join(request.scratch, "tree");
   const { host, appUser } = context;
-  await host.run({ file: "cp", args: ["-r", "--no-preserve=mode,ownership", "--no-dereference", "--", request.release, copy], as: appUser });
+  await host.run({
+    file: "cp",
+    args: ["-r", "--no-preserve=mode,ownership", "--no-dereference", "--", request.release, copy],
+    as: appUser,
+  });
   for (const file of request.files) {
-    await host.run({ file: "tee", args: [join(copy, file.path)], input: withoutEditable(file.text), as: appUser });
+    await host.run({
+      file: "tee",
+      args: [join(copy, file.path)],
+      input: withoutEditable(file.text),
+      as: appUser,
+    });
   }
   return copy;
 }
@@ -115,7 +147,11 @@ async function scratchFolder(context: EnvironmentContext): Promise<string> {
   const cache = join(context.paths.environments, ".cache");
   if (!(await isPresent(cache))) await ownFolder(context, cache);
   // What an earlier build left beside the installers' caches is of no use to this one.
-  await context.host.run({ file: "rm", args: ["-rf", "--", join(cache, "tree")], as: context.appUser });
+  await context.host.run({
+    file: "rm",
+    args: ["-rf", "--", join(cache, "tree")],
+    as: context.appUser,
+  });
   return cache;
 }
 
@@ -135,12 +171,18 @@ function sealEnvironment(path: string, appUser: Identity, isRoot: boolean): Comm
     : { file: "chmod", args: ["-R", "a-w", "--", path] };
 }
 
-async function removeEnvironment(context: Pick<EnvironmentContext, "host" | "paths">, hash: string): Promise<void> {
+async function removeEnvironment(
+  context: Pick<EnvironmentContext, "host" | "paths">,
+  hash: string,
+): Promise<void> {
   const path = environmentPath(context.paths, hash);
   await writeFile(markerOf(path), "");
   if (await isPresent(path)) {
     if (!context.host.isRoot) {
-      await context.host.run({ file: "find", args: [path, "-type", "d", "-exec", "chmod", "u+w", "{}", "+"] });
+      await context.host.run({
+        file: "find",
+        args: [path, "-type", "d", "-exec", "chmod", "u+w", "{}", "+"],
+      });
     }
     await context.host.run({ file: "rm", args: ["-rf", "--one-file-system", "--", path] });
   }
@@ -155,7 +197,9 @@ function explain(error: unknown): unknown {
   if (!(error instanceof CommandFailed)) return error;
   const output = withoutCredentials(printable(error.output));
   if (/No space left on device|Disk quota exceeded/.test(output)) {
-    return new UserError("NO_SPACE", `no space left on the disk for the environment:\n${output}`, { cause: error });
+    return new UserError("NO_SPACE", `no space left on the disk for the environment:\n${output}`, {
+      cause: error,
+    });
   }
   const message = error.timedOut
     ? `the installer did not end within ${(error.command.deadline ?? 0) / 1000} s and was stopped`

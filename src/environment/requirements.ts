@@ -21,7 +21,14 @@ export interface EnvironmentInputs {
 /** Names an environment by all that it is built from: the same inputs are never built twice. */
 export function environmentHash(inputs: EnvironmentInputs): string {
   const { files, tree, abi, installer, indexes, generation } = inputs;
-  const canonical = JSON.stringify([files.map(({ path, text }) => [path, text]), tree, abi, installer, indexes.map(withoutCredentials), generation]);
+  const canonical = JSON.stringify([
+    files.map(({ path, text }) => [path, text]),
+    tree,
+    abi,
+    installer,
+    indexes.map(withoutCredentials),
+    generation,
+  ]);
   return createHash("sha256").update(canonical).digest("hex").slice(0, 16);
 }
 
@@ -33,7 +40,10 @@ export function isLocalPath(line: string): boolean {
     .replace(editable, "")
     .replace(/^[A-Za-z0-9._-]+\s*(\[.*\])?\s*@\s*/, "")
     .trim();
-  return /^(\.{1,2}(\/|$|\[)|file:\.|[A-Za-z0-9_.-]+\/(?!\/)[^@\s]*$)/.test(target) || (editable.test(line) && !/^[a-z+]+:\/\//.test(target));
+  return (
+    /^(\.{1,2}(\/|$|\[)|file:\.|[A-Za-z0-9_.-]+\/(?!\/)[^@\s]*$)/.test(target) ||
+    (editable.test(line) && !/^[a-z+]+:\/\//.test(target))
+  );
 }
 
 export function hasLocalPaths(files: RequirementsFile[]): boolean {

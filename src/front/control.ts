@@ -18,7 +18,9 @@ export interface Control extends HookWorld {
 
 /** The socket that only the front's own user and root can open: git's hooks and the administrator's commands. */
 export function controlListener(control: Control): RequestListener {
-  const commands = answerVerbs(controlVerbs(control), (error) => control.log.error({ err: error }, "a command failed by a mistake of reeve's"));
+  const commands = answerVerbs(controlVerbs(control), (error) =>
+    control.log.error({ err: error }, "a command failed by a mistake of reeve's"),
+  );
   return (question, answer) => {
     const url = new URL(question.url ?? "/", "http://reeve");
     if (url.pathname.startsWith("/hooks/")) void answerHookRequest(control, url, question, answer);
@@ -27,7 +29,12 @@ export function controlListener(control: Control): RequestListener {
 }
 
 /** Lines with `|` before them are for the pusher; the last one is the verdict, which nothing an app prints can forge. */
-async function answerHookRequest(control: Control, url: URL, question: IncomingMessage, answer: ServerResponse): Promise<void> {
+async function answerHookRequest(
+  control: Control,
+  url: URL,
+  question: IncomingMessage,
+  answer: ServerResponse,
+): Promise<void> {
   const fields = hookFields.safeParse({
     hook: url.pathname.slice("/hooks/".length),
     app: url.searchParams.get("app"),
@@ -45,10 +52,17 @@ async function answerHookRequest(control: Control, url: URL, question: IncomingM
   answer.end(granted ? "=yes\n" : "=no\n");
 }
 
-const hookFields = z.object({ hook: z.string(), app: appName, pid: z.coerce.number().int().positive() });
+const hookFields = z.object({
+  hook: z.string(),
+  app: appName,
+  pid: z.coerce.number().int().positive(),
+});
 
 const app = z.object({ app: appName });
-const settingsChange = z.object({ set: z.record(z.string(), z.string()), unset: z.array(z.string()) });
+const settingsChange = z.object({
+  set: z.record(z.string(), z.string()),
+  unset: z.array(z.string()),
+});
 
 let turns = 0;
 
@@ -59,21 +73,30 @@ function controlVerbs(control: Control): Verbs {
   return {
     ...handedOn(control),
     create: verb(app, async ({ app: name }) => {
-      if (await control.repositories.has(name)) throw new UserError("APP_EXISTS", `there is an app ${name} already`);
+      if (await control.repositories.has(name))
+        throw new UserError("APP_EXISTS", `there is an app ${name} already`);
       await control.createApp(name);
     }),
-    rollback: verb(app.extend({ release: z.string().max(100).optional() }), async ({ app: name, release }, { say }) => {
-      const commit = await findRelease(control, name, release);
-      await deployByCommand(control, { app: name, account, reason: "rollback", commit }, say);
-    }),
-    redeploy: verb(app, ({ app: name }, { say }) => deployByCommand(control, { app: name, account, reason: "redeploy" }, say)),
+    rollback: verb(
+      app.extend({ release: z.string().max(100).optional() }),
+      async ({ app: name, release }, { say }) => {
+        const commit = await findRelease(control, name, release);
+        await deployByCommand(control, { app: name, account, reason: "rollback", commit }, say);
+      },
+    ),
+    redeploy: verb(app, ({ app: name }, { say }) =>
+      deployByCommand(control, { app: name, account, reason: "redeploy" }, say),
+    ),
     rebuild: verb(app, async ({ app: name }, { say }) => {
       await agent.ask("raiseGeneration", { app: name });
       await deployByCommand(control, { app: name, account, reason: "rebuild" }, say);
     }),
-    changeSettings: verb(app.extend({ change: settingsChange }), async ({ app: name, change }, { say }) => {
-      await changeSettings(control, { app: name, change }, say);
-    }),
+    changeSettings: verb(
+      app.extend({ change: settingsChange }),
+      async ({ app: name, change }, { say }) => {
+        await changeSettings(control, { app: name, change }, say);
+      },
+    ),
     destroy: verb(app, async ({ app: name }) => {
       await agent.ask("destroy", { app: name, holder: holderOf(process.pid, 1_000_000 + ++turns) });
       await control.repositories.remove(name);
@@ -82,17 +105,35 @@ function controlVerbs(control: Control): Verbs {
 }
 
 /** A change of an app that is on the air is a deploy of the same commit; before the first push it just waits. */
-async function changeSettings(control: Control & DeployWorld, { app: name, change }: Question<"changeSettings">, say: (line: string) => void): Promise<void> {
+async function changeSettings(
+  control: Control & DeployWorld,
+  { app: name, change }: Question<"changeSettings">,
+  say: (line: string) => void,
+): Promise<void> {
   const { state } = await control.agent.ask("show", { app: name });
   if (state === "never deployed") {
     await control.agent.ask("changeSettings", { app: name, change });
     say(`${name}: kept for its first deploy`);
     return;
   }
-  await deployByCommand(control, { app: name, account: administrator.name, reason: "settings", settings: change }, say);
+  await deployByCommand(
+    control,
+    { app: name, account: administrator.name, reason: "settings", settings: change },
+    say,
+  );
 }
 
-const handedOnNames = ["apps", "show", "releases", "deploys", "deployLog", "logs", "options", "setOptions", "settings"] as const;
+const handedOnNames = [
+  "apps",
+  "show",
+  "releases",
+  "deploys",
+  "deployLog",
+  "logs",
+  "options",
+  "setOptions",
+  "settings",
+] as const;
 
 function handedOn({ agent }: Control): Verbs {
   const verbs = handedOnNames.map((name) => [

@@ -25,7 +25,14 @@ export async function runFront(config: Config): Promise<void> {
   const agent = new AgentClient(layout.agentSocket);
   const repositories = new Repositories(layout, host);
   const pushers = new Pushers((holder) => {
-    agent.ask("finished", { holder }).catch((error: unknown) => log.warn({ err: error }, "the agent was not told that a push ended; it will see for itself"));
+    agent
+      .ask("finished", { holder })
+      .catch((error: unknown) =>
+        log.warn(
+          { err: error },
+          "the agent was not told that a push ended; it will see for itself",
+        ),
+      );
   });
   const createApp = async (app: string): Promise<void> => {
     await agent.ask("create", { app });
@@ -38,7 +45,10 @@ export async function runFront(config: Config): Promise<void> {
     repositories,
     log,
     createApp,
-    gitOf: (app) => ({ repository: repositoryPath(layout, app), configuration: layout.gitConfiguration }),
+    gitOf: (app) => ({
+      repository: repositoryPath(layout, app),
+      configuration: layout.gitConfiguration,
+    }),
   };
   const gate = {
     rights: new Rights(await readToken(layout)),
@@ -53,7 +63,10 @@ export async function runFront(config: Config): Promise<void> {
   const controlServer = verbServer(controlListener(control));
   await listenOn(controlServer, layout.controlSocket);
   // A long upload takes as long as it takes: it is given up when nothing comes any more, not by the clock.
-  const gateServer = createServer({ requestTimeout: 0, headersTimeout: 10_000, maxHeaderSize: 32 * 1024 }, gateListener(gate));
+  const gateServer = createServer(
+    { requestTimeout: 0, headersTimeout: 10_000, maxHeaderSize: 32 * 1024 },
+    gateListener(gate),
+  );
   await listenOn(gateServer, layout.httpSocket);
   log.info("the front listens");
 

@@ -29,8 +29,16 @@ export function gateListener(gate: Gate): RequestListener {
     answer.on("error", () => undefined);
     void pass(gate, question, answer).catch((error: unknown) => {
       const told = asUserError(error);
-      if (told.code === "INTERNAL") gate.log.error({ err: error, url: question.url }, "a request failed by a mistake of reeve's");
-      refuse(answer, told.code === "INTERNAL" ? 500 : told.code === "APP_UNKNOWN" ? 404 : 403, told);
+      if (told.code === "INTERNAL")
+        gate.log.error(
+          { err: error, url: question.url },
+          "a request failed by a mistake of reeve's",
+        );
+      refuse(
+        answer,
+        told.code === "INTERNAL" ? 500 : told.code === "APP_UNKNOWN" ? 404 : 403,
+        told,
+      );
     });
   };
 }
@@ -62,7 +70,10 @@ async function findRepository(gate: Gate, account: Account, route: Route): Promi
   const { rights, repositories } = gate;
   const isPush = route.service === "receive-pack";
   if (!rights.may(account, isPush ? "push" : "read", route.app)) {
-    throw new UserError("NOT_ALLOWED", `${account.name} may not ${isPush ? "push to" : "read"} ${route.app}`);
+    throw new UserError(
+      "NOT_ALLOWED",
+      `${account.name} may not ${isPush ? "push to" : "read"} ${route.app}`,
+    );
   }
   if (await repositories.has(route.app)) return repositories.path(route.app);
 

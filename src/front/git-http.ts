@@ -5,7 +5,11 @@ import type { Logger } from "pino";
 import { describeError, UserError } from "../errors.ts";
 import { advertise, serve, type GitService } from "./node-git-server.ts";
 
-const noCache = { expires: "Fri, 01 Jan 1980 00:00:00 GMT", pragma: "no-cache", "cache-control": "no-cache, max-age=0, must-revalidate" };
+const noCache = {
+  expires: "Fri, 01 Jan 1980 00:00:00 GMT",
+  pragma: "no-cache",
+  "cache-control": "no-cache, max-age=0, must-revalidate",
+};
 
 /** Text that git shows its user as `remote:` lines. */
 export function refuse(answer: ServerResponse, status: number, words: string | UserError): void {
@@ -15,13 +19,24 @@ export function refuse(answer: ServerResponse, status: number, words: string | U
     return;
   }
   const challenge = status === 401 ? { "www-authenticate": 'Basic realm="reeve"' } : {};
-  answer.writeHead(status, { "content-type": "text/plain; charset=utf-8", ...challenge, ...noCache });
+  answer.writeHead(status, {
+    "content-type": "text/plain; charset=utf-8",
+    ...challenge,
+    ...noCache,
+  });
   answer.end(`${text}\n`);
 }
 
-export function answerAdvertisement(repository: string, service: GitService, answer: ServerResponse): void {
+export function answerAdvertisement(
+  repository: string,
+  service: GitService,
+  answer: ServerResponse,
+): void {
   const output = advertise(repository, service);
-  answer.writeHead(200, { "content-type": `application/x-git-${service}-advertisement`, ...noCache });
+  answer.writeHead(200, {
+    "content-type": `application/x-git-${service}-advertisement`,
+    ...noCache,
+  });
   output.on("error", () => answer.destroy());
   answer.on("close", () => output.destroy());
   output.pipe(answer);
@@ -44,7 +59,11 @@ const mercy = 5000;
 const idle = 120_000;
 
 /** Runs a fetch or a push over one request. Resolves when git's process is gone. */
-export async function answerService(request: ServiceRequest, question: IncomingMessage, answer: ServerResponse): Promise<void> {
+export async function answerService(
+  request: ServiceRequest,
+  question: IncomingMessage,
+  answer: ServerResponse,
+): Promise<void> {
   const { service } = request;
   const body = decode(question, request.limit, (problem) => {
     refuse(answer, problem.startsWith("cannot") ? 415 : 400, problem);
@@ -77,7 +96,14 @@ export async function answerService(request: ServiceRequest, question: IncomingM
 }
 
 /** Its input's end lets git remove its quarantine; a signal first would leave the folder behind. */
-function endCutUpload(body: PassThrough, git: { stdin: NodeJS.WritableStream | null; kill: (signal: NodeJS.Signals) => boolean; once: (event: "close", listener: () => void) => unknown }): void {
+function endCutUpload(
+  body: PassThrough,
+  git: {
+    stdin: NodeJS.WritableStream | null;
+    kill: (signal: NodeJS.Signals) => boolean;
+    once: (event: "close", listener: () => void) => unknown;
+  },
+): void {
   body.end();
   git.stdin?.end();
   const timer = setTimeout(() => git.kill("SIGTERM"), mercy);
@@ -85,7 +111,11 @@ function endCutUpload(body: PassThrough, git: { stdin: NodeJS.WritableStream | n
 }
 
 /** The request's body, decoded by us and bounded, as a stream that knows nothing of the network. */
-function decode(question: IncomingMessage, limit: number, onProblem: (problem: string) => void): PassThrough | undefined {
+function decode(
+  question: IncomingMessage,
+  limit: number,
+  onProblem: (problem: string) => void,
+): PassThrough | undefined {
   const encoding = question.headers["content-encoding"] ?? "identity";
   if (encoding !== "identity" && encoding !== "gzip") {
     onProblem(`cannot decode ${JSON.stringify(encoding.slice(0, 60))}`);
@@ -123,9 +153,14 @@ class Bounded extends Transform {
     this.#left = limit;
   }
 
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: (error: Error | null, chunk?: Buffer) => void): void {
+  override _transform(
+    chunk: Buffer,
+    _encoding: BufferEncoding,
+    done: (error: Error | null, chunk?: Buffer) => void,
+  ): void {
     this.#left -= chunk.length;
-    if (this.#left < 0) done(new Error("the push is larger than this server takes (option push_limit)"));
+    if (this.#left < 0)
+      done(new Error("the push is larger than this server takes (option push_limit)"));
     else done(null, chunk);
   }
 }

@@ -22,7 +22,13 @@ export function advertise(repository: string, service: GitService): Readable {
     dirMap: () => repository,
   });
   git.on("error", (error: Error) => output.destroy(error));
-  infoResponse(git as unknown as Git, repository, service, detachedRequest(new PassThrough()), output as unknown as ServerResponse);
+  infoResponse(
+    git as unknown as Git,
+    repository,
+    service,
+    detachedRequest(new PassThrough()),
+    output as unknown as ServerResponse,
+  );
   return output;
 }
 
@@ -33,7 +39,11 @@ export interface RunningService {
 }
 
 /** Runs one service over a request's body. Resolves as soon as git's process exists. */
-export function serve(repository: string, service: GitService, body: Readable): Promise<RunningService> {
+export function serve(
+  repository: string,
+  service: GitService,
+  body: Readable,
+): Promise<RunningService> {
   const output = new DetachedResponse();
   const options = { repo: repository, cwd: repository, service };
   const action = createAction(options, detachedRequest(body), output as unknown as ServerResponse);

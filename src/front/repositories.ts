@@ -42,7 +42,9 @@ export class Repositories {
   }
 
   async list(): Promise<string[]> {
-    const names = (await readdir(this.#layout.repositories)).map((name) => name.replace(/\.git$/, ""));
+    const names = (await readdir(this.#layout.repositories)).map((name) =>
+      name.replace(/\.git$/, ""),
+    );
     return names.filter(isAppName);
   }
 

@@ -20,7 +20,8 @@ export class Rights {
     if (encoded === undefined || encoded.length > 4096) return undefined;
     const decoded = Buffer.from(encoded, "base64").toString("utf8");
     const token = decoded.slice(decoded.indexOf(":") + 1);
-    if (!decoded.includes(":") || !timingSafeEqual(digest(token), this.#tokenDigest)) return undefined;
+    if (!decoded.includes(":") || !timingSafeEqual(digest(token), this.#tokenDigest))
+      return undefined;
     return administrator;
   }
 

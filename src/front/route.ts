@@ -24,11 +24,17 @@ interface Asked {
 export function findRoute({ method, url, contentType }: Asked): Route | NoRoute {
   const asked = advertisement.exec(url) ?? service.exec(url);
   const [, app = "", name = ""] = asked ?? [];
-  if (!asked) return { status: 404, message: "there is nothing here but git repositories: /APP.git" };
-  if (!isAppName(app)) return { status: 404, message: `${JSON.stringify(app.slice(0, 60))} cannot be the name of an app` };
+  if (!asked)
+    return { status: 404, message: "there is nothing here but git repositories: /APP.git" };
+  if (!isAppName(app))
+    return {
+      status: 404,
+      message: `${JSON.stringify(app.slice(0, 60))} cannot be the name of an app`,
+    };
 
   const kind = url.includes("/info/refs?") ? "advertise" : "serve";
-  if (method !== (kind === "advertise" ? "GET" : "POST")) return { status: 405, message: `${method} is not answered here` };
+  if (method !== (kind === "advertise" ? "GET" : "POST"))
+    return { status: 405, message: `${method} is not answered here` };
   if (kind === "serve" && contentType !== `application/x-git-${name}-request`) {
     return { status: 415, message: `git-${name} takes application/x-git-${name}-request` };
   }

@@ -1,5 +1,12 @@
 import { chmod, rm } from "node:fs/promises";
-import { createServer, request, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  request,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
 import { asUserError, isErrorCode, UserError } from "../errors.ts";
@@ -10,7 +17,7 @@ const version = "v1";
 const longestQuestion = 16 * 1024 * 1024;
 
 /** One thing that can be asked over a socket: its fields are checked before it runs. */
-export interface Verb<Input, Result> {
+export interface Verb<Input, Result = unknown> {
   input: z.ZodType<Input>;
   run: (input: Input, exchange: Exchange) => Promise<Result>;
 }
@@ -23,7 +30,7 @@ export interface Exchange {
 }
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a table of verbs of all kinds
-export type Verbs = Record<string, Verb<any, unknown>>;
+export type Verbs = Record<string, Verb<any>>;
 
 /**
  * Answers `POST /v1/<verb>` with lines of JSON: any number of `{"line": …}`, then `{"result": …}` or
@@ -33,7 +40,7 @@ export function answerVerbs(verbs: Verbs, onMistake: (error: unknown) => void): 
   return (question, answer) => {
     void answerOne(verbs, question, answer).catch((error: unknown) => {
       const told = asUserError(error);
-      if (told.code === "INTERNAL") onMistake(error);
+      if (told.code === "INTERNAL" && !told.said) onMistake(error);
       const { code, message, hint, said } = told;
       write(answer, { error: { code, message, hint, said } });
       answer.end();
@@ -41,7 +48,11 @@ export function answerVerbs(verbs: Verbs, onMistake: (error: unknown) => void): 
   };
 }
 
-async function answerOne(verbs: Verbs, question: IncomingMessage, answer: ServerResponse): Promise<void> {
+async function answerOne(
+  verbs: Verbs,
+  question: IncomingMessage,
+  answer: ServerResponse,
+): Promise<void> {
   const [, asked, name = ""] = (question.url ?? "").split("/");
   const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
   if (asked !== version || !verb || question.method !== "POST") {
@@ -115,7 +126,12 @@ export interface CallOptions {
 }
 
 /** Asks one question. Rejects with the `UserError` that the other side gave, or with `SERVER_DOWN`. */
-export function callVerb(socketPath: string, verb: string, input: object, options: CallOptions): Promise<unknown> {
+export function callVerb(
+  socketPath: string,
+  verb: string,
+  input: object,
+  options: CallOptions,
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
     let settled = false;
     const down = (cause?: unknown): void => {
@@ -131,7 +147,13 @@ export function callVerb(socketPath: string, verb: string, input: object, option
       }
     };
     const client = request(
-      { socketPath, path: `/${version}/${verb}`, method: "POST", agent: false, ...(options.signal ? { signal: options.signal } : {}) },
+      {
+        socketPath,
+        path: `/${version}/${verb}`,
+        method: "POST",
+        agent: false,
+        ...(options.signal ? { signal: options.signal } : {}),
+      },
       (response) => {
         const splitter = LineSplitter.of(response, onMessage, Infinity);
         response.on("end", () => {
@@ -146,7 +168,12 @@ export function callVerb(socketPath: string, verb: string, input: object, option
   });
 }
 
-function toUserError(error: { code: string; message: string; hint: string; said: boolean }): UserError {
+function toUserError(error: {
+  code: string;
+  message: string;
+  hint: string;
+  said: boolean;
+}): UserError {
   const code = isErrorCode(error.code) ? error.code : "INTERNAL";
   const told = new UserError(code, error.message, { hint: error.hint });
   told.said = error.said;

@@ -22,7 +22,11 @@ export function gitEnvironment(configuration: string): Record<string, string> {
   };
 }
 
-export function gitCommand(context: GitContext, args: string[], more: Partial<Command> = {}): Command {
+export function gitCommand(
+  context: GitContext,
+  args: string[],
+  more: Partial<Command> = {},
+): Command {
   return {
     file: "git",
     args: [`--git-dir=${context.repository}`, ...args],

@@ -39,7 +39,12 @@ export class CommandFailed extends Error {
 
   constructor(
     command: Command,
-    result: { output: string; exitCode?: number | undefined; timedOut: boolean; signal?: string | undefined },
+    result: {
+      output: string;
+      exitCode?: number | undefined;
+      timedOut: boolean;
+      signal?: string | undefined;
+    },
   ) {
     const how = result.timedOut
       ? "took too long and was stopped"
@@ -93,12 +98,12 @@ export class LocalHost implements Host {
     const lines = [LineSplitter.of(subprocess.stderr, keep)];
     if (options.onLine) lines.push(LineSplitter.of(subprocess.stdout, keep));
 
-    let timedOut = false;
+    const limit = { passed: false };
     const timer =
       command.deadline === undefined
         ? undefined
         : setTimeout(() => {
-            timedOut = true;
+            limit.passed = true;
             killGroup(subprocess.pid);
           }, command.deadline);
     const result = await subprocess;
@@ -107,12 +112,14 @@ export class LocalHost implements Host {
     killGroup(subprocess.pid);
     for (const splitter of lines) splitter.end();
 
-    if (result.exitCode === 0 && !timedOut) return result.stdout ?? "";
-    const said = tail.length > 0 ? tail.join("\n") : String(result.stdout ?? "").trim();
+    const stdout = options.onLine ? "" : result.stdout;
+    if (result.exitCode === 0 && !limit.passed) return stdout;
+    const said = tail.length > 0 ? tail.join("\n") : stdout.trim();
+    const notStarted = result.exitCode === undefined && result.signal === undefined;
     throw new CommandFailed(command, {
-      output: said || (result.exitCode === undefined && !timedOut ? (result.originalMessage ?? "") : ""),
+      output: said || (notStarted ? String(result.originalMessage) : ""),
       exitCode: result.exitCode,
-      timedOut,
+      timedOut: limit.passed,
       signal: result.signal,
     });
   }
@@ -127,12 +134,7 @@ export class LocalHost implements Host {
 
 /** As setpriv(1) takes them. */
 export function privilegeArguments(identity: Identity): string[] {
-  return [
-    `--reuid=${identity.uid}`,
-    `--regid=${identity.gid}`,
-    "--clear-groups",
-    "--no-new-privs",
-  ];
+  return [`--reuid=${identity.uid}`, `--regid=${identity.gid}`, "--clear-groups", "--no-new-privs"];
 }
 
 function killGroup(pid: number | undefined): void {

@@ -20,7 +20,16 @@ export async function ensureIdentity(host: Host, name: string): Promise<Identity
 
   await host.run({
     file: "useradd",
-    args: ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", name],
+    args: [
+      "--system",
+      "--user-group",
+      "--no-create-home",
+      "--home-dir",
+      "/nonexistent",
+      "--shell",
+      "/usr/sbin/nologin",
+      name,
+    ],
   });
   const made = await findIdentity(host, name);
   if (!made) throw new Error(`useradd made no user ${name}`);

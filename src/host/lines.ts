@@ -34,8 +34,19 @@ export class LineSplitter {
   }
 }
 
-// eslint-disable-next-line no-control-regex -- control characters are what is looked for
-const unprintable = /\u001b\[[0-9;?]*[A-Za-z]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+/* eslint-disable no-control-regex -- control characters are what is looked for */
+const unprintable = new RegExp(
+  [
+    /\u001b\[[0-9;?]*[A-Za-z]/, // colours and movements of the cursor
+    /\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)?/, // titles, links, the clipboard
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/,
+    /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/, // changes of direction
+  ]
+    .map((pattern) => pattern.source)
+    .join("|"),
+  "g",
+);
+/* eslint-enable no-control-regex */
 
 /** Text that somebody else wrote, fit for a terminal: no escapes, no control characters, no change of direction. */
 export function printable(text: string): string {

@@ -16,7 +16,7 @@ export type Answer = { status: number } | { failure: string };
 export function ask(question: Question): Promise<Answer> {
   return new Promise((resolve) => {
     const { socketPath, path, headers } = question;
-    const timeout = AbortSignal.timeout(Math.max(1, question.within));
+    const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(question.within)));
     const signal = question.signal ? AbortSignal.any([timeout, question.signal]) : timeout;
     const client = request({ socketPath, path, headers, agent: false, signal }, (response) => {
       response.resume();

@@ -82,7 +82,9 @@ export class Supervised {
     child.once("exit", (code, by) => {
       if (this.#stopping) return;
       const wait = Date.now() - startedAt > wellAfter ? firstPause : pause;
-      this.#say(`${this.#service.name} ended (${by ?? `exit code ${code ?? "?"}`}); it is started again in ${wait / 1000} s`);
+      this.#say(
+        `${this.#service.name} ended (${by ?? `exit code ${code ?? "?"}`}); it is started again in ${wait / 1000} s`,
+      );
       if (child.pid) signal(-child.pid, "SIGKILL");
       setTimeout(() => {
         if (!this.#stopping) this.#spawn(Math.min(wait * 2, longestPause));

@@ -56,16 +56,27 @@ interface Command {
  * A deploy that no push asked for. git sends nothing when a ref already matches, so a rollback by command
  * and a redeploy go this way: the same steps, with the ref moved here at the moment of the switch.
  */
-export async function deployByCommand(world: DeployWorld, command: Command, say: Say): Promise<void> {
+export async function deployByCommand(
+  world: DeployWorld,
+  command: Command,
+  say: Say,
+): Promise<void> {
   const { app, reason, account, settings } = command;
   const git = world.gitOf(app);
   const ref = `refs/heads/${await productionBranch(world, app)}`;
   const oldCommit = await currentCommit(world, git, ref);
-  if (oldCommit === absentCommit) throw new UserError("RELEASE_UNKNOWN", `nothing was ever pushed to ${app}`, { hint: `Push to it first: git push deploy main` });
+  if (oldCommit === absentCommit)
+    throw new UserError("RELEASE_UNKNOWN", `nothing was ever pushed to ${app}`, {
+      hint: `Push to it first: git push deploy main`,
+    });
   const newCommit = command.commit ?? oldCommit;
   const holder = holderOf(process.pid, ++turns);
   try {
-    await prepare(world, { app, ref, oldCommit, newCommit, account, reason, holder, settings }, say);
+    await prepare(
+      world,
+      { app, ref, oldCommit, newCommit, account, reason, holder, settings },
+      say,
+    );
     await world.agent.ask("switch", { holder, ref, newCommit });
     if (newCommit !== oldCommit) await world.host.run(moveRef(git, { ref, oldCommit, newCommit }));
     await world.agent.ask("confirm", { holder, ref }, { onLine: say });
@@ -75,11 +86,20 @@ export async function deployByCommand(world: DeployWorld, command: Command, say:
 }
 
 /** The commit of a release that a person named: by the start of its id, by its deploy's number, or the one before. */
-export async function findRelease(world: DeployWorld, app: string, named: string | undefined): Promise<string> {
+export async function findRelease(
+  world: DeployWorld,
+  app: string,
+  named: string | undefined,
+): Promise<string> {
   const releases = await world.agent.ask("releases", { app });
   const found = named === undefined ? releaseBefore(releases) : releaseNamed(releases, named);
   if (!found) {
-    throw new UserError("RELEASE_UNKNOWN", named === undefined ? `${app} has no release before the one that is on the air` : `${app} has no release ${named}`);
+    throw new UserError(
+      "RELEASE_UNKNOWN",
+      named === undefined
+        ? `${app} has no release before the one that is on the air`
+        : `${app} has no release ${named}`,
+    );
   }
   return found.commit;
 }
@@ -88,9 +108,18 @@ function releaseBefore(releases: Answers["releases"]): Answers["releases"][numbe
   return releases.slice(releases.findIndex((release) => release.live) + 1)[0];
 }
 
-function releaseNamed(releases: Answers["releases"], named: string): Answers["releases"][number] | undefined {
-  const byCommit = releases.filter((release) => named.length >= 4 && release.commit.startsWith(named));
-  if (byCommit.length > 1) throw new UserError("RELEASE_UNKNOWN", `${named} is the start of more than one release's commit`);
+function releaseNamed(
+  releases: Answers["releases"],
+  named: string,
+): Answers["releases"][number] | undefined {
+  const byCommit = releases.filter(
+    (release) => named.length >= 4 && release.commit.startsWith(named),
+  );
+  if (byCommit.length > 1)
+    throw new UserError(
+      "RELEASE_UNKNOWN",
+      `${named} is the start of more than one release's commit`,
+    );
   return byCommit[0] ?? releases.find((release) => String(release.deploy) === named);
 }
 
@@ -104,14 +133,33 @@ async function currentCommit(world: DeployWorld, git: GitContext, ref: string): 
 }
 
 /** The hooks are left out: they are how git asks us, and here it is we who ask git. */
-function moveRef(git: GitContext, { ref, oldCommit, newCommit }: { ref: string; oldCommit: string; newCommit: string }): ReturnType<typeof gitCommand> {
-  return gitCommand(git, ["-c", "core.hooksPath=/dev/null", "update-ref", "-m", "reeve: rollback", ref, newCommit, oldCommit]);
+function moveRef(
+  git: GitContext,
+  { ref, oldCommit, newCommit }: { ref: string; oldCommit: string; newCommit: string },
+): ReturnType<typeof gitCommand> {
+  return gitCommand(git, [
+    "-c",
+    "core.hooksPath=/dev/null",
+    "update-ref",
+    "-m",
+    "reeve: rollback",
+    ref,
+    newCommit,
+    oldCommit,
+  ]);
 }
 
 const longestSubject = 72;
 
 async function subjectOf(git: GitContext, commit: string): Promise<string> {
-  const subject = await simpleGit(git.repository).raw("log", "-1", "--format=%s", commit, "--");
+  const subject = await simpleGit().raw(
+    `--git-dir=${git.repository}`,
+    "log",
+    "-1",
+    "--format=%s",
+    commit,
+    "--",
+  );
   const line = printable(subject.trim()).replaceAll('"', "'");
   return line.length > longestSubject ? `${line.slice(0, longestSubject - 1)}…` : line;
 }

@@ -27,13 +27,21 @@ const mostRefs = 100;
  * Answers one question of git's hooks. Resolves to whether git may go on; what the pusher is to read is
  * said line by line before. An error of any kind is a no.
  */
-export async function answerHook(world: HookWorld, question: HookQuestion, say: Say): Promise<boolean> {
+export async function answerHook(
+  world: HookWorld,
+  question: HookQuestion,
+  say: Say,
+): Promise<boolean> {
   try {
     await answer(world, question, say);
     return true;
   } catch (error) {
     const told = asUserError(error);
-    if (told.code === "INTERNAL") world.log.error({ err: error, hook: question.hook, app: question.app }, "a hook's question failed by a mistake of reeve's");
+    if (told.code === "INTERNAL" && !told.said)
+      world.log.error(
+        { err: error, hook: question.hook, app: question.app },
+        "a hook's question failed by a mistake of reeve's",
+      );
     if (!told.said) for (const line of describeError(told)) say(line);
     return false;
   }
@@ -45,7 +53,10 @@ async function answer(world: HookWorld, question: HookQuestion, say: Say): Promi
     case "pre-receive":
       return judgePush(updates);
     case "pre-receive-shallow":
-      throw new UserError("SHALLOW_PUSH", "this push comes from a shallow clone, whose history has no beginning");
+      throw new UserError(
+        "SHALLOW_PUSH",
+        "this push comes from a shallow clone, whose history has no beginning",
+      );
     case "update":
       return deployRef(world, question, updates, say);
     case "reference-transaction":
@@ -60,12 +71,21 @@ async function answer(world: HookWorld, question: HookQuestion, say: Say): Promi
 /** Cheap, and about the push as a whole; each ref is judged by itself in `update`. */
 function judgePush(updates: RefUpdate[]): Promise<void> {
   if (updates.length > mostRefs) {
-    throw new UserError("REF_REFUSED", `this push moves ${updates.length} refs, and ${mostRefs} are the most`, { hint: "Push the branches one after the other." });
+    throw new UserError(
+      "REF_REFUSED",
+      `this push moves ${updates.length} refs, and ${mostRefs} are the most`,
+      { hint: "Push the branches one after the other." },
+    );
   }
   return Promise.resolve();
 }
 
-async function deployRef(world: HookWorld, question: HookQuestion, updates: RefUpdate[], say: Say): Promise<void> {
+async function deployRef(
+  world: HookWorld,
+  question: HookQuestion,
+  updates: RefUpdate[],
+  say: Say,
+): Promise<void> {
   const pusher = expectPusher(world, question);
   for (const update of updates) {
     const verdict = judgeRef(question.app, await productionBranch(world, question.app), update);
@@ -74,14 +94,25 @@ async function deployRef(world: HookWorld, question: HookQuestion, updates: RefU
 }
 
 /** git holds the branch's lock and is about to move it: so does the traffic. A branch without a proven deploy stays. */
-async function moveTraffic(world: HookWorld, question: HookQuestion, updates: RefUpdate[]): Promise<void> {
+async function moveTraffic(
+  world: HookWorld,
+  question: HookQuestion,
+  updates: RefUpdate[],
+): Promise<void> {
   const { holder } = expectPusher(world, question);
-  for (const { ref, newCommit } of updates) await world.agent.ask("switch", { holder, ref, newCommit });
+  for (const { ref, newCommit } of updates)
+    await world.agent.ask("switch", { holder, ref, newCommit });
 }
 
-async function sayLive(world: HookWorld, question: HookQuestion, updates: RefUpdate[], say: Say): Promise<void> {
+async function sayLive(
+  world: HookWorld,
+  question: HookQuestion,
+  updates: RefUpdate[],
+  say: Say,
+): Promise<void> {
   // The refs have moved, whatever became of the front meanwhile.
-  const holder = world.pushers.find(question.pid, question.app)?.holder ?? (await findProcess(question.pid));
+  const holder =
+    world.pushers.find(question.pid, question.app)?.holder ?? (await findProcess(question.pid));
   if (!holder) return;
   for (const { ref } of updates.filter((update) => update.ref.startsWith("refs/heads/"))) {
     await world.agent.ask("confirm", { holder: { turn: 0, ...holder }, ref }, { onLine: say });
@@ -91,7 +122,11 @@ async function sayLive(world: HookWorld, question: HookQuestion, updates: RefUpd
 function expectPusher(world: HookWorld, question: HookQuestion): Pusher & { holder: Holder } {
   const pusher = world.pushers.find(question.pid, question.app);
   if (pusher) return pusher;
-  throw new UserError("REF_MOVED", "nobody is known to push here: reeve was started anew during this push, or a ref was moved past it", {
-    hint: "Push again.",
-  });
+  throw new UserError(
+    "REF_MOVED",
+    "nobody is known to push here: reeve was started anew during this push, or a ref was moved past it",
+    {
+      hint: "Push again.",
+    },
+  );
 }

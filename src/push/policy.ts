@@ -22,14 +22,22 @@ export function judgeRef(app: string, productionBranch: string, update: RefUpdat
   }
   const branch = ref.slice("refs/heads/".length);
   if (branch !== productionBranch) {
-    throw new UserError("BRANCH_REFUSED", `${app} puts the branch ${productionBranch} on the air, not ${branch}`, {
-      hint: `Previews of branches are not on yet. To put this branch on the air: git push deploy ${quoted(branch)}:${productionBranch}`,
-    });
+    throw new UserError(
+      "BRANCH_REFUSED",
+      `${app} puts the branch ${productionBranch} on the air, not ${branch}`,
+      {
+        hint: `Previews of branches are not on yet. To put this branch on the air: git push deploy ${quoted(branch)}:${productionBranch}`,
+      },
+    );
   }
   if (newCommit === absentCommit) {
-    throw new UserError("PRODUCTION_DELETE", `${branch} is what ${app} has on the air; it cannot be deleted by a push`, {
-      hint: `An app is removed with everything it left behind by: reeve destroy ${app}`,
-    });
+    throw new UserError(
+      "PRODUCTION_DELETE",
+      `${branch} is what ${app} has on the air; it cannot be deleted by a push`,
+      {
+        hint: `An app is removed with everything it left behind by: reeve destroy ${app}`,
+      },
+    );
   }
   return "deploy";
 }
@@ -48,7 +56,11 @@ export function parseRefUpdates(text: string): RefUpdate[] {
     .filter((words) => words !== "")
     .map((words) => {
       const [, oldCommit = "", newCommit = "", ref = ""] = line.exec(words) ?? [];
-      if (ref === "") throw new UserError("REF_REFUSED", `git sent a ref that reeve cannot read: ${words.slice(0, 200)}`);
+      if (ref === "")
+        throw new UserError(
+          "REF_REFUSED",
+          `git sent a ref that reeve cannot read: ${words.slice(0, 200)}`,
+        );
       return { oldCommit, newCommit, ref };
     });
 }

@@ -30,7 +30,9 @@ async function findModule(tree: CommitTree): Promise<string> {
   if (wsgi?.kind === "file") return "wsgi:application";
 
   const folders = (await tree.folders()).filter((name) => /^[A-Za-z_]\w*$/.test(name));
-  const projects = (await tree.look(folders.map((name) => `${name}/wsgi.py`))).filter((entry) => entry.kind === "file");
+  const projects = (await tree.look(folders.map((name) => `${name}/wsgi.py`))).filter(
+    (entry) => entry.kind === "file",
+  );
   if (projects.length === 1) return `${posix.dirname(projects[0]?.path ?? "")}.wsgi:application`;
 
   const found = projects.map((entry) => entry.path).join(", ");
@@ -49,14 +51,20 @@ export function moduleOfProcfile(text: string): string {
     if (/^\s*(#|$)/.test(words)) continue;
     const [, name, command] = /^\s*([A-Za-z0-9_-]+)\s*:\s*(.*?)\s*$/.exec(words) ?? [];
     if (name === undefined || command === undefined || command === "") {
-      throw new UserError("BUILD_TREE_INVALID", `Procfile, line ${index + 1}: ${JSON.stringify(words.slice(0, 100))} is not NAME: COMMAND`);
+      throw new UserError(
+        "BUILD_TREE_INVALID",
+        `Procfile, line ${index + 1}: ${JSON.stringify(words.slice(0, 100))} is not NAME: COMMAND`,
+      );
     }
     processes.set(name, command);
   }
   const wsgi = processes.get("wsgi");
   if (wsgi === undefined) throw withoutWsgi(processes.get("web"));
   if (!moduleGrammar.test(wsgi)) {
-    throw new UserError("BUILD_TREE_INVALID", `Procfile: wsgi: ${JSON.stringify(wsgi.slice(0, 100))} is not module:callable`);
+    throw new UserError(
+      "BUILD_TREE_INVALID",
+      `Procfile: wsgi: ${JSON.stringify(wsgi.slice(0, 100))} is not module:callable`,
+    );
   }
   return wsgi;
 }
@@ -65,7 +73,9 @@ export function moduleOfProcfile(text: string): string {
 function withoutWsgi(web: string | undefined): UserError {
   const meant = web?.split(/\s+/).find((word) => moduleGrammar.test(word));
   return new UserError("MODULE_NOT_FOUND", "the Procfile has no line wsgi: module:callable", {
-    hint: meant ? `Add this line to the Procfile: wsgi: ${meant}` : "Add one to the Procfile: wsgi: module:callable",
+    hint: meant
+      ? `Add this line to the Procfile: wsgi: ${meant}`
+      : "Add one to the Procfile: wsgi: module:callable",
   });
 }
 
@@ -80,11 +90,18 @@ async function readRequirements(tree: CommitTree): Promise<RequirementsFile[]> {
     const text = await tree.read(path);
     if (text === undefined) {
       if (path === "requirements.txt" && (await tree.look([path]))[0]?.kind === "absent") return [];
-      throw new UserError("BUILD_TREE_INVALID", `${path}: there is no such file in the repository, or it is larger than 1 MiB`);
+      throw new UserError(
+        "BUILD_TREE_INVALID",
+        `${path}: there is no such file in the repository, or it is larger than 1 MiB`,
+      );
     }
     if (text.includes("\0")) throw new UserError("BUILD_TREE_INVALID", `${path} holds a zero byte`);
     files.push({ path, text });
-    if (files.length > mostIncludes) throw new UserError("BUILD_TREE_INVALID", `requirements.txt includes more than ${mostIncludes} files`);
+    if (files.length > mostIncludes)
+      throw new UserError(
+        "BUILD_TREE_INVALID",
+        `requirements.txt includes more than ${mostIncludes} files`,
+      );
     waiting.push(...includesOf(path, text));
   }
   return files;
@@ -96,7 +113,10 @@ function includesOf(path: string, text: string): string[] {
     if (target === undefined || /^[a-z]+:\/\//i.test(target)) return [];
     const resolved = posix.normalize(posix.join(posix.dirname(path), target));
     if (posix.isAbsolute(target) || resolved.startsWith("..")) {
-      throw new UserError("BUILD_TREE_INVALID", `${path} includes ${target}, which is outside the repository`);
+      throw new UserError(
+        "BUILD_TREE_INVALID",
+        `${path} includes ${target}, which is outside the repository`,
+      );
     }
     return [resolved];
   });

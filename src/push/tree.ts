@@ -40,13 +40,17 @@ export class CommitTree {
     const [entry] = await this.look([path]);
     if (entry?.kind !== "file" || entry.size > largest) return undefined;
     const output = await this.#host.run(
-      gitCommand(this.#git, ["cat-file", "--batch", "--follow-symlinks"], { input: `${this.#commit}:${path}\n` }),
+      gitCommand(this.#git, ["cat-file", "--batch", "--follow-symlinks"], {
+        input: `${this.#commit}:${path}\n`,
+      }),
     );
     return output.slice(output.indexOf("\n") + 1, -1);
   }
 
   async folders(): Promise<string[]> {
-    const output = await this.#host.run(gitCommand(this.#git, ["ls-tree", "-d", "-z", "--name-only", this.#commit]));
+    const output = await this.#host.run(
+      gitCommand(this.#git, ["ls-tree", "-d", "-z", "--name-only", this.#commit]),
+    );
     return output.split("\0").filter(Boolean);
   }
 }

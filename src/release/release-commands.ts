@@ -27,16 +27,38 @@ export function parseChanges(output: string): Change[] {
  * Turns the staging tree into the commit's. The index trusts size and time alone (`core.checkStat`),
  * because sealing changed the owner of every file behind its back.
  */
-export function checkOut(git: GitContext, staging: { tree: string; index: string }, commit: string): Command {
-  const settings = ["core.checkStat=minimal", "core.trustctime=false", "checkout.workers=0", "core.hooksPath=/dev/null"];
+export function checkOut(
+  git: GitContext,
+  staging: { tree: string; index: string },
+  commit: string,
+): Command {
+  const settings = [
+    "core.checkStat=minimal",
+    "core.trustctime=false",
+    "checkout.workers=0",
+    "core.hooksPath=/dev/null",
+  ];
   return gitCommand(
     git,
-    [...settings.flatMap((setting) => ["-c", setting]), `--work-tree=${staging.tree}`, "read-tree", "--reset", "-u", "--no-recurse-submodules", commit],
+    [
+      ...settings.flatMap((setting) => ["-c", setting]),
+      `--work-tree=${staging.tree}`,
+      "read-tree",
+      "--reset",
+      "-u",
+      "--no-recurse-submodules",
+      commit,
+    ],
     { env: { GIT_INDEX_FILE: staging.index }, cwd: staging.tree },
   );
 }
 
-export function compileSources(python: string, tree: string, changes: Change[], as?: Identity): Command {
+export function compileSources(
+  python: string,
+  tree: string,
+  changes: Change[],
+  as?: Identity,
+): Command {
   const sources = changes.filter((change) => change.name.endsWith(".py"));
   return {
     file: python,
@@ -66,17 +88,32 @@ export function openFolders(tree: string, git: Identity, isRoot: boolean): Comma
 
 export function removeTree(tree: string, isRoot: boolean): Command[] {
   const remove = { file: "rm", args: ["-rf", "--one-file-system", "--", tree] };
-  const open = { file: "find", args: [tree, "-type", "d", "!", "-perm", "-u+w", "-exec", "chmod", "u+w", "{}", "+"] };
+  const open = {
+    file: "find",
+    args: [tree, "-type", "d", "!", "-perm", "-u+w", "-exec", "chmod", "u+w", "{}", "+"],
+  };
   return isRoot ? [remove] : [open, remove];
 }
 
 /** The refs, hidden from everybody, that keep a release's commit from git's garbage collection. */
 export function pinRelease(git: GitContext, instance: string, commit: string): Command {
-  return gitCommand(git, ["-c", "core.hooksPath=/dev/null", "update-ref", pinOf(instance, commit), commit]);
+  return gitCommand(git, [
+    "-c",
+    "core.hooksPath=/dev/null",
+    "update-ref",
+    pinOf(instance, commit),
+    commit,
+  ]);
 }
 
 export function unpinRelease(git: GitContext, instance: string, commit: string): Command {
-  return gitCommand(git, ["-c", "core.hooksPath=/dev/null", "update-ref", "-d", pinOf(instance, commit)]);
+  return gitCommand(git, [
+    "-c",
+    "core.hooksPath=/dev/null",
+    "update-ref",
+    "-d",
+    pinOf(instance, commit),
+  ]);
 }
 
 function pinOf(instance: string, commit: string): string {

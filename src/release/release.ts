@@ -1,6 +1,7 @@
 import { chmod, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { releasePath, type InstancePaths } from "../app/instance.ts";
+import { absentCommit } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import { isPresent, readIfPresent, writeAtomically } from "../host/files.ts";
 import { emptyTree, type GitContext } from "../host/git.ts";
@@ -16,7 +17,6 @@ import {
   removeTree,
   seal,
   unpinRelease,
-  type Change,
 } from "./release-commands.ts";
 
 export interface ReleaseContext {
@@ -33,8 +33,8 @@ export interface ReleaseContext {
 export interface Release {
   commit: string;
   path: string;
-  /** Undefined where the release was on disk already. */
-  changed: number | undefined;
+  /** Whether it had to be checked out. */
+  made: boolean;
 }
 
 /**
@@ -45,16 +45,26 @@ export interface Release {
  */
 export async function makeRelease(context: ReleaseContext, commit: string): Promise<Release> {
   const path = releasePath(context.paths, commit);
-  if (await isPresent(path)) return { commit, path, changed: undefined };
+  if (await isPresent(path)) return { commit, path, made: false };
 
   const before = await layOutStaging(context);
-  const changes = await stage(context, before, commit);
+  await stage(context, before, commit);
 
   const sealing = stagingOf(context.paths).sealing;
   await rename(stagingOf(context.paths).tree, sealing);
   await context.host.run(seal(sealing, context.appUser, context.host.isRoot));
   await rename(sealing, path);
-  return { commit, path, changed: changes.length };
+  return { commit, path, made: true };
+}
+
+/** How many files differ between two commits; of a first commit, all of them. */
+export async function countChanges(
+  context: ReleaseContext,
+  from: string,
+  to: string,
+): Promise<number> {
+  const before = from === absentCommit ? emptyTree : from;
+  return parseChanges(await context.host.run(listChanges(context.git, before, to))).length;
 }
 
 /** Gives a refused release's tree back to the staging area, where it saves the next checkout. */
@@ -93,7 +103,10 @@ export async function pin(context: ReleaseContext, commit: string): Promise<void
 }
 
 /** Removes every release that is not kept. */
-export async function pruneReleases(context: ReleaseContext, kept: ReadonlySet<string>): Promise<string[]> {
+export async function pruneReleases(
+  context: ReleaseContext,
+  kept: ReadonlySet<string>,
+): Promise<string[]> {
   const there = await readdir(context.paths.releases);
   const removed = there.filter((commit) => !kept.has(commit));
   for (const commit of removed) await removeRelease(context, commit);
@@ -112,7 +125,7 @@ async function removeRelease(context: ReleaseContext, commit: string): Promise<v
   await discard(context, releasePath(context.paths, commit));
 }
 
-async function stage(context: ReleaseContext, before: string, commit: string): Promise<Change[]> {
+async function stage(context: ReleaseContext, before: string, commit: string): Promise<void> {
   const { host, git, python, gitUser, paths } = context;
   const { tree, index, basis } = stagingOf(paths);
   try {
@@ -124,14 +137,15 @@ async function stage(context: ReleaseContext, before: string, commit: string): P
       await host.run(compileSources(python, tree, changes, gitUser));
     }
     await writeAtomically(basis, commit, 0o600);
-    return changes;
   } catch (error) {
     await emptyStaging(context);
     if (!(error instanceof CommandFailed)) throw error;
     const full = /No space left on device|Disk quota exceeded/.test(error.output);
     throw new UserError(
       full ? "NO_SPACE" : "RELEASE_FAILED",
-      full ? `no space left on the disk at ${paths.folder}` : `git could not check out ${commit}:\n${error.output}`,
+      full
+        ? `no space left on the disk at ${paths.folder}`
+        : `git could not check out ${commit}:\n${error.output}`,
       { cause: error },
     );
   }
@@ -157,7 +171,9 @@ async function discard(context: ReleaseContext, tree: string): Promise<void> {
 }
 
 /** The folder is root's; `tree` and `git/`, inside it, are git's user's. */
-function stagingOf(paths: InstancePaths): Record<"folder" | "tree" | "next" | "sealing" | "indexFolder" | "index" | "basis", string> {
+function stagingOf(
+  paths: InstancePaths,
+): Record<"folder" | "tree" | "next" | "sealing" | "indexFolder" | "index" | "basis", string> {
   const folder = paths.staging;
   return {
     folder,

@@ -22,15 +22,24 @@ const longestValue = 64 * 1024;
 export function expectSettingsChange(change: SettingsChange): SettingsChange {
   for (const name of [...Object.keys(change.set), ...change.unset]) {
     if (!settingNameGrammar.test(name)) {
-      throw new UserError("SETTING_INVALID", `${JSON.stringify(name.slice(0, 60))} cannot be the name of a setting`);
+      throw new UserError(
+        "SETTING_INVALID",
+        `${JSON.stringify(name.slice(0, 60))} cannot be the name of a setting`,
+      );
     }
     if (reservedSetting.test(name)) {
-      throw new UserError("SETTING_INVALID", `${name} is not the app's to set: reeve or uWSGI act on it`);
+      throw new UserError(
+        "SETTING_INVALID",
+        `${name} is not the app's to set: reeve or uWSGI act on it`,
+      );
     }
   }
   for (const [name, value] of Object.entries(change.set)) {
     if (value.includes("\0") || value.length > longestValue) {
-      throw new UserError("SETTING_INVALID", `the value of ${name} holds a zero byte or is longer than 64 KiB`);
+      throw new UserError(
+        "SETTING_INVALID",
+        `the value of ${name} holds a zero byte or is longer than 64 KiB`,
+      );
     }
   }
   return change;
@@ -53,7 +62,12 @@ export function changedSettings(settings: Settings, change: SettingsChange): Set
 }
 
 /** Writes the whole folder anew; readable by root and the app, by nobody else. */
-export async function writeSettings(host: Host, folder: string, settings: Settings, app: Identity): Promise<void> {
+export async function writeSettings(
+  host: Host,
+  folder: string,
+  settings: Settings,
+  app: Identity,
+): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder);
   for (const [name, value] of settings) {

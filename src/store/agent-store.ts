@@ -128,10 +128,24 @@ export interface InstanceRow extends Instance {
 
 type Row = Record<string, string | number | null>;
 type InstanceChange = Partial<Pick<InstanceRow, "live" | "settled" | "degraded" | "gone">>;
-type DeployChange = Partial<Pick<Deploy, "state" | "error" | "note" | "environment" | "liveAt" | "milliseconds">>;
+type DeployChange = Partial<
+  Pick<Deploy, "state" | "error" | "note" | "environment" | "liveAt" | "milliseconds">
+>;
 
-const instanceColumns = { live: "live", settled: "settled", degraded: "degraded", gone: "gone" } as const;
-const deployColumns = { state: "state", error: "error", note: "note", environment: "environment", liveAt: "live_at", milliseconds: "milliseconds" } as const;
+const instanceColumns = {
+  live: "live",
+  settled: "settled",
+  degraded: "degraded",
+  gone: "gone",
+} as const;
+const deployColumns = {
+  state: "state",
+  error: "error",
+  note: "note",
+  environment: "environment",
+  liveAt: "live_at",
+  milliseconds: "milliseconds",
+} as const;
 
 export class AgentStore {
   readonly #database: Database.Database;
@@ -149,7 +163,11 @@ export class AgentStore {
   }
 
   createApp(name: string): void {
-    this.#run("INSERT INTO app (name, created_at) VALUES (?, ?) ON CONFLICT DO NOTHING", name, now());
+    this.#run(
+      "INSERT INTO app (name, created_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
+      name,
+      now(),
+    );
   }
 
   hasApp(name: string): boolean {
@@ -182,7 +200,10 @@ export class AgentStore {
       name,
     );
     if (holder) {
-      throw new UserError("PLACE_TAKEN", `${place.host}${place.path} belongs to ${text(holder["name"])}`);
+      throw new UserError(
+        "PLACE_TAKEN",
+        `${place.host}${place.path} belongs to ${text(holder["name"])}`,
+      );
     }
     this.#run(
       `INSERT INTO instance (name, app, branch, host, path) VALUES (?, ?, ?, ?, ?)
@@ -245,7 +266,9 @@ export class AgentStore {
 
   /** The newest first. */
   deploys(app: string, limit: number): Deploy[] {
-    return this.#all("SELECT * FROM deploy WHERE app = ? ORDER BY id DESC LIMIT ?", app, limit).map(toDeploy);
+    return this.#all("SELECT * FROM deploy WHERE app = ? ORDER BY id DESC LIMIT ?", app, limit).map(
+      toDeploy,
+    );
   }
 
   /** Deploys that are neither live nor refused: what a crash may have left in the air. */
@@ -283,7 +306,11 @@ export class AgentStore {
     this.#run("INSERT INTO step (deploy, position, name) VALUES (?, ?, ?)", deploy, position, name);
   }
 
-  endStep(deploy: number, position: number, outcome: { detail: string; milliseconds: number }): void {
+  endStep(
+    deploy: number,
+    position: number,
+    outcome: { detail: string; milliseconds: number },
+  ): void {
     this.#run(
       "UPDATE step SET detail = ?, milliseconds = ? WHERE deploy = ? AND position = ?",
       outcome.detail,
@@ -294,13 +321,14 @@ export class AgentStore {
   }
 
   steps(deploy: number): Step[] {
-    return this.#all("SELECT name, detail, milliseconds FROM step WHERE deploy = ? ORDER BY position", deploy).map(
-      (row) => ({
-        name: text(row["name"]),
-        detail: row["detail"] as string | null,
-        milliseconds: row["milliseconds"] as number | null,
-      }),
-    );
+    return this.#all(
+      "SELECT name, detail, milliseconds FROM step WHERE deploy = ? ORDER BY position",
+      deploy,
+    ).map((row) => ({
+      name: text(row["name"]),
+      detail: row["detail"] as string | null,
+      milliseconds: row["milliseconds"] as number | null,
+    }));
   }
 
   /** What an environment of this hash holds, as `pip freeze` listed it when it was first built. */
@@ -327,14 +355,25 @@ export class AgentStore {
       });
     }
     migrations.slice(done).forEach((migration, index) => {
-      this.#database.exec(`BEGIN; ${migration}; PRAGMA user_version = ${done + index + 1}; COMMIT;`);
+      this.#database.exec(
+        `BEGIN; ${migration}; PRAGMA user_version = ${done + index + 1}; COMMIT;`,
+      );
     });
   }
 
-  #change(table: string, columns: Record<string, string>, change: object, [key, value]: [string, string | number]): void {
+  #change(
+    table: string,
+    columns: Record<string, string>,
+    change: object,
+    [key, value]: [string, string | number],
+  ): void {
     const entries = Object.entries(change) as [string, string | number | null][];
     const assignments = entries.map(([name]) => `${columns[name] ?? ""} = ?`).join(", ");
-    this.#run(`UPDATE ${table} SET ${assignments} WHERE ${key} = ?`, ...entries.map(([, given]) => given), value);
+    this.#run(
+      `UPDATE ${table} SET ${assignments} WHERE ${key} = ?`,
+      ...entries.map(([, given]) => given),
+      value,
+    );
   }
 
   #run(sql: string, ...values: (string | number | null)[]): Database.RunResult {

@@ -27,6 +27,8 @@ const startupChatter =
 /** What a reader wants of a boot that failed: the last traceback, or else the last lines that are the app's. */
 export function reasonOfFailure(log: string[]): string[] {
   const told = log.filter((line) => line.trim() !== "" && !startupChatter.test(line));
-  const traceback = told.findLastIndex((line) => line.startsWith("Traceback (most recent call last)"));
+  const traceback = told.findLastIndex((line) =>
+    line.startsWith("Traceback (most recent call last)"),
+  );
   return (traceback === -1 ? told : told.slice(traceback)).slice(-mostLines);
 }

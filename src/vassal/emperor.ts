@@ -28,9 +28,13 @@ export async function listVassals(emperor: Emperor): Promise<VassalStatus[]> {
     const text = await readAll(emperor.statsSocket);
     return emperorStatus.parse(JSON.parse(text)).vassals;
   } catch (error) {
-    throw new UserError("EMPEROR_DOWN", "uWSGI's Emperor does not answer; the apps it ran are off the air", {
-      cause: error,
-    });
+    throw new UserError(
+      "EMPEROR_DOWN",
+      "uWSGI's Emperor does not answer; the apps it ran are off the air",
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -35,7 +35,9 @@ const template = Handlebars.compile<VassalValues>(
  */
 export function vassalIni(values: VassalValues, gone: string[] = []): string {
   const lines = gone.map((name) => `unenv = ${name}`);
-  return sign(template(values).replace(/^envdir[ \t]*=.*$/m, (envdir) => [envdir, ...lines].join("\n")));
+  return sign(
+    template(values).replace(/^envdir[ \t]*=.*$/m, (envdir) => [envdir, ...lines].join("\n")),
+  );
 }
 
 export interface UnderstudyValues {
@@ -59,7 +61,11 @@ interface Permanent {
  * The understudy's ini: the permanent vassal's, as it stands on disk, with other paths. What somebody
  * changed by hand is therefore proven too, before it carries a request.
  */
-export function understudyIni(ini: string, permanent: Permanent, understudy: UnderstudyValues): string {
+export function understudyIni(
+  ini: string,
+  permanent: Permanent,
+  understudy: UnderstudyValues,
+): string {
   const literal = ini.replaceAll("%n", permanent.name);
   return withVirtualenv(literal, understudy.environment)
     .replaceAll(permanent.socket, understudy.socket)
@@ -71,7 +77,10 @@ export function understudyIni(ini: string, permanent: Permanent, understudy: Und
 
 /** The ini with another environment and not a byte else changed. */
 export function withVirtualenv(ini: string, environment: string): string {
-  return ini.replace(/^([ \t]*(?:virtualenv|venv|home|pyhome)[ \t]*=[ \t]*).*$/m, (_, key: string) => key + environment);
+  return ini.replace(
+    /^([ \t]*(?:virtualenv|venv|home|pyhome)[ \t]*=[ \t]*).*$/m,
+    (_, key: string) => key + environment,
+  );
 }
 
 function escaped(text: string): string {

@@ -5,7 +5,13 @@ import { milliseconds, sleep, waitFor } from "../host/clock.ts";
 import { isPresent, kindOf, writeAtomically } from "../host/files.ts";
 import type { Identity } from "../host/host.ts";
 import { ask, type Question } from "../host/probe.ts";
-import { catchesHangup, childrenOf, findProcess, isAlive, type ProcessId } from "../host/processes.ts";
+import {
+  catchesHangup,
+  childrenOf,
+  findProcess,
+  isAlive,
+  type ProcessId,
+} from "../host/processes.ts";
 import { findVassal, wakeEmperor, type Emperor } from "./emperor.ts";
 
 /** A vassal that runs: its master keeps its number through a reload, its workers do not. */
@@ -56,7 +62,12 @@ export interface HealthCheck {
  * Waits for a vassal to boot and asks it whether it is well. A boot that fails is known at once, because
  * the Emperor curses a vassal that dies without ever having been ready (`need-app`, exit code 22).
  */
-export async function proveHealthy(emperor: Emperor, ini: string, socket: string, check: HealthCheck): Promise<Health> {
+export async function proveHealthy(
+  emperor: Emperor,
+  ini: string,
+  socket: string,
+  check: HealthCheck,
+): Promise<Health> {
   const end = milliseconds() + check.deadline;
   const died = new AbortController();
   const watch = watchForDeath(emperor, basename(ini), died);
@@ -64,12 +75,18 @@ export async function proveHealthy(emperor: Emperor, ini: string, socket: string
     for (;;) {
       const left = end - milliseconds();
       if (died.signal.aborted) return { healthy: false, problem: "the app did not start" };
-      if (left <= 0) return { healthy: false, problem: `no answer within ${check.deadline / 1000} s` };
+      if (left <= 0)
+        return { healthy: false, problem: `no answer within ${check.deadline / 1000} s` };
       if ((await kindOf(socket)) !== "socket") {
         await sleep(5);
         continue;
       }
-      const answer = await ask({ ...check.question, socketPath: socket, within: left, signal: died.signal });
+      const answer = await ask({
+        ...check.question,
+        socketPath: socket,
+        within: left,
+        signal: died.signal,
+      });
       // 503 says "not yet"; a socket that refuses is not listened to yet. Everything else is an answer.
       if ("failure" in answer || answer.status === 503) {
         await sleep(25);
@@ -104,7 +121,11 @@ function watchForDeath(emperor: Emperor, id: string, died: AbortController): { s
 }
 
 /** The vassal as it runs now, once every worker would hear a reload or a stop; undefined where it does not in time. */
-export async function steady(emperor: Emperor, ini: string, within: number): Promise<Running | undefined> {
+export async function steady(
+  emperor: Emperor,
+  ini: string,
+  within: number,
+): Promise<Running | undefined> {
   return waitFor(() => lookSteady(emperor, ini), { within, every: 20 });
 }
 
@@ -117,7 +138,12 @@ async function lookSteady(emperor: Emperor, ini: string): Promise<Running | unde
 }
 
 /** Waits until none of the former workers is left and new ones stand in their place. */
-export async function reloaded(emperor: Emperor, ini: string, former: Running, within: number): Promise<boolean> {
+export async function reloaded(
+  emperor: Emperor,
+  ini: string,
+  former: Running,
+  within: number,
+): Promise<boolean> {
   const seen = await waitFor(
     async () => {
       const alive = await Promise.all(former.workers.map(isAlive));
@@ -143,27 +169,49 @@ export async function retireVassal(emperor: Emperor, ini: string, grace: number)
   await wakeEmperor(emperor).catch(() => undefined);
 
   const processes = [...(master ? [master] : []), ...workers];
-  const gone = await waitFor(async () => !(await anyAlive(processes)), { within: grace + 2000, every: 50 });
-  if (gone) return 0;
-  const left: ProcessId[] = [];
-  for (const candidate of processes) if (await isAlive(candidate)) left.push(candidate);
-  for (const { pid } of left) {
+  const gone = await waitFor(async () => !(await anyAlive(processes)), {
+    within: grace + 2000,
+    every: 50,
+  });
+  return gone ? 0 : killAll(processes);
+}
+
+/** Ends a vassal that carries nothing at once, also one that is still booting and would hear no stop. */
+export async function discardVassal(emperor: Emperor, ini: string): Promise<void> {
+  const status = await findVassal(emperor, basename(ini)).catch(() => undefined);
+  await rm(ini, { force: true });
+  await wakeEmperor(emperor).catch(() => undefined);
+  if (!status) return;
+  const master = await findProcess(status.pid);
+  await killAll([...(master ? [master] : []), ...(await workersOf(status.pid))]);
+}
+
+async function killAll(processes: ProcessId[]): Promise<number> {
+  let killed = 0;
+  for (const candidate of processes) {
+    if (!(await isAlive(candidate))) continue;
     try {
-      process.kill(pid, "SIGKILL");
+      process.kill(candidate.pid, "SIGKILL");
+      killed += 1;
     } catch {
       // It ended between the look and the kill.
     }
   }
-  return left.length;
+  return killed;
 }
 
 /** Adds the understudy's log to the vassal's, which is the app's own file in a folder that is not. */
 export async function mergeLogs(from: string, into: string): Promise<void> {
   if (!(await isPresent(from))) return;
   const source = await open(from, constants.O_RDONLY | constants.O_NOFOLLOW);
-  const target = await open(into, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o640);
+  const target = await open(
+    into,
+    constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW,
+    0o640,
+  );
   try {
-    for await (const chunk of source.createReadStream({ autoClose: false })) await target.write(chunk as Buffer);
+    for await (const chunk of source.createReadStream({ autoClose: false }))
+      await target.write(chunk as Buffer);
   } finally {
     await source.close();
     await target.close();

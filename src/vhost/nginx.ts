@@ -35,15 +35,26 @@ export async function reloadNginx(host: Host, nginx: Nginx): Promise<void> {
     await host.run(nginxCommand(nginx, ["-s", "reload"]));
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
-    throw new UserError("NGINX_DOWN", `nginx could not be told to reload:\n${error.output}`, { cause: error });
+    throw new UserError("NGINX_DOWN", `nginx could not be told to reload:\n${error.output}`, {
+      cause: error,
+    });
   }
   const taken = await waitFor(() => hasReloaded(master, former), { within: patience, every: 5 });
-  if (!taken) throw new UserError("VHOST_REJECTED", "nginx did not take its new configuration; see its error log");
+  if (!taken)
+    throw new UserError(
+      "VHOST_REJECTED",
+      "nginx did not take its new configuration; see its error log",
+    );
 }
 
 async function hasReloaded(master: number, former: ReadonlySet<number>): Promise<boolean> {
   const workers = await childrenOf(master);
-  const titles = await Promise.all(workers.map(async (pid) => ({ pid, title: await titleOf(pid) })));
+  const titles = await Promise.all(
+    workers.map(async (pid) => ({ pid, title: await titleOf(pid) })),
+  );
   const serving = titles.filter(({ title }) => !title.includes("shutting down"));
-  return serving.length > 0 && serving.every(({ pid, title }) => !former.has(pid) && title.includes("worker"));
+  return (
+    serving.length > 0 &&
+    serving.every(({ pid, title }) => !former.has(pid) && title.includes("worker"))
+  );
 }

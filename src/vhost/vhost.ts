@@ -44,22 +44,38 @@ export interface FormerVhost {
 }
 
 /** Puts a server block in place, or leaves the former one untouched: `VHOST_REJECTED`. */
-export async function installVhost(host: Host, nginx: Nginx, site: Site, text: string): Promise<FormerVhost> {
-  const former = { text: await readIfPresent(site.available), enabled: await isPresent(site.enabled) };
+export async function installVhost(
+  host: Host,
+  nginx: Nginx,
+  site: Site,
+  text: string,
+): Promise<FormerVhost> {
+  const former = {
+    text: await readIfPresent(site.available),
+    enabled: await isPresent(site.enabled),
+  };
   await writeAtomically(site.available, text);
-  if (!former.enabled) await symlinkAtomically(`../sites-available/${basename(site.available)}`, site.enabled);
+  if (!former.enabled)
+    await symlinkAtomically(`../sites-available/${basename(site.available)}`, site.enabled);
   try {
     await host.run(testNginx(nginx));
   } catch (error) {
     await putBack(site, former);
     if (!(error instanceof CommandFailed)) throw error;
-    throw new UserError("VHOST_REJECTED", `nginx refuses its configuration:\n${error.output}`, { cause: error });
+    throw new UserError("VHOST_REJECTED", `nginx refuses its configuration:\n${error.output}`, {
+      cause: error,
+    });
   }
   await reloadNginx(host, nginx);
   return former;
 }
 
-export async function restoreVhost(host: Host, nginx: Nginx, site: Site, former: FormerVhost): Promise<void> {
+export async function restoreVhost(
+  host: Host,
+  nginx: Nginx,
+  site: Site,
+  former: FormerVhost,
+): Promise<void> {
   await putBack(site, former);
   await reloadNginx(host, nginx);
 }

@@ -23,7 +23,10 @@ export async function expectPackages(): Promise<void> {
     for (const file of files) if (!(await isPresent(file))) missing.push(name);
   }
   if (missing.length === 0) return;
-  throw new UserError("PACKAGES_MISSING", `these Debian packages are missing; install them with\nsudo apt-get install --no-install-recommends ${missing.join(" ")}`);
+  throw new UserError(
+    "PACKAGES_MISSING",
+    `these Debian packages are missing; install them with\nsudo apt-get install --no-install-recommends ${missing.join(" ")}`,
+  );
 }
 
 export async function expectFreePort({ server }: Config): Promise<void> {
@@ -33,7 +36,9 @@ export async function expectFreePort({ server }: Config): Promise<void> {
       reject(
         new UserError(
           "PORT_TAKEN",
-          error.code === "EACCES" ? `port ${server.port} needs root` : `port ${server.port} on 127.0.0.1 is taken by somebody else`,
+          error.code === "EACCES"
+            ? `port ${server.port} needs root`
+            : `port ${server.port} on 127.0.0.1 is taken by somebody else`,
           { cause: error },
         ),
       );
@@ -45,9 +50,15 @@ export async function expectFreePort({ server }: Config): Promise<void> {
 /** One server for a folder: the file names the process that runs there. */
 export async function expectOnlyServer(config: Config): Promise<string> {
   const path = join(config.layout.run, "reeve.pid");
-  const [pid = 0, startTime = 0] = ((await readIfPresent(path)) ?? "").trim().split(" ").map(Number);
+  const [pid = 0, startTime = 0] = ((await readIfPresent(path)) ?? "")
+    .trim()
+    .split(" ")
+    .map(Number);
   if (pid > 0 && (await isAlive({ pid, startTime }))) {
-    throw new UserError("SERVER_RUNNING", `reeve runs already in ${config.layout.home} (process ${pid})`);
+    throw new UserError(
+      "SERVER_RUNNING",
+      `reeve runs already in ${config.layout.home} (process ${pid})`,
+    );
   }
   return path;
 }
@@ -63,7 +74,10 @@ export async function expectReachable(host: Host, home: string, users: Identity[
   for (const as of users) {
     const closed = await firstClosed(host, home, as);
     if (closed === undefined) continue;
-    throw new UserError("FOLDER_CLOSED", `the user ${as.name} may not enter ${closed}, and reeve's folder is ${home}`);
+    throw new UserError(
+      "FOLDER_CLOSED",
+      `the user ${as.name} may not enter ${closed}, and reeve's folder is ${home}`,
+    );
   }
 }
 

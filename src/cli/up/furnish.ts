@@ -10,12 +10,32 @@ import { isPresent, writeAtomically } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 
 /** Makes every folder with its owner: who may enter which is what keeps the halves apart. */
-export async function makeFolders({ layout }: Config, host: Host, { front, web }: Identities): Promise<void> {
+export async function makeFolders(
+  { layout }: Config,
+  host: Host,
+  { front, web }: Identities,
+): Promise<void> {
   const root = { uid: 0 };
   const folders: [path: string, mode: number, owner: { uid: number }, group: { gid: number }][] = [
-    ...[layout.home, layout.etc, layout.apps, layout.vassals, layout.nginx, layout.sitesAvailable, layout.sitesEnabled, layout.srv, layout.state, layout.run, layout.log, layout.appLogs].map(
-      (path): [string, number, { uid: number }, { gid: number }] => [path, 0o755, root, { gid: 0 }],
-    ),
+    ...[
+      layout.home,
+      layout.etc,
+      layout.apps,
+      layout.vassals,
+      layout.nginx,
+      layout.sitesAvailable,
+      layout.sitesEnabled,
+      layout.srv,
+      layout.state,
+      layout.run,
+      layout.log,
+      layout.appLogs,
+    ].map((path): [string, number, { uid: number }, { gid: number }] => [
+      path,
+      0o755,
+      root,
+      { gid: 0 },
+    ]),
     [layout.repositories, 0o700, front, front],
     [layout.frontState, 0o700, front, front],
     [layout.agentState, 0o700, root, { gid: 0 }],
@@ -36,11 +56,19 @@ export async function makeFolders({ layout }: Config, host: Host, { front, web }
 }
 
 /** Writes the configuration of what reeve starts. It is reeve's own and made anew at every start. */
-export async function writeConfigurations(config: Config, program: string, isRoot: boolean): Promise<void> {
+export async function writeConfigurations(
+  config: Config,
+  program: string,
+  isRoot: boolean,
+): Promise<void> {
   const { layout, server } = config;
   const listen = listenAddresses(config);
   if (!(await isPresent(layout.serverFile))) {
-    await writeAtomically(layout.serverFile, starterFile(serverOptions, "reeve's configuration. Read at the start."), 0o600);
+    await writeAtomically(
+      layout.serverFile,
+      starterFile(serverOptions, "reeve's configuration. Read at the start."),
+      0o600,
+    );
   }
   await render("emperor.ini", layout.emperorIni, {
     vassals: layout.vassals,
@@ -61,9 +89,16 @@ export async function writeConfigurations(config: Config, program: string, isRoo
     pushLimit: `${server.push_limit}m`,
   });
   // Debian's headers, with reeve's own spelling of the port: what an app's server block includes on port 80.
-  await writeAtomically(join(layout.nginx, "proxy_params"), readFileSync("/etc/nginx/proxy_params", "utf8"));
+  await writeAtomically(
+    join(layout.nginx, "proxy_params"),
+    readFileSync("/etc/nginx/proxy_params", "utf8"),
+  );
   await render("default.conf", join(layout.sitesEnabled, "00-default.conf"), { listen });
-  await render("git-vhost.conf", join(layout.sitesEnabled, "00-git.conf"), { listen, host: `git.${server.domain}`, socket: layout.httpSocket });
+  await render("git-vhost.conf", join(layout.sitesEnabled, "00-git.conf"), {
+    listen,
+    host: `git.${server.domain}`,
+    socket: layout.httpSocket,
+  });
 }
 
 /** A copy of the program that the front's user can read, for a checkout under a closed folder. */

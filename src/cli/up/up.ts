@@ -1,7 +1,14 @@
 import { createConnection } from "node:net";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { configVariables, frontVariables, programRoot, readConfig, type Config, type Overrides } from "../../config/config.ts";
+import {
+  configVariables,
+  frontVariables,
+  programRoot,
+  readConfig,
+  type Config,
+  type Overrides,
+} from "../../config/config.ts";
 import type { Identities } from "../../deploy/context.ts";
 import { readToken } from "../../front/token.ts";
 import { isPresent } from "../../host/files.ts";
@@ -9,7 +16,14 @@ import { LocalHost, type Host } from "../../host/host.ts";
 import { ensureIdentity, findIdentity, ownIdentity } from "../../host/identity.ts";
 import { Supervised, type Service } from "../../host/supervisor.ts";
 import { listVassals } from "../../vassal/emperor.ts";
-import { describeSelf, expectFreePort, expectOnlyServer, expectPackages, expectReachable, isReadableBy } from "./checks.ts";
+import {
+  describeSelf,
+  expectFreePort,
+  expectOnlyServer,
+  expectPackages,
+  expectReachable,
+  isReadableBy,
+} from "./checks.ts";
 import { copyProgram, makeFolders, writeConfigurations } from "./furnish.ts";
 
 type Say = (line: string) => void;
@@ -29,7 +43,8 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
   await expectReachable(host, config.layout.home, [identities.front, identities.apps]);
   await makeFolders(config, host, identities);
   await writeFile(pidFile, await describeSelf());
-  if (!host.isRoot) say("reeve: not root, so apps, git and reeve all run as one user: nothing keeps them apart");
+  if (!host.isRoot)
+    say("reeve: not root, so apps, git and reeve all run as one user: nothing keeps them apart");
   const program = await findProgram(config, host, identities, say);
   await writeConfigurations(config, program, host.isRoot);
 
@@ -67,7 +82,9 @@ function services(config: Config, host: Host, { front }: Identities, program: st
       // Nothing of ours reaches a vassal: in an ini, $(NAME) reads the environment.
       env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C.UTF-8" },
       log: join(layout.log, "emperor.log"),
-      ready: async () => (await listVassals({ pidFile: layout.emperorPid, statsSocket: layout.emperorStats })).length >= 0,
+      ready: async () =>
+        (await listVassals({ pidFile: layout.emperorPid, statsSocket: layout.emperorStats }))
+          .length >= 0,
     },
     {
       name: "nginx",
@@ -122,8 +139,14 @@ async function findIdentities({ server }: Config, host: Host): Promise<Identitie
   };
 }
 
-async function findProgram(config: Config, host: Host, { front }: Identities, say: Say): Promise<string> {
-  if (!host.isRoot || (await isReadableBy(host, join(programRoot, "dist", "main.js"), front))) return programRoot;
+async function findProgram(
+  config: Config,
+  host: Host,
+  { front }: Identities,
+  say: Say,
+): Promise<string> {
+  if (!host.isRoot || (await isReadableBy(host, join(programRoot, "dist", "main.js"), front)))
+    return programRoot;
   const program = await copyProgram(config);
   say(`reeve: ${front.name} may not read ${programRoot}, so it runs from a copy in ${program}`);
   return program;
@@ -147,7 +170,8 @@ async function welcome(config: Config): Promise<string[]> {
 
 function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve());
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+      process.once(signal, () => resolve());
   });
 }
 
