@@ -84,7 +84,10 @@ const processes = {
   message: "Only src/host starts processes: use Host.run.",
 };
 const childProcess = {
-  allowTypeImports: true, ...processes, name: "node:child_process" };
+  allowTypeImports: true,
+  ...processes,
+  name: "node:child_process",
+};
 
 export default tseslint.config(
   { ignores: ["dist/", "var/", "examples/", "node_modules/", "coverage/"] },
@@ -120,7 +123,9 @@ export default tseslint.config(
   {
     files: ["src/**/*.ts"],
     ignores: ["src/host/**"],
-    rules: { "@typescript-eslint/no-restricted-imports": ["error", { paths: [processes, childProcess] }] },
+    rules: {
+      "@typescript-eslint/no-restricted-imports": ["error", { paths: [processes, childProcess] }],
+    },
   },
   ...Object.entries(layers).map(([folder, forbidden]) => ({
     files: [`src/${folder}/**/*.ts`],

@@ -2,7 +2,7 @@ import { placeUrl, releasePath, environmentPath, type InstancePaths } from "../a
 import type { AppOptions } from "../config/app-options.ts";
 import { pruneEnvironments } from "../environment/environment.ts";
 import type { RequirementsFile } from "../environment/requirements.ts";
-import { sleep } from "../host/clock.ts";
+import { milliseconds, sleep } from "../host/clock.ts";
 import { kindOf, symlinkAtomically, writeAtomically } from "../host/files.ts";
 import { workingFolders } from "../host/processes.ts";
 import { layOutStaging, pruneReleases } from "../release/release.ts";
@@ -20,13 +20,7 @@ import {
 } from "../vassal/vassal.ts";
 import { optionsOf, pathsOf, releaseContext, type DeployContext } from "./context.ts";
 import { Traffic } from "./traffic.ts";
-import {
-  findUnderstudies,
-  healthCheck,
-  planIni,
-  retireUnderstudy,
-  understudyOf,
-} from "./understudy.ts";
+import { findUnderstudies, healthCheck, planIni, retireUnderstudy } from "./understudy.ts";
 
 /** Long enough for the requests that wait in a vassal's queue to be taken by a worker (measured: 1 s). */
 const drain = 1000;
@@ -115,7 +109,10 @@ export class Settler {
     const options = await optionsOf(context, row.app);
     const paths = pathsOf(context, row.name);
 
-    await sleep(drain);
+    await this.#drain(task);
+    if (task.isSuperseded()) { this.#note(task, "superseded"); return; }
+    // The traffic is with this deploy's understudy: those of former deploys have done their part.
+    await this.#retireUnderstudies(row, options, deploy.number - 1);
     if (task.isSuperseded()) { this.#note(task, "superseded"); return; }
     await bringOver(context, { row, deploy, options, paths });
     if (task.isSuperseded()) { this.#note(task, "superseded"); return; }
@@ -125,24 +122,28 @@ export class Settler {
     store.changeInstance(row.name, { settled: deploy.id, degraded: null, gone: "[]" });
     this.#note(task, "settled");
 
-    await sleep(drain);
-    if (!task.isSuperseded()) await this.#retireUnderstudies(row, options.grace * 1000);
+    await this.#drain(task);
+    await this.#retireUnderstudies(row, options, deploy.number);
     await this.tidy(row.name);
+    // What the last requests stand in goes when they have ended.
+    void Promise.all([...(this.#retiring.get(row.name) ?? new Set<Promise<void>>())])
+      .then(() => this.tidy(row.name))
+      .catch(() => undefined);
   }
 
-  async #retireUnderstudies(row: InstanceRow, grace: number): Promise<void> {
+  async #drain(task: Task): Promise<void> {
+    const end = milliseconds() + drain;
+    while (milliseconds() < end && !task.isSuperseded()) await sleep(20);
+  }
+
+  /** Those of deploys up to this number; they end in their own time, beside what comes next. */
+  async #retireUnderstudies(row: InstanceRow, { grace }: AppOptions, upTo: number): Promise<void> {
     const context = this.#expectContext();
     const all = this.#retiring.get(row.name) ?? new Set();
     this.#retiring.set(row.name, all);
-    // A deploy that has the lock by now may be booting one of them.
-    const busy = new Set(
-      context.store
-        .unfinishedDeploys()
-        .map((deploy) => understudyOf(context, deploy.instance, deploy.number).name),
-    );
     for (const understudy of await findUnderstudies(context, row.name)) {
-      if (busy.has(understudy.name)) continue;
-      const retiring = retireUnderstudy(context, row.name, understudy, grace).then(
+      if (understudy.number > upTo) continue;
+      const retiring = retireUnderstudy(context, row.name, understudy, grace * 1000).then(
         (killed) => {
           if (killed === 0) return;
           context.log.warn(

@@ -17,6 +17,8 @@ import {
 import { pathsOf, type DeployContext } from "./context.ts";
 
 export interface Understudy {
+  /** The number of its deploy. */
+  number: number;
   name: string;
   ini: string;
   socket: string;
@@ -28,6 +30,7 @@ export function understudyOf(context: DeployContext, instance: string, number: n
   const { vassals, sockets, appLogs } = context.config.layout;
   const name = `${instance}.next-${number}`;
   return {
+    number,
     name,
     ini: join(vassals, `${name}.ini`),
     socket: join(sockets, `${name}.sock`),

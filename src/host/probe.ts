@@ -9,8 +9,9 @@ export interface Question {
   signal?: AbortSignal;
 }
 
-/** What came back: a status, or the reason why none did. */
-export type Answer = { status: number } | { failure: string };
+/** What came back: a status; or nothing, because nobody listens, the time was up, or the connection was closed. */
+export type Answer =
+  { status: number } | { failure: "nobody listens" | "no answer in time" | "cut off" };
 
 /** Asks one HTTP question over a unix socket. The body is read to its end and thrown away. */
 export function ask(question: Question): Promise<Answer> {
@@ -21,10 +22,13 @@ export function ask(question: Question): Promise<Answer> {
     const client = request({ socketPath, path, headers, agent: false, signal }, (response) => {
       response.resume();
       response.on("end", () => resolve({ status: response.statusCode ?? 0 }));
-      response.on("error", () => resolve({ failure: "the answer broke off" }));
+      response.on("error", () => resolve({ failure: "cut off" }));
     });
-    client.on("error", (error) => {
-      resolve({ failure: timeout.aborted ? "no answer in time" : error.message });
+    client.on("error", (error: NodeJS.ErrnoException) => {
+      const isRefused = error.code === "ECONNREFUSED" || error.code === "ENOENT";
+      resolve({
+        failure: timeout.aborted ? "no answer in time" : isRefused ? "nobody listens" : "cut off",
+      });
     });
     client.end();
   });

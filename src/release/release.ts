@@ -140,11 +140,14 @@ async function stage(context: ReleaseContext, before: string, commit: string): P
   } catch (error) {
     await emptyStaging(context);
     if (!(error instanceof CommandFailed)) throw error;
-    const full = /No space left on device|Disk quota exceeded/.test(error.output);
+    // git does not say why it could not write; a full disk is the one reason that a plain file has.
+    const full = /No space left on device|Disk quota exceeded|unable to write file/.test(
+      error.output,
+    );
     throw new UserError(
       full ? "NO_SPACE" : "RELEASE_FAILED",
       full
-        ? `no space left on the disk at ${paths.folder}`
+        ? `no space left on the disk at ${paths.folder}:\n${error.output}`
         : `git could not check out ${commit}:\n${error.output}`,
       { cause: error },
     );

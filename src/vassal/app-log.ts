@@ -22,11 +22,14 @@ export async function tailOfLog(path: string, lines: number): Promise<string[]> 
 
 /** uWSGI's own words around an app's traceback: true, but of no use to who wrote the app. */
 const startupChatter =
-  /^(\*\*\*|\[uWSGI\]|compiled with|os:|nodename:|machine:|clock source:|pcre jit|detected |current working|uWSGI running|your |lock engine:|thunder lock|uwsgi socket|Python version:|Python main|PEP 405|Set PythonHome|python threads|mapped |setgid\(\)|setuid\(\)|set additional group|chdir\(\)|dropping root|spawned |SIGINT|gracefully |unable to load app|subprocess |VACUUM|announcing )/;
+  /^(\*\*\*|\[uWSGI\]|compiled with|os:|nodename:|machine:|clock source:|pcre jit|detected |current working|uWSGI running|your |lock engine:|thunder lock|uwsgi socket|Python version:|Python main|PEP 405|Set PythonHome|python threads|mapped |setgid\(\)|setuid\(\)|set additional group|chdir\(\)|dropping root|spawned |SIGINT|gracefully |subprocess |VACUUM|announcing |\[pid: )/;
 
-/** What a reader wants of a boot that failed: the last traceback, or else the last lines that are the app's. */
+/** What a reader wants of a boot that failed: its last traceback, or else the last lines that are the app's. */
 export function reasonOfFailure(log: string[]): string[] {
-  const told = log.filter((line) => line.trim() !== "" && !startupChatter.test(line));
+  // The Emperor has tried again meanwhile, with the same result.
+  const [, again] = [...log.keys()].filter((index) => log[index]?.startsWith("Python version:"));
+  const boot = log.slice(0, again);
+  const told = boot.filter((line) => line.trim() !== "" && !startupChatter.test(line));
   const traceback = told.findLastIndex((line) =>
     line.startsWith("Traceback (most recent call last)"),
   );

@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { milliseconds, sleep, waitFor } from "../host/clock.ts";
 import { isPresent, kindOf, writeAtomically } from "../host/files.ts";
 import type { Identity } from "../host/host.ts";
-import { ask, type Question } from "../host/probe.ts";
+import { ask, type Answer, type Question } from "../host/probe.ts";
 import {
   catchesHangup,
   childrenOf,
@@ -70,11 +70,12 @@ export async function proveHealthy(
 ): Promise<Health> {
   const end = milliseconds() + check.deadline;
   const died = new AbortController();
+  const hasDied = (): boolean => died.signal.aborted;
   const watch = watchForDeath(emperor, basename(ini), died);
   try {
     for (;;) {
       const left = end - milliseconds();
-      if (died.signal.aborted) return { healthy: false, problem: "the app did not start" };
+      if (hasDied()) return { healthy: false, problem: "the app did not start" };
       if (left <= 0)
         return { healthy: false, problem: `no answer within ${check.deadline / 1000} s` };
       if ((await kindOf(socket)) !== "socket") {
@@ -87,17 +88,26 @@ export async function proveHealthy(
         within: left,
         signal: died.signal,
       });
-      // 503 says "not yet"; a socket that refuses is not listened to yet. Everything else is an answer.
-      if ("failure" in answer || answer.status === 503) {
-        await sleep(25);
-        continue;
-      }
-      if (isHealthy(answer.status, check.status)) return { healthy: true, status: answer.status };
-      return { healthy: false, problem: `GET ${check.question.path} answered ${answer.status}` };
+      if ("status" in answer && isHealthy(answer.status, check.status))
+        return { healthy: true, status: answer.status };
+      // A boot that fails closes what is open: the Emperor says so a moment later.
+      await sleep(25);
+      const problem = hasDied() ? undefined : problemOf(answer, check.question.path);
+      if (problem !== undefined) return { healthy: false, problem };
     }
   } finally {
     watch.stop();
   }
+}
+
+/** What is wrong with an answer; undefined where it only means "not yet". */
+function problemOf(answer: Answer, path: string): string | undefined {
+  if ("status" in answer)
+    return answer.status === 503 ? undefined : `GET ${path} answered ${answer.status}`;
+  // uWSGI closes the connection when an app raises before it has answered; a visitor would see 502.
+  return answer.failure === "cut off"
+    ? `GET ${path} got no answer: the app failed on it`
+    : undefined;
 }
 
 function isHealthy(status: number, wanted: number): boolean {

@@ -1,0 +1,166 @@
+import { readdirSync, readlinkSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { evaluatingApp } from "../support/apps.ts";
+import { TestServer } from "../support/server.ts";
+import { fromWheels, wheelFolder } from "../support/wheels.ts";
+import type { Workspace } from "../support/workspace.ts";
+
+const versions = evaluatingApp(
+  "{name: getattr(__import__(name), 'version') for name in ('greeting', 'farewell') if importlib.util.find_spec(name)}",
+  "import importlib.util",
+);
+
+describe("requirements", () => {
+  const wheels = wheelFolder();
+  let server: TestServer;
+  let demo: Workspace;
+  let first: string;
+
+  const environments = (): string[] =>
+    readdirSync(server.path("srv/demo/envs")).filter((name) => /^[0-9a-f]{16}$/.test(name));
+  const environment = async (): Promise<string> => {
+    await server.settled("demo");
+    return readlinkSync(server.path("srv/demo/env"));
+  };
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+    demo = await server.workspace("demo", {
+      ...versions,
+      "requirements.txt": fromWheels(wheels, "greeting==1.0", "farewell"),
+    });
+    first = (await demo.push()).output;
+  });
+  afterAll(() => server.remove());
+
+  it("are installed into an environment of the app's own", async () => {
+    expect(first).toMatch(/environment {2}built with uv, 2 packages/);
+    expect((await server.get("demo")).body).toBe("{'greeting': '1.0', 'farewell': '1.0'}");
+  });
+
+  it("that change make a new environment, from which a removed package is gone", async () => {
+    const before = await environment();
+
+    const push = await demo.deploy({ "requirements.txt": fromWheels(wheels, "greeting==2.0") });
+
+    expect(push.exitCode, push.output).toBe(0);
+    expect((await server.get("demo")).body).toBe("{'greeting': '2.0'}");
+    expect(await environment()).not.toBe(before);
+    expect(server.read("srv/demo/requirements.txt")).toBe(demo.read("requirements.txt"));
+    expect(server.read("etc/vassals/demo.ini")).toContain(
+      `virtualenv = ${server.path("srv/demo", await environment())}\n`,
+    );
+  });
+
+  it("that change back find the environment they had, and nothing is built", async () => {
+    const there = environments();
+
+    const push = await demo.deploy({
+      "requirements.txt": fromWheels(wheels, "greeting==1.0", "farewell"),
+    });
+
+    expect(push.output).toMatch(/environment {2}unchanged/);
+    expect((await server.get("demo")).body).toBe("{'greeting': '1.0', 'farewell': '1.0'}");
+    expect(environments()).toEqual(there);
+  });
+
+  it("count with every file that they include", async () => {
+    const push = await demo.deploy({
+      "requirements.txt": `-r requirements/base.txt\n`,
+      "requirements/base.txt": fromWheels(wheels, "greeting", "-c limits.txt"),
+      "requirements/limits.txt": "greeting<2\n",
+    });
+    expect(push.output).toMatch(/built with uv, 1 package/);
+    expect((await server.get("demo")).body).toBe("{'greeting': '1.0'}");
+
+    const limits = await demo.deploy({ "requirements/limits.txt": "greeting<3\n" });
+
+    expect(limits.output).toMatch(/built with uv/);
+    expect((await server.get("demo")).body).toBe("{'greeting': '2.0'}");
+  });
+
+  it("may name packages of the repository itself, editable or not", async () => {
+    const project = (version: string): string =>
+      `[project]\nname = "farewell"\nversion = "${version}"\n[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n`;
+    const backend = `
+import zipfile
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    version = open("VERSION").read().strip()
+    name = f"farewell-{version}-py3-none-any.whl"
+    info = f"farewell-{version}.dist-info"
+    open("scratch", "w").close()
+    with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
+        wheel.writestr("farewell.py", f"version = {version!r}")
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\\nName: farewell\\nVersion: {version}\\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nGenerator: t\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    return name
+`;
+    const push = await demo.deploy({
+      "requirements.txt": "-e ./farewell\n",
+      requirements: null,
+      "farewell/pyproject.toml": project("3.0"),
+      "farewell/backend.py": backend,
+      "farewell/VERSION": "3.0",
+    });
+
+    expect(push.exitCode, push.output).toBe(0);
+    expect((await server.get("demo")).body).toBe("{'farewell': '3.0'}");
+    const again = await demo.deploy({
+      "farewell/pyproject.toml": project("3.1"),
+      "farewell/VERSION": "3.1",
+    });
+    expect(again.output).toMatch(/built with uv/);
+    expect((await server.get("demo")).body).toBe("{'farewell': '3.1'}");
+  });
+
+  it("that are missing mean an empty environment", async () => {
+    const push = await demo.deploy({ "requirements.txt": null, farewell: null });
+
+    expect(push.output).toMatch(/built with uv, 0 packages/);
+    expect((await server.get("demo")).body).toBe("{}");
+  });
+
+  it("are built anew, in full, by `reeve rebuild`", async () => {
+    const before = await environment();
+
+    const { exitCode, output } = await server.reeve("rebuild", "demo");
+
+    expect(exitCode, output).toBe(0);
+    expect(output).toMatch(/built with uv/);
+    expect(await environment()).not.toBe(before);
+  });
+});
+
+describe("an environment that was pruned", () => {
+  const wheels = wheelFolder();
+  let server: TestServer;
+
+  beforeAll(async () => {
+    server = await TestServer.start(["kept_releases = 1"]);
+  });
+  afterAll(() => server.remove());
+
+  it("is rebuilt with the versions that it had, also when the index has newer ones by now", async () => {
+    const demo = await server.workspace("demo", {
+      ...versions,
+      "requirements.txt": fromWheels(wheels, "greeting<2"),
+    });
+    await demo.push();
+    const first = await demo.head();
+    // What the index has today is another version than what it will have then: `greeting` without a limit.
+    await demo.deploy({ "requirements.txt": fromWheels(wheels, "farewell") });
+    await server.settled("demo");
+    await demo.deploy({ "app.py": `${demo.read("app.py")}\n# again` });
+    await server.settled("demo");
+    expect(
+      readdirSync(server.path("srv/demo/envs")).filter((name) => /^[0-9a-f]{16}$/.test(name)),
+    ).toHaveLength(1);
+
+    const rollback = await demo.push(`+${first}:main`);
+
+    expect(rollback.exitCode, rollback.output).toBe(0);
+    expect(rollback.output).toMatch(/built with uv, 1 package/);
+    expect((await server.get("demo")).body).toBe("{'greeting': '1.0'}");
+  });
+});

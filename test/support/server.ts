@@ -1,0 +1,249 @@
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
+import { request } from "node:http";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import { Workspace } from "./workspace.ts";
+
+export const projectRoot = fileURLToPath(new URL("../../", import.meta.url));
+
+export interface Answer {
+  status: number;
+  body: string;
+  headers: NodeJS.Dict<string | string[]>;
+}
+
+export interface Outcome {
+  exitCode: number;
+  /** Standard output and standard error, as a person sees them. */
+  output: string;
+}
+
+/** The real embedded server, in a folder and on a port of its own. */
+export class TestServer {
+  readonly home: string;
+  readonly port: number;
+  readonly workspaces: string;
+  #process: ChildProcess | undefined;
+  #said = "";
+
+  private constructor(home: string, port: number) {
+    this.home = home;
+    this.port = port;
+    this.workspaces = mkdtempSync(join(tmpdir(), "reeve-work-"));
+  }
+
+  /** A server that runs. `options` are lines of its server.toml. */
+  static async start(options: string[] = []): Promise<TestServer> {
+    const home = mkdtempSync(join(tmpdir(), "reeve-"));
+    chmodSync(home, 0o755);
+    const server = new TestServer(home, await freePort());
+    symlinkSync(sharedTools(), join(home, "tools"));
+    if (options.length > 0) await server.write("etc/server.toml", `${options.join("\n")}\n`);
+    await server.up();
+    return server;
+  }
+
+  /** Starts it (again); resolves when it prints its ready lines. */
+  async up(): Promise<void> {
+    this.#said = "";
+    const child = spawn(process.execPath, [join(projectRoot, "dist/main.js"), "up"], {
+      env: { ...process.env, REEVE_HOME: this.home, REEVE_PORT: String(this.port) },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#process = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (chunk: Buffer) => (this.#said += chunk.toString()));
+    }
+    await eventually(() => this.#said.includes("Ctrl-C") || child.exitCode !== null, 30_000);
+    if (child.exitCode !== null) throw new Error(`reeve did not start:\n${this.#said}`);
+  }
+
+  /** What Ctrl-C does. Resolves to its exit code. */
+  async interrupt(signal: NodeJS.Signals = "SIGINT"): Promise<number | null> {
+    const child = this.#process;
+    if (!child) return null;
+    this.#process = undefined;
+    const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill(signal);
+      await gone;
+    }
+    return child.exitCode;
+  }
+
+  async remove(): Promise<void> {
+    await this.interrupt();
+    rmSync(this.home, { recursive: true, force: true });
+    rmSync(this.workspaces, { recursive: true, force: true });
+  }
+
+  get said(): string {
+    return this.#said;
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  get token(): string {
+    return readFileSync(join(this.home, "lib/front/token"), "utf8").trim();
+  }
+
+  remote(app: string, credentials = `admin:${this.token}`): string {
+    return `http://${credentials}${credentials && "@"}git.localhost:${this.port}/${app}.git`;
+  }
+
+  path(...parts: string[]): string {
+    return join(this.home, ...parts);
+  }
+
+  async write(path: string, text: string): Promise<void> {
+    const { mkdir, writeFile } = await import("node:fs/promises");
+    await mkdir(join(this.home, path, ".."), { recursive: true });
+    await writeFile(join(this.home, path), text);
+  }
+
+  read(...parts: string[]): string {
+    return readFileSync(this.path(...parts), "utf8");
+  }
+
+  /** A git repository to push from, with these files in its first commit. */
+  async workspace(app: string, files: Record<string, string>): Promise<Workspace> {
+    return Workspace.make(mkdtempSync(join(this.workspaces, `${app}-`)), this.remote(app), files);
+  }
+
+  /** Runs `reeve …` as the administrator does. */
+  async reeve(...words: string[]): Promise<Outcome> {
+    const result = await execa(process.execPath, [join(projectRoot, "dist/main.js"), ...words], {
+      env: { REEVE_HOME: this.home, REEVE_PORT: String(this.port) },
+      all: true,
+      reject: false,
+      input: "",
+    });
+    return { exitCode: result.exitCode ?? -1, output: result.all };
+  }
+
+  async json<T>(...words: string[]): Promise<T> {
+    const { exitCode, output } = await this.reeve(...words, "--json");
+    if (exitCode !== 0) throw new Error(output);
+    return JSON.parse(output) as T;
+  }
+
+  /** Asks nginx, as a browser does; names below localhost need no DNS here. */
+  async get(app: string, path = "/", headers: Record<string, string> = {}): Promise<Answer> {
+    return this.ask({ host: `${app}.localhost:${this.port}`, path, headers });
+  }
+
+  async ask(question: {
+    host: string;
+    path: string;
+    method?: string;
+    headers?: Record<string, string>;
+    body?: string | Buffer;
+  }): Promise<Answer> {
+    const { host, path, method = "GET", headers = {}, body } = question;
+    return new Promise((resolve, reject) => {
+      const client = request(
+        {
+          host: "127.0.0.1",
+          port: this.port,
+          path,
+          method,
+          agent: false,
+          headers: { host, ...headers },
+        },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on("data", (chunk: Buffer) => chunks.push(chunk));
+          response.on("error", reject);
+          response.on("end", () => {
+            resolve({
+              status: response.statusCode ?? 0,
+              body: Buffer.concat(chunks).toString(),
+              headers: response.headers,
+            });
+          });
+        },
+      );
+      client.on("error", reject);
+      client.end(body);
+    });
+  }
+
+  /** Waits until the app's permanent vassal has taken over from the understudy. */
+  async settled(app: string): Promise<void> {
+    await eventually(async () => {
+      const apps = await this.json<{ app: string; state: string }[]>("apps");
+      const folders = ["etc/vassals", "run/sockets", "log/apps"];
+      const names = folders.flatMap((folder) => readdirSync(this.path(folder)));
+      return (
+        apps.some((found) => found.app === app && found.state === "live") &&
+        !names.some((name) => name.startsWith(`${app}.next-`))
+      );
+    }, 60_000);
+  }
+
+  /** The process of one of reeve's services, by what its command line holds. */
+  servicePid(word: "agent" | "front"): number {
+    const output = execFileSync("pgrep", ["-f", `dist/main.js ${word}$`])
+      .toString()
+      .trim()
+      .split("\n")
+      .map(Number);
+    const ours = output.filter(
+      (pid) =>
+        readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[1] ===
+        String(this.pid),
+    );
+    if (ours.length !== 1) throw new Error(`${ours.length} processes are ${word}`);
+    return ours[0] ?? 0;
+  }
+}
+
+/** uv, installed once for all servers of a run. */
+function sharedTools(): string {
+  const tools = process.env["REEVE_TEST_TOOLS"] ?? join(tmpdir(), "reeve-test-tools");
+  if (!existsSync(join(tools, "uv/bin/uv"))) {
+    mkdirSync(tools, { recursive: true });
+    execFileSync("sh", ["-c", `. scripts/setup.sh && install_uv "${tools}"`], {
+      cwd: projectRoot,
+      stdio: "ignore",
+    });
+  }
+  return tools;
+}
+
+async function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+export async function eventually(
+  look: () => boolean | Promise<boolean>,
+  within = 10_000,
+): Promise<void> {
+  const end = Date.now() + within;
+  while (!(await look())) {
+    if (Date.now() > end) throw new Error(`it did not come true within ${within} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
