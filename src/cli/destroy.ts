@@ -22,9 +22,12 @@ export function destroyCommand(): Command {
 
 async function expectConfirmation(app: string): Promise<void> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question(
+  // Nobody is there to answer: that is no yes.
+  const silence = new Promise<string>((resolve) => terminal.once("close", () => resolve("")));
+  const question = terminal.question(
     `This removes ${app} with its data, settings and history. Type its name to go on: `,
   );
+  const answer = await Promise.race([question, silence]);
   terminal.close();
   if (answer.trim() !== app) throw new UserError("CONFIRMATION_NEEDED", `${app} was not removed`);
 }

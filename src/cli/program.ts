@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
-import { programRoot, readConfig } from "../config/config.ts";
+import { programRoot, readConfig, type Config } from "../config/config.ts";
 import { appsCommand } from "./apps.ts";
 import { createCommand } from "./create.ts";
 import { deployLogCommand } from "./deploy-log.ts";
@@ -50,15 +50,22 @@ export function makeProgram(): Command {
 }
 
 function agentProcess(): Command {
-  return new Command("agent").action(async () => {
+  return ownProcess("agent", async (config) => {
     const { runAgent } = await import("../agent/agent.ts");
-    await runAgent(readConfig());
+    await runAgent(config);
   });
 }
 
 function frontProcess(): Command {
-  return new Command("front").action(async () => {
+  return ownProcess("front", async (config) => {
     const { runFront } = await import("../front/front.ts");
-    await runFront(readConfig());
+    await runFront(config);
   });
+}
+
+/** `--home` stands in its arguments so that `ps` tells one server's processes from another's. */
+function ownProcess(name: string, run: (config: Config) => Promise<void>): Command {
+  return new Command(name)
+    .requiredOption("--home <folder>")
+    .action((flags: { home: string }) => run(readConfig(flags)));
 }

@@ -272,7 +272,7 @@ async function revertDeploy(context: DeployContext, deploy: Deploy): Promise<voi
         understudyOf(context, row.name, live.number).socket,
       );
     } else {
-      await context.settler.traffic.back(socket, () => false);
+      await context.settler.traffic.back(socket, () => undefined);
     }
   }
   await discardUnderstudy(context, understudyOf(context, deploy.instance, deploy.number));

@@ -32,6 +32,8 @@ interface Task {
   instance: string;
   deploy: number;
   isSuperseded: () => boolean;
+  /** Throws where the deploy was superseded: what comes next is not its to do any more. */
+  goOn: () => void;
   supersede: () => void;
   done: Promise<void>;
 }
@@ -66,6 +68,7 @@ export class Settler {
       instance,
       deploy,
       isSuperseded: () => cancel.signal.aborted,
+      goOn: () => cancel.signal.throwIfAborted(),
       supersede: () => cancel.abort(),
       done: Promise.resolve(),
     };
@@ -78,7 +81,7 @@ export class Settler {
   /** Resolves when nothing moves about the instance any more. */
   async idle(instance: string): Promise<void> {
     await this.#tasks.get(instance)?.done;
-    for (const retiring of this.#retiring.get(instance) ?? []) await retiring;
+    await this.#allRetired(instance);
     await this.tidied(instance);
   }
 
@@ -110,15 +113,14 @@ export class Settler {
     const paths = pathsOf(context, row.name);
 
     await this.#drain(task);
-    if (task.isSuperseded()) { this.#note(task, "superseded"); return; }
+    task.goOn();
     // The traffic is with this deploy's understudy: those of former deploys have done their part.
     await this.#retireUnderstudies(row, options, deploy.number - 1);
-    if (task.isSuperseded()) { this.#note(task, "superseded"); return; }
+    task.goOn();
     await bringOver(context, { row, deploy, options, paths });
-    if (task.isSuperseded()) { this.#note(task, "superseded"); return; }
+    task.goOn();
     await expectServing(context, { row, options, paths });
-    if (!(await this.traffic.back(paths.socket, task.isSuperseded)))
-      { this.#note(task, "superseded"); return; }
+    await this.traffic.back(paths.socket, task.goOn);
     store.changeInstance(row.name, { settled: deploy.id, degraded: null, gone: "[]" });
     this.#note(task, "settled");
 
@@ -126,9 +128,13 @@ export class Settler {
     await this.#retireUnderstudies(row, options, deploy.number);
     await this.tidy(row.name);
     // What the last requests stand in goes when they have ended.
-    void Promise.all([...(this.#retiring.get(row.name) ?? new Set<Promise<void>>())])
+    void this.#allRetired(row.name)
       .then(() => this.tidy(row.name))
       .catch(() => undefined);
+  }
+
+  async #allRetired(instance: string): Promise<void> {
+    for (const retiring of this.#retiring.get(instance) ?? []) await retiring;
   }
 
   async #drain(task: Task): Promise<void> {

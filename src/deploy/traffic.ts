@@ -20,13 +20,12 @@ export class Traffic {
     if (!watched) void this.#watch(socket);
   }
 
-  /** The traffic goes back to the vassal's own socket, unless something newer has come in between. */
-  async back(socket: string, isSuperseded: () => boolean): Promise<boolean> {
-    return this.#inTurn(socket, async () => {
-      if (isSuperseded()) return false;
+  /** The traffic goes back to the vassal's own socket; `expectCurrent` throws where something newer has come. */
+  async back(socket: string, expectCurrent: () => void): Promise<void> {
+    await this.#inTurn(socket, async () => {
+      expectCurrent();
       this.#understudies.delete(socket);
       await leadBack(socket);
-      return true;
     });
   }
 

@@ -61,7 +61,8 @@ export class Supervised {
     const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
     if (child.exitCode === null && child.signalCode === null) {
       signal(child.pid, "SIGTERM");
-      await Promise.race([gone, sleep(within)]);
+      // Once the process is gone, nothing is left to wait for: the timer alone keeps nobody here.
+      await Promise.race([gone, sleep(within, undefined, { ref: false })]);
     }
     signal(-child.pid, "SIGKILL");
   }

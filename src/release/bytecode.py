@@ -15,6 +15,11 @@ def cache_folder(source):
     return os.path.join(os.path.dirname(source), "__pycache__")
 
 
+def leads_out(folder):
+    """Whether a part of the path is a link: a folder's name may belong to a link by now."""
+    return os.path.realpath(folder) != os.path.join(os.getcwd(), folder)
+
+
 def compile_source(source):
     if os.path.islink(source) or os.path.islink(cache_folder(source)):
         return
@@ -27,7 +32,7 @@ def compile_source(source):
 def forget(source):
     folder = cache_folder(source)
     stem = os.path.splitext(os.path.basename(source))[0]
-    if os.path.islink(folder) or not os.path.isdir(folder):
+    if leads_out(folder) or not os.path.isdir(folder):
         return
     for name in os.listdir(folder):
         if name.startswith(stem + ".") and name.endswith(".pyc"):

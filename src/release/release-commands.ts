@@ -73,11 +73,14 @@ export function copyByLinks(from: string, to: string): Command {
   return { file: "cp", args: ["-al", "--", from, to] };
 }
 
-/** A release is nobody's to write: with root it belongs to root, else it is at least read-only. */
+/** A release is nobody's to write: with root it belongs to root, else what it holds is at least read-only. */
 export function seal(tree: string, app: Identity, isRoot: boolean): Command {
   return isRoot
     ? { file: "chown", args: ["-hR", `0:${app.gid}`, "--", tree] }
-    : { file: "chmod", args: ["-R", "a-w", "--", tree] };
+    : {
+        file: "find",
+        args: [tree, "-mindepth", "1", "!", "-type", "l", "-exec", "chmod", "a-w", "{}", "+"],
+      };
 }
 
 /** Folders can be written again by git, which replaces files and never writes into them. */

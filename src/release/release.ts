@@ -54,6 +54,8 @@ export async function makeRelease(context: ReleaseContext, commit: string): Prom
   await rename(stagingOf(context.paths).tree, sealing);
   await context.host.run(seal(sealing, context.appUser, context.host.isRoot));
   await rename(sealing, path);
+  // Without root a folder that cannot be written cannot be moved either: it is closed where it stays.
+  if (!context.host.isRoot) await chmod(path, 0o555);
   return { commit, path, made: true };
 }
 
@@ -75,6 +77,7 @@ export async function takeBackRelease(context: ReleaseContext, commit: string): 
     await removeRelease(context, commit);
     return;
   }
+  if (!context.host.isRoot) await chmod(path, 0o755);
   await rename(path, tree);
   await context.host.run(openFolders(tree, context.gitUser, context.host.isRoot));
 }
@@ -82,8 +85,9 @@ export async function takeBackRelease(context: ReleaseContext, commit: string): 
 /** Makes the staging tree ready for the next checkout. Resolves to the commit it holds, or to the empty tree. */
 export async function layOutStaging(context: ReleaseContext): Promise<string> {
   const { host, paths, gitUser } = context;
-  const { tree, basis, next } = stagingOf(paths);
-  const commit = await readIfPresent(basis);
+  const { tree, basis, next, index } = stagingOf(paths);
+  // Without the index git would leave what the next commit no longer has.
+  const commit = (await isPresent(index)) ? await readIfPresent(basis) : undefined;
   if (commit !== undefined && (await isPresent(tree))) return commit;
 
   const source = commit === undefined ? undefined : releasePath(paths, commit);

@@ -198,18 +198,10 @@ export class TestServer {
 
   /** The process of one of reeve's services, by what its command line holds. */
   servicePid(word: "agent" | "front"): number {
-    const output = execFileSync("pgrep", ["-f", `dist/main.js ${word}$`])
-      .toString()
-      .trim()
-      .split("\n")
-      .map(Number);
-    const ours = output.filter(
-      (pid) =>
-        readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[1] ===
-        String(this.pid),
-    );
-    if (ours.length !== 1) throw new Error(`${ours.length} processes are ${word}`);
-    return ours[0] ?? 0;
+    const found = execFileSync("pgrep", ["-f", `dist/main.js ${word} --home ${this.home}$`]);
+    const pids = found.toString().trim().split("\n").map(Number);
+    if (pids.length !== 1) throw new Error(`${pids.length} processes are ${word}`);
+    return pids[0] ?? 0;
   }
 }
 

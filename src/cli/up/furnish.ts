@@ -101,8 +101,8 @@ export async function writeConfigurations(
   });
 }
 
-/** A copy of the program that the front's user can read, for a checkout under a closed folder. */
-export async function copyProgram(config: Config): Promise<string> {
+/** A copy of the program that everybody can read, for a checkout under a closed folder. */
+export async function copyProgram(config: Config, host: Host): Promise<string> {
   const { program } = config.layout;
   await rm(program, { recursive: true, force: true });
   await mkdir(program, { recursive: true, mode: 0o755 });
@@ -117,6 +117,7 @@ export async function copyProgram(config: Config): Promise<string> {
     if (path === "" || dev || !(await isPresent(source))) continue;
     await cp(source, join(program, path), { recursive: true });
   }
+  await host.run({ file: "chmod", args: ["-R", "a+rX", "--", program] });
   return program;
 }
 

@@ -70,7 +70,7 @@ function services(config: Config, host: Host, { front }: Identities, program: st
     {
       name: "agent",
       file: process.execPath,
-      args: [join(programRoot, "dist", "main.js"), "agent"],
+      args: [join(program, "dist", "main.js"), "agent", "--home", layout.home],
       env: { ...environment, ...configVariables(config) },
       log: join(layout.log, "agent.log"),
       ready: () => isListening(layout.agentSocket),
@@ -97,7 +97,7 @@ function services(config: Config, host: Host, { front }: Identities, program: st
     {
       name: "front",
       file: process.execPath,
-      args: [join(program, "dist", "main.js"), "front"],
+      args: [join(program, "dist", "main.js"), "front", "--home", layout.home],
       env: { ...environment, ...frontVariables(config) },
       log: join(layout.log, "front.log"),
       as: host.isRoot ? front : undefined,
@@ -142,14 +142,17 @@ async function findIdentities({ server }: Config, host: Host): Promise<Identitie
 async function findProgram(
   config: Config,
   host: Host,
-  { front }: Identities,
+  { front, apps }: Identities,
   say: Say,
 ): Promise<string> {
-  if (!host.isRoot || (await isReadableBy(host, join(programRoot, "dist", "main.js"), front)))
-    return programRoot;
-  const program = await copyProgram(config);
-  say(`reeve: ${front.name} may not read ${programRoot}, so it runs from a copy in ${program}`);
-  return program;
+  if (!host.isRoot) return programRoot;
+  for (const as of [front, apps]) {
+    if (await isReadableBy(host, join(programRoot, "dist", "main.js"), as)) continue;
+    const program = await copyProgram(config, host);
+    say(`reeve: ${as.name} may not read ${programRoot}, so it runs from a copy in ${program}`);
+    return program;
+  }
+  return programRoot;
 }
 
 async function welcome(config: Config): Promise<string[]> {

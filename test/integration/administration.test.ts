@@ -1,0 +1,273 @@
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { evaluatingApp, plainApp } from "../support/apps.ts";
+import { TestServer } from "../support/server.ts";
+import type { Workspace } from "../support/workspace.ts";
+
+describe("settings", () => {
+  let server: TestServer;
+  let demo: Workspace;
+
+  const page = async (): Promise<string> => (await server.get("demo")).body;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+    demo = await server.workspace("demo", evaluatingApp("repr(os.environ.get('GREETING'))"));
+  });
+  afterAll(() => server.remove());
+
+  it("can be given before the first push", async () => {
+    await server.reeve("create", "demo");
+    const { output } = await server.reeve("settings", "demo", "set", "GREETING=hello");
+    expect(output).toContain("kept for its first deploy");
+
+    await demo.push();
+
+    expect(await page()).toBe("'hello'");
+  });
+
+  it.each([["good morning"], ["$(id) @(exec://id) %n"], ["one\ntwo"], ["a=b=c"], ["ünï"]])(
+    "reach the app to the letter: %j",
+    async (value) => {
+      const { exitCode, output } = await server.reeve(
+        "settings",
+        "demo",
+        "set",
+        `GREETING=${value}`,
+      );
+
+      expect(exitCode, output).toBe(0);
+      expect(output).toContain("live");
+      expect(await page()).toBe(value.includes("\n") ? "'one\\ntwo'" : `'${value}'`);
+      await server.settled("demo");
+      expect(await page()).toBe(value.includes("\n") ? "'one\\ntwo'" : `'${value}'`);
+    },
+  );
+
+  it("that are taken away are gone, from the vassal as well as from its understudy", async () => {
+    await server.reeve("settings", "demo", "unset", "GREETING");
+
+    expect(await page()).toBe("None");
+    await server.settled("demo");
+    expect(await page()).toBe("None");
+  });
+
+  it("with which the app does not start are refused and not kept", async () => {
+    await demo.deploy({
+      "app.py": `import os\nif "BREAK" in os.environ: raise SystemExit("broken by a setting")\n${demo.read("app.py")}`,
+    });
+
+    const { exitCode, output } = await server.reeve("settings", "demo", "set", "BREAK=1");
+
+    expect(exitCode).toBe(1);
+    expect(output).toContain("error[APP_UNHEALTHY]");
+    expect(await server.json("settings", "demo")).toEqual({});
+    expect(await page()).toBe("None");
+  });
+
+  it.each([["1A=x"], ["A B=x"], ["UWSGI_FILE=x"], ["LD_PRELOAD=x"], ["REEVE_DATA=x"], ["nothing"]])(
+    "cannot be called %s",
+    async (words) => {
+      const { exitCode, output } = await server.reeve("settings", "demo", "set", words);
+
+      expect(exitCode).toBe(2);
+      expect(output).toContain("error[SETTING_INVALID]");
+    },
+  );
+});
+
+describe("the administrator's own hand", () => {
+  let server: TestServer;
+  let demo: Workspace;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+    demo = await server.workspace("demo", evaluatingApp("os.environ.get('BY_HAND')"));
+    await demo.push();
+    await server.settled("demo");
+  });
+  afterAll(() => server.remove());
+
+  it("options change what the next deploy does", async () => {
+    const { output } = await server.reeve("options", "demo", "set", "workers=3");
+    expect(output).toContain("reeve redeploy demo");
+
+    await server.reeve("redeploy", "demo");
+    await server.settled("demo");
+
+    expect(server.read("etc/vassals/demo.ini")).toContain("\nworkers = 3\n");
+    expect(server.read("etc/apps/demo.toml")).toMatch(
+      /# How many processes answer requests\.\nworkers = 3\n/,
+    );
+  });
+
+  it.each([["workers=many"], ["workers=0"], ["nosuch=1"], ["host=a b"], ["production_branch=-x"]])(
+    "an option that makes no sense is refused: %s",
+    async (words) => {
+      const before = server.read("etc/apps/demo.toml");
+
+      const { exitCode, output } = await server.reeve("options", "demo", "set", words);
+
+      expect(exitCode).toBe(2);
+      expect(output).toContain("error[OPTION_INVALID]");
+      expect(server.read("etc/apps/demo.toml")).toBe(before);
+    },
+  );
+
+  it("a new host is taken with the next deploy, and the old one is nobody's", async () => {
+    await server.reeve("options", "demo", "set", "host=shop.localhost");
+
+    const { exitCode, output } = await server.reeve("redeploy", "demo");
+
+    expect(exitCode, output).toBe(0);
+    expect(output).toContain("changed for shop.localhost");
+    expect((await server.get("shop")).status).toBe(200);
+    expect((await server.get("demo")).status).toBe(404);
+  });
+
+  it("a place that another app has cannot be taken", async () => {
+    const other = await server.workspace("other", plainApp("other"));
+    await other.push();
+    await server.reeve("options", "other", "set", "host=shop.localhost");
+
+    const { exitCode, output } = await server.reeve("redeploy", "other");
+
+    expect(exitCode).toBe(1);
+    expect(output).toContain("error[PLACE_TAKEN]: shop.localhost/ belongs to demo");
+    expect((await server.get("other")).body).toBe("other");
+  });
+
+  it("lines in vassal.local.ini and vhost.local.conf are used, by the understudy too", async () => {
+    await server.write("etc/apps/demo/vassal.local.ini", "[uwsgi]\nenv = BY_HAND=local\n");
+    await server.write("etc/apps/demo/vhost.local.conf", "add_header X-By-Hand yes;\n");
+    await server.reeve("options", "demo", "set", "host=demo.localhost");
+
+    const { exitCode, output } = await server.reeve("redeploy", "demo");
+
+    expect(exitCode, output).toBe(0);
+    const answer = await server.get("demo");
+    expect(answer.body).toBe("local");
+    expect(answer.headers["x-by-hand"]).toBe("yes");
+    await server.settled("demo");
+    expect((await server.get("demo")).body).toBe("local");
+    rmSync(server.path("etc/apps/demo/vassal.local.ini"));
+  });
+
+  it("an ini that was edited is left alone, and the push says so", async () => {
+    await server.settled("demo");
+    const ini = server.path("etc/vassals/demo.ini");
+    writeFileSync(ini, readFileSync(ini, "utf8").replace("[uwsgi]", "[uwsgi]\nenv = BY_HAND=ini"));
+
+    const push = await demo.deploy({ "app.py": `${demo.read("app.py")}# again\n` });
+
+    expect(push.exitCode, push.output).toBe(0);
+    expect(push.output).toMatch(/vassal {7}edited by hand/);
+    expect((await server.get("demo")).body).toBe("ini");
+    await server.settled("demo");
+    expect((await server.get("demo")).body).toBe("ini");
+    expect(readFileSync(ini, "utf8")).toContain("env = BY_HAND=ini");
+  });
+
+  it("an ini that was edited follows the environment", async () => {
+    const push = await demo.deploy({
+      "requirements.txt": "bottle==0.13.4\n",
+      "app.py": `import bottle\n${demo.read("app.py")}`,
+    });
+
+    expect(push.exitCode, push.output).toBe(0);
+    await server.settled("demo");
+    expect((await server.get("demo")).body).toBe("ini");
+  });
+
+  it("an ini that was removed is written anew", async () => {
+    rmSync(server.path("etc/vassals/demo.ini"));
+
+    const push = await demo.deploy({ "app.py": `${demo.read("app.py")}# anew\n` });
+
+    expect(push.exitCode, push.output).toBe(0);
+    await server.settled("demo");
+    expect((await server.get("demo")).body).toBe("None");
+  });
+
+  it("a server block that was edited is left alone, and the push says so", async () => {
+    const site = server.path("etc/nginx/sites-available/demo.conf");
+    const edited = readFileSync(site, "utf8").replace(
+      "location /",
+      "add_header X-Edited yes;\n\tlocation /",
+    );
+    writeFileSync(site, edited);
+
+    const push = await demo.deploy({ "app.py": `${demo.read("app.py")}# vhost\n` });
+
+    expect(push.exitCode, push.output).toBe(0);
+    expect(push.output).toMatch(/vhost {8}edited by hand/);
+    expect(readFileSync(site, "utf8")).toBe(edited);
+  });
+
+  it("a foreign file that nginx refuses is named, and the app stays where it was", async () => {
+    const foreign = server.path("etc/nginx/sites-enabled/zz-foreign.conf");
+    writeFileSync(foreign, "server { listen nonsense; }\n");
+    const fresh = await server.workspace("fresh", plainApp("fresh"));
+
+    const push = await fresh.push();
+
+    expect(push.exitCode).toBe(1);
+    expect(push.output).toContain("error[VHOST_REJECTED]");
+    expect(push.output).toContain("zz-foreign.conf:1");
+    expect(existsSync(server.path("etc/nginx/sites-available/fresh.conf"))).toBe(false);
+    rmSync(foreign);
+    const next = await fresh.push();
+    expect(next.exitCode, next.output).toBe(0);
+  });
+});
+
+describe("destroy", () => {
+  let server: TestServer;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+  });
+  afterAll(() => server.remove());
+
+  it("asks, and removes nothing for another answer", async () => {
+    const demo = await server.workspace("demo", plainApp("good"));
+    await demo.push();
+
+    const { exitCode } = await server.reeve("destroy", "demo");
+
+    expect(exitCode).toBe(2);
+    expect((await server.get("demo")).body).toBe("good");
+  });
+
+  it("leaves nothing of the app behind, and its name can be used again", async () => {
+    const everything = (): string[] =>
+      [
+        "srv",
+        "etc/apps",
+        "etc/vassals",
+        "etc/nginx/sites-available",
+        "etc/nginx/sites-enabled",
+        "run/sockets",
+        "log/apps",
+        "log/deploys",
+        "lib/repositories",
+      ].flatMap((folder) => readdirSync(server.path(folder)).map((name) => `${folder}/${name}`));
+
+    const { exitCode, output } = await server.reeve("destroy", "demo", "--yes");
+
+    expect(exitCode, output).toBe(0);
+    expect(everything().filter((path) => path.includes("demo"))).toEqual([]);
+    expect((await server.get("demo")).status).toBe(404);
+    expect(await server.json("apps")).toEqual([]);
+    const again = await server.workspace("demo", plainApp("again"));
+    expect((await again.push()).exitCode).toBe(0);
+    expect((await server.get("demo")).body).toBe("again");
+  });
+
+  it("of an app that is not there says so", async () => {
+    const { exitCode, output } = await server.reeve("destroy", "nobody", "--yes");
+
+    expect(exitCode).toBe(1);
+    expect(output).toContain("error[APP_UNKNOWN]");
+  });
+});

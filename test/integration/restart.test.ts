@@ -1,0 +1,169 @@
+import { execFileSync } from "node:child_process";
+import { createServer } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { plainApp } from "../support/apps.ts";
+import { eventually, TestServer } from "../support/server.ts";
+import type { Workspace } from "../support/workspace.ts";
+
+describe("the embedded server", () => {
+  let server: TestServer;
+  let demo: Workspace;
+
+  /** Everything that runs out of the server's folder. */
+  const processes = (): string[] => {
+    try {
+      return execFileSync("pgrep", ["-af", server.home])
+        .toString()
+        .trim()
+        .split("\n")
+        .filter(Boolean);
+    } catch {
+      return [];
+    }
+  };
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+    demo = await server.workspace("demo", plainApp("one"));
+    await demo.push();
+    await server.settled("demo");
+  });
+  afterAll(() => server.remove());
+
+  it("prints the lines to paste", () => {
+    expect(server.said).toContain(
+      `  git remote add deploy ${server.remote("demo")}\n  git push deploy main\n`,
+    );
+  });
+
+  it("ends on Ctrl-C with everything that it started", async () => {
+    expect(processes().length).toBeGreaterThan(3);
+
+    const exitCode = await server.interrupt();
+
+    expect(exitCode).toBe(0);
+    expect(processes()).toEqual([]);
+  });
+
+  it("brings every app back at its next start, without a push", async () => {
+    await server.up();
+
+    await eventually(async () => (await server.get("demo")).body === "one");
+    expect(await demo.remoteCommit()).toBe(await demo.head());
+  });
+
+  it("takes a push right after it", async () => {
+    const push = await demo.deploy(plainApp("two"), "Two");
+
+    expect(push.exitCode, push.output).toBe(0);
+    expect((await server.get("demo")).body).toBe("two");
+  });
+
+  it("brings the new release back when it is stopped while that settles", async () => {
+    await demo.deploy(plainApp("three"), "Three");
+    await server.interrupt();
+
+    await server.up();
+
+    await eventually(async () => (await server.get("demo")).status === 200);
+    expect((await server.get("demo")).body).toBe("three");
+    await server.settled("demo");
+  });
+
+  it("leaves nothing running when it is killed, and comes back", async () => {
+    await server.interrupt("SIGKILL");
+
+    await eventually(() => processes().length === 0, 20_000);
+    await server.up();
+    await eventually(async () => (await server.get("demo")).body === "three");
+  });
+
+  it.each(["front", "agent"] as const)(
+    "starts its %s again when that dies, and takes the next push",
+    async (service) => {
+      const before = server.servicePid(service);
+      process.kill(before, "SIGKILL");
+
+      await eventually(() => {
+        try {
+          return server.servicePid(service) !== before;
+        } catch {
+          return false;
+        }
+      });
+      await eventually(async () => (await server.reeve("apps")).exitCode === 0);
+      const push = await demo.deploy(plainApp(service), service);
+      expect(push.exitCode, push.output).toBe(0);
+      expect((await server.get("demo")).body).toBe(service);
+    },
+  );
+
+  it("starts its Emperor again when that dies, and the apps are back without a push", async () => {
+    process.kill(Number(server.read("run/emperor.pid")), "SIGKILL");
+
+    await eventually(async () => (await server.get("demo")).status === 200, 20_000);
+    await server.settled("demo");
+  });
+
+  it("refuses a second one in the same folder", async () => {
+    const { exitCode, output } = await server.reeve("up", "--port", "1");
+
+    expect(exitCode).toBe(2);
+    expect(output).toContain("error[SERVER_RUNNING]: reeve runs already");
+  });
+
+  it("says when its port is taken", async () => {
+    await server.interrupt();
+    const taken = createServer().listen(server.port, "127.0.0.1");
+    try {
+      const { exitCode, output } = await server.reeve("up");
+
+      expect(exitCode).toBe(2);
+      expect(output).toContain(
+        `error[PORT_TAKEN]: port ${server.port} on 127.0.0.1 is taken by somebody else`,
+      );
+      expect(output).toContain("npm start -- --port");
+    } finally {
+      taken.close();
+    }
+  });
+
+  it("says to a command that it does not run", async () => {
+    const { exitCode, output } = await server.reeve("apps");
+
+    expect(exitCode).toBe(3);
+    expect(output).toContain("error[SERVER_DOWN]");
+  });
+});
+
+describe.runIf(process.getuid?.() === 0)("with root", () => {
+  let server: TestServer;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+  });
+  afterAll(() => server.remove());
+
+  it("nothing of an app, and nothing that listens for git, runs as root", async () => {
+    const demo = await server.workspace("demo", plainApp("good"));
+    await demo.push();
+    await server.settled("demo");
+
+    const lines = execFileSync("ps", ["-eo", "user:20,args"]).toString().split("\n");
+    const usersOf = (word: string): string[] => [
+      ...new Set(
+        lines.filter((line) => line.includes(word)).map((line) => line.split(" ")[0] ?? ""),
+      ),
+    ];
+    expect(usersOf("dist/main.js front")).not.toContain("root");
+    const vassals = execFileSync("ps", [
+      "-o",
+      "user:20=",
+      "--ppid",
+      server.read("run/emperor.pid").trim(),
+    ])
+      .toString()
+      .trim();
+    expect(vassals).toBe("reeve-apps");
+  });
+});

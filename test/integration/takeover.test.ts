@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { plainApp } from "../support/apps.ts";
+import { TestServer } from "../support/server.ts";
+import { Visitors } from "../support/visitors.ts";
+import type { Workspace } from "../support/workspace.ts";
+
+describe("while visitors keep coming", () => {
+  let server: TestServer;
+  let demo: Workspace;
+  let visitors: Visitors;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+    demo = await server.workspace("demo", plainApp("0"));
+    await demo.push();
+    await server.settled("demo");
+    visitors = new Visitors(server, "demo");
+  });
+  afterAll(async () => {
+    await visitors.leave();
+    await server.remove();
+  });
+
+  it("two deploys within a second both take effect, and none of them fails a request", async () => {
+    visitors.come(50, "0");
+    const began = Date.now();
+
+    for (const text of ["1", "2"]) {
+      const push = await demo.deploy(plainApp(text), text);
+      expect(push.exitCode, push.output).toBe(0);
+      visitors.expectFromNowOn(text);
+    }
+
+    expect(Date.now() - began).toBeLessThan(1500);
+    await server.settled("demo");
+    expect(await visitors.leave()).toEqual({ failed: [], stale: [] });
+  });
+
+  it("a deploy that comes while the former settles takes effect, at any moment of the settling", async () => {
+    visitors.come(50, "2");
+
+    for (const [index, pause] of [0, 500, 1000, 1300, 1600, 2200].entries()) {
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      const text = `settling-${index}`;
+      const push = await demo.deploy(plainApp(text, { importFor: index % 2 === 0 ? 0 : 1 }), text);
+      expect(push.exitCode, push.output).toBe(0);
+      visitors.expectFromNowOn(text);
+    }
+
+    await server.settled("demo");
+    expect(await visitors.leave()).toEqual({ failed: [], stale: [] });
+  });
+
+  it("a request that runs is answered by the release that took it", async () => {
+    await demo.deploy(
+      {
+        "app.py": `import time\ndef app(environ, start_response):\n    start_response("200 OK", [])\n    if environ["PATH_INFO"] == "/slow":\n        time.sleep(4)\n    return [b"slow"]\n`,
+      },
+      "Slow",
+    );
+    await server.settled("demo");
+    const slow = server.get("demo", "/slow");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+
+    await demo.deploy(plainApp("quick"), "Quick");
+
+    expect((await server.get("demo")).body).toBe("quick");
+    expect(await slow).toMatchObject({ status: 200, body: "slow" });
+    await server.settled("demo");
+  });
+});
