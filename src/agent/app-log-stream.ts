@@ -19,7 +19,12 @@ export async function streamLog(
   for (const line of await tailOfLog(path, lines)) say(line);
   if (!follow) return;
 
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  // Before the first deploy there is nothing to follow yet.
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined);
+  if (!file) {
+    say("there is no log yet; the app has never been on the air");
+    return;
+  }
   const splitter = new LineSplitter((line) => say(printable(line)), 4096);
   const buffer = Buffer.alloc(64 * 1024);
   try {

@@ -58,7 +58,7 @@ export function isHostName(text: string): boolean {
 }
 
 /** `module:callable`, as uWSGI's `module` takes it; no other character has a place in it. */
-export const moduleGrammar = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$/;
+const moduleGrammar = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$/;
 
 /** A branch that an option may name: a strict part of what git allows, nothing that is an option or a pattern. */
 export const branchGrammar =

@@ -70,6 +70,8 @@ export interface Host {
 
 const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const keptLines = 60;
+/** Milliseconds for what a command printed to arrive after it has ended. */
+const patience = 1000;
 
 /** Processes are started in a group of their own, so that a deadline ends their children as well. */
 export class LocalHost implements Host {
@@ -106,10 +108,19 @@ export class LocalHost implements Host {
             limit.passed = true;
             killGroup(subprocess.pid);
           }, command.deadline);
+    let straggling: NodeJS.Timeout | undefined;
+    subprocess.once("exit", () => {
+      // Whatever the command left running in its group is not wanted.
+      killGroup(subprocess.pid);
+      // What went into a session of its own may hold the output open for ever: it is not waited for.
+      straggling = setTimeout(() => {
+        subprocess.stdout.destroy();
+        subprocess.stderr.destroy();
+      }, patience);
+    });
     const result = await subprocess;
     clearTimeout(timer);
-    // Whatever the command left running in its group is not wanted.
-    killGroup(subprocess.pid);
+    clearTimeout(straggling);
     for (const splitter of lines) splitter.end();
 
     const stdout = options.onLine ? "" : result.stdout;

@@ -42,9 +42,11 @@ export function judgeRef(app: string, productionBranch: string, update: RefUpdat
   return "deploy";
 }
 
-/** A branch's name as a shell takes it. */
+/** A branch's name as git and a shell take it; its full name where git would read something else. */
 function quoted(branch: string): string {
-  return /^[A-Za-z0-9._/-]+$/.test(branch) ? branch : `'${branch.replaceAll("'", "'\\''")}'`;
+  const isTaken = /^(-|refs\/|HEAD$|[0-9a-f]{40}$)/.test(branch);
+  const source = isTaken ? `refs/heads/${branch}` : branch;
+  return /^[A-Za-z0-9._/-]+$/.test(source) ? source : `'${source.replaceAll("'", "'\\''")}'`;
 }
 
 const line = /^([0-9a-f]{40}) ([0-9a-f]{40}) (refs\/\S+|HEAD)$/;

@@ -1,18 +1,28 @@
 import { posix } from "node:path";
-import { moduleGrammar } from "../app/names.ts";
+import { moduleName } from "../app/names.ts";
 import type { Question } from "../agent/questions.ts";
 import { UserError } from "../errors.ts";
-import type { CommitTree } from "./tree.ts";
+import type { CommitTree, Entry } from "./tree.ts";
 
 export type Proposal = Question<"prepare">["proposal"];
 type RequirementsFile = Extract<Proposal, { module: string }>["requirements"][number];
 
 const mostIncludes = 50;
+/** As the agent takes it. */
+const longestPath = 1000;
+const mostNamed = 5;
 
 /** What the repository asks for: what to run and what that needs. It is a proposal; the options win. */
 export async function readProposal(tree: CommitTree): Promise<Proposal> {
   try {
-    return { module: await findModule(tree), requirements: await readRequirements(tree) };
+    // One look for all that most apps have: git's start is what costs.
+    const paths = ["Procfile", "app.py", "wsgi.py", "requirements.txt"];
+    const [procfile, app, wsgi, main] = (await tree.look(paths)) as [Entry, Entry, Entry, Entry];
+    const [module, requirements] = await Promise.all([
+      findModule(tree, { procfile, app, wsgi }),
+      readRequirements(tree, main),
+    ]);
+    return { module, requirements };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     const { code, message, hint } = error;
@@ -21,13 +31,15 @@ export async function readProposal(tree: CommitTree): Promise<Proposal> {
 }
 
 /** The Procfile's `wsgi` line; else `app.py`, `wsgi.py` or the one Django project, by what frameworks write. */
-async function findModule(tree: CommitTree): Promise<string> {
-  const procfile = await tree.read("Procfile");
-  if (procfile !== undefined) return moduleOfProcfile(procfile);
+async function findModule(
+  tree: CommitTree,
+  { procfile, app, wsgi }: Record<"procfile" | "app" | "wsgi", Entry>,
+): Promise<string> {
+  const processes = await tree.readEntry(procfile);
+  if (processes !== undefined) return moduleOfProcfile(processes);
 
-  const [app, wsgi] = await tree.look(["app.py", "wsgi.py"]);
-  if (app?.kind === "file") return "app:app";
-  if (wsgi?.kind === "file") return "wsgi:application";
+  if (app.kind === "file") return "app:app";
+  if (wsgi.kind === "file") return "wsgi:application";
 
   const folders = (await tree.folders()).filter((name) => /^[A-Za-z_]\w*$/.test(name));
   const projects = (await tree.look(folders.map((name) => `${name}/wsgi.py`))).filter(
@@ -35,7 +47,10 @@ async function findModule(tree: CommitTree): Promise<string> {
   );
   if (projects.length === 1) return `${posix.dirname(projects[0]?.path ?? "")}.wsgi:application`;
 
-  const found = projects.map((entry) => entry.path).join(", ");
+  const found = projects
+    .slice(0, mostNamed)
+    .map((entry) => entry.path.slice(0, longestPath))
+    .join(", ");
   throw new UserError(
     "MODULE_NOT_FOUND",
     projects.length > 1
@@ -60,7 +75,7 @@ export function moduleOfProcfile(text: string): string {
   }
   const wsgi = processes.get("wsgi");
   if (wsgi === undefined) throw withoutWsgi(processes.get("web"));
-  if (!moduleGrammar.test(wsgi)) {
+  if (!moduleName.safeParse(wsgi).success) {
     throw new UserError(
       "BUILD_TREE_INVALID",
       `Procfile: wsgi: ${JSON.stringify(wsgi.slice(0, 100))} is not module:callable`,
@@ -71,7 +86,7 @@ export function moduleOfProcfile(text: string): string {
 
 /** Heroku's `web: gunicorn shop:app` says what is wanted, only not in uWSGI's words. */
 function withoutWsgi(web: string | undefined): UserError {
-  const meant = web?.split(/\s+/).find((word) => moduleGrammar.test(word));
+  const meant = web?.split(/\s+/).find((word) => moduleName.safeParse(word).success);
   return new UserError("MODULE_NOT_FOUND", "the Procfile has no line wsgi: module:callable", {
     hint: meant
       ? `Add this line to the Procfile: wsgi: ${meant}`
@@ -82,14 +97,14 @@ function withoutWsgi(web: string | undefined): UserError {
 const include = /^\s*(?:-r|--requirement|-c|--constraint)(?:\s+|=)?["']?([^"'\s#]+)/;
 
 /** `requirements.txt` and every file that it includes, in the order in which they are met. */
-async function readRequirements(tree: CommitTree): Promise<RequirementsFile[]> {
+async function readRequirements(tree: CommitTree, main: Entry): Promise<RequirementsFile[]> {
+  if (main.kind === "absent") return [];
   const files: RequirementsFile[] = [];
-  const waiting = ["requirements.txt"];
+  const waiting = [main.path];
   for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) {
     if (files.some((file) => file.path === path)) continue;
-    const text = await tree.read(path);
+    const text = path === main.path ? await tree.readEntry(main) : await tree.read(path);
     if (text === undefined) {
-      if (path === "requirements.txt" && (await tree.look([path]))[0]?.kind === "absent") return [];
       throw new UserError(
         "BUILD_TREE_INVALID",
         `${path}: there is no such file in the repository, or it is larger than 1 MiB`,
@@ -115,7 +130,13 @@ function includesOf(path: string, text: string): string[] {
     if (posix.isAbsolute(target) || resolved.startsWith("..")) {
       throw new UserError(
         "BUILD_TREE_INVALID",
-        `${path} includes ${target}, which is outside the repository`,
+        `${path} includes ${target.slice(0, longestPath)}, which is outside the repository`,
+      );
+    }
+    if (resolved.length > longestPath) {
+      throw new UserError(
+        "BUILD_TREE_INVALID",
+        `${path} includes a file whose path is longer than ${longestPath} characters`,
       );
     }
     return [resolved];

@@ -4,7 +4,7 @@ import type { Host } from "../host/host.ts";
 /** Larger files than this are nobody's Procfile or requirements. */
 const largest = 1024 * 1024;
 
-interface Entry {
+export interface Entry {
   path: string;
   kind: "file" | "folder" | "absent" | "outside";
   size: number;
@@ -38,7 +38,11 @@ export class CommitTree {
   /** A file's text; undefined where there is none, or where it is too large to be one. */
   async read(path: string): Promise<string | undefined> {
     const [entry] = await this.look([path]);
-    if (entry?.kind !== "file" || entry.size > largest) return undefined;
+    return entry && this.readEntry(entry);
+  }
+
+  async readEntry({ path, kind, size }: Entry): Promise<string | undefined> {
+    if (kind !== "file" || size > largest) return undefined;
     const output = await this.#host.run(
       gitCommand(this.#git, ["cat-file", "--batch", "--follow-symlinks"], {
         input: `${this.#commit}:${path}\n`,

@@ -6,9 +6,8 @@ Links are never followed: they could lead out of the tree.
 """
 
 import os
-import py_compile
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from importlib.machinery import SourceFileLoader
 
 
 def cache_folder(source):
@@ -24,7 +23,8 @@ def compile_source(source):
     if os.path.islink(source) or os.path.islink(cache_folder(source)):
         return
     try:
-        py_compile.compile(source, doraise=True, quiet=2)
+        # What an import does: compiles the source and writes its .pyc, if that is not up to date.
+        SourceFileLoader("source", source).get_code("source")
     except Exception:
         pass
 
@@ -55,6 +55,9 @@ def main():
         for source in sources:
             compile_source(source)
         return
+    # Costs more to import than most deploys take.
+    from concurrent.futures import ProcessPoolExecutor
+
     with ProcessPoolExecutor() as pool:
         for _ in pool.map(compile_source, sources, chunksize=50):
             pass

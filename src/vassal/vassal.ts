@@ -79,7 +79,7 @@ export async function proveHealthy(
       if (left <= 0)
         return { healthy: false, problem: `no answer within ${check.deadline / 1000} s` };
       if ((await kindOf(socket)) !== "socket") {
-        await sleep(5);
+        await sleep(2);
         continue;
       }
       const answer = await ask({
@@ -90,6 +90,10 @@ export async function proveHealthy(
       });
       if ("status" in answer && isHealthy(answer.status, check.status))
         return { healthy: true, status: answer.status };
+      if ("failure" in answer && answer.failure === "nobody listens") {
+        await sleep(2);
+        continue;
+      }
       // A boot that fails closes what is open: the Emperor says so a moment later.
       await sleep(25);
       const problem = hasDied() ? undefined : problemOf(answer, check.question.path);

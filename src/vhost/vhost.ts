@@ -59,6 +59,7 @@ export async function installVhost(
     await symlinkAtomically(`../sites-available/${basename(site.available)}`, site.enabled);
   try {
     await host.run(testNginx(nginx));
+    await reloadNginx(host, nginx);
   } catch (error) {
     await putBack(site, former);
     if (!(error instanceof CommandFailed)) throw error;
@@ -66,7 +67,6 @@ export async function installVhost(
       cause: error,
     });
   }
-  await reloadNginx(host, nginx);
   return former;
 }
 
