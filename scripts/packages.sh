@@ -1,8 +1,8 @@
 # The Debian packages that reeve stands on, installed if they are missing and we are root. Sourced.
-packages="git curl ca-certificates nginx uwsgi-core uwsgi-plugin-python3 python3-venv"
+packages="git curl ca-certificates nginx uwsgi-core uwsgi-plugin-python3 python3-venv ${more_packages:-}"
 
 missing=
-for package in $packages "$@"; do
+for package in $packages; do
 	dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
 done
 
@@ -22,7 +22,7 @@ if [ -n "$missing" ]; then
 		chmod +x "$guard"
 	fi
 	apt-get update -q >&2
-	# shellcheck disable=SC2086 -- a list of names
+	# shellcheck disable=SC2086 # a list of names
 	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing >&2
 	if [ -n "$guard" ]; then
 		rm -f "$guard"

@@ -12,7 +12,7 @@ const catalogue = {
   },
   APP_UNHEALTHY: {
     exit: 1,
-    hint: "The lines above are the app's own. Mend it and push again, or change what is asked with: reeve options APP set health_path=/…",
+    hint: "The lines above are the app's own. Mend it and push again.",
   },
   APP_UNKNOWN: { exit: 1, hint: "See `reeve apps`, or make it with `reeve create APP`." },
   BRANCH_REFUSED: {

@@ -457,5 +457,10 @@ async function bootUnderstudy(
   if (health.healthy) return health.status;
 
   const words = reasonOfFailure(await tailOfLog(understudy.log, 300));
-  throw new UserError("APP_UNHEALTHY", [health.problem, ...words].join("\n"));
+  const asked = health.problem.startsWith("GET ")
+    ? {
+        hint: "Mend what the app's own words above say, or have something else asked: reeve options APP set health_path=/up",
+      }
+    : {};
+  throw new UserError("APP_UNHEALTHY", [health.problem, ...words].join("\n"), asked);
 }

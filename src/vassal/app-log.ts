@@ -33,5 +33,8 @@ export function reasonOfFailure(log: string[]): string[] {
   const traceback = told.findLastIndex((line) =>
     line.startsWith("Traceback (most recent call last)"),
   );
-  return (traceback === -1 ? told : told.slice(traceback)).slice(-mostLines);
+  if (traceback === -1) return told.slice(-mostLines);
+  // uWSGI adds what the traceback has said already.
+  const words = told.slice(traceback).filter((line) => !line.startsWith("unable to load app"));
+  return words.slice(-mostLines);
 }

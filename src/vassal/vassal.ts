@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { chmod, open, rename, rm, stat, utimes } from "node:fs/promises";
 import { basename } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { milliseconds, sleep, waitFor } from "../host/clock.ts";
 import { isPresent, kindOf, writeAtomically } from "../host/files.ts";
 import type { Identity } from "../host/host.ts";
@@ -218,17 +219,13 @@ async function killAll(processes: ProcessId[]): Promise<number> {
 export async function mergeLogs(from: string, into: string): Promise<void> {
   if (!(await isPresent(from))) return;
   const source = await open(from, constants.O_RDONLY | constants.O_NOFOLLOW);
-  const target = await open(
-    into,
-    constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW,
-    0o640,
-  );
   try {
-    for await (const chunk of source.createReadStream({ autoClose: false }))
-      await target.write(chunk as Buffer);
+    const flags =
+      constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+    const target = await open(into, flags, 0o640);
+    await pipeline(source.createReadStream({ autoClose: false }), target.createWriteStream());
   } finally {
     await source.close();
-    await target.close();
   }
   await rm(from, { force: true });
 }

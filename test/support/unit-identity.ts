@@ -1,0 +1,37 @@
+import { execFileSync } from "node:child_process";
+import { onTestFinished } from "vitest";
+import type { Command, Host, Identity, RunOptions } from "../../src/host/host.ts";
+import { LocalHost } from "../../src/host/host.ts";
+import { ownIdentity } from "../../src/host/identity.ts";
+
+export const isRoot = process.getuid?.() === 0;
+
+/** Somebody who owns nothing; without root there is nobody to be but oneself. */
+export const nobody: Identity = isRoot
+  ? { name: "nobody", uid: idOf("-u"), gid: idOf("-g") }
+  : ownIdentity();
+
+function idOf(option: string): number {
+  return Number(execFileSync("id", [option, "nobody"], { encoding: "utf8" }));
+}
+
+/** Until the test ends this process has no more rights than nobody, as on a machine without root. */
+export function dropRoot(): void {
+  if (!isRoot) return;
+  process.setegid?.(nobody.gid);
+  process.seteuid?.(nobody.uid);
+  onTestFinished(() => {
+    process.seteuid?.(0);
+    process.setegid?.(0);
+  });
+}
+
+/** The real host, that does not take other identities. */
+export class UnprivilegedHost implements Host {
+  readonly isRoot = false;
+  readonly #host = new LocalHost();
+
+  run(command: Command, options?: RunOptions): Promise<string> {
+    return this.#host.run({ ...command, as: undefined }, options);
+  }
+}

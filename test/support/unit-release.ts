@@ -1,0 +1,47 @@
+import { mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { instancePaths, type InstancePaths } from "../../src/app/instance.ts";
+import { embeddedLayout } from "../../src/config/layout.ts";
+import { LocalHost, type Host } from "../../src/host/host.ts";
+import type { ReleaseContext } from "../../src/release/release.ts";
+import { temporaryFolder } from "./unit-folder.ts";
+import { nobody } from "./unit-identity.ts";
+import { Repository } from "./unit-repository.ts";
+
+export interface Demo extends ReleaseContext {
+  repository: Repository;
+}
+
+/** An app with a repository and no release yet. */
+export function demo(host: Host = new LocalHost()): Demo {
+  const repository = new Repository({ owner: nobody });
+  const paths = instancePaths(embeddedLayout(temporaryFolder()), "demo");
+  mkdirSync(paths.releases, { recursive: true });
+  return {
+    repository,
+    host,
+    paths,
+    git: repository.git,
+    instance: "demo",
+    python: "/usr/bin/python3",
+    gitUser: nobody,
+    appUser: nobody,
+  };
+}
+
+/** Every name below a folder, caches apart. */
+export function namesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => !name.includes("__pycache__"))
+    .sort();
+}
+
+/** What a staging area consists of. */
+export function stagingOf(paths: InstancePaths) {
+  const folder = paths.staging;
+  return {
+    tree: join(folder, "tree"),
+    basis: join(folder, "basis"),
+    index: join(folder, "git", "index"),
+  };
+}

@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+import {
+  deployLogPath,
+  environmentPath,
+  instancePaths,
+  optionsFile,
+  placeUrl,
+  releasePath,
+  repositoryPath,
+} from "../../../src/app/instance.ts";
+import { embeddedLayout } from "../../../src/config/layout.ts";
+
+const layout = embeddedLayout("/r");
+const paths = instancePaths(layout, "demo");
+
+describe("an instance on disk", () => {
+  it("has the article's shape in its folder, with what reeve keeps beside it", () => {
+    expect(paths).toMatchObject({
+      folder: "/r/srv/demo",
+      app: "/r/srv/demo/app",
+      env: "/r/srv/demo/env",
+      requirements: "/r/srv/demo/requirements.txt",
+      data: "/r/srv/demo/data",
+      releases: "/r/srv/demo/releases",
+      environments: "/r/srv/demo/envs",
+      staging: "/r/srv/demo/.staging",
+    });
+  });
+
+  it("is known to uWSGI and nginx by files of its own name", () => {
+    expect(paths).toMatchObject({
+      ini: "/r/etc/vassals/demo.ini",
+      site: "/r/etc/nginx/sites-available/demo.conf",
+      siteLink: "/r/etc/nginx/sites-enabled/demo.conf",
+      log: "/r/log/apps/demo.log",
+      socket: "/r/run/sockets/demo.sock",
+    });
+  });
+
+  it("leaves the administrator a folder for what is to survive reeve's own files", () => {
+    expect(paths).toMatchObject({
+      own: "/r/etc/apps/demo",
+      settings: "/r/etc/apps/demo/settings",
+      vassalLocal: "/r/etc/apps/demo/vassal.local.ini",
+      vhostLocal: "/r/etc/apps/demo/vhost.local.conf",
+    });
+    expect(optionsFile(layout, "demo")).toBe("/r/etc/apps/demo.toml");
+  });
+
+  it("keeps a folder for each release, environment and deploy, and one repository", () => {
+    expect(releasePath(paths, "c0ffee")).toBe("/r/srv/demo/releases/c0ffee");
+    expect(environmentPath(paths, "abc")).toBe("/r/srv/demo/envs/abc");
+    expect(deployLogPath(layout, "demo", 7)).toBe("/r/log/deploys/demo/7.log");
+    expect(repositoryPath(layout, "demo")).toBe("/r/lib/repositories/demo.git");
+  });
+});
+
+describe("the address of a place", () => {
+  it.each([
+    [80, "http://demo.example.org/"],
+    [8080, "http://demo.example.org:8080/"],
+  ])("at port %i is %s", (port, url) => {
+    expect(placeUrl({ host: "demo.example.org", path: "/" }, port)).toBe(url);
+  });
+});

@@ -1,0 +1,259 @@
+import { describe, expect, it } from "vitest";
+import {
+  appName,
+  branchName,
+  commitId,
+  expectAppName,
+  isAppName,
+  isHostName,
+  moduleName,
+  reservedSetting,
+  settingNameGrammar,
+  shortCommit,
+} from "../../../src/app/names.ts";
+
+describe("the name of an app", () => {
+  it.each(["a", "shop", "my-shop", "shop2", "a-1-b", "x".repeat(30)])("may be %j", (name) => {
+    expect(expectAppName(name)).toBe(name);
+    expect(appName.safeParse(name).success).toBe(true);
+  });
+
+  it.each([
+    ["nothing", ""],
+    ["31 characters", "x".repeat(31)],
+    ["255 bytes", "x".repeat(255)],
+    ["256 bytes", "x".repeat(256)],
+    ["4096 bytes", "x".repeat(4096)],
+    ["a capital", "Shop"],
+    ["a digit first", "2shop"],
+    ["a hyphen first", "-shop"],
+    ["a hyphen last", "shop-"],
+    ["two hyphens, which are reeve's own", "new--shop"],
+    ["an internationalised label", "xn--shp-jna"],
+    ["a dot, which is reeve's own", "shop.dev"],
+    ["an underscore", "my_shop"],
+    // Paths (threats P1).
+    ["the folder above", ".."],
+    ["the folder itself", "."],
+    ["a way up", "../x"],
+    ["a way up, inside", "a/../b"],
+    ["an absolute path", "/abs"],
+    ["a home", "~"],
+    ["somebody's home", "~root/x"],
+    ["an empty part", "a//b"],
+    ["a part that is the folder itself", "a/./b"],
+    ["another system's path", "C:\\x"],
+    // Endings (P2).
+    ["git's ending", "a.git"],
+    ["git's ending and a part", "a.git/b"],
+    ["git's ending and a way up", "a.git/../b"],
+    ["git's ending inside", "a.git.b"],
+    ["git's ending twice", "a.git.git"],
+    ["git's ending alone", ".git"],
+    // Escapes (P3).
+    ["an escaped way up", "%2e%2e%2f"],
+    ["an escape of an escape", "%252e"],
+    ["an overlong escape", "%c0%ae"],
+    ["an escaped backslash", "..%5c"],
+    ["an escaped zero byte", "%00.git"],
+    ["a zero byte", "a\0b"],
+    // Options (P4).
+    ["an option", "-rf"],
+    ["a long option", "--help"],
+    ["an option of git's", "-c core.sshCommand=x"],
+    // What shells, inis and server blocks read (P5).
+    ["a command after another", "a;id"],
+    ["a substitution", "$(id)"],
+    ["a backtick", "`id`"],
+    ["a blank", "a b"],
+    ["a line break", "a\nb"],
+    ["a line break at the end", "a\n"],
+    ["a carriage return", "a\r"],
+    ["a quote", "a'b"],
+    ["a double quote", 'a"b'],
+    ["braces", "{}"],
+    ["uWSGI's magic", "%n"],
+    ["uWSGI's include", "@(x)"],
+    ["an escape of the terminal", "a\u001b[31m"],
+    ["an emoji", "a😀"],
+    ["a composed letter", "caf\u00e9"],
+    ["a decomposed letter", "cafe\u0301"],
+    ["a change of direction", "a\u202eb"],
+    ["a blank of no width", "a\u200bb"],
+    ["a digit of another script", "a\u0661"],
+    // Folders (P7).
+    ["a slash at the end", "foo/"],
+  ])("may not have %s", (_, name) => {
+    expect(isAppName(name)).toBe(false);
+    expect(appName.safeParse(name).success).toBe(false);
+    expect(() => expectAppName(name)).toThrow(
+      expect.objectContaining({ code: "APP_NAME_INVALID" }),
+    );
+  });
+
+  it.each(["www", "admin", "git", "default", "localhost", "api", "root", "nginx", "app", "conf"])(
+    "may not be %j, which is kept for something else",
+    (name) => {
+      expect(() => expectAppName(name)).toThrow(/is a name that reeve keeps for itself/);
+    },
+  );
+
+  it("is shown quoted and cut where it is refused, so that it cannot speak for reeve", () => {
+    expect(() => expectAppName(`\u001b[2J${"x".repeat(4096)}`)).toThrow(
+      `"\\u001b[2J${"x".repeat(56)}" cannot be the name of an app`,
+    );
+  });
+});
+
+describe("the name of a host", () => {
+  it.each(["demo.localhost", "demo.example.org", "a.b.c", "new-cart--demo.example.org", "1a.org"])(
+    "may be %j",
+    (name) => expect(isHostName(name)).toBe(true),
+  );
+
+  it.each([
+    ["nothing", ""],
+    ["a blank", " "],
+    ["the end of a server block", "x.com; } server {"],
+    ["a line break", "x.com\n}"],
+    ["a line break at the end", "x.com\n"],
+    ["a brace", "{"],
+    ["a closing brace", "}"],
+    ["a double quote", '"'],
+    ["two double quotes", '""'],
+    ["a quote", "'"],
+    ["a backslash", "\\"],
+    ["a comment", "#"],
+    ["a variable", "$host"],
+    ["a pattern", "~.*"],
+    ["every host below", "*.x.com"],
+    ["every host below, in short", ".x.com"],
+    ["the host of no name", "_"],
+    ["an empty label", "a..b"],
+    ["a hyphen first", "-a.com"],
+    ["a hyphen last", "a-.com"],
+    ["a label of 64 characters", `${"a".repeat(64)}.com`],
+    ["254 characters", `${"a.".repeat(126)}com`.slice(0, 254)],
+    ["a dot at the end", "x.com."],
+    ["an address", "127.0.0.1"],
+    ["an address in brackets", "[::1]"],
+    ["a number", "2130706433"],
+    ["a port", "x.com:80"],
+    ["a capital", "X.com"],
+    ["a letter outside ASCII", "b\u00fccher.de"],
+    ["a path", "x.com/y"],
+  ])("may not have %s", (_, name) => {
+    expect(isHostName(name)).toBe(false);
+  });
+});
+
+describe("a module", () => {
+  it.each(["app:app", "wsgi:application", "config.wsgi:application", "_a.b_1:c"])(
+    "may be %j",
+    (name) => expect(moduleName.safeParse(name).success).toBe(true),
+  );
+
+  it.each([
+    ["no callable", "app"],
+    ["an empty callable", "app:"],
+    ["no module", ":app"],
+    ["a path", "/etc/passwd"],
+    ["a way up", "../x.py"],
+    ["a blank", "a b:c"],
+    ["a call", "app:make()"],
+    ["an attribute of the callable", "app:a.b"],
+    ["an empty part", "a..b:c"],
+    ["a digit first", "1a:b"],
+    ["a line break", "app:app\nexec-pre-app = id"],
+    ["a line break at the end", "app:app\n"],
+    ["uWSGI's include", "@(exec://id):app"],
+    ["uWSGI's magic", "%n:app"],
+    ["a variable", "$(PATH):app"],
+    ["10 KB", `${"a".repeat(10_000)}:app`],
+    ["letters outside ASCII", "\u00e4pp:app"],
+  ])("may not have %s", (_, name) => {
+    expect(moduleName.safeParse(name).success).toBe(false);
+  });
+});
+
+describe("the branch that an option names", () => {
+  it.each(["main", "master", "release/2.0", "feature-x", "v1.0", "a_b"])("may be %j", (name) => {
+    expect(branchName.safeParse(name).success).toBe(true);
+  });
+
+  it.each([
+    "",
+    "-rf",
+    "--upload-pack=x",
+    "$(id)",
+    "`id`",
+    "a;id",
+    "a'b",
+    'a"b',
+    "{a}",
+    "a}b",
+    "%n%p",
+    "@(/etc/passwd)",
+    "%(socket)",
+    "@",
+    "a@{1}",
+    "a..b",
+    "a//b",
+    "/a",
+    "a/",
+    "a.",
+    ".a",
+    "a/.b",
+    "a.lock",
+    "a.lock/b",
+    "a b",
+    "a\n",
+    "a~1",
+    "a^",
+    "a:b",
+    "a*",
+    "caf\u00e9",
+    "x".repeat(101),
+    "x".repeat(244),
+  ])("may not be %j", (name) => {
+    expect(branchName.safeParse(name).success).toBe(false);
+  });
+});
+
+describe("the name of a setting", () => {
+  it.each(["DEBUG", "database_url", "_X", "A1"])("may be %j", (name) => {
+    expect(settingNameGrammar.test(name)).toBe(true);
+    expect(reservedSetting.test(name)).toBe(false);
+  });
+
+  it.each(["", "1A", "A-B", "A.B", "A=B", "A B", "A\n", "../A", "\u00c4", "A".repeat(129)])(
+    "may not be %j",
+    (name) => expect(settingNameGrammar.test(name)).toBe(false),
+  );
+
+  it.each(["UWSGI_FILE", "REEVE_DATA", "GIT_DIR", "LD_PRELOAD", "PATH", "HOME", "PYTHONHOME"])(
+    "may not be %j, on which uWSGI, git, the linker or reeve would act",
+    (name) => {
+      expect(reservedSetting.test(name)).toBe(true);
+    },
+  );
+
+  it.each(["MY_PATH", "PATHS", "PYTHONPATH", "UWSGI", "HOMEPAGE"])(
+    "may be %j, which only looks like one of those",
+    (name) => expect(reservedSetting.test(name)).toBe(false),
+  );
+});
+
+describe("a commit", () => {
+  const commit = "3f2a91c0123456789abcdef0123456789abcdef0";
+
+  it("is 40 digits, and people see the first seven", () => {
+    expect(commitId.safeParse(commit).success).toBe(true);
+    expect(shortCommit(commit)).toBe("3f2a91c");
+  });
+
+  it.each(["", "3f2a91c", commit.toUpperCase(), `${commit}0`, `${commit}\n`, "HEAD", "main"])(
+    "is not %j",
+    (text) => expect(commitId.safeParse(text).success).toBe(false),
+  );
+});

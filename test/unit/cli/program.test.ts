@@ -1,0 +1,140 @@
+import { CommanderError, type Command } from "commander";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { makeProgram } from "../../../src/cli/program.ts";
+import { programRoot } from "../../../src/config/config.ts";
+import { helpOf, visibleCommands } from "../../support/documentation.ts";
+import { temporaryFolder } from "../../support/unit-folder.ts";
+
+/** Types a command line, in a folder for which no server runs. What commander prints is kept. */
+async function type(...words: string[]): Promise<{ error: unknown; printed: string }> {
+  vi.stubEnv("REEVE_HOME", temporaryFolder());
+  onTestFinished(() => void vi.unstubAllEnvs());
+  let printed = "";
+  const write = (text: string): void => void (printed += text);
+  const program = makeProgram();
+  for (const command of [program, ...program.commands])
+    command.configureOutput({ writeOut: write, writeErr: write });
+  const error: unknown = await program
+    .parseAsync(["node", "reeve", ...words])
+    .then(() => undefined)
+    .catch((caught: unknown) => caught);
+  return { error, printed };
+}
+
+function exitCodeOf(error: unknown): number {
+  expect(error).toBeInstanceOf(CommanderError);
+  return (error as CommanderError).exitCode;
+}
+
+describe("the command line", () => {
+  it("offers these commands, and none of those that reeve starts for itself", () => {
+    const names = visibleCommands(makeProgram()).map((command) => command.name());
+
+    expect(names).toEqual([
+      "apps",
+      "show",
+      "create",
+      "settings",
+      "options",
+      "releases",
+      "rollback",
+      "redeploy",
+      "rebuild",
+      "logs",
+      "deploys",
+      "deploy-log",
+      "destroy",
+      "up",
+    ]);
+    expect(helpOf(makeProgram())).not.toMatch(/^ {2}(agent|front)/m);
+  });
+
+  it.each(
+    visibleCommands(makeProgram()).map((command): [string, Command] => [command.name(), command]),
+  )(
+    "says of %s in a sentence what it does, how it is typed, and gives two examples",
+    (name, command) => {
+      const help = helpOf(command);
+
+      expect(command.description()).toMatch(/^[A-Z].*\.$/);
+      expect(help).toMatch(/^Usage: reeve /);
+      const [, examples = ""] = help.split("\nExamples:\n");
+      const lines = examples.split("\n");
+      expect(lines.length).toBeGreaterThanOrEqual(2);
+      expect(lines.filter((line) => !line.includes(`reeve ${name}`))).toEqual([]);
+    },
+  );
+
+  it("knows its version", async () => {
+    const { version } = JSON.parse(readFileSync(join(programRoot, "package.json"), "utf8")) as {
+      version: string;
+    };
+
+    const { error, printed } = await type("--version");
+
+    expect(exitCodeOf(error)).toBe(0);
+    expect(printed).toBe(`${version}\n`);
+  });
+
+  it("gives help for nothing typed, for --help, and for a command's", async () => {
+    expect((await type()).printed).toContain("Usage: reeve [options] [command]");
+    expect(exitCodeOf((await type("--help")).error)).toBe(0);
+    expect((await type("logs", "--help")).printed).toContain("Usage: reeve logs [options] <app>");
+  });
+
+  it.each([
+    ["a command that is not there", ["nosuch"], /unknown command 'nosuch'/],
+    ["a command that is almost there", ["rolback", "demo"], /Did you mean rollback\?/],
+    ["an app that is not named", ["show"], /missing required argument 'app'/],
+    ["one word too many", ["apps", "demo"], /too many arguments/],
+    ["an option that is not there", ["apps", "--nosuch"], /unknown option '--nosuch'/],
+    ["a number that is none", ["logs", "demo", "-n", "many"], /It is not a whole number\./],
+    ["a number below zero", ["deploy-log", "demo", "1.5"], /It is not a whole number\./],
+  ])("refuses %s, with what was wrong", async (_, words, message) => {
+    const { error, printed } = await type(...words);
+
+    expect(exitCodeOf(error)).toBe(1);
+    expect(printed).toMatch(message);
+  });
+
+  it.each([
+    ["create", ["create", "git"], "APP_NAME_INVALID"],
+    ["create", ["create", "../x"], "APP_NAME_INVALID"],
+    ["settings", ["settings", "demo", "set"], "SETTING_INVALID"],
+    ["settings", ["settings", "demo", "set", "DEBUG"], "SETTING_INVALID"],
+    ["settings", ["settings", "demo", "put", "A=1"], "SETTING_INVALID"],
+    ["options", ["options", "demo", "set"], "OPTION_INVALID"],
+    ["options", ["options", "demo", "workers=4"], "OPTION_INVALID"],
+    ["options", ["options", "demo", "set", "workers"], "OPTION_INVALID"],
+  ])("refuses a wrong %s before it asks any server: %j", async (_, words, code) => {
+    expect((await type(...words)).error).toMatchObject({ code });
+  });
+
+  it.each([
+    [["apps"]],
+    [["apps", "--json"]],
+    [["show", "demo"]],
+    [["create", "demo"]],
+    [["settings", "demo"]],
+    [["settings", "demo", "set", "A=b=c"]],
+    [["options", "demo", "set", "workers=4"]],
+    [["releases", "demo"]],
+    [["rollback", "demo"]],
+    [["redeploy", "demo"]],
+    [["rebuild", "demo"]],
+    [["logs", "demo", "-n", "5"]],
+    [["deploys", "demo"]],
+    [["deploy-log", "demo", "1"]],
+    [["destroy", "demo", "--yes"]],
+  ])("says which server does not run where none does: %j", async (words) => {
+    const { error } = await type(...words);
+
+    expect(error).toMatchObject({
+      code: "SERVER_DOWN",
+      exitCode: 3,
+      message: `no reeve runs for ${process.env["REEVE_HOME"] ?? "?"}, or you may not speak to it`,
+    });
+  });
+});

@@ -1,0 +1,169 @@
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { environmentPath, instancePaths } from "../../../src/app/instance.ts";
+import { embeddedLayout } from "../../../src/config/layout.ts";
+import {
+  buildEnvironment,
+  hasEnvironment,
+  pruneEnvironments,
+  type EnvironmentContext,
+} from "../../../src/environment/environment.ts";
+import { LocalHost, type Host } from "../../../src/host/host.ts";
+import { temporaryFolder } from "../../support/unit-folder.ts";
+import { dropRoot, isRoot, nobody, UnprivilegedHost } from "../../support/unit-identity.ts";
+
+const [one, two, three] = ["1", "2", "3"].map((digit) => digit.repeat(16)) as [
+  string,
+  string,
+  string,
+];
+
+interface Demo extends EnvironmentContext {
+  said: string[];
+}
+
+/** An app whose environments are made by a program of the test's own: `$3` is the environment's path. */
+function demo(script: string, host: Host = new LocalHost(), interpreter = "/bin/sh"): Demo {
+  const home = temporaryFolder();
+  const paths = instancePaths(embeddedLayout(home), "demo");
+  mkdirSync(paths.environments, { recursive: true });
+  const python = join(home, "python");
+  writeFileSync(python, `#!${interpreter}\n${script}\n`);
+  chmodSync(python, 0o755);
+  const said: string[] = [];
+  return {
+    host,
+    paths,
+    python,
+    said,
+    installer: { name: "pip", file: "pip" },
+    sources: { index: "", extraIndex: "", proxy: "", caFile: "" },
+    appUser: nobody,
+    deadline: 60_000,
+    onLine: (line) => said.push(line),
+  };
+}
+
+function build(context: Demo, hash = one): Promise<string> {
+  return buildEnvironment(context, { hash, files: [], release: "/nowhere", packages: undefined });
+}
+
+describe("building an environment", () => {
+  it("leaves it complete at its final path, without requirements an empty one", async () => {
+    const context = demo('mkdir "$3/bin" && touch "$3/bin/python"');
+
+    expect(await build(context)).toBe("");
+
+    const path = environmentPath(context.paths, one);
+    expect(existsSync(join(path, "bin", "python"))).toBe(true);
+    expect(await hasEnvironment(context.paths, one)).toBe(true);
+    expect(readdirSync(context.paths.environments).sort()).toEqual([".cache", one]);
+  });
+
+  it.runIf(isRoot)("runs as the apps' user, who can change nothing afterwards", async () => {
+    const context = demo('id -u > "$3/who"');
+
+    await build(context);
+
+    const path = environmentPath(context.paths, one);
+    expect(readFileSync(join(path, "who"), "utf8")).toBe(`${nobody.uid}\n`);
+    for (const name of ["", "who"])
+      expect(statSync(join(path, name))).toMatchObject({ uid: 0, gid: nobody.gid });
+    await expect(
+      context.host.run({ file: "touch", args: [join(path, "who")], as: nobody }),
+    ).rejects.toThrow("Permission denied");
+  });
+
+  it("works without root as well, and can be taken away again", async () => {
+    // A shell would take back the rights that this process has put aside.
+    const script = "import os, sys; os.mkdir(sys.argv[3] + '/bin')";
+    const context = demo(script, new UnprivilegedHost(), "/usr/bin/python3 -I");
+    chownSync(context.paths.environments, nobody.uid, nobody.gid);
+    dropRoot();
+
+    await build(context);
+
+    expect(statSync(join(environmentPath(context.paths, one), "bin")).mode & 0o222).toBe(0);
+    expect(await pruneEnvironments(context, new Set())).toEqual([one]);
+    expect(readdirSync(context.paths.environments)).toEqual([".cache"]);
+  });
+
+  it("begins anew where an interrupted one was left", async () => {
+    const context = demo('test ! -e "$3/half" && touch "$3/whole"');
+    const path = environmentPath(context.paths, one);
+    mkdirSync(path);
+    writeFileSync(join(path, "half"), "");
+    writeFileSync(`${path}.building`, "");
+    const before = await hasEnvironment(context.paths, one);
+
+    await build(context);
+
+    expect(before).toBe(false);
+    expect(await hasEnvironment(context.paths, one)).toBe(true);
+    expect(readdirSync(path)).toEqual(["whole"]);
+  });
+});
+
+describe("a build that fails", () => {
+  it.each([
+    ["with an exit code", "exit 3", "ENVIRONMENT_FAILED", "the installer failed (exit code 3)"],
+    ["by a signal", "kill -KILL $$", "ENVIRONMENT_FAILED", "the installer was killed"],
+    [
+      "for want of room",
+      "echo 'OSError: [Errno 28] No space left on device' >&2; exit 1",
+      "NO_SPACE",
+      "no space left on the disk for the environment:\nOSError: [Errno 28] No space left on device",
+    ],
+  ])("%s says so, and leaves nothing", async (_, script, code, message) => {
+    const context = demo(`touch "$3/half"; ${script}`);
+
+    await expect(build(context)).rejects.toMatchObject({ code, message });
+
+    expect(await hasEnvironment(context.paths, one)).toBe(false);
+    expect(readdirSync(context.paths.environments)).toEqual([".cache"]);
+  });
+
+  it("because it does not end is stopped at its deadline", async () => {
+    const context = { ...demo("sleep 60"), deadline: 200 };
+
+    await expect(build(context)).rejects.toMatchObject({
+      code: "ENVIRONMENT_FAILED",
+      message: "the installer did not end within 0.2 s and was stopped",
+    });
+
+    expect(readdirSync(context.paths.environments)).toEqual([".cache"]);
+  });
+
+  it("has said why, in the installer's own words: without credentials, fit for a terminal", async () => {
+    const context = demo(
+      "printf '\\033[31mLooking in https://u:secret@pypi.example.org/simple\\033[0m\\n'; echo no >&2; exit 1",
+    );
+
+    await expect(build(context)).rejects.toThrow();
+
+    expect(context.said.sort()).toEqual(["Looking in https://***@pypi.example.org/simple", "no"]);
+  });
+});
+
+describe("environments that nothing needs any more", () => {
+  it("go, with those that were never finished; those that are kept stay", async () => {
+    const context = demo("true");
+    for (const hash of [one, two, three]) await build(context, hash);
+    writeFileSync(`${environmentPath(context.paths, two)}.building`, "");
+
+    const removed = await pruneEnvironments(context, new Set([one, two]));
+
+    expect(removed.sort()).toEqual([two, three]);
+    expect(readdirSync(context.paths.environments).sort()).toEqual([".cache", one]);
+  });
+});

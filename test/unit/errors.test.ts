@@ -1,0 +1,98 @@
+import { describe, expect, it } from "vitest";
+import {
+  asUserError,
+  describeError,
+  errorCodes,
+  isErrorCode,
+  UserError,
+} from "../../src/errors.ts";
+
+describe("the catalogue of errors", () => {
+  it.each(errorCodes)("gives %s an exit code that is no success and a next step", (code) => {
+    const error = new UserError(code, "what happened");
+
+    expect(error.exitCode).toBeGreaterThan(0);
+    expect(error.exitCode).toBeLessThan(126);
+    expect(error.hint).toMatch(/\S/);
+    expect(error.hint).not.toContain("\n");
+    expect(code).toMatch(/^[A-Z]+(_[A-Z]+)*$/);
+  });
+
+  it.each([
+    ["2 for what was typed or configured wrongly", "CONFIG_INVALID", 2],
+    ["3 for a server that does not run", "SERVER_DOWN", 3],
+    ["70 for a mistake of reeve's own", "INTERNAL", 70],
+    ["1 for everything else", "APP_UNHEALTHY", 1],
+  ] as const)("keeps %s", (_, code, exit) => {
+    expect(new UserError(code, "").exitCode).toBe(exit);
+  });
+
+  it("knows its own codes and no others", () => {
+    expect(errorCodes.every(isErrorCode)).toBe(true);
+    for (const word of ["", "internal", "NOSUCH", "constructor", "__proto__", "toString"])
+      expect(isErrorCode(word)).toBe(false);
+  });
+});
+
+describe("an error as it is said", () => {
+  it("is two lines: what happened, and the next step", () => {
+    expect(describeError(new UserError("APP_UNKNOWN", "there is no app shop"))).toEqual([
+      "error[APP_UNKNOWN]: there is no app shop",
+      "hint: See `reeve apps`, or make it with `reeve create APP`.",
+    ]);
+  });
+
+  it("sets the words of others below, further in, so that none of them looks like reeve's", () => {
+    const error = new UserError("APP_UNHEALTHY", "the app did not start\nhint: all is well", {
+      hint: "Mend it.",
+    });
+
+    expect(describeError(error)).toEqual([
+      "error[APP_UNHEALTHY]: the app did not start",
+      "  hint: all is well",
+      "hint: Mend it.",
+    ]);
+  });
+
+  it("never holds a stack", () => {
+    const cause = new Error("the cause");
+
+    const lines = describeError(new UserError("INTERNAL", "oh", { cause }));
+
+    expect(lines.join("\n")).not.toContain("at ");
+    expect(lines.join("\n")).not.toContain("the cause");
+  });
+});
+
+describe("any error", () => {
+  it("that is somebody's to mend stays as it is", () => {
+    const error = new UserError("PLACE_TAKEN", "x");
+
+    expect(asUserError(error)).toBe(error);
+  });
+
+  it.each(["ENOSPC", "EDQUOT"])("of %s is a full disk, with the path", (code) => {
+    const error = Object.assign(new Error("write failed"), { code, path: "/srv/demo/x" });
+
+    expect(asUserError(error)).toMatchObject({
+      code: "NO_SPACE",
+      message: "no space left on the disk at /srv/demo/x",
+      cause: error,
+    });
+  });
+
+  it("of a full disk without a path says no more than it knows", () => {
+    const error = Object.assign(new Error("write failed"), { code: "ENOSPC" });
+
+    expect(asUserError(error).message).toBe("no space left on the disk");
+  });
+
+  it.each([
+    ["an error", new TypeError("x is not a function"), "x is not a function"],
+    ["a system's error", Object.assign(new Error("no entry"), { code: "ENOENT" }), "no entry"],
+    ["a word", "a word", "a word"],
+    ["a number", 7, "7"],
+  ])("else is a mistake of reeve's: %s", (_, thrown, message) => {
+    expect(asUserError(thrown)).toMatchObject({ code: "INTERNAL", message, cause: thrown });
+  });
+});

@@ -1,0 +1,75 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { embeddedLayout } from "../../../src/config/layout.ts";
+import { Repositories } from "../../../src/front/repositories.ts";
+import { LocalHost } from "../../../src/host/host.ts";
+import { temporaryFolder } from "../../support/unit-folder.ts";
+
+function fresh() {
+  const layout = embeddedLayout(temporaryFolder());
+  for (const folder of [layout.repositories, layout.frontState, layout.etc])
+    mkdirSync(folder, { recursive: true });
+  writeFileSync(layout.gitConfiguration, "");
+  return { layout, repositories: new Repositories(layout, new LocalHost()) };
+}
+
+describe("the repositories", () => {
+  it("are made bare and empty, with main for a head, no hooks, and for nobody else to read", async () => {
+    const { repositories } = fresh();
+
+    await repositories.create("demo");
+
+    const path = repositories.path("demo");
+    const git = (...words: string[]): string =>
+      execFileSync("git", [`--git-dir=${path}`, ...words], { encoding: "utf8" });
+    expect(git("rev-parse", "--is-bare-repository")).toBe("true\n");
+    expect(git("symbolic-ref", "HEAD")).toBe("refs/heads/main\n");
+    expect(git("for-each-ref")).toBe("");
+    expect(readdirSync(path)).not.toContain("hooks");
+    expect(statSync(path).mode & 0o777).toBe(0o700);
+  });
+
+  it("are made once: what is there stays", async () => {
+    const { repositories } = fresh();
+    await repositories.create("demo");
+    writeFileSync(join(repositories.path("demo"), "kept"), "");
+
+    await repositories.create("demo");
+
+    expect(readdirSync(repositories.path("demo"))).toContain("kept");
+  });
+
+  it("are listed by what could be an app's, and by nothing else that lies there", async () => {
+    const { layout, repositories } = fresh();
+    await repositories.create("demo");
+    await repositories.create("shop");
+    mkdirSync(join(layout.repositories, "blog.git.123.making"));
+    mkdirSync(join(layout.repositories, "lost+found"));
+
+    expect((await repositories.list()).sort()).toEqual(["demo", "shop"]);
+    expect(await repositories.has("demo")).toBe(true);
+    expect(await repositories.has("blog")).toBe(false);
+  });
+
+  it("go without a trace", async () => {
+    const { layout, repositories } = fresh();
+    await repositories.create("demo");
+
+    await repositories.remove("demo");
+    await repositories.remove("demo");
+
+    expect(readdirSync(layout.repositories)).toEqual([]);
+  });
+
+  it("have one that stands for an app which a push may create, and is no app itself", async () => {
+    const { layout, repositories } = fresh();
+
+    const empty = await repositories.empty();
+
+    expect(await repositories.empty()).toBe(empty);
+    expect(readdirSync(layout.repositories)).toEqual([]);
+    expect(await repositories.list()).toEqual([]);
+  });
+});

@@ -1,0 +1,177 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { UserError } from "../../../src/errors.ts";
+import { judgeRef, parseRefUpdates } from "../../../src/push/policy.ts";
+import { Repository } from "../../support/unit-repository.ts";
+
+const commit = "3f2a91c0123456789abcdef0123456789abcdef0";
+const absent = "0".repeat(40);
+
+function judge(ref: string, newCommit = commit, branch = "main") {
+  return judgeRef("demo", branch, { ref, oldCommit: absent, newCommit });
+}
+
+function refusalOf(work: () => unknown): UserError {
+  try {
+    work();
+  } catch (error) {
+    expect(error).toBeInstanceOf(UserError);
+    return error as UserError;
+  }
+  throw new Error("it was not refused");
+}
+
+describe("what becomes of a ref", () => {
+  it.each([
+    ["the production branch", "refs/heads/main", "deploy"],
+    ["a tag", "refs/tags/v1.0", "store"],
+    ["a tag that is named like the branch", "refs/tags/main", "store"],
+    ["a tag that looks like an option", "refs/tags/--output=/tmp/PWNED", "store"],
+  ] as const)("%s (%s): %s", (_, ref, verdict) => {
+    expect(judge(ref)).toBe(verdict);
+  });
+
+  it("is for the administrator to say: another branch may be the one that goes on the air", () => {
+    expect(judge("refs/heads/release/2", commit, "release/2")).toBe("deploy");
+    expect(refusalOf(() => judge("refs/heads/main", commit, "release/2"))).toMatchObject({
+      code: "BRANCH_REFUSED",
+      message: "demo puts the branch release/2 on the air, not main",
+    });
+  });
+
+  it.each([
+    "refs/notes/x",
+    "refs/meta/config",
+    "refs/for/main",
+    `refs/replace/${commit}`,
+    "refs/hidden",
+    "refs/stash",
+    "refs/reeve/releases/demo/x",
+    "refs/remotes/origin/main",
+    "refs/heads",
+    "HEAD",
+    "refs/Heads/main",
+  ])("%s is refused, because it is neither a branch nor a tag", (ref) => {
+    expect(refusalOf(() => judge(ref))).toMatchObject({
+      code: "REF_REFUSED",
+      message: `${ref} is neither a branch nor a tag`,
+    });
+  });
+
+  it.each([
+    ["master", "master"],
+    ["feature/new-cart", "feature/new-cart"],
+    ["MAIN", "MAIN"],
+    ["a'b", `'a'\\''b'`],
+    ["$(id)", "'$(id)'"],
+  ])("another branch is refused in words that hold the command for it: %s", (branch, source) => {
+    expect(refusalOf(() => judge(`refs/heads/${branch}`))).toMatchObject({
+      code: "BRANCH_REFUSED",
+      message: `demo puts the branch main on the air, not ${branch}`,
+      hint: `Previews of branches are not on yet. To put this branch on the air: git push deploy ${source}:main`,
+    });
+  });
+
+  it("deleting the production branch is refused, and the way to remove an app is said", () => {
+    expect(refusalOf(() => judge("refs/heads/main", absent))).toMatchObject({
+      code: "PRODUCTION_DELETE",
+      message: "main is what demo has on the air; it cannot be deleted by a push",
+      hint: "An app is removed with everything it left behind by: reeve destroy demo",
+    });
+  });
+
+  it("deleting a tag is no more than storing it was", () => {
+    expect(judge("refs/tags/v1.0", absent)).toBe("store");
+  });
+});
+
+describe("the command that a refusal gives", () => {
+  // threats D17, R1, R3: git takes all of these as names of branches.
+  const branches = [
+    "master",
+    "-rf",
+    "--upload-pack=x",
+    "--receive-pack=touch",
+    "$(id)",
+    "`id`",
+    "a;id",
+    "a'b",
+    'a"b',
+    "{a}",
+    "a}b",
+    "%n%p",
+    "@(/etc/passwd)",
+    "$(PATH)",
+    "%(socket)",
+    "refs/heads/x",
+    "MAIN",
+    "a&b",
+    "a|b",
+    "a>b",
+    "a#b",
+    "!a",
+    "café",
+    commit,
+    "x".repeat(240),
+  ];
+
+  it("works in a shell, to the letter, whatever the branch is called", () => {
+    const server = new Repository();
+    const work = new Repository();
+    work.run(["remote", "add", "deploy", server.folder]);
+    const tips = branches.map((_, number) => work.commit({ "app.py": `# ${number}` }));
+    const refs = branches.map((branch, at) => `create refs/heads/${branch} ${tips[at] ?? ""}\n`);
+    work.run(["update-ref", "--stdin"], refs.join(""));
+
+    const arrived = branches.map((branch) => {
+      const { hint } = refusalOf(() => judge(`refs/heads/${branch}`));
+      const command = hint.slice(hint.indexOf("git push"));
+      execFileSync("sh", ["-c", command.replace(":main", ":main --force --quiet")], {
+        cwd: work.folder,
+        stdio: "ignore",
+      });
+      return readFileSync(join(server.folder, "refs", "heads", "main"), "utf8").trim();
+    });
+
+    expect(arrived).toEqual(tips);
+  });
+});
+
+describe("what git tells its hooks", () => {
+  it("is read line by line", () => {
+    expect(
+      parseRefUpdates(
+        `${absent} ${commit} refs/heads/main\n${commit} ${absent} refs/tags/v1.0\n${absent} ${commit} HEAD\n`,
+      ),
+    ).toEqual([
+      { oldCommit: absent, newCommit: commit, ref: "refs/heads/main" },
+      { oldCommit: commit, newCommit: absent, ref: "refs/tags/v1.0" },
+      { oldCommit: absent, newCommit: commit, ref: "HEAD" },
+    ]);
+  });
+
+  it("may be nothing", () => {
+    expect(parseRefUpdates("\n")).toEqual([]);
+  });
+
+  it.each([
+    ["an id that is short", `${commit.slice(1)} ${commit} refs/heads/main`],
+    ["an id of SHA-256", `${"a".repeat(64)} ${"b".repeat(64)} refs/heads/main`],
+    ["a ref with a blank", `${absent} ${commit} refs/heads/a b`],
+    ["a ref that is none", `${absent} ${commit} main`],
+    ["a ref that is an option", `${absent} ${commit} --force`],
+    ["no ref", `${absent} ${commit} `],
+    ["other words", "hello"],
+    ["more words", `${absent} ${commit} refs/heads/main x`],
+  ])("refuses the whole push where a line holds %s", (_, line) => {
+    const text = `${absent} ${commit} refs/heads/main\n${line}\n`;
+
+    expect(refusalOf(() => parseRefUpdates(text)).code).toBe("REF_REFUSED");
+  });
+
+  it("is not repeated at length where it cannot be read", () => {
+    expect(refusalOf(() => parseRefUpdates("x".repeat(100_000))).message.length).toBeLessThan(300);
+  });
+});

@@ -1,0 +1,278 @@
+import { describe, expect, it } from "vitest";
+import { questions } from "../../../src/agent/questions.ts";
+import { LocalHost } from "../../../src/host/host.ts";
+import { moduleOfProcfile, readProposal } from "../../../src/push/proposal.ts";
+import { CommitTree } from "../../../src/push/tree.ts";
+import { sharedFolder } from "../../support/unit-folder.ts";
+import { Repository, type Files } from "../../support/unit-repository.ts";
+
+const host = new LocalHost();
+
+const repository = new Repository({ folder: sharedFolder() });
+
+function proposalOf(files: Files) {
+  return readProposal(new CommitTree(host, repository.git, repository.snapshot(files)));
+}
+
+async function moduleOf(files: Files): Promise<string> {
+  const proposal = await proposalOf(files);
+  return "module" in proposal ? proposal.module : proposal.problem.code;
+}
+
+async function requirementsOf(files: Files) {
+  const proposal = await proposalOf({ "app.py": "", ...files });
+  if ("problem" in proposal) return `${proposal.problem.code}: ${proposal.problem.message}`;
+  return proposal.requirements.map(({ path, text }) => [path, text]);
+}
+
+describe("the Procfile", () => {
+  it.each([
+    ["wsgi: app:app", "app:app"],
+    ["wsgi: app:app\n", "app:app"],
+    ["  wsgi  :   config.wsgi:application  \n", "config.wsgi:application"],
+    ["# what runs\n\nwsgi: shop:app\n", "shop:app"],
+    ["wsgi: shop:app\r\nworker: python work.py\r\n", "shop:app"],
+    ["web: gunicorn x:y\nwsgi: shop:app\nrelease: ./manage.py migrate", "shop:app"],
+    ["wsgi: first:app\nwsgi: last:app", "last:app"],
+  ])("%j runs %s", (text, module) => {
+    expect(moduleOfProcfile(text)).toBe(module);
+  });
+
+  it.each([
+    ["wsgi app:app", /^Procfile, line 1: "wsgi app:app" is not NAME: COMMAND$/],
+    ["\n\nwsgi:\n", /^Procfile, line 3: "wsgi:" is not NAME: COMMAND$/],
+    ["wsgi: app", /^Procfile: wsgi: "app" is not module:callable$/],
+    ["wsgi: app:app --workers 4", /is not module:callable$/],
+    ["wsgi: /etc/passwd", /is not module:callable$/],
+    ["wsgi: ../x.py:app", /is not module:callable$/],
+    ["wsgi: @(exec://id):app", /is not module:callable$/],
+    ["wsgi: app:make()", /is not module:callable$/],
+    ["\u001b[2Jwsgi: app:app", /^Procfile, line 1: "\\u001b\[2Jwsgi: app:app" is not/],
+  ])("%j is refused by its line", (text, message) => {
+    expect(() => moduleOfProcfile(text)).toThrow(
+      expect.objectContaining({
+        code: "BUILD_TREE_INVALID",
+        message: expect.stringMatching(message) as string,
+      }),
+    );
+  });
+
+  it("is refused where its module is longer than any, and not repeated at length", () => {
+    expect(() => moduleOfProcfile(`wsgi: ${"a".repeat(10_000)}:app`)).toThrow(
+      expect.objectContaining({
+        code: "BUILD_TREE_INVALID",
+        message: `Procfile: wsgi: "${"a".repeat(100)}" is not module:callable`,
+      }),
+    );
+  });
+
+  it.each([
+    ["web: gunicorn shop:app", "Add this line to the Procfile: wsgi: shop:app"],
+    [
+      "web: gunicorn --workers 4 -b 0.0.0.0:$PORT config.wsgi:application --log-file -",
+      "Add this line to the Procfile: wsgi: config.wsgi:application",
+    ],
+    ["web: python app.py", "Add one to the Procfile: wsgi: module:callable"],
+    ["worker: celery -A shop:app", "Add one to the Procfile: wsgi: module:callable"],
+    ["", "Add one to the Procfile: wsgi: module:callable"],
+  ])("%j has no line for reeve, and the hint says which one it needs", (text, hint) => {
+    expect(() => moduleOfProcfile(text)).toThrow(
+      expect.objectContaining({ code: "MODULE_NOT_FOUND", hint }),
+    );
+  });
+});
+
+describe("what a repository wants to run", () => {
+  const django = {
+    "manage.py": "",
+    "shop/wsgi.py": "",
+    "shop/settings.py": "",
+    "cart/models.py": "",
+  };
+
+  it.each<[string, Files, string]>([
+    [
+      "its Procfile's word, whatever else is there",
+      { Procfile: "wsgi: x:y", "app.py": "", "wsgi.py": "" },
+      "x:y",
+    ],
+    ["app.py before wsgi.py and Django", { "app.py": "", "wsgi.py": "", ...django }, "app:app"],
+    ["wsgi.py before Django", { "wsgi.py": "", ...django }, "wsgi:application"],
+    ["the one Django project", django, "shop.wsgi:application"],
+    [
+      "an app.py that is a link inside the repository",
+      { "app.py": { link: "main.py" }, "main.py": "" },
+      "app:app",
+    ],
+    [
+      "the Procfile that a link leads to",
+      { Procfile: { link: "etc/Procfile" }, "etc/Procfile": "wsgi: x:y" },
+      "x:y",
+    ],
+  ])("is %s", async (_, files, module) => {
+    expect(await moduleOf(files)).toBe(module);
+  });
+
+  it.each<[string, Files]>([
+    ["there is nothing", { "README.md": "" }],
+    ["app.py leads out of the repository", { "app.py": { link: "/etc/passwd" } }],
+    ["app.py is a folder", { "app.py/x": "" }],
+    ["the project is too deep", { "src/shop/wsgi.py": "" }],
+    ["the project's folder cannot be imported", { "my-shop/wsgi.py": "" }],
+    ["the Procfile leads out of the repository", { Procfile: { link: "/proc/self/environ" } }],
+  ])("is not known where %s, and what was looked for is said", async (_, files) => {
+    expect(await proposalOf(files)).toEqual({
+      problem: {
+        code: "MODULE_NOT_FOUND",
+        message:
+          "no app was found. Looked for: Procfile, app.py (app:app), wsgi.py (wsgi:application), */wsgi.py (Django)",
+        hint: "Name it in a file called Procfile: wsgi: module:callable",
+      },
+    });
+  });
+
+  it("is not guessed where there are two projects", async () => {
+    expect(await proposalOf({ "shop/wsgi.py": "", "blog/wsgi.py": "" })).toMatchObject({
+      problem: {
+        code: "MODULE_NOT_FOUND",
+        message: "there is more than one app here: blog/wsgi.py, shop/wsgi.py",
+      },
+    });
+  });
+
+  it("is never a question that the agent would not take", async () => {
+    const long = `${"a".repeat(300)}:app`;
+    const { proposal } = questions.prepare.shape;
+
+    const proposed = await Promise.all([
+      proposalOf({ Procfile: "wsgi: x:y", "requirements.txt": "-r a/b.txt", "a/b.txt": "x" }),
+      proposalOf({ Procfile: `wsgi: ${long}` }),
+      proposalOf({ Procfile: `web: gunicorn ${long}` }),
+      proposalOf({ Procfile: "?".repeat(100_000) }),
+      proposalOf({
+        "app.py": "",
+        "requirements.txt": `-r ../${"a/".repeat(7000)}b.txt`,
+      }),
+      proposalOf({
+        "app.py": "",
+        "requirements.txt": `-r ${"a/".repeat(700)}b.txt`,
+        [`${"a/".repeat(700)}b.txt`]: "",
+      }),
+      proposalOf(
+        Object.fromEntries(
+          Array.from({ length: 100 }, (_, n) => [`${"p".repeat(150)}${n}/wsgi.py`, ""]),
+        ),
+      ),
+    ]);
+
+    expect(proposed.map((one) => proposal.safeParse(one).success)).toEqual(
+      proposed.map(() => true),
+    );
+  });
+});
+
+describe("what a repository requires", () => {
+  it("is nothing without requirements.txt", async () => {
+    expect(await requirementsOf({})).toEqual([]);
+  });
+
+  it("is requirements.txt and what it includes, and what that includes, each once", async () => {
+    const texts = {
+      "requirements.txt": "-r requirements/base.txt\n-c constraints.txt\nflask\n",
+      "requirements/base.txt": "--requirement=more.txt\n-r ../requirements.txt\n",
+      "requirements/more.txt": "click\n",
+      "constraints.txt": "flask==3.1.3\n",
+    };
+
+    const found = await requirementsOf(texts);
+
+    expect(found).toEqual(
+      ["requirements.txt", "requirements/base.txt", "constraints.txt", "requirements/more.txt"].map(
+        (path) => [path, texts[path as keyof typeof texts]],
+      ),
+    );
+  });
+
+  it("includes a file in every way in which pip would", async () => {
+    const ways = [
+      "-r one.txt",
+      "-rtwo.txt",
+      "  -r   three.txt  # the base",
+      "--requirement four.txt",
+      "--requirement=five.txt",
+      "-c six.txt",
+      "--constraint seven.txt",
+      '-r "eight.txt"',
+      "-r ./nine.txt",
+      "-r shop/../ten.txt",
+    ];
+    const included = "one two three four five six seven eight nine ten".split(" ");
+    const files = Object.fromEntries(included.map((name) => [`${name}.txt`, `${name}\n`]));
+
+    const found = await requirementsOf({ "requirements.txt": ways.join("\n"), ...files });
+
+    expect(found).toEqual([["requirements.txt", ways.join("\n")], ...Object.entries(files)]);
+  });
+
+  it("includes nothing by other lines", async () => {
+    const text = "# -r base.txt\nflask  # -r base.txt\n-r https://example.org/base.txt\n-e .\n";
+
+    expect(await requirementsOf({ "requirements.txt": text })).toEqual([
+      ["requirements.txt", text],
+    ]);
+  });
+
+  it("may be a link inside the repository", async () => {
+    expect(
+      await requirementsOf({ "requirements.txt": { link: "etc/r.txt" }, "etc/r.txt": "flask\n" }),
+    ).toEqual([["requirements.txt", "flask\n"]]);
+  });
+
+  it.each(["/etc/shadow", "../../../srv/b/env", "../x.txt", "a/../../x.txt", ".."])(
+    "cannot include %s, which is outside the repository",
+    async (path) => {
+      expect(await requirementsOf({ "requirements.txt": `-r ${path}\n` })).toBe(
+        `BUILD_TREE_INVALID: requirements.txt includes ${path}, which is outside the repository`,
+      );
+    },
+  );
+
+  it.each<[string, Files, string]>([
+    ["is not there", { "requirements.txt": "-r nosuch.txt" }, "nosuch.txt: there is no such file"],
+    [
+      "leads out of it",
+      { "requirements.txt": { link: "/etc/shadow" } },
+      "requirements.txt: there is no such file",
+    ],
+    [
+      "includes what leads out of it",
+      { "requirements.txt": "-r x.txt", "x.txt": { link: "/etc/shadow" } },
+      "x.txt: there is no such file",
+    ],
+    [
+      "is larger than any such file",
+      { "requirements.txt": "#".repeat(1024 * 1024 + 1) },
+      "requirements.txt: there is no such file in the repository, or it is larger than 1 MiB",
+    ],
+    ["is a folder", { "requirements.txt/x": "" }, "requirements.txt: there is no such file"],
+    ["holds a zero byte", { "requirements.txt": "flask\0" }, "requirements.txt holds a zero byte"],
+    [
+      "includes files without end",
+      Object.fromEntries(
+        Array.from({ length: 60 }, (_, n) => [
+          n === 0 ? "requirements.txt" : `r${n}.txt`,
+          `-r r${n + 1}.txt\n`,
+        ]),
+      ),
+      "requirements.txt includes more than 50 files",
+    ],
+  ])("is refused where a file %s", async (_, files, message) => {
+    expect(await requirementsOf(files)).toContain(`BUILD_TREE_INVALID: ${message}`);
+  });
+
+  it("may include itself", async () => {
+    expect(await requirementsOf({ "requirements.txt": "-r requirements.txt\n" })).toEqual([
+      ["requirements.txt", "-r requirements.txt\n"],
+    ]);
+  });
+});

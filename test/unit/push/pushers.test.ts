@@ -1,0 +1,58 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { describe, expect, it } from "vitest";
+import { findProcess } from "../../../src/host/processes.ts";
+import { holderOf, Pushers } from "../../../src/push/pushers.ts";
+
+const admin = { account: "admin", app: "demo" };
+
+describe("whose push a process carries", () => {
+  it("is known from its start to its end, by its number and its app", () => {
+    const gone: unknown[] = [];
+    const pushers = new Pushers((holder) => gone.push(holder));
+
+    pushers.started(process.pid, admin);
+    const found = pushers.find(process.pid, "demo");
+    pushers.ended(process.pid);
+
+    expect(found).toEqual({ ...admin, holder: holderOf(process.pid) });
+    expect(gone).toEqual([holderOf(process.pid)]);
+    expect(pushers.find(process.pid, "demo")).toBeUndefined();
+  });
+
+  it("is nobody's that did not start here, nor another app's", () => {
+    const pushers = new Pushers(() => undefined);
+    pushers.started(process.pid, admin);
+
+    expect(pushers.find(process.pid, "shop")).toBeUndefined();
+    expect(pushers.find(1, "demo")).toBeUndefined();
+  });
+
+  it("ends once", () => {
+    let ended = 0;
+    const pushers = new Pushers(() => (ended += 1));
+    pushers.started(process.pid, admin);
+
+    pushers.ended(process.pid);
+    pushers.ended(process.pid);
+    pushers.ended(1);
+
+    expect(ended).toBe(1);
+  });
+});
+
+describe("a holder", () => {
+  it("is a process with the time at which it began, and a turn", async () => {
+    expect(holderOf(process.pid, 3)).toEqual({ ...(await findProcess(process.pid)), turn: 3 });
+    expect(holderOf(process.pid)).toMatchObject({ turn: 0 });
+  });
+
+  it("can still be named when it has ended and nobody has asked about it", async () => {
+    const child = spawn("true");
+    const holder = holderOf(child.pid!);
+    await once(child, "exit");
+
+    expect(holder.startTime).toBeGreaterThan(0);
+    expect(await findProcess(child.pid!)).toBeUndefined();
+  });
+});

@@ -1,0 +1,157 @@
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { makeRelease } from "../../../src/release/release.ts";
+import { demo, namesIn } from "../../support/unit-release.ts";
+import { temporaryFolder } from "../../support/unit-folder.ts";
+import { nobody } from "../../support/unit-identity.ts";
+
+function cacheOf(source: string): string | undefined {
+  const folder = join(source, "..", "__pycache__");
+  const stem = source.split("/").at(-1)?.replace(/py$/, "");
+  const found = existsSync(folder)
+    ? readdirSync(folder).find((name) => name.startsWith(stem ?? "?") && name.endsWith(".pyc"))
+    : undefined;
+  return found && join(folder, found);
+}
+
+/** Whether Python would take the cache for the source's: it holds the source's time and size. */
+function isFresh(source: string): boolean {
+  const cache = cacheOf(source);
+  if (cache === undefined) return false;
+  const header = readFileSync(cache);
+  const { mtimeMs, size } = statSync(source);
+  return header.readUInt32LE(8) === Math.floor(mtimeMs / 1000) && header.readUInt32LE(12) === size;
+}
+
+/** An outsider's package with its own cache, as another app's tree would be: git's user may write there. */
+function outsider(): string {
+  const folder = temporaryFolder();
+  const cache = join(folder, "__pycache__");
+  mkdirSync(cache);
+  writeFileSync(join(cache, "x.cpython-311.pyc"), "theirs");
+  for (const path of [folder, cache, join(cache, "x.cpython-311.pyc")])
+    chownSync(path, nobody.uid, nobody.gid);
+  return folder;
+}
+
+describe("the bytecode of a release", () => {
+  it("is there for every source, and made anew for those that changed", async () => {
+    const context = demo();
+    const first = context.repository.commit({ "app.py": "a = 1\n", "shop/__init__.py": "" });
+    const second = context.repository.commit({ "app.py": "a = 22\n" });
+
+    const { path: before } = await makeRelease(context, first);
+    const { path: after } = await makeRelease(context, second);
+
+    for (const path of [before, after]) {
+      expect(isFresh(join(path, "app.py"))).toBe(true);
+      expect(isFresh(join(path, "shop/__init__.py"))).toBe(true);
+    }
+  });
+
+  it("is there for names of any kind, and for many sources at once", async () => {
+    const context = demo();
+    const sources = Array.from({ length: 120 }, (_, at) => `many/m${at}.py`);
+    const odd = ["-rf.py", "a b.py", "quo'te\".py", "line\nbreak.py"];
+    const commit = context.repository.commit(
+      Object.fromEntries([...sources, ...odd].map((name) => [name, "a = 1\n"])),
+    );
+
+    const { path } = await makeRelease(context, commit);
+
+    expect([...sources, ...odd].filter((name) => !isFresh(join(path, name)))).toEqual([]);
+  });
+
+  it("is not there for a source that does not compile, which is none of reeve's business", async () => {
+    const context = demo();
+    const commit = context.repository.commit({ "bad.py": "def (:\n", "good.py": "a = 1\n" });
+
+    const { path } = await makeRelease(context, commit);
+
+    expect(cacheOf(join(path, "bad.py"))).toBeUndefined();
+    expect(isFresh(join(path, "good.py"))).toBe(true);
+  });
+
+  it("goes with its source: a package that was deleted cannot be imported any more", async () => {
+    const context = demo();
+    const first = context.repository.commit({
+      "app.py": "",
+      "shop/__init__.py": "",
+      "shop/deep/er.py": "",
+      "shop/broken.py": "def (:\n",
+      "both/one.py": "",
+      "both/two.py": "",
+    });
+    const second = context.repository.commit({ shop: null, "both/one.py": null });
+    await makeRelease(context, first);
+
+    const { path } = await makeRelease(context, second);
+
+    expect(existsSync(join(path, "shop"))).toBe(false);
+    expect(namesIn(path)).toEqual(["app.py", "both", "both/two.py"]);
+    expect(cacheOf(join(path, "both/one.py"))).toBeUndefined();
+    expect(isFresh(join(path, "both/two.py"))).toBe(true);
+    const script =
+      "import importlib.util as u; print(u.find_spec('shop'), u.find_spec('both.one'))";
+    expect(
+      await context.host.run({ file: "/usr/bin/python3", args: ["-c", script], cwd: path }),
+    ).toBe("None None\n");
+  });
+
+  it("is not written through a link: not for a source that is one", async () => {
+    const context = demo();
+    const outside = outsider();
+    writeFileSync(join(outside, "secret.py"), "a = 1\n");
+    const commit = context.repository.commit({
+      "x.py": { link: join(outside, "secret.py") },
+      "y.py": { link: "x.py" },
+    });
+
+    const { path } = await makeRelease(context, commit);
+
+    expect(namesIn(path)).toEqual(["x.py", "y.py"]);
+    expect(existsSync(join(path, "__pycache__"))).toBe(false);
+    expect(readdirSync(join(outside, "__pycache__"))).toEqual(["x.cpython-311.pyc"]);
+  });
+
+  it("is not written through a link: not into a cache that is one", async () => {
+    const context = demo();
+    const outside = outsider();
+    const first = context.repository.commit({
+      "x.py": "a = 1\n",
+      "y.py": "a = 1\n",
+      __pycache__: { link: join(outside, "__pycache__") },
+    });
+    const second = context.repository.commit({ "x.py": null, "y.py": "a = 2\n" });
+
+    await makeRelease(context, first);
+    await makeRelease(context, second);
+
+    expect(readdirSync(join(outside, "__pycache__"))).toEqual(["x.cpython-311.pyc"]);
+  });
+
+  it("is not removed through a link that stands where the source's folder was", async () => {
+    const context = demo();
+    const outside = outsider();
+    const first = context.repository.commit({ "shop/x.py": "a = 1\n", "deep/er/x.py": "" });
+    const second = context.repository.commit({
+      shop: { link: outside },
+      deep: { link: join(outside, "..") },
+      er: null,
+    });
+
+    await makeRelease(context, first);
+    await makeRelease(context, second);
+
+    expect(readdirSync(join(outside, "__pycache__"))).toEqual(["x.cpython-311.pyc"]);
+  });
+});

@@ -1,0 +1,101 @@
+import { describe, expect, it } from "vitest";
+import {
+  checkOut,
+  compileSources,
+  copyByLinks,
+  listChanges,
+  parseChanges,
+  pinRelease,
+  seal,
+  unpinRelease,
+} from "../../../src/release/release-commands.ts";
+
+const as = { name: "reeve", uid: 999, gid: 995 };
+const git = { repository: "/r/demo.git", configuration: "/r/git.conf", as };
+const commit = "3f2a91c0123456789abcdef0123456789abcdef0";
+
+describe("git for a release", () => {
+  it("reads reeve's configuration only, replaces nothing and asks nobody", () => {
+    expect(listChanges(git, "a", "b")).toMatchObject({
+      file: "git",
+      as,
+      env: {
+        GIT_CONFIG_NOSYSTEM: "1",
+        GIT_CONFIG_GLOBAL: "/r/git.conf",
+        GIT_NO_REPLACE_OBJECTS: "1",
+        GIT_TERMINAL_PROMPT: "0",
+        HOME: "/nonexistent",
+      },
+    });
+  });
+
+  it("checks a commit out over the staging tree, without hooks and without submodules", () => {
+    const command = checkOut(git, { tree: "/s/tree", index: "/s/git/index" }, commit);
+
+    expect(command.args.join(" ")).toBe(
+      "--git-dir=/r/demo.git -c core.checkStat=minimal -c core.trustctime=false " +
+        "-c checkout.workers=0 -c core.hooksPath=/dev/null --work-tree=/s/tree " +
+        `read-tree --reset -u --no-recurse-submodules ${commit}`,
+    );
+    expect(command).toMatchObject({
+      cwd: "/s/tree",
+      env: { GIT_INDEX_FILE: "/s/git/index", GIT_CONFIG_GLOBAL: "/r/git.conf" },
+    });
+  });
+
+  it("pins a release by a ref under a name that is hidden from everybody", () => {
+    const pinned = `refs/reeve/releases/demo/${commit}`;
+
+    expect(pinRelease(git, "demo", commit).args.slice(-3)).toEqual(["update-ref", pinned, commit]);
+    expect(unpinRelease(git, "demo", commit).args.slice(-3)).toEqual(["update-ref", "-d", pinned]);
+    for (const command of [pinRelease(git, "demo", commit), unpinRelease(git, "demo", commit)])
+      expect(command.args).toContain("core.hooksPath=/dev/null");
+  });
+});
+
+describe("what differs between two trees", () => {
+  it("is read as git lists it, names to the letter", () => {
+    expect(parseChanges("M\0app.py\0A\0a name\nof two lines\0D\0shop/x.py\0T\0link\0")).toEqual([
+      { kind: "M", name: "app.py" },
+      { kind: "A", name: "a name\nof two lines" },
+      { kind: "D", name: "shop/x.py" },
+      { kind: "T", name: "link" },
+    ]);
+  });
+
+  it("may be nothing", () => {
+    expect(parseChanges("")).toEqual([]);
+  });
+
+  it("tells the compiler which sources to compile and which to forget, and nothing else", () => {
+    const changes = parseChanges("M\0app.py\0A\0style.css\0D\0shop/x.py\0A\0-rf.py\0");
+
+    const command = compileSources("/usr/bin/python3", "/s/tree", changes, as);
+
+    expect(command).toMatchObject({
+      file: "/usr/bin/python3",
+      args: ["-I", "-S", expect.stringMatching(/\/bytecode\.py$/)],
+      cwd: "/s/tree",
+      input: "+app.py\0-shop/x.py\0+-rf.py",
+      as,
+    });
+  });
+});
+
+describe("a release's folder", () => {
+  it("is copied by hard links, links as they are", () => {
+    expect(copyByLinks("/a", "/b")).toEqual({ file: "cp", args: ["-al", "--", "/a", "/b"] });
+  });
+
+  it("is sealed without following a link, with root and without", () => {
+    expect(seal("/s/x", as, true)).toEqual({ file: "chown", args: ["-hR", "0:995", "--", "/s/x"] });
+    expect(seal("/s/x", as, false).args.slice(0, 6)).toEqual([
+      "/s/x",
+      "-mindepth",
+      "1",
+      "!",
+      "-type",
+      "l",
+    ]);
+  });
+});

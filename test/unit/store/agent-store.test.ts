@@ -1,0 +1,305 @@
+import Database from "libsql";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import type { Instance } from "../../../src/app/instance.ts";
+import { AgentStore, type NewDeploy } from "../../../src/store/agent-store.ts";
+import { temporaryFolder } from "../../support/unit-folder.ts";
+
+const holder = { pid: 7, startTime: 100, turn: 0 };
+
+function open(path = join(temporaryFolder(), "agent.db")): AgentStore {
+  const store = new AgentStore(path);
+  onTestFinished(() => store.close());
+  return store;
+}
+
+function withApps(...names: string[]): AgentStore {
+  const store = open();
+  for (const name of names) store.createApp(name);
+  return store;
+}
+
+function instance(name: string, host = `${name}.localhost`, path = "/"): Instance {
+  return { name, app: name, branch: "main", place: { host, path } };
+}
+
+function newDeploy(app: string, commit = "a", more: Partial<NewDeploy> = {}): NewDeploy {
+  return {
+    app,
+    instance: app,
+    reason: "push",
+    account: "admin",
+    ref: "refs/heads/main",
+    oldCommit: "0".repeat(40),
+    newCommit: commit.repeat(40),
+    subject: `Commit ${commit}`,
+    module: "app:app",
+    requirements: "[]",
+    holder,
+    ...more,
+  };
+}
+
+/** A deploy that went on the air. */
+function goLive(store: AgentStore, app: string, commit: string): number {
+  const { id } = store.startDeploy(newDeploy(app, commit));
+  store.changeDeploy(id, { state: "live", liveAt: new Date().toISOString() });
+  return id;
+}
+
+describe("apps", () => {
+  it("are listed by name, and made once", () => {
+    const store = withApps("shop", "demo", "shop");
+
+    expect(store.apps()).toEqual(["demo", "shop"]);
+    expect(store.hasApp("demo")).toBe(true);
+    expect(store.hasApp("nosuch")).toBe(false);
+  });
+
+  it("have a generation that a rebuild raises, for each by itself", () => {
+    const store = withApps("demo", "shop");
+
+    store.raiseGeneration("demo");
+    store.raiseGeneration("demo");
+
+    expect([
+      store.generation("demo"),
+      store.generation("shop"),
+      store.generation("nosuch"),
+    ]).toEqual([2, 0, 0]);
+  });
+
+  it("leave nothing behind when they go: the next one of the name begins anew", () => {
+    const store = withApps("demo", "shop");
+    store.placeInstance(instance("demo"));
+    const id = goLive(store, "demo", "a");
+    store.startStep(id, 1, "release");
+    store.keepEnvironment("demo", "abc", "bottle==0.13.4");
+    store.raiseGeneration("demo");
+
+    store.deleteApp("demo");
+    store.createApp("demo");
+
+    expect(store.apps()).toEqual(["demo", "shop"]);
+    expect(store.instance("demo")).toBeUndefined();
+    expect(store.deploy(id)).toBeUndefined();
+    expect(store.steps(id)).toEqual([]);
+    expect(store.environmentPackages("demo", "abc")).toBeUndefined();
+    expect(store.generation("demo")).toBe(0);
+    expect(store.startDeploy(newDeploy("demo"))).toMatchObject({ number: 1 });
+  });
+});
+
+describe("a place", () => {
+  it("belongs to one instance at a time", () => {
+    const store = withApps("demo", "shop");
+    store.placeInstance(instance("demo", "www.example.org"));
+
+    expect(() => store.placeInstance(instance("shop", "www.example.org"))).toThrow(
+      expect.objectContaining({
+        code: "PLACE_TAKEN",
+        message: "www.example.org/ belongs to demo",
+      }),
+    );
+
+    expect(store.instance("shop")).toBeUndefined();
+  });
+
+  it("is a host and a path: another path is another place", () => {
+    const store = withApps("demo", "shop");
+    store.placeInstance(instance("demo", "example.org", "/"));
+
+    store.placeInstance(instance("shop", "example.org", "/shop/"));
+
+    expect(store.instances().map((row) => row.place)).toEqual([
+      { host: "example.org", path: "/" },
+      { host: "example.org", path: "/shop/" },
+    ]);
+  });
+
+  it("can be given up for another, and is then free", () => {
+    const store = withApps("demo", "shop");
+    store.placeInstance(instance("demo", "one.example.org"));
+    store.changeInstance("demo", { live: 1, gone: '["A"]' });
+
+    store.placeInstance({ ...instance("demo", "two.example.org"), branch: "release" });
+    store.placeInstance(instance("shop", "one.example.org"));
+
+    expect(store.instance("demo")).toEqual({
+      name: "demo",
+      app: "demo",
+      branch: "release",
+      place: { host: "two.example.org", path: "/" },
+      live: 1,
+      settled: null,
+      degraded: null,
+      gone: '["A"]',
+    });
+  });
+
+  it("is no app's that does not exist", () => {
+    const store = open();
+
+    expect(() => store.placeInstance(instance("nosuch"))).toThrow(/FOREIGN KEY/);
+  });
+});
+
+describe("deploys", () => {
+  it("are numbered within their app, and never twice", () => {
+    const store = withApps("demo", "shop");
+
+    const made = ["demo", "shop", "demo", "demo"].map((app) => store.startDeploy(newDeploy(app)));
+
+    expect(made.map(({ app, number }) => `${app} ${number}`)).toEqual([
+      "demo 1",
+      "shop 1",
+      "demo 2",
+      "demo 3",
+    ]);
+    expect(new Set(made.map(({ id }) => id)).size).toBe(4);
+  });
+
+  it("keep who, what and why to the letter, and begin as preparing", () => {
+    const store = withApps("demo");
+    const given = newDeploy("demo", "b", { subject: `'"; DROP TABLE app; --`, reason: "rollback" });
+
+    const deploy = store.startDeploy(given);
+
+    expect(deploy).toEqual({
+      ...given,
+      id: deploy.id,
+      number: 1,
+      state: "preparing",
+      environment: null,
+      error: null,
+      note: null,
+      liveAt: null,
+      milliseconds: null,
+      startedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as string,
+    });
+    expect(store.deploy(deploy.id)).toEqual(deploy);
+    expect(store.deployByNumber("demo", 1)).toEqual(deploy);
+    expect(store.deployByNumber("demo", 2)).toBeUndefined();
+    expect(store.apps()).toEqual(["demo"]);
+  });
+
+  it("are listed the newest first, and no more than are wanted", () => {
+    const store = withApps("demo", "shop");
+    for (const app of ["demo", "demo", "shop", "demo"]) store.startDeploy(newDeploy(app));
+
+    expect(store.deploys("demo", 2).map(({ number }) => number)).toEqual([3, 2]);
+  });
+
+  it("change only in what is changed", () => {
+    const store = withApps("demo");
+    const deploy = store.startDeploy(newDeploy("demo"));
+
+    store.changeDeploy(deploy.id, {
+      state: "live",
+      liveAt: "2026-11-23T21:55:00.000Z",
+      milliseconds: 7,
+    });
+    store.changeDeploy(deploy.id, { note: "settled", environment: "abc" });
+
+    expect(store.deploy(deploy.id)).toEqual({
+      ...deploy,
+      state: "live",
+      liveAt: "2026-11-23T21:55:00.000Z",
+      milliseconds: 7,
+      note: "settled",
+      environment: "abc",
+    });
+  });
+
+  it("hold their steps in order, with whole milliseconds", () => {
+    const store = withApps("demo");
+    const { id } = store.startDeploy(newDeploy("demo"));
+
+    store.startStep(id, 1, "release");
+    store.startStep(id, 2, "environment");
+    store.endStep(id, 1, { detail: "checked out", milliseconds: 12.6 });
+
+    expect(store.steps(id)).toEqual([
+      { name: "release", detail: "checked out", milliseconds: 13 },
+      { name: "environment", detail: null, milliseconds: null },
+    ]);
+  });
+
+  it("that are neither live nor refused can be found, and those of one holder alone", () => {
+    const store = withApps("demo", "shop", "blog");
+    const states = ["preparing", "proven", "switched", "live", "refused"] as const;
+    for (const state of states)
+      store.changeDeploy(store.startDeploy(newDeploy("demo", "a")).id, { state });
+    store.startDeploy(newDeploy("shop", "a", { holder: { ...holder, turn: 1 } }));
+    store.startDeploy(newDeploy("blog", "a", { holder: { ...holder, startTime: 101 } }));
+
+    expect(store.unfinishedDeploys().map(({ app, state }) => `${app} ${state}`)).toEqual([
+      "demo preparing",
+      "demo proven",
+      "demo switched",
+      "shop preparing",
+      "blog preparing",
+    ]);
+    expect(store.unfinishedOf(holder).map(({ app }) => app)).toEqual(["demo", "demo", "demo"]);
+  });
+});
+
+describe("releases", () => {
+  it("are what was on the air, each commit once, the one that was there last first", () => {
+    const store = withApps("demo", "shop");
+    for (const commit of ["a", "b", "c", "a"]) goLive(store, "demo", commit);
+    store.changeDeploy(store.startDeploy(newDeploy("demo", "d")).id, { state: "refused" });
+    goLive(store, "shop", "e");
+
+    expect(store.releases("demo").map(({ subject, number }) => `${subject}, ${number}`)).toEqual([
+      "Commit a, 4",
+      "Commit c, 3",
+      "Commit b, 2",
+    ]);
+  });
+
+  it("are not lost by a later deploy of the same commit that was refused", () => {
+    const store = withApps("demo");
+    goLive(store, "demo", "a");
+    store.changeDeploy(store.startDeploy(newDeploy("demo", "a")).id, { state: "refused" });
+
+    expect(store.releases("demo").map(({ number }) => number)).toEqual([1]);
+  });
+});
+
+describe("environments", () => {
+  it("keep the packages that they were first built with", () => {
+    const store = withApps("demo", "shop");
+
+    store.keepEnvironment("demo", "abc", "bottle==0.13.4");
+    store.keepEnvironment("demo", "abc", "bottle==0.14");
+
+    expect(store.environmentPackages("demo", "abc")).toBe("bottle==0.13.4");
+    expect(store.environmentPackages("shop", "abc")).toBeUndefined();
+  });
+});
+
+describe("the database", () => {
+  it("is found again as it was left", () => {
+    const path = join(temporaryFolder(), "agent.db");
+    const before = new AgentStore(path);
+    before.createApp("demo");
+    before.close();
+
+    expect(open(path).apps()).toEqual(["demo"]);
+  });
+
+  it("of a newer reeve is refused, and left as it is", () => {
+    const path = join(temporaryFolder(), "agent.db");
+    new AgentStore(path).close();
+    const newer = new Database(path);
+    newer.pragma("user_version = 99");
+    newer.close();
+
+    expect(() => new AgentStore(path)).toThrow(expect.objectContaining({ code: "CONFIG_INVALID" }));
+
+    const after = new Database(path);
+    onTestFinished(() => void after.close());
+    expect(after.prepare("PRAGMA user_version").get()).toMatchObject({ user_version: 99 });
+  });
+});

@@ -1,0 +1,225 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { isAppName, isHostName, moduleName } from "../../../src/app/names.ts";
+import { instancePaths } from "../../../src/app/instance.ts";
+import { appOptions } from "../../../src/config/app-options.ts";
+import { embeddedLayout } from "../../../src/config/layout.ts";
+import { understudyIni, vassalIni, type VassalValues } from "../../../src/vassal/vassal-ini.ts";
+import { vhostText } from "../../../src/vhost/vhost.ts";
+
+/** What uWSGI makes of an ini: sections and keys in their order, with the values apart. */
+function readIni(text: string): { keys: string[]; values: string[] } {
+  const lines = text
+    .split(/\r\n|[\r\n\u2028\u2029]/)
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith(";") && !line.startsWith("#"));
+  return {
+    keys: lines.map((line) => line.split("=")[0]!.trim()),
+    values: lines.map((line) => line.slice(line.indexOf("=") + 1).trim()),
+  };
+}
+
+interface Directive {
+  name: string;
+  words: string[];
+  block: Directive[] | undefined;
+}
+
+/** What nginx makes of a configuration: directives with their arguments, blocks within blocks. */
+function readNginx(text: string): Directive[] {
+  const tokens = [...text.matchAll(/#[^\n]*|[{};]|"(?:\\.|[^"])*"|'(?:\\.|[^'])*'|[^\s{};]+/g)]
+    .map(([token]) => token)
+    .filter((token) => !token.startsWith("#"));
+  const root: Directive[] = [];
+  const open = [root];
+  let words: string[] = [];
+  for (const token of tokens) {
+    if (token === "}") open.pop();
+    else if (token === ";" || token === "{") {
+      const block = token === "{" ? [] : undefined;
+      open.at(-1)?.push({ name: words[0] ?? "", words: words.slice(1), block });
+      if (block) open.push(block);
+      words = [];
+    } else words.push(token);
+  }
+  expect(open).toHaveLength(1);
+  expect(words).toEqual([]);
+  return root;
+}
+
+/** The same without what stands in the leaves. */
+function shapeOf(directives: Directive[]): unknown[] {
+  return directives.map(({ name, words, block }) => [name, words.length, block && shapeOf(block)]);
+}
+
+function matching(grammar: RegExp, isValid: (text: string) => boolean): fc.Arbitrary<string> {
+  return fc.stringMatching(grammar).filter(isValid);
+}
+
+const name = matching(/^[a-z][a-z0-9]{0,9}(-[a-z0-9]{1,9}){0,2}$/, isAppName);
+const host = matching(
+  /^[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?(\.[a-z]([a-z0-9-]{0,10}[a-z0-9])?){0,3}$/,
+  isHostName,
+);
+const module = matching(
+  /^[A-Za-z_]\w{0,9}(\.[A-Za-z_]\w{0,9}){0,3}:[A-Za-z_]\w{0,9}$/,
+  (text) => moduleName.safeParse(text).success,
+);
+const hash = fc.stringMatching(/^[0-9a-f]{16}$/);
+const commit = fc.stringMatching(/^[0-9a-f]{40}$/);
+const number = (option: "workers" | "grace"): fc.Arbitrary<number> =>
+  fc
+    .integer({ min: -10, max: 5000 })
+    .filter((given) => appOptions[option].schema.safeParse(given).success);
+
+const layout = embeddedLayout("/srv/reeve");
+const identity = { user: "reeve-apps", group: "reeve-apps", web: "www-data" };
+
+function valuesOf(
+  given: Pick<VassalValues, "name" | "module" | "workers" | "grace"> & {
+    host: string;
+    hash: string;
+  },
+): VassalValues {
+  return {
+    ...given,
+    url: `http://${given.host}:8080/`,
+    sockets: layout.sockets,
+    srv: layout.srv,
+    own: layout.apps,
+    logs: layout.appLogs,
+    environment: `${layout.srv}/${given.name}/envs/${given.hash}`,
+    listen: 1024,
+    identity,
+  };
+}
+
+const instance = fc.record({
+  name,
+  host,
+  module,
+  hash,
+  workers: number("workers"),
+  grace: number("grace"),
+});
+const plain = valuesOf({
+  name: "demo",
+  host: "demo.localhost",
+  module: "app:app",
+  hash: "0".repeat(16),
+  workers: 2,
+  grace: 60,
+});
+const runs = { numRuns: 1000 };
+
+describe("whatever passes the grammars", () => {
+  it("changes nothing in the vassal's ini but the values of the same keys", () => {
+    const { keys } = readIni(vassalIni(plain));
+
+    fc.assert(
+      fc.property(instance, (given) => {
+        const ini = readIni(vassalIni(valuesOf(given)));
+
+        expect(ini.keys).toEqual(keys);
+        expect(ini.values[keys.indexOf("module")]).toBe(given.module);
+        expect(ini.values[keys.indexOf("workers")]).toBe(String(given.workers));
+        expect(ini.values[keys.indexOf("worker-reload-mercy")]).toBe(String(given.grace));
+      }),
+      runs,
+    );
+  });
+
+  it("brings nothing into the ini that uWSGI would read as more than a word", () => {
+    const magic = readIni(vassalIni(plain))
+      .values.join("\n")
+      .match(/[%$@]\W?/g);
+
+    fc.assert(
+      fc.property(instance, (given) => {
+        const { values } = readIni(vassalIni(valuesOf(given)));
+
+        expect(values.join("\n").match(/[%$@]\W?/g)).toEqual(magic);
+      }),
+      runs,
+    );
+  });
+
+  it("changes nothing in the understudy's ini but the values of the same keys", () => {
+    const { keys } = readIni(vassalIni(plain));
+
+    fc.assert(
+      fc.property(
+        instance,
+        commit,
+        hash,
+        fc.nat(10_000_000),
+        (given, release, environment, deploy) => {
+          const paths = instancePaths(layout, given.name);
+          const understudy = {
+            name: given.name,
+            socket: `${layout.sockets}/${given.name}.next-${deploy}.sock`,
+            release: `${paths.releases}/${release}`,
+            environment: `${paths.environments}/${environment}`,
+            log: `${layout.appLogs}/${given.name}.next-${deploy}.log`,
+            settings: paths.settings,
+          };
+
+          const ini = readIni(
+            understudyIni(vassalIni(valuesOf(given)), { ...paths, name: given.name }, understudy),
+          );
+
+          expect(ini.keys).toEqual(keys);
+          expect(ini.values).toMatchObject({
+            [keys.indexOf("http-socket")]: understudy.socket,
+            [keys.indexOf("chdir")]: understudy.release,
+            [keys.indexOf("virtualenv")]: understudy.environment,
+            [keys.indexOf("logto2")]: understudy.log,
+            [keys.indexOf("module")]: given.module,
+          });
+        },
+      ),
+      runs,
+    );
+  });
+
+  it.each([true, false])(
+    "changes nothing in the server block but its leaves (at the standard port: %s)",
+    (standardPort) => {
+      const vhost = (given: { name: string; host: string }): string =>
+        vhostText({
+          name: given.name,
+          url: `http://${given.host}/`,
+          place: { host: given.host, path: "/" },
+          listen: ["127.0.0.1:8080", "[::1]:8080"],
+          standardPort,
+          socket: instancePaths(layout, given.name).socket,
+          localPattern: instancePaths(layout, given.name).vhostLocal.replace(/f$/, "[f]"),
+        });
+      const shape = shapeOf(readNginx(vhost({ name: "demo", host: "demo.localhost" })));
+
+      fc.assert(
+        fc.property(name, host, (app, answersAt) => {
+          const read = readNginx(vhost({ name: app, host: answersAt }));
+
+          expect(shapeOf(read)).toEqual(shape);
+          const block = read[0]?.block ?? [];
+          expect(block.find((directive) => directive.name === "server_name")?.words).toEqual([
+            answersAt,
+          ]);
+        }),
+        runs,
+      );
+    },
+  );
+});
+
+describe("a reader that finds the structure", () => {
+  it("would have found what a hostile value brings with it", () => {
+    const { keys } = readIni(vassalIni(plain));
+    const evil = vassalIni({ ...plain, module: "app:app\nexec-pre-app = touch /tmp/PWNED" });
+    const evilVhost = readNginx("server { server_name x; } server { server_name y; }");
+
+    expect(readIni(evil).keys).not.toEqual(keys);
+    expect(shapeOf(evilVhost)).toHaveLength(2);
+  });
+});

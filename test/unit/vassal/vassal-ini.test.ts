@@ -1,0 +1,202 @@
+import { describe, expect, it } from "vitest";
+import { isUntouched } from "../../../src/app/signature.ts";
+import {
+  understudyIni,
+  vassalIni,
+  withVirtualenv,
+  type VassalValues,
+} from "../../../src/vassal/vassal-ini.ts";
+
+const values: VassalValues = {
+  name: "demo",
+  url: "http://demo.localhost:8080/",
+  sockets: "/run/reeve/sockets",
+  srv: "/srv",
+  own: "/etc/reeve/apps",
+  logs: "/var/log/reeve/apps",
+  environment: "/srv/demo/envs/0123456789abcdef",
+  module: "app:app",
+  workers: 2,
+  listen: 1024,
+  grace: 60,
+  identity: { user: "reeve-apps", group: "reeve-apps", web: "www-data" },
+};
+
+describe("the vassal's ini", () => {
+  it("begins with the article's, line by line", () => {
+    const article = `[uwsgi]
+plugins = python3
+http-socket = /tmp/%n.sock
+master = true
+workers = 2
+chdir = /srv/%n/app
+virtualenv = /srv/%n/env
+module = app:app
+`;
+
+    const ini = vassalIni({ ...values, sockets: "/tmp", environment: "/srv/%n/env" });
+
+    expect(ini.slice(ini.indexOf("[uwsgi]")).startsWith(article)).toBe(true);
+  });
+
+  it("is what a careful administrator would have written", () => {
+    expect(vassalIni(values).replace(/reeve \([0-9a-f]{12}\)/, "reeve (CHECKSUM)"))
+      .toMatchInlineSnapshot(`
+      "; demo: http://demo.localhost:8080/
+      ; Written by reeve (CHECKSUM). Edit it, and reeve leaves it alone, but for the path of the environment;
+      ; delete it, and the next deploy writes it anew. Better: put your lines into the file included at the end.
+      [uwsgi]
+      plugins = python3
+      http-socket = /run/reeve/sockets/%n.sock
+      master = true
+      workers = 2
+      chdir = /srv/%n/app
+      virtualenv = /srv/demo/envs/0123456789abcdef
+      module = app:app
+
+      ; Without a working app there is nothing to serve; the traceback is in the log.
+      need-app = true
+      enable-threads = true
+      buffer-size = 32768
+      listen = 1024
+      uid = reeve-apps
+      gid = reeve-apps
+      chmod-socket = 660
+      chown-socket = root:www-data
+      logto2 = /var/log/reeve/apps/%n.log
+
+      ; The settings, one file each, and the one folder that the app may write.
+      envdir = /etc/reeve/apps/%n/settings
+      env = REEVE_DATA=/srv/%n/data
+
+      ; A request that is running may finish, on a reload and on a stop.
+      worker-reload-mercy = 60
+      hook-emperor-stop = callret:gracefully_kill_them_all
+
+      if-exists = /etc/reeve/apps/%n/vassal.local.ini
+      include = %(_)
+      endif =
+      "
+    `);
+  });
+
+  it("names no users where there is no root to drop to them", () => {
+    const ini = vassalIni({ ...values, identity: undefined });
+
+    expect(ini).not.toMatch(/^(uid|gid|chown-socket) /m);
+    expect(ini).toMatch(/^chmod-socket = 600$/m);
+  });
+
+  it("carries its checksum, so that a change by hand is seen", () => {
+    expect(isUntouched(vassalIni(values))).toBe(true);
+    expect(isUntouched(vassalIni(values).replace("workers = 2", "workers = 3"))).toBe(false);
+    expect(isUntouched(vassalIni(values, ["DEBUG"]))).toBe(true);
+  });
+
+  it("takes from the vassal the settings that were taken away, after it has read the others", () => {
+    const lines = vassalIni(values, ["DEBUG", "OLD_KEY"]).split("\n");
+
+    const envdir = lines.indexOf("envdir = /etc/reeve/apps/%n/settings");
+    expect(lines.slice(envdir + 1, envdir + 3)).toEqual(["unenv = DEBUG", "unenv = OLD_KEY"]);
+    expect(lines.filter((line) => !line.startsWith("; Written")).length).toBe(
+      vassalIni(values).split("\n").length + 1,
+    );
+  });
+});
+
+const permanent = {
+  name: "demo",
+  socket: "/run/reeve/sockets/demo.sock",
+  app: "/srv/demo/app",
+  log: "/var/log/reeve/apps/demo.log",
+  settings: "/etc/reeve/apps/demo/settings",
+};
+const understudy = {
+  name: "demo",
+  socket: "/run/reeve/sockets/demo.next-7.sock",
+  release: "/srv/demo/releases/c0ffee",
+  environment: "/srv/demo/envs/fedcba9876543210",
+  log: "/var/log/reeve/apps/demo.next-7.log",
+  settings: "/etc/reeve/apps/demo/settings.next",
+};
+
+describe("the understudy's ini", () => {
+  it("is the vassal's with the new release, and its own socket, environment, log and settings", () => {
+    const before = vassalIni(values).replaceAll("%n", "demo").split("\n");
+
+    const after = understudyIni(vassalIni(values), permanent, understudy).split("\n");
+
+    expect(after.filter((line, at) => line !== before[at])).toEqual([
+      "; The understudy of demo: http://demo.localhost:8080/",
+      "http-socket = /run/reeve/sockets/demo.next-7.sock",
+      "chdir = /srv/demo/releases/c0ffee",
+      "virtualenv = /srv/demo/envs/fedcba9876543210",
+      "logto2 = /var/log/reeve/apps/demo.next-7.log",
+      "envdir = /etc/reeve/apps/demo/settings.next",
+    ]);
+    expect(after).toHaveLength(before.length);
+  });
+
+  it("holds no %n, which would be the understudy's own name", () => {
+    expect(understudyIni(vassalIni(values), permanent, understudy)).not.toContain("%n");
+  });
+
+  it("writes the same data and includes the administrator's same lines", () => {
+    const lines = understudyIni(vassalIni(values), permanent, understudy).split("\n");
+
+    expect(lines).toContain("env = REEVE_DATA=/srv/demo/data");
+    expect(lines).toContain("if-exists = /etc/reeve/apps/demo/vassal.local.ini");
+  });
+
+  it("is made from what somebody changed by hand, so that the change is proven as well", () => {
+    const edited = [
+      "[uwsgi]",
+      "plugins = python3",
+      "http-socket = /run/reeve/sockets/%n.sock",
+      "chdir = /srv/%n/app/src",
+      "pythonpath = /srv/demo/app",
+      "home=/srv/demo/envs/0123456789abcdef",
+      "static-map = /static=/srv/demo/app/static",
+      "static-map = /old=/srv/demo/application",
+      "touch-reload = /srv/demo/app-flag",
+      "module = shop:app",
+      "cheaper = 1",
+      "",
+    ].join("\n");
+
+    expect(understudyIni(edited, permanent, understudy)).toBe(
+      [
+        "[uwsgi]",
+        "plugins = python3",
+        "http-socket = /run/reeve/sockets/demo.next-7.sock",
+        "chdir = /srv/demo/releases/c0ffee/src",
+        "pythonpath = /srv/demo/releases/c0ffee",
+        "home=/srv/demo/envs/fedcba9876543210",
+        "static-map = /static=/srv/demo/releases/c0ffee/static",
+        "static-map = /old=/srv/demo/application",
+        "touch-reload = /srv/demo/app-flag",
+        "module = shop:app",
+        "cheaper = 1",
+        "",
+      ].join("\n"),
+    );
+  });
+});
+
+describe("an ini with another environment", () => {
+  it.each([
+    ["virtualenv = /old\n", "virtualenv = /new\n"],
+    ["  virtualenv=/old\n", "  virtualenv=/new\n"],
+    ["venv = /old\n", "venv = /new\n"],
+    ["home = /old\n", "home = /new\n"],
+    ["pyhome\t=\t/old\n", "pyhome\t=\t/new\n"],
+    ["; virtualenv = /mine\nvirtualenv = /old\n", "; virtualenv = /mine\nvirtualenv = /new\n"],
+    ["module = app:app\n", "module = app:app\n"],
+  ])("differs in that alone: %j", (before, after) => {
+    expect(withVirtualenv(before, "/new")).toBe(after);
+  });
+
+  it("takes the path to the letter", () => {
+    expect(withVirtualenv("virtualenv = /old", "/srv/$1/$&")).toBe("virtualenv = /srv/$1/$&");
+  });
+});

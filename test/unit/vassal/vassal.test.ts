@@ -1,0 +1,95 @@
+import { existsSync, lstatSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { listVassals, wakeEmperor } from "../../../src/vassal/emperor.ts";
+import { mergeLogs, provideLog } from "../../../src/vassal/vassal.ts";
+import { temporaryFolder } from "../../support/unit-folder.ts";
+import { isRoot, nobody } from "../../support/unit-identity.ts";
+
+describe("a vassal's log", () => {
+  it("is there before the vassal, is the app's own, and keeps what it holds", async () => {
+    const path = join(temporaryFolder(), "demo.log");
+    await provideLog(path, nobody, isRoot);
+    writeFileSync(path, "a line\n");
+
+    await provideLog(path, nobody, isRoot);
+
+    expect(readFileSync(path, "utf8")).toBe("a line\n");
+    expect(statSync(path)).toMatchObject({ uid: nobody.uid, gid: nobody.gid });
+    expect(statSync(path).mode & 0o007).toBe(0);
+  });
+
+  it("is not made through a link, nor is what the link leads to given away", async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "secret"), "");
+    symlinkSync("secret", join(folder, "demo.log"));
+
+    await expect(provideLog(join(folder, "demo.log"), nobody, isRoot)).rejects.toThrow("ELOOP");
+
+    expect(statSync(join(folder, "secret")).uid).toBe(process.getuid?.());
+  });
+
+  it("takes in the understudy's, which then is gone", async () => {
+    const folder = temporaryFolder();
+    const [from, into] = [join(folder, "demo.next-1.log"), join(folder, "demo.log")];
+    writeFileSync(from, "two\n");
+    writeFileSync(into, "one\n");
+
+    await mergeLogs(from, into);
+    await mergeLogs(from, into);
+
+    expect(readFileSync(into, "utf8")).toBe("one\ntwo\n");
+    expect(existsSync(from)).toBe(false);
+  });
+
+  it("takes nothing in through a link, on either side", async () => {
+    const folder = temporaryFolder();
+    const link = join(folder, "link.log");
+    writeFileSync(join(folder, "secret"), "secret\n");
+    writeFileSync(join(folder, "own.log"), "own\n");
+    symlinkSync("secret", link);
+
+    await expect(mergeLogs(link, join(folder, "own.log"))).rejects.toThrow("ELOOP");
+    await expect(mergeLogs(join(folder, "own.log"), link)).rejects.toThrow("ELOOP");
+
+    expect(readFileSync(join(folder, "own.log"), "utf8")).toBe("own\n");
+    expect(readFileSync(join(folder, "secret"), "utf8")).toBe("secret\n");
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  });
+});
+
+describe("an Emperor that is gone", () => {
+  function nowhere() {
+    const folder = temporaryFolder();
+    return { pidFile: join(folder, "emperor.pid"), statsSocket: join(folder, "emperor.stats") };
+  }
+
+  it("is said to be down by who asks for its vassals", async () => {
+    await expect(listVassals(nowhere())).rejects.toMatchObject({ code: "EMPEROR_DOWN" });
+  });
+
+  it.each(["", "not JSON", "{}", '{"pid": 1, "vassals": [{"id": 7}]}'])(
+    "is as good as down when it answers %j",
+    async (words) => {
+      const emperor = nowhere();
+      const server = createServer((connection) => connection.end(words));
+      await new Promise<void>((resolve) => server.listen(emperor.statsSocket, resolve));
+      onTestFinished(() => void server.close());
+
+      await expect(listVassals(emperor)).rejects.toMatchObject({ code: "EMPEROR_DOWN" });
+    },
+  );
+
+  it.each([
+    ["no pid file", undefined],
+    ["an empty one", ""],
+    ["one that names nobody", "4194305\n"],
+    ["one that is no number", "all\n"],
+  ])("cannot be woken: %s", async (_, text) => {
+    const emperor = nowhere();
+    if (text !== undefined) writeFileSync(emperor.pidFile, text);
+
+    await expect(wakeEmperor(emperor)).rejects.toMatchObject({ code: "EMPEROR_DOWN" });
+  });
+});
