@@ -18,7 +18,6 @@ export interface Answers extends Record<QuestionName, unknown> {
   setOptions: null;
   settings: Record<string, string>;
   changeSettings: null;
-  raiseGeneration: null;
   destroy: null;
 }
 

@@ -1,11 +1,10 @@
-import { chmod, chown, mkdir, readdir, rm } from "node:fs/promises";
+import { chmod, chown, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { optionsFile } from "../app/instance.ts";
 import { appOptions } from "../config/app-options.ts";
 import { readOptions, starterFile, withOption } from "../config/option-table.ts";
 import { pathsOf, type DeployContext } from "../deploy/context.ts";
 import { findUnderstudies } from "../deploy/understudy.ts";
-import { UserError } from "../errors.ts";
 import { isPresent, readIfPresent, writeAtomically } from "../host/files.ts";
 import { removeTree } from "../release/release-commands.ts";
 import {
@@ -17,7 +16,7 @@ import {
 } from "../settings/settings.ts";
 import type { Holder } from "../store/agent-store.ts";
 import { asideOf } from "../vassal/socket-link.ts";
-import { retireVassal } from "../vassal/vassal.ts";
+import { dropHeldIni, retireVassal } from "../vassal/vassal.ts";
 import { removeVhost } from "../vhost/vhost.ts";
 import { expectApp } from "./queries.ts";
 
@@ -74,6 +73,7 @@ export async function destroyApp(
     for (const ini of [paths.ini, ...understudies.map((understudy) => understudy.ini)]) {
       if (await isPresent(ini)) await retireVassal(context.emperor, ini, 2000);
     }
+    await dropHeldIni(paths.ini);
     const files = [
       paths.socket,
       asideOf(paths.socket),
@@ -125,32 +125,4 @@ export async function changeSettings(
     changedSettings(await readSettings(settings), change),
     context.identities.apps,
   );
-}
-
-/** Where nothing of reeve's may be left behind, this says what is. */
-export async function leftovers(context: DeployContext, app: string): Promise<string[]> {
-  const { layout } = context.config;
-  const folders = [
-    layout.srv,
-    layout.apps,
-    layout.vassals,
-    layout.sitesAvailable,
-    layout.sitesEnabled,
-    layout.sockets,
-    layout.appLogs,
-    layout.deployLogs,
-  ];
-  const found = await Promise.all(
-    folders.map(async (folder) =>
-      (await readdir(folder))
-        .filter((name) => name === app || name.startsWith(`${app}.`))
-        .map((name) => join(folder, name)),
-    ),
-  );
-  return found.flat();
-}
-
-export function expectNewApp(context: DeployContext, app: string): void {
-  if (context.store.hasApp(app))
-    throw new UserError("APP_EXISTS", `there is an app ${app} already`);
 }

@@ -21,8 +21,12 @@ export class AgentClient {
     options: AskOptions = {},
   ): Promise<Answers[N]> {
     const whenDown = "reeve's agent does not answer: nothing was deployed, and the apps run on";
-    return callVerb(this.#socketPath, name, question, { ...options, whenDown }) as Promise<
-      Answers[N]
-    >;
+    const hintWhenDown =
+      "Try again in a moment; if that does not help, ask the server's administrator.";
+    return callVerb(this.#socketPath, name, question, {
+      ...options,
+      whenDown,
+      hintWhenDown,
+    }) as Promise<Answers[N]>;
   }
 }

@@ -74,7 +74,6 @@ export const questions = {
   setOptions: app.extend({ set: z.record(z.string().max(100), z.string().max(2000)) }),
   settings: app,
   changeSettings: app.extend({ change: settingsChange }),
-  raiseGeneration: app,
   destroy: app.extend({ holder }),
 } satisfies Record<string, z.ZodType>;
 

@@ -75,7 +75,7 @@ function deployVerbs(
   };
 }
 
-type AppVerb = "create" | "destroy" | "setOptions" | "changeSettings" | "raiseGeneration";
+type AppVerb = "create" | "destroy" | "setOptions" | "changeSettings";
 
 function appVerbs(context: DeployContext): Pick<Answering, AppVerb> {
   return {
@@ -94,11 +94,6 @@ function appVerbs(context: DeployContext): Pick<Answering, AppVerb> {
     changeSettings: async ({ app, change }) => {
       await changeSettings(context, app, change);
       return null;
-    },
-    raiseGeneration: ({ app }) => {
-      expectApp(context, app);
-      context.store.raiseGeneration(app);
-      return Promise.resolve(null);
     },
   };
 }

@@ -40,13 +40,17 @@ export function isAppName(text: string): boolean {
 /** The name itself, or `APP_NAME_INVALID`. */
 export function expectAppName(text: string): string {
   if (isAppName(text)) return text;
+  throw appNameError(text);
+}
+
+export function appNameError(text: string): UserError {
   const shown = JSON.stringify(text.slice(0, 60));
-  throw new UserError(
-    "APP_NAME_INVALID",
-    reservedNames.has(text)
-      ? `${shown} is a name that reeve keeps for itself`
-      : `${shown} cannot be the name of an app`,
-  );
+  if (!reservedNames.has(text)) {
+    return new UserError("APP_NAME_INVALID", `${shown} cannot be the name of an app`);
+  }
+  return new UserError("APP_NAME_INVALID", `${shown} is a name that reeve keeps for itself`, {
+    hint: "Choose another name.",
+  });
 }
 
 const label = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
@@ -61,7 +65,7 @@ export function isHostName(text: string): boolean {
 const moduleGrammar = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$/;
 
 /** A branch that an option may name: a strict part of what git allows, nothing that is an option or a pattern. */
-export const branchGrammar =
+const branchGrammar =
   /^(?!.*(\.\.|\/\/|\.lock($|\/)|\/\.|@\{))[A-Za-z0-9][A-Za-z0-9._/-]{0,99}(?<![./])$/;
 
 export const settingNameGrammar = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;

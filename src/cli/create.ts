@@ -6,9 +6,9 @@ import { commandServer } from "./server.ts";
 export function createCommand(): Command {
   const command = new Command("create")
     .description("Make an app before its first push, so that it can be given settings and options.")
-    .argument("<app>")
+    .argument("<app>", "its name", expectAppName)
     .action(async (app: string) => {
-      await commandServer("create", { app: expectAppName(app) });
+      await commandServer("create", { app });
       console.log(
         `${app} is made; push to it, or give it settings first: reeve settings ${app} set NAME=value`,
       );

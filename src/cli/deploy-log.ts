@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { expectAppName } from "../app/names.ts";
 import { withExamples } from "./examples.ts";
 import { wholeNumber } from "./logs.ts";
 import { askServer } from "./server.ts";
@@ -6,7 +7,7 @@ import { askServer } from "./server.ts";
 export function deployLogCommand(): Command {
   const command = new Command("deploy-log")
     .description("Print everything that one deploy said.")
-    .argument("<app>")
+    .argument("<app>", "its name", expectAppName)
     .argument("<number>", "the deploy's number", wholeNumber)
     .action(async (app: string, number: number) => {
       process.stdout.write(await askServer("deployLog", { app, number }));

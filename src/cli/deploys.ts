@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { shortCommit } from "../app/names.ts";
+import { expectAppName, shortCommit } from "../app/names.ts";
 import { withExamples } from "./examples.ts";
 import { wholeNumber } from "./logs.ts";
 import { askServer } from "./server.ts";
@@ -10,7 +10,7 @@ export function deploysCommand(): Command {
     .description(
       "List an app's deploys, the newest first: who, what, when, how long, and how it ended.",
     )
-    .argument("<app>")
+    .argument("<app>", "its name", expectAppName)
     .option("-n, --lines <number>", "how many", wholeNumber, 20)
     .option("--json", "for programs, with every step")
     .action(async (app: string, { json, lines }: { json?: boolean; lines: number }) => {

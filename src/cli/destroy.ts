@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import { Command } from "commander";
+import { expectAppName } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import { withExamples } from "./examples.ts";
 import { askServer, commandServer } from "./server.ts";
@@ -9,10 +10,10 @@ export function destroyCommand(): Command {
     .description(
       "Take an app off the air and remove all of it: code, data, settings, history, repository.",
     )
-    .argument("<app>")
+    .argument("<app>", "its name", expectAppName)
     .option("--yes", "do not ask")
     .action(async (app: string, { yes }: { yes?: boolean }) => {
-      await askServer("show", { app });
+      await askServer("deploys", { app, limit: 1 });
       if (!yes) await expectConfirmation(app);
       await commandServer("destroy", { app });
       console.log(`${app} is gone, with its repository, its data and its history.`);

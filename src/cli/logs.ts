@@ -1,11 +1,12 @@
 import { Command, InvalidArgumentError } from "commander";
+import { expectAppName } from "../app/names.ts";
 import { withExamples } from "./examples.ts";
 import { askServer } from "./server.ts";
 
 export function logsCommand(): Command {
   const command = new Command("logs")
     .description("Print the end of an app's own log.")
-    .argument("<app>")
+    .argument("<app>", "its name", expectAppName)
     .option("-f, --follow", "go on with every new line", false)
     .option("-n, --lines <number>", "how many lines", wholeNumber, 100)
     .action(async (app: string, { follow, lines }: { follow: boolean; lines: number }) => {

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { expectAppName } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import { withExamples } from "./examples.ts";
 import { parseAssignments } from "./assignments.ts";
@@ -10,7 +11,7 @@ export function optionsCommand(): Command {
     .description(
       "Show what reeve does about an app, or change it. Takes effect with the next deploy.",
     )
-    .argument("<app>")
+    .argument("<app>", "its name", expectAppName)
     .argument("[action]", "set")
     .argument("[assignments...]", "NAME=VALUE")
     .option("--json", "for programs")

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { expectAppName } from "../app/names.ts";
 import { withExamples } from "./examples.ts";
 import { commandServer } from "./server.ts";
 
@@ -7,7 +8,7 @@ export function rebuildCommand(): Command {
     .description(
       "Build the app's environment anew, with the versions that the index has today, and redeploy.",
     )
-    .argument("<app>")
+    .argument("<app>", "its name", expectAppName)
     .action((app: string) => commandServer("rebuild", { app }));
   return withExamples(command, "reeve rebuild demo", "reeve rebuild demo && reeve show demo");
 }

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { expectAppName } from "../app/names.ts";
 import { withExamples } from "./examples.ts";
 import { commandServer } from "./server.ts";
 
@@ -7,7 +8,7 @@ export function redeployCommand(): Command {
     .description(
       "Deploy the commit that is on the air once more; git itself sends nothing when nothing changed.",
     )
-    .argument("<app>")
+    .argument("<app>", "its name", expectAppName)
     .action((app: string) => commandServer("redeploy", { app }));
   return withExamples(
     command,

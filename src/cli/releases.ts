@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { shortCommit } from "../app/names.ts";
+import { expectAppName, shortCommit } from "../app/names.ts";
 import { withExamples } from "./examples.ts";
 import { askServer } from "./server.ts";
 import { printJson, shortTime, table } from "./table.ts";
@@ -9,7 +9,7 @@ export function releasesCommand(): Command {
     .description(
       "List what an app had on the air, the newest first. `disk`: a rollback to it builds nothing.",
     )
-    .argument("<app>")
+    .argument("<app>", "its name", expectAppName)
     .option("--json", "for programs")
     .action(async (app: string, { json }: { json?: boolean }) => {
       const releases = await askServer("releases", { app });

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { expectAppName } from "../app/names.ts";
 import { withExamples } from "./examples.ts";
 import { commandServer } from "./server.ts";
 
@@ -7,7 +8,7 @@ export function rollbackCommand(): Command {
     .description(
       "Put an older release on the air, and move the branch to it. Without RELEASE: the one before.",
     )
-    .argument("<app>")
+    .argument("<app>", "its name", expectAppName)
     .argument("[release]", "the start of its commit, or its deploy's number")
     .action(async (app: string, release?: string) => {
       await commandServer("rollback", { app, ...(release === undefined ? {} : { release }) });

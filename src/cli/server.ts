@@ -1,6 +1,7 @@
 import type { Answers } from "../agent/answers.ts";
 import type { Question, QuestionName } from "../agent/questions.ts";
 import { readConfig } from "../config/config.ts";
+import { UserError } from "../errors.ts";
 import { callVerb } from "../host/channel.ts";
 
 /** What the front's control socket adds to the agent's own questions. */
@@ -36,8 +37,13 @@ export async function commandServer<N extends keyof Commands>(
 
 async function call(name: string, question: object, options: AskOptions): Promise<unknown> {
   const { layout } = readConfig();
-  return callVerb(layout.controlSocket, name, question, {
-    ...options,
-    whenDown: `no reeve runs for ${layout.home}, or you may not speak to it`,
-  });
+  const whenDown = `no reeve runs for ${layout.home}, or you may not speak to it`;
+  try {
+    return await callVerb(layout.controlSocket, name, question, { ...options, whenDown });
+  } catch (error) {
+    // The hint is a command to type: it names the app that is meant.
+    if (!(error instanceof UserError) || !("app" in question)) throw error;
+    const hint = error.hint.replace(/\bAPP\b/g, String(question.app));
+    throw Object.assign(new UserError(error.code, error.message, { hint }), { said: error.said });
+  }
 }

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { expectAppName } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import { parseAssignments } from "./assignments.ts";
 import { withExamples } from "./examples.ts";
@@ -10,7 +11,7 @@ export function settingsCommand(): Command {
     .description(
       "Show an app's environment variables, or change them: a change is a deploy of the same commit.",
     )
-    .argument("<app>")
+    .argument("<app>", "its name", expectAppName)
     .argument("[action]", "set or unset")
     .argument("[words...]", "NAME=VALUE to set, NAME to unset")
     .option("--json", "for programs")

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { shortCommit } from "../app/names.ts";
+import { expectAppName, shortCommit } from "../app/names.ts";
 import { withExamples } from "./examples.ts";
 import { askServer } from "./server.ts";
 import { printJson, shortTime } from "./table.ts";
@@ -7,7 +7,7 @@ import { printJson, shortTime } from "./table.ts";
 export function showCommand(): Command {
   const command = new Command("show")
     .description("Show one app: where it answers, its release, its environment and its packages.")
-    .argument("<app>")
+    .argument("<app>", "its name", expectAppName)
     .option("--json", "for programs")
     .action(async (app: string, { json }: { json?: boolean }) => {
       const details = await askServer("show", { app });

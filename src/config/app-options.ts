@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { branchName, isHostName } from "../app/names.ts";
-import type { OptionTable, OptionValues } from "./option-table.ts";
+import { wholeNumber, type OptionTable, type OptionValues } from "./option-table.ts";
 
 export const appOptions = {
   production_branch: {
@@ -15,7 +15,7 @@ export const appOptions = {
       "The host at which the app answers; empty: <app>.<domain>. Takes effect with the next deploy.",
   },
   workers: {
-    schema: z.int().min(1).max(64),
+    schema: wholeNumber(1, 64),
     default: 2,
     sentence: "How many processes answer requests.",
   },
@@ -25,17 +25,17 @@ export const appOptions = {
     sentence: "What a new release is asked (GET) before it goes on the air.",
   },
   health_status: {
-    schema: z.int().min(0).max(599),
+    schema: wholeNumber(0, 599),
     default: 0,
     sentence: "The status that counts as healthy; 0: any but 400 and those from 500 on.",
   },
   health_deadline: {
-    schema: z.int().min(1).max(3600),
+    schema: wholeNumber(1, 3600),
     default: 30,
     sentence: "Seconds a new release has to start and to answer.",
   },
   grace: {
-    schema: z.int().min(1).max(3600),
+    schema: wholeNumber(1, 3600),
     default: 60,
     sentence:
       "Seconds a request that is running may take to finish when its release goes off the air.",

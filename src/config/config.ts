@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { embeddedLayout, expectRoomForSockets, type Layout } from "./layout.ts";
+import { embeddedLayout, expectUsableHome, type Layout } from "./layout.ts";
 import { readOptions } from "./option-table.ts";
 import { serverOptions, type ServerOptions } from "./server-options.ts";
 
@@ -25,14 +25,15 @@ export interface Overrides {
 export function readConfig(flags: Overrides = {}, variables = process.env): Config {
   const home = resolve(flags.home ?? variables["REEVE_HOME"] ?? join(programRoot, "var"));
   const layout = embeddedLayout(home);
-  expectRoomForSockets(layout);
+  expectUsableHome(layout);
   // The front has no right to the file, which may hold credentials: it gets what it needs by variables.
   const text = variables["REEVE_NO_SERVER_FILE"] ? "" : readText(layout.serverFile);
   const server = readOptions(serverOptions, {
     path: layout.serverFile,
     text,
     code: "CONFIG_INVALID",
-    overrides: { ...installerDefaults(variables), ...ownVariables(variables), ...portFlag(flags) },
+    overrides: { ...ownVariables(variables), ...portFlag(flags) },
+    defaults: installerDefaults(variables),
   });
   return Object.freeze({ layout, server });
 }

@@ -78,12 +78,21 @@ export function embeddedLayout(home: string): Layout {
 const longestSocketPath = 107;
 const longestSocketName = `${"x".repeat(30)}.next-9999999.sock`;
 
-/** unix(7): `sun_path` holds 108 bytes with the closing zero. */
-export function expectRoomForSockets(layout: Layout): void {
+/** A home that others' configuration can name, and short enough. unix(7): `sun_path` holds 108 bytes with the closing zero. */
+export function expectUsableHome(layout: Layout): void {
+  if (!/^\/[A-Za-z0-9._/-]*$/.test(layout.home)) {
+    throw new UserError(
+      "CONFIG_INVALID",
+      `${JSON.stringify(layout.home)} cannot be reeve's folder`,
+      {
+        hint: "It goes into nginx's and uWSGI's configuration: use letters, digits, dots, hyphens and underscores.",
+      },
+    );
+  }
   const longest = Buffer.byteLength(join(layout.sockets, longestSocketName));
   if (longest <= longestSocketPath) return;
   throw new UserError(
     "PATH_TOO_LONG",
-    `${layout.home} is ${longest - longestSocketPath} bytes too long for the apps' sockets`,
+    `${layout.home} is longer by ${longest - longestSocketPath} than fits for the apps' sockets`,
   );
 }

@@ -1,5 +1,5 @@
 import { parse, TomlError } from "smol-toml";
-import type { z } from "zod";
+import { z } from "zod";
 import { UserError, type ErrorCode } from "../errors.ts";
 
 type Scalar = string | number | boolean;
@@ -15,12 +15,24 @@ export interface Option<T extends Scalar = Scalar> {
 export type OptionTable = Record<string, Option>;
 export type OptionValues<T extends OptionTable> = { readonly [K in keyof T]: T[K]["default"] };
 
+interface Words {
+  text: string;
+  from: string;
+}
+
 interface Source {
   path: string;
   text: string;
   code: Extract<ErrorCode, "CONFIG_INVALID" | "OPTION_INVALID">;
   /** Words from elsewhere that win over the file, by the option's name, with where they came from. */
-  overrides?: Record<string, { text: string; from: string }>;
+  overrides?: Record<string, Words>;
+  /** The same, but the file wins over them. */
+  defaults?: Record<string, Words>;
+}
+
+export function wholeNumber(least: number, most: number): z.ZodType<number> {
+  const words = `is not a whole number from ${least} to ${most}`;
+  return z.int(words).min(least, words).max(most, words);
 }
 
 /** All values, or one error that names every problem with its place. */
@@ -33,7 +45,8 @@ export function readOptions<T extends OptionTable>(table: T, source: Source): Op
   }
 
   const values = Object.entries(table).map(([name, option]) => {
-    const override = source.overrides?.[name];
+    const override =
+      source.overrides?.[name] ?? (name in file ? undefined : source.defaults?.[name]);
     const given = override?.text ?? file[name] ?? option.default;
     const where = override?.from ?? `${source.path}: ${name}`;
     const value = override ? fromText(option, override.text) : checked(option, given);

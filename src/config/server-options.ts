@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isHostName } from "../app/names.ts";
-import type { OptionTable, OptionValues } from "./option-table.ts";
+import { wholeNumber, type OptionTable, type OptionValues } from "./option-table.ts";
 
 const userName = z.string().regex(/^[a-z_][a-z0-9_-]{0,30}$/, "is not a system user's name");
 const optionalUrl = z
@@ -15,7 +15,7 @@ export const serverOptions = {
     sentence: "Apps answer at <app>.<domain>, git at git.<domain>.",
   },
   port: {
-    schema: z.int().min(1).max(65535),
+    schema: wholeNumber(1, 65535),
     default: 8080,
     sentence: "The port at which nginx listens, on 127.0.0.1 and ::1.",
   },
@@ -25,17 +25,17 @@ export const serverOptions = {
     sentence: "A push to an app that does not exist creates it.",
   },
   kept_releases: {
-    schema: z.int().min(1).max(100),
+    schema: wholeNumber(1, 100),
     default: 5,
     sentence: "How many releases that were on the air are kept beside the one that is.",
   },
   push_limit: {
-    schema: z.int().min(1).max(100_000),
+    schema: wholeNumber(1, 100_000),
     default: 1024,
     sentence: "The largest push, in MiB.",
   },
   build_deadline: {
-    schema: z.int().min(1).max(86_400),
+    schema: wholeNumber(1, 86_400),
     default: 900,
     sentence: "Seconds after which an installer that has not ended is stopped.",
   },

@@ -11,6 +11,7 @@ import type { Config } from "../config/config.ts";
 import { readOptions } from "../config/option-table.ts";
 import type { Installer } from "../environment/environment-commands.ts";
 import type { GitContext } from "../host/git.ts";
+import { UserError } from "../errors.ts";
 import { readIfPresent } from "../host/files.ts";
 import type { Host, Identity } from "../host/host.ts";
 import type { ReleaseContext } from "../release/release.ts";
@@ -74,7 +75,11 @@ export function productionInstance(
   app: string,
   options: AppOptions,
 ): Instance {
-  const host = options.host === "" ? `${app}.${context.config.server.domain}` : options.host;
+  const { domain } = context.config.server;
+  const host = options.host === "" ? `${app}.${domain}` : options.host;
+  if (host === domain || host === `git.${domain}`) {
+    throw new UserError("PLACE_TAKEN", `${host} belongs to reeve itself`);
+  }
   return { name: app, app, branch: options.production_branch, place: { host, path: "/" } };
 }
 

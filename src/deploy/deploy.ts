@@ -26,7 +26,7 @@ import {
 import type { Deploy, DeployReason, Holder, InstanceRow } from "../store/agent-store.ts";
 import { reasonOfFailure, tailOfLog } from "../vassal/app-log.ts";
 import { installIni, proveHealthy, provideLog } from "../vassal/vassal.ts";
-import { installVhost, restoreVhost, vhostText } from "../vhost/vhost.ts";
+import { installVhost, removeVhost, restoreVhost, vhostText } from "../vhost/vhost.ts";
 import {
   gitOf,
   optionsOf,
@@ -82,6 +82,7 @@ export async function prepareDeploy(
     const options = await optionsOf(context, request.app);
     const instance = productionInstance(context, request.app, options);
     expectProductionBranch(request, options);
+    store.expectPlaceFree(instance);
 
     await context.locks.take(instance.name, request.holder, () =>
       sayWhoDeploys(context, instance, say),
@@ -164,15 +165,8 @@ async function prepare(
   );
   store.changeDeploy(deploy.id, { environment: environment.hash });
 
-  store.placeInstance(instance);
-  const row = store.instance(instance.name) as InstanceRow;
-  await provideVhost(preparation, row);
-
-  const planned = await planIni(context, {
-    row,
-    deploy: { ...deploy, environment: environment.hash },
-    options,
-  });
+  const built = { ...deploy, environment: environment.hash };
+  const planned = await planIni(context, { instance, deploy: built, options });
   if (planned.edited)
     report.line("  vassal       edited by hand: left as it is, and proven as it is");
   if (request.settings) {
@@ -184,9 +178,17 @@ async function prepare(
   );
   await report.step(
     "understudy",
-    () => bootUnderstudy(preparation, { ...deploy, environment: environment.hash }, planned),
+    () => bootUnderstudy(preparation, built, planned),
     (status) => `healthy (GET ${options.health_path} ${status})`,
   );
+
+  const former = store.instance(instance.name);
+  store.placeInstance(instance);
+  undoing.add("place", () => {
+    store.replaceInstance(instance.name, former);
+    return Promise.resolve();
+  });
+  await provideVhost(preparation);
 }
 
 /** Moves the traffic to the proven release. The ref moves right after: keep this to one rename. */
@@ -240,6 +242,7 @@ export async function recordLive(context: DeployContext, deploy: Deploy): Promis
   const gone = await adoptSettings(pathsOf(context, deploy.instance).settings);
   if (gone.length > 0)
     context.store.changeInstance(deploy.instance, { gone: JSON.stringify(gone) });
+  if (deploy.reason === "rebuild") context.store.raiseGeneration(deploy.app);
   const now = new Date();
   const took = Math.max(0, now.getTime() - new Date(deploy.startedAt).getTime());
   context.store.changeDeploy(deploy.id, {
@@ -279,7 +282,15 @@ async function revertDeploy(context: DeployContext, deploy: Deploy): Promise<voi
   await dropProposedSettings(settings);
   recordRefusal(context, deploy, new UserError("REF_MOVED", `git did not move ${deploy.ref}`));
   if (row?.live && row.settled !== row.live) context.settler.start(row.name, row.live);
+  if (row?.live === null) await takeBackPlace(context, row);
   await context.settler.tidy(deploy.instance);
+}
+
+/** The first deploy of all did not go through: its host is nobody's again. */
+async function takeBackPlace(context: DeployContext, row: InstanceRow): Promise<void> {
+  const { site, siteLink } = pathsOf(context, row.name);
+  await removeVhost(context.host, context.nginx, { available: site, enabled: siteLink });
+  context.store.replaceInstance(row.name, undefined);
 }
 
 /** A redeploy's ref stands where it stood, so its switch must have happened as well. */
@@ -363,7 +374,7 @@ async function provideEnvironment(
     abi: context.abi,
     installer: installer.name,
     indexes: [server.package_index, server.package_extra_index],
-    generation: store.generation(deploy.app),
+    generation: store.generation(deploy.app) + (deploy.reason === "rebuild" ? 1 : 0),
   });
   if (await hasEnvironment(paths, hash)) return { hash, built: undefined, count: 0 };
 
@@ -404,17 +415,14 @@ async function proposeSettings(
   await writeSettings(context.host, proposedSettings(settings), proposed, context.identities.apps);
 }
 
-async function provideVhost(
-  { context, report, undoing }: Preparation,
-  row: InstanceRow,
-): Promise<void> {
+async function provideVhost({ context, report, undoing, instance }: Preparation): Promise<void> {
   const { host, nginx, config } = context;
-  const paths = pathsOf(context, row.name);
+  const paths = pathsOf(context, instance.name);
   const { port } = config.server;
   const text = vhostText({
-    name: row.name,
-    url: placeUrl(row.place, port),
-    place: row.place,
+    name: instance.name,
+    url: placeUrl(instance.place, port),
+    place: instance.place,
     listen: listenAddresses(config),
     standardPort: port === 80,
     socket: paths.socket,
@@ -425,7 +433,7 @@ async function provideVhost(
     report.line("  vhost        edited by hand: left as it is");
     return;
   }
-  const enabled = (await readdir(config.layout.sitesEnabled)).includes(`${row.name}.conf`);
+  const enabled = (await readdir(config.layout.sitesEnabled)).includes(`${instance.name}.conf`);
   if (current === text && enabled) return;
 
   const site = { available: paths.site, enabled: paths.siteLink };
@@ -435,7 +443,7 @@ async function provideVhost(
       const former = await installVhost(host, nginx, site, text);
       undoing.add("vhost", () => restoreVhost(host, nginx, site, former));
     },
-    () => `${current === undefined ? "made" : "changed"} for ${row.place.host}`,
+    () => `${current === undefined ? "made" : "changed"} for ${instance.place.host}`,
   );
 }
 
@@ -444,10 +452,13 @@ async function bootUnderstudy(
   deploy: Deploy,
   planned: PlannedIni,
 ): Promise<number> {
-  const row = context.store.instance(instance.name) as InstanceRow;
   const understudy = understudyOf(context, instance.name, deploy.number);
   await provideLog(understudy.log, context.identities.apps, context.host.isRoot);
-  await installIni(context.emperor, understudy.ini, understudyText(context, row, deploy, planned));
+  await installIni(
+    context.emperor,
+    understudy.ini,
+    understudyText(context, instance, deploy, planned),
+  );
   const health = await proveHealthy(
     context.emperor,
     understudy.ini,

@@ -8,7 +8,7 @@ import { writeAtomically } from "../host/files.ts";
 import { sweepStaging } from "../release/release.ts";
 import { dropProposedSettings } from "../settings/settings.ts";
 import type { Deploy, InstanceRow } from "../store/agent-store.ts";
-import { mergeLogs } from "../vassal/vassal.ts";
+import { mergeLogs, releaseIni } from "../vassal/vassal.ts";
 import { optionsOf, pathsOf, releaseContext, type DeployContext } from "./context.ts";
 import { hasGoneThrough, judgeDeploy, recordLive, recordRefusal } from "./deploy.ts";
 import { moveLinks } from "./settle.ts";
@@ -30,7 +30,11 @@ export async function recover(context: DeployContext): Promise<void> {
   }
   for (const row of context.store.instances()) {
     await sweepStaging(releaseContext(context, row));
-    if (!emperorRuns) await settleOnDisk(context, row);
+    // One app's broken file is not the others' trouble: its vassal starts with what is on disk.
+    if (!emperorRuns)
+      await settleOnDisk(context, row).catch((error: unknown) =>
+        context.log.error({ err: error, instance: row.name }, "could not settle on disk"),
+      );
     else if (row.live !== null && row.live !== row.settled)
       context.settler.start(row.name, row.live);
   }
@@ -57,6 +61,7 @@ async function settleOnDisk(context: DeployContext, row: InstanceRow): Promise<v
     await rm(understudy.socket, { force: true });
     await mergeLogs(understudy.log, paths.log);
   }
+  await releaseIni(paths.ini);
   await rm(paths.socket, { force: true });
   await rm(asideOf(paths.socket), { force: true });
 

@@ -11,9 +11,12 @@ import type { Deploy, InstanceRow } from "../store/agent-store.ts";
 import { findVassal } from "../vassal/emperor.ts";
 import { asideOf } from "../vassal/socket-link.ts";
 import {
+  dropHeldIni,
+  holdVassal,
   installIni,
   proveHealthy,
   provideLog,
+  releaseIni,
   reloaded,
   steady,
   touchIni,
@@ -117,7 +120,7 @@ export class Settler {
     // The traffic is with this deploy's understudy: those of former deploys have done their part.
     await this.#retireUnderstudies(row, options, deploy.number - 1);
     task.goOn();
-    await bringOver(context, { row, deploy, options, paths });
+    await bringOver(context, { row, deploy, options, paths }, task.goOn);
     task.goOn();
     await expectServing(context, { row, options, paths });
     await this.traffic.back(paths.socket, task.goOn);
@@ -175,6 +178,13 @@ export class Settler {
     );
     store.changeInstance(task.instance, { degraded: message });
     this.#note(task, `degraded: ${message}`);
+    // Left where it is, the Emperor would start it again and again, and each start takes the socket's path.
+    void holdVassal(
+      this.#expectContext().emperor,
+      pathsOf(this.#expectContext(), task.instance).ini,
+    ).catch((failure: unknown) =>
+      log.error({ err: failure }, "could not stop the vassal that failed"),
+    );
     setTimeout(() => {
       if (!task.isSuperseded()) this.start(task.instance, task.deploy);
     }, retryAfter).unref();
@@ -201,7 +211,7 @@ interface Settling {
 export async function moveLinks(
   context: DeployContext,
   { row, deploy, options, paths }: Settling,
-): Promise<{ text: string; changed: boolean }> {
+): Promise<{ text: string; changed: boolean; isStale: boolean }> {
   const [main] = JSON.parse(deploy.requirements) as RequirementsFile[];
   await symlinkAtomically(`releases/${deploy.newCommit}`, paths.app);
   await symlinkAtomically(`envs/${deploy.environment ?? ""}`, paths.env);
@@ -209,26 +219,43 @@ export async function moveLinks(
 
   const settings = await readSettings(paths.settings);
   const gone = (JSON.parse(row.gone) as string[]).filter((name) => !settings.has(name));
-  const planned = await planIni(context, { row, deploy, options, gone });
-  return { text: planned.text, changed: planned.text !== planned.current };
+  const planned = await planIni(context, { instance: row, deploy, options, gone });
+  return {
+    text: planned.text,
+    changed: planned.text !== planned.current,
+    // An ini that somebody edited takes no `unenv` of ours: only a new start forgets a variable.
+    isStale: planned.edited && gone.length > 0,
+  };
 }
 
-async function bringOver(context: DeployContext, settling: Settling): Promise<void> {
+async function bringOver(
+  context: DeployContext,
+  settling: Settling,
+  goOn: () => void,
+): Promise<void> {
   const { emperor } = context;
   const { row, options, paths } = settling;
-  const boot = options.health_deadline * 1000;
+  const boot = { within: options.health_deadline * 1000, goOn };
   const running = await findVassal(emperor, `${row.name}.ini`);
   // A reload that comes before every worker hears it is lost.
-  const former =
-    running && running.cursed === 0 ? await steady(emperor, paths.ini, boot) : undefined;
+  let former = running && running.cursed === 0 ? await steady(emperor, paths.ini, boot) : undefined;
 
+  await releaseIni(paths.ini);
   const ini = await moveLinks(context, settling);
   await provideLog(paths.log, context.identities.apps, context.host.isRoot);
+  if (former && ini.isStale) {
+    await holdVassal(emperor, paths.ini);
+    former = undefined;
+  }
   if (ini.changed || !former) await installIni(emperor, paths.ini, ini.text);
   else await touchIni(emperor, paths.ini);
+  await dropHeldIni(paths.ini);
 
   const up = former
-    ? await reloaded(emperor, paths.ini, former, options.grace * 1000 + boot)
+    ? await reloaded(emperor, paths.ini, former, {
+        within: boot.within + options.grace * 1000,
+        goOn,
+      })
     : (await steady(emperor, paths.ini, boot)) !== undefined;
   if (!up) throw new Error(`the vassal did not come up with ${settling.deploy.newCommit}`);
 }

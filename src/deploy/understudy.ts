@@ -5,7 +5,7 @@ import { isUntouched } from "../app/signature.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import { isPresent, readIfPresent } from "../host/files.ts";
 import { proposedSettings } from "../settings/settings.ts";
-import type { Deploy, InstanceRow } from "../store/agent-store.ts";
+import type { Deploy } from "../store/agent-store.ts";
 import { understudyIni, vassalIni, withVirtualenv } from "../vassal/vassal-ini.ts";
 import {
   discardVassal,
@@ -64,39 +64,39 @@ export interface PlannedIni {
 /** The permanent vassal's ini, as this deploy wants it. */
 export async function planIni(
   context: DeployContext,
-  planning: { row: InstanceRow; deploy: Deploy; options: AppOptions; gone?: string[] },
+  planning: { instance: Instance; deploy: Deploy; options: AppOptions; gone?: string[] },
 ): Promise<PlannedIni> {
-  const { row, deploy, options, gone } = planning;
-  const paths = pathsOf(context, row.name);
+  const { instance, deploy, options, gone } = planning;
+  const paths = pathsOf(context, instance.name);
   const environment = environmentPath(paths, deploy.environment ?? "");
   const current = await readIfPresent(paths.ini);
   if (current !== undefined && !isUntouched(current)) {
     return { text: withVirtualenv(current, environment), current, edited: true };
   }
-  const values = vassalValues(context, row, options, { environment, module: deploy.module });
+  const values = vassalValues(context, instance, options, { environment, module: deploy.module });
   return { text: vassalIni(values, gone), current, edited: false };
 }
 
 /** The understudy's ini, made from the permanent one so that the check tests what will run. */
 export function understudyText(
   context: DeployContext,
-  row: InstanceRow,
+  instance: Instance,
   deploy: Deploy,
   planned: PlannedIni,
 ): string {
-  const paths = pathsOf(context, row.name);
-  const { socket, log } = understudyOf(context, row.name, deploy.number);
+  const paths = pathsOf(context, instance.name);
+  const { socket, log } = understudyOf(context, instance.name, deploy.number);
   return understudyIni(
     planned.text,
     {
-      name: row.name,
+      name: instance.name,
       socket: paths.socket,
       app: paths.app,
       log: paths.log,
       settings: paths.settings,
     },
     {
-      name: row.name,
+      name: instance.name,
       socket,
       log,
       release: releasePath(paths, deploy.newCommit),

@@ -66,7 +66,7 @@ export function constraintsOf(packages: string): string {
     .join("\n");
 }
 
-const credentials = /(\/\/)[^/@\s]+@/g;
+const credentials = /(\/\/)[^/\s]+@/g;
 
 export function withoutCredentials(text: string): string {
   return text.replace(credentials, "$1***@");

@@ -87,10 +87,9 @@ function controlVerbs(control: Control): Verbs {
     redeploy: verb(app, ({ app: name }, { say }) =>
       deployByCommand(control, { app: name, account, reason: "redeploy" }, say),
     ),
-    rebuild: verb(app, async ({ app: name }, { say }) => {
-      await agent.ask("raiseGeneration", { app: name });
-      await deployByCommand(control, { app: name, account, reason: "rebuild" }, say);
-    }),
+    rebuild: verb(app, ({ app: name }, { say }) =>
+      deployByCommand(control, { app: name, account, reason: "rebuild" }, say),
+    ),
     changeSettings: verb(
       app.extend({ change: settingsChange }),
       async ({ app: name, change }, { say }) => {

@@ -1,4 +1,5 @@
-import { isAppName } from "../app/names.ts";
+import { appNameError, isAppName } from "../app/names.ts";
+import type { UserError } from "../errors.ts";
 import type { GitService } from "./node-git-server.ts";
 
 export type Route =
@@ -7,8 +8,8 @@ export type Route =
 
 /** A request that is none of git's: with what status, and in what words, it is turned away. */
 export interface NoRoute {
-  status: 400 | 404 | 405 | 415;
-  message: string;
+  status: 404 | 405 | 415;
+  message: string | UserError;
 }
 
 const advertisement = /^\/([^/?]+?)(?:\.git)?\/info\/refs\?service=git-(upload-pack|receive-pack)$/;
@@ -26,11 +27,7 @@ export function findRoute({ method, url, contentType }: Asked): Route | NoRoute 
   const [, app = "", name = ""] = asked ?? [];
   if (!asked)
     return { status: 404, message: "there is nothing here but git repositories: /APP.git" };
-  if (!isAppName(app))
-    return {
-      status: 404,
-      message: `${JSON.stringify(app.slice(0, 60))} cannot be the name of an app`,
-    };
+  if (!isAppName(app)) return { status: 404, message: appNameError(app) };
 
   const kind = url.includes("/info/refs?") ? "advertise" : "serve";
   if (method !== (kind === "advertise" ? "GET" : "POST"))

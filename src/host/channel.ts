@@ -121,8 +121,9 @@ const reply = z.union([
 export interface CallOptions {
   onLine?: ((line: string) => void) | undefined;
   signal?: AbortSignal | undefined;
-  /** What to say when nobody answers. */
+  /** What to say when nobody answers, and what to do then where it is not to start the server. */
   whenDown: string;
+  hintWhenDown?: string;
 }
 
 /** Asks one question. Rejects with the `UserError` that the other side gave, or with `SERVER_DOWN`. */
@@ -135,10 +136,20 @@ export function callVerb(
   return new Promise((resolve, reject) => {
     let settled = false;
     const down = (cause?: unknown): void => {
-      if (!settled) reject(new UserError("SERVER_DOWN", options.whenDown, { cause }));
+      if (!settled)
+        reject(
+          new UserError("SERVER_DOWN", options.whenDown, {
+            cause,
+            ...(options.hintWhenDown ? { hint: options.hintWhenDown } : {}),
+          }),
+        );
     };
     const onMessage = (line: string): void => {
-      const message = reply.parse(JSON.parse(line));
+      const message = parseReply(line);
+      if (!message) {
+        down(`${verb}: the answer cannot be read`);
+        return;
+      }
       if ("line" in message) options.onLine?.(message.line);
       else {
         settled = true;
@@ -166,6 +177,11 @@ export function callVerb(
     client.on("error", down);
     client.end(JSON.stringify(input));
   });
+}
+
+function parseReply(line: string): z.infer<typeof reply> | undefined {
+  const parsed = reply.safeParse(parseJson(line));
+  return parsed.success ? parsed.data : undefined;
 }
 
 function toUserError(error: {

@@ -66,9 +66,13 @@ export async function deployByCommand(
   const ref = `refs/heads/${await productionBranch(world, app)}`;
   const oldCommit = await currentCommit(world, git, ref);
   if (oldCommit === absentCommit)
-    throw new UserError("RELEASE_UNKNOWN", `nothing was ever pushed to ${app}`, {
-      hint: `Push to it first: git push deploy main`,
-    });
+    throw new UserError(
+      "RELEASE_UNKNOWN",
+      `${ref.slice("refs/heads/".length)}, the branch of ${app}, was never pushed`,
+      {
+        hint: `Push it first: git push deploy HEAD:${ref.slice("refs/heads/".length)}`,
+      },
+    );
   const newCommit = command.commit ?? oldCommit;
   const holder = holderOf(process.pid, ++turns);
   try {
@@ -85,42 +89,48 @@ export async function deployByCommand(
   }
 }
 
-/** The commit of a release that a person named: by the start of its id, by its deploy's number, or the one before. */
+/**
+ * The commit to roll back to: what a person named, by the start of its id or by a deploy's number; or else
+ * what was on the air before the live commit was first put there, so that each rollback goes further back.
+ */
 export async function findRelease(
   world: DeployWorld,
   app: string,
   named: string | undefined,
 ): Promise<string> {
-  const releases = await world.agent.ask("releases", { app });
-  const found = named === undefined ? releaseBefore(releases) : releaseNamed(releases, named);
-  if (!found) {
-    throw new UserError(
-      "RELEASE_UNKNOWN",
-      named === undefined
-        ? `${app} has no release before the one that is on the air`
-        : `${app} has no release ${named}`,
-    );
-  }
-  return found.commit;
-}
-
-function releaseBefore(releases: Answers["releases"]): Answers["releases"][number] | undefined {
-  return releases.slice(releases.findIndex((release) => release.live) + 1)[0];
-}
-
-function releaseNamed(
-  releases: Answers["releases"],
-  named: string,
-): Answers["releases"][number] | undefined {
-  const byCommit = releases.filter(
-    (release) => named.length >= 4 && release.commit.startsWith(named),
+  const deploys = await world.agent.ask("deploys", { app, limit: 10_000 });
+  const live = deploys.filter((deploy) => deploy.state === "live");
+  const commit = named === undefined ? commitBefore(live) : commitNamed(live, named);
+  if (commit !== undefined) return commit;
+  throw new UserError(
+    "RELEASE_UNKNOWN",
+    named === undefined
+      ? `${app} has no release before the one that is on the air`
+      : `${app} has no release ${named}`,
   );
-  if (byCommit.length > 1)
+}
+
+type Deploys = Answers["deploys"];
+
+/** The newest come first. */
+function commitBefore(deploys: Deploys): string | undefined {
+  const current = deploys[0]?.newCommit;
+  const put = deploys.findIndex(
+    (deploy) => deploy.newCommit === current && deploy.reason === "push",
+  );
+  return deploys.slice(put + 1).find((deploy) => deploy.newCommit !== current)?.newCommit;
+}
+
+function commitNamed(deploys: Deploys, named: string): string | undefined {
+  const commits = new Set(deploys.map((deploy) => deploy.newCommit));
+  const found = [...commits].filter((commit) => named.length >= 4 && commit.startsWith(named));
+  if (found.length > 1) {
     throw new UserError(
       "RELEASE_UNKNOWN",
       `${named} is the start of more than one release's commit`,
     );
-  return byCommit[0] ?? releases.find((release) => String(release.deploy) === named);
+  }
+  return found[0] ?? deploys.find((deploy) => String(deploy.number) === named)?.newCommit;
 }
 
 export async function productionBranch(world: DeployWorld, app: string): Promise<string> {

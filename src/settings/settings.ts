@@ -41,6 +41,15 @@ export function expectSettingsChange(change: SettingsChange): SettingsChange {
         `the value of ${name} holds a zero byte or is longer than 64 KiB`,
       );
     }
+    if (value === "" || /\s$/.test(value)) {
+      throw new UserError(
+        "SETTING_INVALID",
+        `the value of ${name} is empty or ends in white space, which uWSGI's envdir drops`,
+        {
+          hint: `Unset it instead, or give it a value that ends in something: reeve settings APP unset ${name}`,
+        },
+      );
+    }
   }
   return change;
 }

@@ -190,21 +190,25 @@ export class AgentStore {
     this.#run("UPDATE app SET generation = generation + 1 WHERE name = ?", app);
   }
 
-  /** Writes the instance down, or gives it its new place. A place belongs to one instance at a time: `PLACE_TAKEN`. */
-  placeInstance(instance: Instance): void {
-    const { name, app, branch, place } = instance;
+  /** A place belongs to one instance at a time: `PLACE_TAKEN`. */
+  expectPlaceFree({ name, place }: Instance): void {
     const holder = this.#get(
       "SELECT name FROM instance WHERE host = ? AND path = ? AND name <> ?",
       place.host,
       place.path,
       name,
     );
-    if (holder) {
-      throw new UserError(
-        "PLACE_TAKEN",
-        `${place.host}${place.path} belongs to ${text(holder["name"])}`,
-      );
-    }
+    if (!holder) return;
+    throw new UserError(
+      "PLACE_TAKEN",
+      `${place.host}${place.path} belongs to ${text(holder["name"])}`,
+    );
+  }
+
+  /** Writes the instance down, or gives it its new place: `PLACE_TAKEN`. */
+  placeInstance(instance: Instance): void {
+    this.expectPlaceFree(instance);
+    const { name, app, branch, place } = instance;
     this.#run(
       `INSERT INTO instance (name, app, branch, host, path) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT (name) DO UPDATE SET branch = excluded.branch, host = excluded.host, path = excluded.path`,
@@ -214,6 +218,12 @@ export class AgentStore {
       place.host,
       place.path,
     );
+  }
+
+  /** Puts back what `placeInstance` changed. */
+  replaceInstance(name: string, former: Instance | undefined): void {
+    if (former) this.placeInstance(former);
+    else this.#run("DELETE FROM instance WHERE name = ?", name);
   }
 
   instance(name: string): InstanceRow | undefined {

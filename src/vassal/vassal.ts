@@ -3,7 +3,7 @@ import { chmod, open, rename, rm, stat, utimes } from "node:fs/promises";
 import { basename } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { milliseconds, sleep, waitFor } from "../host/clock.ts";
-import { isPresent, kindOf, writeAtomically } from "../host/files.ts";
+import { isPresent, kindOf, readIfPresent, writeAtomically } from "../host/files.ts";
 import type { Identity } from "../host/host.ts";
 import { ask, type Answer, type Question } from "../host/probe.ts";
 import {
@@ -96,7 +96,7 @@ export async function proveHealthy(
         continue;
       }
       // A boot that fails closes what is open: the Emperor says so a moment later.
-      await sleep(25);
+      await waitFor(() => Promise.resolve(hasDied()), { within: "failure" in answer ? 300 : 25 });
       const problem = hasDied() ? undefined : problemOf(answer, check.question.path);
       if (problem !== undefined) return { healthy: false, problem };
     }
@@ -135,21 +135,25 @@ function watchForDeath(emperor: Emperor, id: string, died: AbortController): { s
   return { stop: () => (watching = false) };
 }
 
+export interface Waiting {
+  /** Milliseconds. */
+  within: number;
+  /** Throws where nobody wants the answer any more. */
+  goOn: () => void;
+}
+
 /** The vassal as it runs now, once every worker would hear a reload or a stop; undefined where it does not in time. */
 export async function steady(
   emperor: Emperor,
   ini: string,
-  within: number,
+  { within, goOn }: Waiting,
 ): Promise<Running | undefined> {
-  return waitFor(() => lookSteady(emperor, ini), { within, every: 20 });
-}
-
-async function lookSteady(emperor: Emperor, ini: string): Promise<Running | undefined> {
-  const status = await findVassal(emperor, basename(ini));
-  if (!status || status.accepting === 0) return undefined;
-  const workers = await workersOf(status.pid);
-  const hear = await Promise.all(workers.map((worker) => catchesHangup(worker.pid)));
-  return workers.length > 0 && hear.every(Boolean) ? { master: status.pid, workers } : undefined;
+  const look = async (): Promise<Running | "dead" | undefined> => {
+    goOn();
+    return lookSteady(emperor, ini);
+  };
+  const seen = await waitFor(look, { within, every: 20 });
+  return seen === "dead" ? undefined : seen;
 }
 
 /** Waits until none of the former workers is left and new ones stand in their place. */
@@ -157,16 +161,45 @@ export async function reloaded(
   emperor: Emperor,
   ini: string,
   former: Running,
-  within: number,
+  { within, goOn }: Waiting,
 ): Promise<boolean> {
-  const seen = await waitFor(
-    async () => {
-      const alive = await Promise.all(former.workers.map(isAlive));
-      return !alive.includes(true) && (await lookSteady(emperor, ini));
-    },
-    { within, every: 20 },
-  );
-  return seen !== undefined;
+  const look = async (): Promise<Running | "dead" | undefined> => {
+    goOn();
+    return (await anyAlive(former.workers)) ? undefined : lookSteady(emperor, ini);
+  };
+  const seen = await waitFor(look, { within, every: 20 });
+  return seen !== undefined && seen !== "dead";
+}
+
+async function lookSteady(emperor: Emperor, ini: string): Promise<Running | "dead" | undefined> {
+  const status = await findVassal(emperor, basename(ini));
+  if (status && status.cursed > 0) return "dead";
+  if (!status || status.accepting === 0) return undefined;
+  const workers = await workersOf(status.pid);
+  const hear = await Promise.all(workers.map((worker) => catchesHangup(worker.pid)));
+  return workers.length > 0 && hear.every(Boolean) ? { master: status.pid, workers } : undefined;
+}
+
+/** Stops a vassal at once and keeps its ini, which may be somebody's own, under a name the Emperor ignores. */
+export async function holdVassal(emperor: Emperor, ini: string): Promise<void> {
+  const text = await readIfPresent(ini);
+  if (text === undefined) return;
+  await writeAtomically(heldOf(ini), text);
+  await discardVassal(emperor, ini);
+}
+
+/** Puts a held ini back, where none has come in its place. */
+export async function releaseIni(ini: string): Promise<void> {
+  if (await isPresent(ini)) return;
+  if (await isPresent(heldOf(ini))) await rename(heldOf(ini), ini);
+}
+
+export async function dropHeldIni(ini: string): Promise<void> {
+  await rm(heldOf(ini), { force: true });
+}
+
+function heldOf(ini: string): string {
+  return `${ini}.held`;
 }
 
 /**
@@ -177,7 +210,10 @@ export async function retireVassal(emperor: Emperor, ini: string, grace: number)
   const status = await findVassal(emperor, basename(ini)).catch(() => undefined);
   const workers = status && status.cursed === 0 ? await workersOf(status.pid) : [];
   // A worker that is still booting would not hear the stop.
-  if (workers.length > 0) await steady(emperor, ini, 5000).catch(() => undefined);
+  if (workers.length > 0) {
+    const waiting = { within: 5000, goOn: () => undefined };
+    await steady(emperor, ini, waiting).catch(() => undefined);
+  }
 
   const master = status && (await findProcess(status.pid));
   await rm(ini, { force: true });

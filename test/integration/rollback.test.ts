@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { eventually, TestServer } from "../support/server.ts";
+import { Visitors } from "../support/visitors.ts";
 import type { Workspace } from "../support/workspace.ts";
 
 interface ReleaseLine {
@@ -120,5 +121,72 @@ describe("a rollback", () => {
     expect(exitCode, output).toBe(0);
     expect(output).toMatch(/release {6}checked out/);
     expect((await server.get("demo")).body).toBe("one");
+  });
+});
+
+describe("rollbacks in a row", () => {
+  let server: TestServer;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+  });
+  afterAll(() => server.remove());
+
+  it("go one further back each time, and end at the first release", async () => {
+    const demo = await server.workspace("demo", plainApp("one"));
+    await demo.push();
+    await demo.deploy(plainApp("two"));
+    await demo.deploy(plainApp("three"));
+
+    for (const text of ["two", "one"]) {
+      const { exitCode, output } = await server.reeve("rollback", "demo");
+      expect(exitCode, output).toBe(0);
+      expect((await server.get("demo")).body).toBe(text);
+    }
+
+    const { exitCode, output } = await server.reeve("rollback", "demo");
+    expect(exitCode).toBe(1);
+    expect(output).toContain("error[RELEASE_UNKNOWN]: demo has no release before the one");
+    expect((await server.get("demo")).body).toBe("one");
+  });
+});
+
+describe("a release that can run but once", () => {
+  let server: TestServer;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+  });
+  afterAll(() => server.remove());
+
+  it("goes on in its understudy: degraded, said so, and no visitor notices", async () => {
+    const demo = await server.workspace("demo", plainApp("one"));
+    await demo.push();
+    await server.settled("demo");
+    const once = `import fcntl, os
+lock = open(os.environ["REEVE_DATA"] + "/once", "w")
+fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+${plainApp("once")["app.py"] ?? ""}`;
+
+    const push = await demo.deploy({ "app.py": once }, "Run but once");
+
+    expect(push.exitCode, push.output).toBe(0);
+    const visitors = new Visitors(server, "demo");
+    visitors.come(50, "once");
+    await eventually(async () => {
+      const [app] = await server.json<{ state: string }[]>("apps");
+      return app?.state === "degraded";
+    }, 20_000);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    expect(await visitors.leave()).toEqual({ failed: [], stale: [] });
+    expect((await server.reeve("show", "demo")).output).toMatch(
+      /degraded: the vassal did not come up/,
+    );
+
+    const mended = await demo.deploy(plainApp("mended"), "Run as often as you like");
+
+    expect(mended.exitCode, mended.output).toBe(0);
+    await server.settled("demo");
+    expect((await server.get("demo")).body).toBe("mended");
   });
 });

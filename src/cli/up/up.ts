@@ -12,9 +12,11 @@ import {
 import type { Identities } from "../../deploy/context.ts";
 import { readToken } from "../../front/token.ts";
 import { isPresent } from "../../host/files.ts";
-import { LocalHost, type Host } from "../../host/host.ts";
+import { CommandFailed, LocalHost, type Host } from "../../host/host.ts";
 import { ensureIdentity, findIdentity, ownIdentity } from "../../host/identity.ts";
 import { Supervised, type Service } from "../../host/supervisor.ts";
+import { UserError } from "../../errors.ts";
+import { testNginx } from "../../vhost/nginx.ts";
 import { listVassals } from "../../vassal/emperor.ts";
 import {
   describeSelf,
@@ -48,6 +50,7 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
   const program = await findProgram(config, host, identities, say);
   await writeConfigurations(config, program, host.isRoot);
 
+  await expectNginxTakes(config, host);
   const stop = await startServices(services(config, host, identities, program), say);
   try {
     for (const line of await welcome(config)) say(line);
@@ -104,6 +107,24 @@ function services(config: Config, host: Host, { front }: Identities, program: st
       ready: () => isListening(layout.httpSocket),
     },
   ];
+}
+
+/** What somebody wrote into a server block since the last start is named before anything starts. */
+async function expectNginxTakes({ layout }: Config, host: Host): Promise<void> {
+  const nginx = {
+    configuration: layout.nginxConfiguration,
+    prefix: layout.nginx,
+    pidFile: layout.nginxPid,
+  };
+  try {
+    await host.run(testNginx(nginx));
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    throw new UserError("VHOST_REJECTED", `nginx refuses its configuration:\n${error.output}`, {
+      hint: "Mend the file that nginx names, then start again.",
+      cause: error,
+    });
+  }
 }
 
 const mercy = 10_000;
@@ -167,8 +188,15 @@ async function welcome(config: Config): Promise<string[]> {
     `  git remote add deploy http://admin:${token}@git.${domain}:${port}/demo.git`,
     "  git push deploy main",
     "",
+    `What is on the air: ${commandLine(config)} apps`,
     "Ctrl-C stops reeve and all apps; `npm start` brings them back.",
   ];
+}
+
+/** How this server's commands are typed, from any folder. */
+function commandLine({ layout }: Config): string {
+  const home = layout.home === join(programRoot, "var") ? "" : `REEVE_HOME=${layout.home} `;
+  return `${home}node ${join(programRoot, "dist", "main.js")}`;
 }
 
 function untilStopped(): Promise<void> {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { embeddedLayout, expectRoomForSockets } from "../../../src/config/layout.ts";
+import { embeddedLayout, expectUsableHome } from "../../../src/config/layout.ts";
 
 const longest = join("/run/sockets", `${"x".repeat(30)}.next-9999999.sock`).length;
 
@@ -26,25 +26,26 @@ describe("the folder of the embedded server", () => {
   it("may be as long as a unix socket's path allows for the longest name: 107 bytes", () => {
     const home = `/${"h".repeat(107 - longest - 1)}`;
 
-    expect(() => expectRoomForSockets(embeddedLayout(home))).not.toThrow();
+    expect(() => expectUsableHome(embeddedLayout(home))).not.toThrow();
   });
 
   it("is refused when it is one byte longer, with how much is too much", () => {
     const home = `/${"h".repeat(107 - longest)}`;
 
-    expect(() => expectRoomForSockets(embeddedLayout(home))).toThrow(
+    expect(() => expectUsableHome(embeddedLayout(home))).toThrow(
       expect.objectContaining({
         code: "PATH_TOO_LONG",
-        message: expect.stringContaining(`${home} is 1 byte`) as string,
+        message: expect.stringContaining(`${home} is longer by 1 than fits`) as string,
       }),
     );
   });
 
-  it("is measured in bytes, not in letters", () => {
-    const home = `/${"ä".repeat(107 - longest - 1)}`;
-
-    expect(() => expectRoomForSockets(embeddedLayout(home))).toThrow(
-      expect.objectContaining({ code: "PATH_TOO_LONG" }),
-    );
-  });
+  it.each(["/with blank", "/semi;colon", "/per%cent", "/$dollar", "/ümlaut", "/new\nline"])(
+    "is refused where others' configuration could not name it: %j",
+    (home) => {
+      expect(() => expectUsableHome(embeddedLayout(home))).toThrow(
+        expect.objectContaining({ code: "CONFIG_INVALID" }),
+      );
+    },
+  );
 });

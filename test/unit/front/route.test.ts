@@ -130,9 +130,12 @@ describe("a request that is none of git's", () => {
   it("is answered in words that show what was asked, quoted and cut", () => {
     const route = get(`/${"X\u001b".repeat(100)}/info/refs?service=git-upload-pack`);
 
-    expect(route).toEqual({
+    expect(route).toMatchObject({
       status: 404,
-      message: `"${"X\\u001b".repeat(30)}" cannot be the name of an app`,
+      message: {
+        code: "APP_NAME_INVALID",
+        message: `"${"X\\u001b".repeat(30)}" cannot be the name of an app`,
+      },
     });
   });
 });

@@ -97,9 +97,15 @@ describe("a change of settings", () => {
   });
 
   it("is taken as it is where every name and value may be", () => {
-    const change = { set: { A: "x\ny", PYTHONPATH: "/x", B: "" }, unset: ["C"] };
+    const change = { set: { A: "x\ny", PYTHONPATH: "/x", B: " b" }, unset: ["C"] };
 
     expect(expectSettingsChange(change)).toBe(change);
+  });
+
+  it.each(["", "x ", "x\n", " "])("may not hold %j, of which uWSGI would drop a part", (value) => {
+    expect(() => expectSettingsChange({ set: { A: value }, unset: [] })).toThrow(
+      expect.objectContaining({ code: "SETTING_INVALID" }),
+    );
   });
 
   it.each(["UWSGI_FILE", "REEVE_DATA", "GIT_DIR", "LD_PRELOAD", "PATH", "HOME", "PYTHONHOME"])(

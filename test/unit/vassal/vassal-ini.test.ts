@@ -42,42 +42,44 @@ module = app:app
   it("is what a careful administrator would have written", () => {
     expect(vassalIni(values).replace(/reeve \([0-9a-f]{12}\)/, "reeve (CHECKSUM)"))
       .toMatchInlineSnapshot(`
-      "; demo: http://demo.localhost:8080/
-      ; Written by reeve (CHECKSUM). Edit it, and reeve leaves it alone, but for the path of the environment;
-      ; delete it, and the next deploy writes it anew. Better: put your lines into the file included at the end.
-      [uwsgi]
-      plugins = python3
-      http-socket = /run/reeve/sockets/%n.sock
-      master = true
-      workers = 2
-      chdir = /srv/%n/app
-      virtualenv = /srv/demo/envs/0123456789abcdef
-      module = app:app
+        "; demo: http://demo.localhost:8080/
+        ; Written by reeve (CHECKSUM). Edit it, and reeve leaves it alone, but for the path of the environment;
+        ; delete it, and the next deploy writes it anew. Better: write a section of your own, heading and all,
+        ; into the file that is included at the end.
+        [uwsgi]
+        plugins = python3
+        http-socket = /run/reeve/sockets/%n.sock
+        master = true
+        workers = 2
+        chdir = /srv/%n/app
+        virtualenv = /srv/demo/envs/0123456789abcdef
+        module = app:app
 
-      ; Without a working app there is nothing to serve; the traceback is in the log.
-      need-app = true
-      enable-threads = true
-      buffer-size = 32768
-      listen = 1024
-      uid = reeve-apps
-      gid = reeve-apps
-      chmod-socket = 660
-      chown-socket = root:www-data
-      logto2 = /var/log/reeve/apps/%n.log
+        ; Without a working app there is nothing to serve; the traceback is in the log.
+        need-app = true
+        enable-threads = true
+        buffer-size = 32768
+        listen = 1024
+        uid = reeve-apps
+        gid = reeve-apps
+        chmod-socket = 660
+        chown-socket = root:www-data
+        logto2 = /var/log/reeve/apps/%n.log
+        log-x-forwarded-for = true
 
-      ; The settings, one file each, and the one folder that the app may write.
-      envdir = /etc/reeve/apps/%n/settings
-      env = REEVE_DATA=/srv/%n/data
+        ; The settings, one file each, and the one folder that the app may write.
+        envdir = /etc/reeve/apps/%n/settings
+        env = REEVE_DATA=/srv/%n/data
 
-      ; A request that is running may finish, on a reload and on a stop.
-      worker-reload-mercy = 60
-      hook-emperor-stop = callret:gracefully_kill_them_all
+        ; A request that is running may finish, on a reload and on a stop.
+        worker-reload-mercy = 60
+        hook-emperor-stop = callret:gracefully_kill_them_all
 
-      if-exists = /etc/reeve/apps/%n/vassal.local.ini
-      include = %(_)
-      endif =
-      "
-    `);
+        if-exists = /etc/reeve/apps/%n/vassal.local.ini
+        include = %(_)
+        endif =
+        "
+      `);
   });
 
   it("names no users where there is no root to drop to them", () => {
