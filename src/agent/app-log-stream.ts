@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { sleep } from "../host/clock.ts";
+import { isPresent } from "../host/files.ts";
 import { LineSplitter, printable } from "../host/lines.ts";
 import { tailOfLog } from "../vassal/app-log.ts";
 
@@ -16,15 +17,14 @@ export async function streamLog(
   path: string,
   { lines, follow, say, gone }: LogRequest,
 ): Promise<void> {
+  if (!(await isPresent(path))) {
+    say("there is no log yet: the app has not been on the air, or its first deploy is settling");
+    return;
+  }
   for (const line of await tailOfLog(path, lines)) say(line);
   if (!follow) return;
 
-  // Before the first deploy there is nothing to follow yet.
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined);
-  if (!file) {
-    say("there is no log yet; the app has never been on the air");
-    return;
-  }
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   const splitter = new LineSplitter((line) => say(printable(line)), 4096);
   const buffer = Buffer.alloc(64 * 1024);
   try {

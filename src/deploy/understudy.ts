@@ -3,13 +3,14 @@ import { join } from "node:path";
 import { environmentPath, placeUrl, releasePath, type Instance } from "../app/instance.ts";
 import { isUntouched } from "../app/signature.ts";
 import type { AppOptions } from "../config/app-options.ts";
-import { isPresent, readIfPresent } from "../host/files.ts";
+import { isPresent } from "../host/files.ts";
 import { proposedSettings } from "../settings/settings.ts";
 import type { Deploy } from "../store/agent-store.ts";
 import { understudyIni, vassalIni, withVirtualenv } from "../vassal/vassal-ini.ts";
 import {
   discardVassal,
   mergeLogs,
+  readIni,
   removeSocket,
   retireVassal,
   type HealthCheck,
@@ -69,7 +70,7 @@ export async function planIni(
   const { instance, deploy, options, gone } = planning;
   const paths = pathsOf(context, instance.name);
   const environment = environmentPath(paths, deploy.environment ?? "");
-  const current = await readIfPresent(paths.ini);
+  const current = await readIni(paths.ini);
   if (current !== undefined && !isUntouched(current)) {
     return { text: withVirtualenv(current, environment), current, edited: true };
   }

@@ -188,6 +188,11 @@ export async function holdVassal(emperor: Emperor, ini: string): Promise<void> {
   await discardVassal(emperor, ini);
 }
 
+/** The vassal's ini, also while it is held. */
+export async function readIni(ini: string): Promise<string | undefined> {
+  return (await readIfPresent(ini)) ?? readIfPresent(heldOf(ini));
+}
+
 /** Puts a held ini back, where none has come in its place. */
 export async function releaseIni(ini: string): Promise<void> {
   if (await isPresent(ini)) return;

@@ -10,6 +10,7 @@ main() {
 }
 
 check_ci() {
+	shown=1000
 	check ".ci/run does its own set-up and passes" continuous_integration
 	expect_alone ".ci/run leaves nothing running"
 }
@@ -60,10 +61,11 @@ pass() { echo "  ok    $1 ($(($(date +%s) - since)) s)"; }
 # fail TITLE LOG
 fail() {
 	echo "  FAIL  $1"
-	tail -n 60 "$2" | sed 's/^/        /'
+	tail -n "$shown" "$2" | sed 's/^/        /'
 	exit 1
 }
 
+shown=60
 as=
 someone="setpriv --reuid=someone --regid=someone --init-groups env HOME=/home/someone"
 
@@ -137,7 +139,7 @@ bare() {
 
 continuous_integration() {
 	cd /opt/reeve
-	CI=true timeout 3600 .ci/run
+	CI=true NO_COLOR=1 timeout 3600 .ci/run
 }
 
 as_someone_without_packages() {

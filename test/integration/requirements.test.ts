@@ -164,3 +164,42 @@ describe("an environment that was pruned", () => {
     expect((await server.get("demo")).body).toBe("{'greeting': '1.0'}");
   });
 });
+
+describe("without uv", () => {
+  const wheels = wheelFolder();
+  let server: TestServer;
+
+  beforeAll(async () => {
+    server = await TestServer.start([], { uv: false });
+  });
+  afterAll(() => server.remove());
+
+  it("pip builds the same environments", async () => {
+    const demo = await server.workspace("demo", {
+      ...versions,
+      "requirements.txt": fromWheels(wheels, "greeting==1.0", "farewell"),
+    });
+
+    const first = await demo.push();
+    expect(first.exitCode, first.output).toBe(0);
+    expect(first.output).toMatch(/environment {2}built with pip, 2 packages/);
+    expect((await server.get("demo")).body).toBe("{'greeting': '1.0', 'farewell': '1.0'}");
+
+    const second = await demo.deploy({ "requirements.txt": fromWheels(wheels, "greeting==2.0") });
+    expect(second.exitCode, second.output).toBe(0);
+    expect((await server.get("demo")).body).toBe("{'greeting': '2.0'}");
+  });
+
+  it("pip's own words are what a pusher reads of a package that does not exist", async () => {
+    const demo = await server.workspace("other", {
+      ...versions,
+      "requirements.txt": fromWheels(wheels, "greeting==9.0"),
+    });
+
+    const push = await demo.push();
+
+    expect(push.exitCode).toBe(1);
+    expect(push.output).toMatch(/No matching distribution found for greeting==9\.0/);
+    expect(push.output).toContain("error[ENVIRONMENT_FAILED]");
+  });
+});

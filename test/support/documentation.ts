@@ -15,11 +15,11 @@ Every option, with its default. This page is made from the program (\`npx vitest
 
 ## The server
 
-In \`etc/server.toml\` below reeve's folder, which is \`var/\` in the checkout, or what \`--home\` or \`REEVE_HOME\` says. Read at the start. A variable wins over the file, and \`--port\` over both.
+In \`etc/server.toml\` below reeve's folder, which is \`var/\` in the checkout, or what \`--home\` or \`REEVE_HOME\` says. Read at the start. reeve's own variable wins over the file, and \`--port\` over both.
 
 ${tableOf(serverOptions, variableName)}
 
-Where a variable of reeve's own is not set, the machine's count as one: \`PIP_INDEX_URL\` for \`package_index\`, \`PIP_EXTRA_INDEX_URL\` for \`package_extra_index\`, \`https_proxy\` or \`HTTPS_PROXY\` for \`package_proxy\`, \`PIP_CERT\` or \`SSL_CERT_FILE\` for \`package_ca_file\`.
+Where neither the file nor a variable of reeve's own says anything, the machine's usual variables count: \`PIP_INDEX_URL\` for \`package_index\`, \`PIP_EXTRA_INDEX_URL\` for \`package_extra_index\`, \`https_proxy\` or \`HTTPS_PROXY\` for \`package_proxy\`, \`PIP_CERT\` or \`SSL_CERT_FILE\` for \`package_ca_file\`.
 
 ## An app
 

@@ -1,6 +1,7 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -31,26 +32,39 @@ export interface Outcome {
   output: string;
 }
 
+interface Circumstances {
+  /** The number of the user, and of the group, that it runs as. */
+  user?: number;
+  /** Without uv, environments are built by pip. */
+  uv?: boolean;
+}
+
 /** The real embedded server, in a folder and on a port of its own. */
 export class TestServer {
   readonly home: string;
   readonly port: number;
   readonly workspaces: string;
   #process: ChildProcess | undefined;
+  readonly #user: number | undefined;
   #said = "";
 
-  private constructor(home: string, port: number) {
+  private constructor(home: string, port: number, user?: number) {
     this.home = home;
     this.port = port;
+    this.#user = user;
     this.workspaces = mkdtempSync(join(tmpdir(), "reeve-work-"));
   }
 
   /** A server that runs. `options` are lines of its server.toml. */
-  static async start(options: string[] = []): Promise<TestServer> {
+  static async start(
+    options: string[] = [],
+    circumstances: Circumstances = {},
+  ): Promise<TestServer> {
     const home = mkdtempSync(join(tmpdir(), "reeve-"));
     chmodSync(home, 0o755);
-    const server = new TestServer(home, await freePort());
-    symlinkSync(sharedTools(), join(home, "tools"));
+    const server = new TestServer(home, await freePort(), circumstances.user);
+    if (circumstances.user !== undefined) chownSync(home, circumstances.user, circumstances.user);
+    if (circumstances.uv !== false) symlinkSync(sharedTools(), join(home, "tools"));
     if (options.length > 0) await server.write("etc/server.toml", `${options.join("\n")}\n`);
     await server.up();
     return server;
@@ -62,6 +76,7 @@ export class TestServer {
     const child = spawn(process.execPath, [join(projectRoot, "dist/main.js"), "up"], {
       env: { ...process.env, REEVE_HOME: this.home, REEVE_PORT: String(this.port) },
       stdio: ["ignore", "pipe", "pipe"],
+      ...(this.#user === undefined ? {} : { uid: this.#user, gid: this.#user }),
     });
     this.#process = child;
     for (const stream of [child.stdout, child.stderr]) {
