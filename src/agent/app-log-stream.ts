@@ -6,25 +6,37 @@ import { LineSplitter, printable } from "../host/lines.ts";
 import { tailOfLog } from "../vassal/app-log.ts";
 
 interface LogRequest {
+  /** The app's log. */
+  log: string;
+  /** The logs of its understudies, which are added to it when they retire. */
+  understudies: string[];
   lines: number;
   follow: boolean;
   say: (line: string) => void;
   gone: AbortSignal;
 }
 
-/** Says the end of an app's log and, where asked to, every line that comes after it. */
-export async function streamLog(
-  path: string,
-  { lines, follow, say, gone }: LogRequest,
-): Promise<void> {
-  if (!(await isPresent(path))) {
-    say("there is no log yet: the app has not been on the air, or its first deploy is settling");
-    return;
-  }
-  for (const line of await tailOfLog(path, lines)) say(line);
-  if (!follow) return;
+/** Says the end of an app's log and, where asked to, every line that is added to it. */
+export async function streamLog(request: LogRequest): Promise<void> {
+  const { log, understudies, lines, follow, say, gone } = request;
+  const tails = [];
+  for (const path of [log, ...understudies]) tails.push(...(await tailOfLog(path, lines)));
+  for (const line of tails.slice(-lines)) say(line);
 
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  if (follow) await followLog(log, say, gone);
+  else if (tails.length === 0) say("the log is empty: the app has not been on the air");
+}
+
+async function followLog(
+  log: string,
+  say: (line: string) => void,
+  gone: AbortSignal,
+): Promise<void> {
+  while (!(await isPresent(log))) {
+    if (gone.aborted) return;
+    await sleep(200);
+  }
+  const file = await open(log, constants.O_RDONLY | constants.O_NOFOLLOW);
   const splitter = new LineSplitter((line) => say(printable(line)), 4096);
   const buffer = Buffer.alloc(64 * 1024);
   try {

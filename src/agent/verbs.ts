@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { confirmDeploy, judgeHolder, prepareDeploy, switchDeploy } from "../deploy/deploy.ts";
 import { pathsOf, type DeployContext } from "../deploy/context.ts";
+import { findUnderstudies } from "../deploy/understudy.ts";
 import type { Exchange, Verb, Verbs } from "../host/channel.ts";
 import { expectSettingsChange } from "../settings/settings.ts";
 import type { Answers } from "./answers.ts";
@@ -111,7 +112,10 @@ function readingVerbs(context: DeployContext): Pick<Answering, ReadingVerb> {
     settings: ({ app }) => listSettings(context, app),
     logs: async ({ app, lines, follow }, { say, gone }) => {
       expectApp(context, app);
-      await streamLog(pathsOf(context, app).log, { lines, follow, say, gone });
+      const understudies = (await findUnderstudies(context, app)).map(
+        (understudy) => understudy.log,
+      );
+      await streamLog({ log: pathsOf(context, app).log, understudies, lines, follow, say, gone });
       return null;
     },
   };

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp, plainApp } from "../support/apps.ts";
-import { TestServer } from "../support/server.ts";
+import { eventually, TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
 
 describe("settings", () => {
@@ -218,6 +218,45 @@ describe("the administrator's own hand", () => {
     rmSync(foreign);
     const next = await fresh.push();
     expect(next.exitCode, next.output).toBe(0);
+  });
+});
+
+describe("an app's log", () => {
+  let server: TestServer;
+  let demo: Workspace;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+    demo = await server.workspace("demo", {
+      "app.py": `print("booted", flush=True)\n${plainApp("good")["app.py"] ?? ""}`,
+    });
+  });
+  afterAll(() => server.remove());
+
+  it("is empty before the first deploy, and says so", async () => {
+    await server.reeve("create", "demo");
+
+    const { exitCode, output } = await server.reeve("logs", "demo");
+
+    expect(exitCode, output).toBe(0);
+    expect(output).toContain("the log is empty");
+  });
+
+  it("has the app's words as soon as the push returns, and keeps them", async () => {
+    await demo.push();
+    expect((await server.reeve("logs", "demo")).output).toContain("booted");
+
+    await server.settled("demo");
+
+    expect((await server.reeve("logs", "demo")).output).toContain("booted");
+  });
+
+  it("names the visitor, not nginx", async () => {
+    await server.get("demo", "/seen");
+
+    await eventually(async () =>
+      /127\.0\.0\.1 .*GET \/seen/.test((await server.reeve("logs", "demo")).output),
+    );
   });
 });
 
