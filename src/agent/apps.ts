@@ -15,7 +15,6 @@ import {
   type SettingsChange,
 } from "../settings/settings.ts";
 import type { Holder } from "../store/agent-store.ts";
-import { asideOf } from "../vassal/socket-link.ts";
 import { dropHeldIni, retireVassal } from "../vassal/vassal.ts";
 import { removeVhost } from "../vhost/vhost.ts";
 import { expectApp } from "./queries.ts";
@@ -63,7 +62,6 @@ export async function destroyApp(
     const paths = pathsOf(context, app);
     context.settler.supersede(app);
     await context.settler.idle(app);
-    context.settler.traffic.forget(paths.socket);
 
     await removeVhost(context.host, context.nginx, {
       available: paths.site,
@@ -74,12 +72,7 @@ export async function destroyApp(
       if (await isPresent(ini)) await retireVassal(context.emperor, ini, 2000);
     }
     await dropHeldIni(paths.ini);
-    const files = [
-      paths.socket,
-      asideOf(paths.socket),
-      paths.log,
-      optionsFile(context.config.layout, app),
-    ];
+    const files = [paths.socket, paths.link, paths.log, optionsFile(context.config.layout, app)];
     for (const path of [...files, ...understudies.flatMap(({ socket, log }) => [socket, log])]) {
       await rm(path, { force: true });
     }

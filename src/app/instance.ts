@@ -34,7 +34,10 @@ export interface InstancePaths {
   vassalLocal: string;
   vhostLocal: string;
   log: string;
+  /** The permanent vassal's own. */
   socket: string;
+  /** What nginx opens: leads to `socket`, or to an understudy's. */
+  link: string;
 }
 
 export function instancePaths(layout: Layout, name: string): InstancePaths {
@@ -58,6 +61,7 @@ export function instancePaths(layout: Layout, name: string): InstancePaths {
     vhostLocal: join(own, "vhost.local.conf"),
     log: join(layout.appLogs, `${name}.log`),
     socket: join(layout.sockets, `${name}.sock`),
+    link: join(layout.links, `${name}.sock`),
   };
 }
 

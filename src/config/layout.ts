@@ -20,7 +20,10 @@ export interface Layout {
   frontState: string;
   agentState: string;
   run: string;
+  /** What the vassals bind. */
   sockets: string;
+  /** Where nginx looks: a link for each instance, which survives a reboot. */
+  links: string;
   httpSocket: string;
   controlSocket: string;
   agentSocket: string;
@@ -61,6 +64,7 @@ export function embeddedLayout(home: string): Layout {
     agentState: join(state, "agent"),
     run,
     sockets: join(run, "sockets"),
+    links: join(state, "sockets"),
     httpSocket: join(run, "front", "http.sock"),
     controlSocket: join(run, "control", "control.sock"),
     agentSocket: join(run, "agent", "agent.sock"),

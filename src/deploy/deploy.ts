@@ -198,9 +198,9 @@ export async function switchDeploy(context: DeployContext, id: number): Promise<
 
   context.settler.supersede(deploy.instance);
   context.store.changeDeploy(id, { state: "switched" });
-  const { socket } = pathsOf(context, deploy.instance);
+  const { link } = pathsOf(context, deploy.instance);
   await context.settler.traffic.lead(
-    socket,
+    link,
     understudyOf(context, deploy.instance, deploy.number).socket,
   );
 }
@@ -266,16 +266,13 @@ export async function judgeDeploy(context: DeployContext, deploy: Deploy): Promi
 async function revertDeploy(context: DeployContext, deploy: Deploy): Promise<void> {
   const { store } = context;
   const row = store.instance(deploy.instance);
-  const { socket, settings } = pathsOf(context, deploy.instance);
+  const { link, socket, settings } = pathsOf(context, deploy.instance);
   if (deploy.state === "switched" && row) {
     const live = row.live === null ? undefined : store.deploy(row.live);
     if (live && row.settled !== row.live) {
-      await context.settler.traffic.lead(
-        socket,
-        understudyOf(context, row.name, live.number).socket,
-      );
+      await context.settler.traffic.lead(link, understudyOf(context, row.name, live.number).socket);
     } else {
-      await context.settler.traffic.back(socket, () => undefined);
+      await context.settler.traffic.lead(link, socket);
     }
   }
   await discardUnderstudy(context, understudyOf(context, deploy.instance, deploy.number));
@@ -425,7 +422,7 @@ async function provideVhost({ context, report, undoing, instance }: Preparation)
     place: instance.place,
     listen: listenAddresses(config),
     standardPort: port === 80,
-    socket: paths.socket,
+    socket: paths.link,
     localPattern: paths.vhostLocal.replace(/f$/, "[f]"),
   });
   const current = await readIfPresent(paths.site);

@@ -1,10 +1,9 @@
 import { readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { asideOf } from "../vassal/socket-link.ts";
 import { UserError } from "../errors.ts";
 import { findProcess, isAlive } from "../host/processes.ts";
 import { waitFor } from "../host/clock.ts";
-import { writeAtomically } from "../host/files.ts";
+import { symlinkAtomically, writeAtomically } from "../host/files.ts";
 import { sweepStaging } from "../release/release.ts";
 import { dropProposedSettings } from "../settings/settings.ts";
 import type { Deploy, InstanceRow } from "../store/agent-store.ts";
@@ -63,7 +62,7 @@ async function settleOnDisk(context: DeployContext, row: InstanceRow): Promise<v
   }
   await releaseIni(paths.ini);
   await rm(paths.socket, { force: true });
-  await rm(asideOf(paths.socket), { force: true });
+  if (row.live !== null) await symlinkAtomically(paths.socket, paths.link);
 
   const deploy = row.live === null ? undefined : context.store.deploy(row.live);
   if (!deploy || row.settled === row.live) return;

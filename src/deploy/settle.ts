@@ -3,13 +3,12 @@ import type { AppOptions } from "../config/app-options.ts";
 import { pruneEnvironments } from "../environment/environment.ts";
 import type { RequirementsFile } from "../environment/requirements.ts";
 import { milliseconds, sleep } from "../host/clock.ts";
-import { kindOf, symlinkAtomically, writeAtomically } from "../host/files.ts";
+import { symlinkAtomically, writeAtomically } from "../host/files.ts";
 import { workingFolders } from "../host/processes.ts";
 import { layOutStaging, pruneReleases } from "../release/release.ts";
 import { readSettings } from "../settings/settings.ts";
 import type { Deploy, InstanceRow } from "../store/agent-store.ts";
 import { findVassal } from "../vassal/emperor.ts";
-import { asideOf } from "../vassal/socket-link.ts";
 import {
   dropHeldIni,
   holdVassal,
@@ -123,7 +122,7 @@ export class Settler {
     await bringOver(context, { row, deploy, options, paths }, task.goOn);
     task.goOn();
     await expectServing(context, { row, options, paths });
-    await this.traffic.back(paths.socket, task.goOn);
+    await this.traffic.lead(paths.link, paths.socket, task.goOn);
     store.changeInstance(row.name, { settled: deploy.id, degraded: null, gone: "[]" });
     this.#note(task, "settled");
 
@@ -178,10 +177,11 @@ export class Settler {
     );
     store.changeInstance(task.instance, { degraded: message });
     this.#note(task, `degraded: ${message}`);
-    // Left where it is, the Emperor would start it again and again, and each start takes the socket's path.
+    // Left where it is, the Emperor would start it again and again.
     void holdVassal(
       this.#expectContext().emperor,
       pathsOf(this.#expectContext(), task.instance).ini,
+      0,
     ).catch((failure: unknown) =>
       log.error({ err: failure }, "could not stop the vassal that failed"),
     );
@@ -219,12 +219,12 @@ export async function moveLinks(
 
   const settings = await readSettings(paths.settings);
   const gone = (JSON.parse(row.gone) as string[]).filter((name) => !settings.has(name));
-  const planned = await planIni(context, { instance: row, deploy, options, gone });
+  const planned = await planIni(context, { instance: row, deploy, options });
   return {
     text: planned.text,
     changed: planned.text !== planned.current,
-    // An ini that somebody edited takes no `unenv` of ours: only a new start forgets a variable.
-    isStale: planned.edited && gone.length > 0,
+    // A vassal that only reloads keeps the variables it once had (tried): a new start forgets them.
+    isStale: gone.length > 0,
   };
 }
 
@@ -244,7 +244,7 @@ async function bringOver(
   const ini = await moveLinks(context, settling);
   await provideLog(paths.log, context.identities.apps, context.host.isRoot);
   if (former && ini.isStale) {
-    await holdVassal(emperor, paths.ini);
+    await holdVassal(emperor, paths.ini, options.grace * 1000);
     former = undefined;
   }
   if (ini.changed || !former) await installIni(emperor, paths.ini, ini.text);
@@ -260,17 +260,15 @@ async function bringOver(
   if (!up) throw new Error(`the vassal did not come up with ${settling.deploy.newCommit}`);
 }
 
-/** An answer on the vassal's own socket, which is held aside while the understudy has the path. */
+/** An answer on the vassal's own socket, on which nobody else calls yet. */
 async function expectServing(
   context: DeployContext,
   { row, options, paths }: Omit<Settling, "deploy">,
 ): Promise<void> {
-  const aside = asideOf(paths.socket);
-  const own = (await kindOf(aside)) === "socket" ? aside : paths.socket;
   const health = await proveHealthy(
     context.emperor,
     paths.ini,
-    own,
+    paths.socket,
     healthCheck(context, row, options),
   );
   if (!health.healthy) throw new Error(`the vassal came up and is not well: ${health.problem}`);

@@ -65,9 +65,9 @@ export interface PlannedIni {
 /** The permanent vassal's ini, as this deploy wants it. */
 export async function planIni(
   context: DeployContext,
-  planning: { instance: Instance; deploy: Deploy; options: AppOptions; gone?: string[] },
+  planning: { instance: Instance; deploy: Deploy; options: AppOptions },
 ): Promise<PlannedIni> {
-  const { instance, deploy, options, gone } = planning;
+  const { instance, deploy, options } = planning;
   const paths = pathsOf(context, instance.name);
   const environment = environmentPath(paths, deploy.environment ?? "");
   const current = await readIni(paths.ini);
@@ -75,7 +75,7 @@ export async function planIni(
     return { text: withVirtualenv(current, environment), current, edited: true };
   }
   const values = vassalValues(context, instance, options, { environment, module: deploy.module });
-  return { text: vassalIni(values, gone), current, edited: false };
+  return { text: vassalIni(values), current, edited: false };
 }
 
 /** The understudy's ini, made from the permanent one so that the check tests what will run. */

@@ -29,15 +29,8 @@ const template = Handlebars.compile<VassalValues>(
   { noEscape: true, strict: true },
 );
 
-/**
- * The permanent vassal's ini. `gone`: settings that were taken away; a vassal that reloads keeps the
- * variables it once had (tried), and `unenv` takes them from it.
- */
-export function vassalIni(values: VassalValues, gone: string[] = []): string {
-  const lines = gone.map((name) => `unenv = ${name}`);
-  return sign(
-    template(values).replace(/^envdir[ \t]*=.*$/m, (envdir) => [envdir, ...lines].join("\n")),
-  );
+export function vassalIni(values: VassalValues): string {
+  return sign(template(values));
 }
 
 export interface UnderstudyValues {

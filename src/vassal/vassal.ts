@@ -180,12 +180,16 @@ async function lookSteady(emperor: Emperor, ini: string): Promise<Running | "dea
   return workers.length > 0 && hear.every(Boolean) ? { master: status.pid, workers } : undefined;
 }
 
-/** Stops a vassal at once and keeps its ini, which may be somebody's own, under a name the Emperor ignores. */
-export async function holdVassal(emperor: Emperor, ini: string): Promise<void> {
+/**
+ * Stops a vassal and keeps its ini, which may be somebody's own, under a name the Emperor ignores. Running
+ * requests have `grace` milliseconds to finish.
+ */
+export async function holdVassal(emperor: Emperor, ini: string, grace: number): Promise<void> {
   const text = await readIfPresent(ini);
   if (text === undefined) return;
   await writeAtomically(heldOf(ini), text);
-  await discardVassal(emperor, ini);
+  if (grace > 0) await retireVassal(emperor, ini, grace);
+  else await discardVassal(emperor, ini);
 }
 
 /** The vassal's ini, also while it is held. */

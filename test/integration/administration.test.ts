@@ -168,6 +168,25 @@ describe("the administrator's own hand", () => {
     expect(readFileSync(ini, "utf8")).toContain("env = BY_HAND=ini");
   });
 
+  it("a setting that is taken away leaves a vassal with an edited ini too", async () => {
+    await demo.deploy({
+      "app.py":
+        evaluatingApp("str(os.environ.get('BY_HAND')) + str(os.environ.get('GONE'))")["app.py"] ??
+        "",
+    });
+    await server.reeve("settings", "demo", "set", "GONE=not yet");
+    await server.settled("demo");
+    expect((await server.get("demo")).body).toBe("ininot yet");
+
+    await server.reeve("settings", "demo", "unset", "GONE");
+
+    expect((await server.get("demo")).body).toBe("iniNone");
+    await server.settled("demo");
+    expect((await server.get("demo")).body).toBe("iniNone");
+    await demo.deploy({ "app.py": evaluatingApp("os.environ.get('BY_HAND')")["app.py"] ?? "" });
+    await server.settled("demo");
+  });
+
   it("an ini that was edited follows the environment", async () => {
     const push = await demo.deploy({
       "requirements.txt": "bottle==0.13.4\n",
@@ -287,6 +306,7 @@ describe("destroy", () => {
         "etc/nginx/sites-available",
         "etc/nginx/sites-enabled",
         "run/sockets",
+        "lib/sockets",
         "log/apps",
         "log/deploys",
         "lib/repositories",

@@ -21,6 +21,20 @@ describe("while visitors keep coming", () => {
     await server.remove();
   });
 
+  it("a first deploy settles as unseen as every other", async () => {
+    const fresh = await server.workspace("fresh", plainApp("0", { importFor: 1 }));
+    await fresh.push();
+    const first = new Visitors(server, "fresh");
+    first.come(100, "0");
+
+    const push = await fresh.deploy(plainApp("1"), "One");
+    expect(push.exitCode, push.output).toBe(0);
+    first.expectFromNowOn("1");
+
+    await server.settled("fresh");
+    expect(await first.leave()).toEqual({ failed: [], stale: [] });
+  });
+
   it("two deploys within a second both take effect, and none of them fails a request", async () => {
     visitors.come(50, "0");
     const began = Date.now();

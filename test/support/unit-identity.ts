@@ -15,6 +15,18 @@ function idOf(option: string): number {
   return Number(execFileSync("id", [option, "nobody"], { encoding: "utf8" }));
 }
 
+/** Debian 13's Node lets no process give up its rights, because it may use io_uring (CVE-2024-22017). */
+export const canDropRoot = !isRoot || canSetIdentity();
+
+function canSetIdentity(): boolean {
+  try {
+    process.setegid?.(process.getegid?.() ?? 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Until the test ends this process has no more rights than nobody, as on a machine without root. */
 export function dropRoot(): void {
   if (!isRoot) return;

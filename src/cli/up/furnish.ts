@@ -27,6 +27,7 @@ export async function makeFolders(
       layout.sitesEnabled,
       layout.srv,
       layout.state,
+      layout.links,
       layout.run,
       layout.log,
       layout.appLogs,

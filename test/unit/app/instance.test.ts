@@ -34,6 +34,7 @@ describe("an instance on disk", () => {
       siteLink: "/r/etc/nginx/sites-enabled/demo.conf",
       log: "/r/log/apps/demo.log",
       socket: "/r/run/sockets/demo.sock",
+      link: "/r/lib/sockets/demo.sock",
     });
   });
 

@@ -1,78 +1,83 @@
-import { rmSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { mkdirSync, readdirSync, readlinkSync } from "node:fs";
+import { createServer, type Server } from "node:http";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Traffic } from "../../../src/deploy/traffic.ts";
-import { waitFor } from "../../../src/host/clock.ts";
+import { ask } from "../../../src/host/probe.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
-const soon = { within: 5000 };
-const nothingNewer = (): void => undefined;
-
-async function bind(path: string, name: string): Promise<void> {
-  rmSync(path, { force: true });
-  const server = createServer((connection) => connection.end(name));
-  await new Promise<void>((resolve) => server.listen(path, resolve));
-  onTestFinished(() => void server.close());
-}
-
-async function demo() {
-  const folder = temporaryFolder();
-  const socket = join(folder, "demo.sock");
-  const understudy = join(folder, "demo.next-1.sock");
-  await bind(socket, "vassal");
-  await bind(understudy, "understudy");
-  const traffic = new Traffic();
-  onTestFinished(() => traffic.forget(socket));
-  return { traffic, socket, understudy, whoAnswers: () => text(connect(socket)) };
-}
-
 describe("the traffic of an instance", () => {
-  it("goes to the understudy, and back to the vassal", async () => {
-    const { traffic, socket, understudy, whoAnswers } = await demo();
+  let link: string;
+  let vassal: string;
+  let understudy: string;
+  const servers: Server[] = [];
 
-    await traffic.lead(socket, understudy);
-    const meanwhile = await whoAnswers();
-    await traffic.back(socket, nothingNewer);
+  /** A server behind a unix socket, which answers with this status. */
+  const listen = async (path: string, status: number): Promise<void> => {
+    const server = createServer((_, answer) => answer.writeHead(status).end());
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+  };
 
-    expect([meanwhile, await whoAnswers()]).toEqual(["understudy", "vassal"]);
+  const status = async (): Promise<unknown> =>
+    ask({ socketPath: link, path: "/", headers: { Host: "demo" }, within: 1000 });
+
+  beforeEach(async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, "links"));
+    link = join(folder, "links", "demo.sock");
+    vassal = join(folder, "demo.sock");
+    understudy = join(folder, "demo.next-7.sock");
+    await listen(vassal, 200);
+    await listen(understudy, 201);
+  });
+  afterEach(() => {
+    for (const server of servers.splice(0)) server.close();
   });
 
-  it("is given back to the understudy when a vassal that starts takes its path", async () => {
-    const { traffic, socket, understudy, whoAnswers } = await demo();
-    await traffic.lead(socket, understudy);
+  it("goes to an understudy and back, and every connection finds somebody", async () => {
+    const traffic = new Traffic();
 
-    await bind(socket, "vassal, started anew");
+    await traffic.lead(link, vassal);
+    expect(await status()).toEqual({ status: 200 });
+    await traffic.lead(link, understudy);
+    expect(await status()).toEqual({ status: 201 });
+    await traffic.lead(link, vassal);
 
-    expect(await waitFor(async () => (await whoAnswers()) === "understudy", soon)).toBe(true);
-    await traffic.back(socket, nothingNewer);
-    expect(await whoAnswers()).toBe("vassal, started anew");
+    expect(await status()).toEqual({ status: 200 });
+    expect(readdirSync(join(link, ".."))).toEqual(["demo.sock"]);
   });
 
-  it("stays with the understudy where something newer has come in between", async () => {
-    const { traffic, socket, understudy, whoAnswers } = await demo();
-    await traffic.lead(socket, understudy);
+  it("stays where it is when something newer has come", async () => {
+    const traffic = new Traffic();
+    await traffic.lead(link, understudy);
 
-    const superseded = new Error("a newer deploy has come");
-    const expectCurrent = (): void => {
-      throw superseded;
-    };
-    await expect(traffic.back(socket, expectCurrent)).rejects.toBe(superseded);
+    const late = traffic.lead(link, vassal, () => {
+      throw new Error("superseded");
+    });
 
-    expect(await whoAnswers()).toBe("understudy");
+    await expect(late).rejects.toThrow("superseded");
+    expect(readlinkSync(link)).toBe(understudy);
   });
 
-  it("is moved once at a time: the last who asked has it", async () => {
-    const { traffic, socket, understudy, whoAnswers } = await demo();
+  it("is moved by one at a time, in the order in which it was asked", async () => {
+    const traffic = new Traffic();
 
     await Promise.all([
-      traffic.lead(socket, understudy),
-      traffic.back(socket, nothingNewer),
-      traffic.lead(socket, understudy),
-      traffic.back(socket, nothingNewer),
+      traffic.lead(link, vassal),
+      traffic.lead(link, understudy),
+      traffic.lead(link, vassal),
     ]);
 
-    expect(await whoAnswers()).toBe("vassal");
+    expect(readlinkSync(link)).toBe(vassal);
+  });
+
+  it("can be moved again after a move that failed", async () => {
+    const traffic = new Traffic();
+    await expect(traffic.lead(join(link, "none", "x.sock"), vassal)).rejects.toThrow();
+
+    await traffic.lead(link, vassal);
+
+    expect(readlinkSync(link)).toBe(vassal);
   });
 });

@@ -92,17 +92,6 @@ module = app:app
   it("carries its checksum, so that a change by hand is seen", () => {
     expect(isUntouched(vassalIni(values))).toBe(true);
     expect(isUntouched(vassalIni(values).replace("workers = 2", "workers = 3"))).toBe(false);
-    expect(isUntouched(vassalIni(values, ["DEBUG"]))).toBe(true);
-  });
-
-  it("takes from the vassal the settings that were taken away, after it has read the others", () => {
-    const lines = vassalIni(values, ["DEBUG", "OLD_KEY"]).split("\n");
-
-    const envdir = lines.indexOf("envdir = /etc/reeve/apps/%n/settings");
-    expect(lines.slice(envdir + 1, envdir + 3)).toEqual(["unenv = DEBUG", "unenv = OLD_KEY"]);
-    expect(lines.filter((line) => !line.startsWith("; Written")).length).toBe(
-      vassalIni(values).split("\n").length + 1,
-    );
   });
 });
 
