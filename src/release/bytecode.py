@@ -22,8 +22,15 @@ def leads_out(folder):
 def compile_source(source):
     if os.path.islink(source) or os.path.islink(cache_folder(source)):
         return
+    stem = os.path.splitext(os.path.basename(source))[0]
+    name = stem + "." + sys.implementation.cache_tag + ".pyc"
     try:
-        # What an import does: compiles the source and writes its .pyc, if that is not up to date.
+        # An import trusts the .pyc of a source with the same size and second, which may be another one.
+        os.unlink(os.path.join(cache_folder(source), name))
+    except OSError:
+        pass
+    try:
+        # What an import does: compiles the source and writes its .pyc.
         SourceFileLoader("source", source).get_code("source")
     except Exception:
         pass

@@ -58,6 +58,19 @@ describe("the bytecode of a release", () => {
     }
   });
 
+  it("is of the source that stands there, not of the one before with the same size and second", async () => {
+    const context = demo();
+    const commits = ["one", "two", "six"].map((text) =>
+      context.repository.commit({ "app.py": `a = "${text}"\n` }),
+    );
+
+    const paths: string[] = [];
+    for (const commit of commits) paths.push((await makeRelease(context, commit)).path);
+
+    for (const [at, text] of ["one", "two", "six"].entries())
+      expect(readFileSync(cacheOf(join(paths[at]!, "app.py"))!, "latin1")).toContain(text);
+  });
+
   it("is there for names of any kind, and for many sources at once", async () => {
     const context = demo();
     const sources = Array.from({ length: 120 }, (_, at) => `many/m${at}.py`);
