@@ -25,6 +25,7 @@ const catalogue = {
   },
   CONFIG_INVALID: { exit: 2, hint: "Every option is described in docs/configuration.md." },
   CONFIRMATION_NEEDED: { exit: 2, hint: "Type the app's name, or add --yes." },
+  DEPLOY_CANCELLED: { exit: 1, hint: "Push again, or run `reeve redeploy APP`." },
   DEPLOY_UNKNOWN: { exit: 1, hint: "See `reeve deploys APP`." },
   EMPEROR_DOWN: {
     exit: 1,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import type { Config } from "../config/config.ts";
 import type { DeployContext, Identities } from "../deploy/context.ts";
+import { Cancels } from "../deploy/cancels.ts";
 import { judgeHolder } from "../deploy/deploy.ts";
 import { HolderLocks } from "../deploy/locks.ts";
 import { recover } from "../deploy/recover.ts";
@@ -77,6 +78,7 @@ async function makeContext(config: Config): Promise<DeployContext> {
       pidFile: layout.nginxPid,
     },
     locks: new HolderLocks(),
+    cancels: new Cancels(),
     settler: new Settler(),
     log: pino({ name: "agent" }),
   };

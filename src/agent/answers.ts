@@ -4,7 +4,8 @@ import type { QuestionName } from "./questions.ts";
 /** What the agent answers; one type for each question. */
 export interface Answers extends Record<QuestionName, unknown> {
   create: null;
-  prepare: { deploy: number };
+  start: { deploy: number };
+  prepare: null;
   switch: null;
   confirm: null;
   finished: null;

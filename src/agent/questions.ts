@@ -49,7 +49,7 @@ const settingsChange = z.object({
 
 export const questions = {
   create: app,
-  prepare: z.object({
+  start: z.object({
     app: appName,
     ref,
     oldCommit: commitId,
@@ -58,9 +58,8 @@ export const questions = {
     account: line,
     reason: z.enum(["push", "rollback", "redeploy", "settings", "rebuild"]),
     holder,
-    proposal,
-    settings: settingsChange.optional(),
   }),
+  prepare: z.object({ deploy: number, proposal, settings: settingsChange.optional() }),
   switch: z.object({ holder, ref, newCommit: commitId }),
   confirm: z.object({ holder, ref }),
   finished: z.object({ holder }),

@@ -1,5 +1,11 @@
 import type { z } from "zod";
-import { confirmDeploy, judgeHolder, prepareDeploy, switchDeploy } from "../deploy/deploy.ts";
+import {
+  confirmDeploy,
+  judgeHolder,
+  prepareDeploy,
+  startDeploy,
+  switchDeploy,
+} from "../deploy/deploy.ts";
 import { pathsOf, type DeployContext } from "../deploy/context.ts";
 import { findUnderstudies } from "../deploy/understudy.ts";
 import type { Exchange, Verb, Verbs } from "../host/channel.ts";
@@ -40,15 +46,19 @@ export function agentVerbs(context: DeployContext): Verbs {
   return Object.fromEntries(verbs);
 }
 
-function deployVerbs(
-  context: DeployContext,
-): Pick<Answering, "prepare" | "switch" | "confirm" | "finished"> {
+type DeployVerb = "start" | "prepare" | "switch" | "confirm" | "finished";
+
+function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
   return {
-    prepare: async (question, { say }) => {
+    start: async (question, { say }) => {
       expectApp(context, question.app);
-      if (question.settings) expectSettingsChange(question.settings);
-      const deploy = await prepareDeploy(context, question, say);
+      const deploy = await startDeploy(context, question, say);
       return { deploy: deploy.id };
+    },
+    prepare: async (question, { say }) => {
+      if (question.settings) expectSettingsChange(question.settings);
+      await prepareDeploy(context, question, say);
+      return null;
     },
     switch: async ({ holder, ref, newCommit }) => {
       const proven = context.store
@@ -99,7 +109,7 @@ function appVerbs(context: DeployContext): Pick<Answering, AppVerb> {
   };
 }
 
-type ReadingVerb = Exclude<QuestionName, AppVerb | "prepare" | "switch" | "confirm" | "finished">;
+type ReadingVerb = Exclude<QuestionName, AppVerb | DeployVerb>;
 
 function readingVerbs(context: DeployContext): Pick<Answering, ReadingVerb> {
   return {

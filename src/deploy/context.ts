@@ -18,6 +18,7 @@ import type { ReleaseContext } from "../release/release.ts";
 import type { AgentStore } from "../store/agent-store.ts";
 import type { Emperor } from "../vassal/emperor.ts";
 import type { Nginx } from "../vhost/nginx.ts";
+import type { Cancels } from "./cancels.ts";
 import type { HolderLocks } from "./locks.ts";
 import type { Settler } from "./settle.ts";
 
@@ -44,6 +45,7 @@ export interface DeployContext {
   emperor: Emperor;
   nginx: Nginx;
   locks: HolderLocks;
+  cancels: Cancels;
   settler: Settler;
   log: Logger;
 }
@@ -83,7 +85,10 @@ export function productionInstance(
   return { name: app, app, branch: options.production_branch, place: { host, path: "/" } };
 }
 
-export function releaseContext(context: DeployContext, instance: Instance): ReleaseContext {
+export function releaseContext(
+  context: DeployContext,
+  instance: Pick<Instance, "name" | "app">,
+): ReleaseContext {
   return {
     host: context.host,
     git: gitOf(context, instance.app),

@@ -1,32 +1,12 @@
-import { readdir } from "node:fs/promises";
 import { deployLogPath, placeUrl, type Instance } from "../app/instance.ts";
 import { absentCommit, shortCommit } from "../app/names.ts";
-import { isUntouched } from "../app/signature.ts";
 import type { AppOptions } from "../config/app-options.ts";
-import { listenAddresses } from "../config/config.ts";
-import { buildEnvironment, hasEnvironment } from "../environment/environment.ts";
-import {
-  environmentHash,
-  hasLocalPaths,
-  type RequirementsFile,
-} from "../environment/requirements.ts";
+import type { RequirementsFile } from "../environment/requirements.ts";
 import { asUserError, describeError, UserError, type ErrorCode } from "../errors.ts";
 import { readRef } from "../host/git.ts";
-import { readIfPresent } from "../host/files.ts";
-import { countChanges, makeRelease, pin, takeBackRelease } from "../release/release.ts";
-import {
-  adoptSettings,
-  changedSettings,
-  dropProposedSettings,
-  proposedSettings,
-  readSettings,
-  writeSettings,
-  type SettingsChange,
-} from "../settings/settings.ts";
+import { compareCommits, pin } from "../release/release.ts";
+import { adoptSettings, type SettingsChange } from "../settings/settings.ts";
 import type { Deploy, DeployReason, Holder, InstanceRow } from "../store/agent-store.ts";
-import { reasonOfFailure, tailOfLog } from "../vassal/app-log.ts";
-import { installIni, proveHealthy, provideLog } from "../vassal/vassal.ts";
-import { installVhost, removeVhost, restoreVhost, vhostText } from "../vhost/vhost.ts";
 import {
   gitOf,
   optionsOf,
@@ -35,15 +15,21 @@ import {
   releaseContext,
   type DeployContext,
 } from "./context.ts";
-import { DeployReport, Undoing } from "./report.ts";
-import {
-  discardUnderstudy,
-  healthCheck,
-  planIni,
-  understudyOf,
-  understudyText,
-  type PlannedIni,
-} from "./understudy.ts";
+import { DeployReport } from "./report.ts";
+import type { Preparation, Step } from "./step.ts";
+import { environmentStep } from "./steps/environment.ts";
+import { releaseStep } from "./steps/release.ts";
+import { settingsStep } from "./steps/settings.ts";
+import { understudyStep } from "./steps/understudy.ts";
+import { vhostStep } from "./steps/vhost.ts";
+import { understudyOf } from "./understudy.ts";
+
+/**
+ * The story of a deploy, in order, with the undoing of each step beside it. When all is done, nothing of what
+ * visitors get has changed: that is `switchDeploy`, at the moment the ref moves. The vhost comes last, so
+ * that a release which is not healthy never touches nginx.
+ */
+const story: Step[] = [releaseStep, environmentStep, settingsStep, understudyStep, vhostStep];
 
 export interface DeployRequest {
   app: string;
@@ -54,9 +40,6 @@ export interface DeployRequest {
   account: string;
   reason: DeployReason;
   holder: Holder;
-  proposal: Proposal;
-  /** The app's settings are changed by this deploy, and stay as they are where it is refused. */
-  settings?: SettingsChange | undefined;
 }
 
 /** What the repository asks for, as the front read it; or why it could not be read. */
@@ -64,21 +47,20 @@ export type Proposal =
   | { module: string; requirements: RequirementsFile[] }
   | { problem: { code: ErrorCode; message: string; hint: string } };
 
+type Say = (line: string) => void;
+
 /**
- * Builds a release, and proves it, beside the one that is on the air. Nothing of what visitors get has
- * changed when this resolves: that is `switchDeploy`, at the moment the ref moves. When a step fails, all
- * the steps before it are taken back and the reason is said, with what is still on the air.
+ * Takes the instance's lock, writes the deploy down and puts its release on disk. The front still reads
+ * meanwhile what the commit asks for; `prepareDeploy` goes on with that.
  */
-export async function prepareDeploy(
+export async function startDeploy(
   context: DeployContext,
   request: DeployRequest,
-  say: (line: string) => void,
+  say: Say,
 ): Promise<Deploy> {
-  const { store, config } = context;
+  const { store } = context;
   const report = new DeployReport(store, say);
-  const undoing = new Undoing();
-  let deploy: Deploy | undefined;
-  try {
+  return refusing(context, { app: request.app, report }, async (attempt) => {
     const options = await optionsOf(context, request.app);
     const instance = productionInstance(context, request.app, options);
     expectProductionBranch(request, options);
@@ -87,114 +69,116 @@ export async function prepareDeploy(
     await context.locks.take(instance.name, request.holder, () =>
       sayWhoDeploys(context, instance, say),
     );
-    await expectRefUnmoved(context, request);
-    await context.settler.tidied(instance.name);
+    const [comparison] = await Promise.all([
+      compareCommits(releaseContext(context, instance), request.oldCommit, request.newCommit),
+      expectRefUnmoved(context, request),
+      context.settler.tidied(instance.name),
+    ]);
 
-    const { proposal } = request;
-    const { module, requirements } =
-      "problem" in proposal ? { module: "", requirements: [] } : proposal;
-    deploy = store.startDeploy({
-      ...request,
-      instance: instance.name,
-      module,
-      requirements: JSON.stringify(requirements),
-    });
-    report.keep(deploy.id, deployLogPath(config.layout, deploy.app, deploy.number));
+    const deploy = store.startDeploy({ ...request, instance: instance.name });
+    attempt.deploy = deploy;
+    report.keep(deploy.id, logOf(context, deploy));
     report.line(
       `reeve: ${deploy.app} ${shortCommit(deploy.newCommit)} "${deploy.subject}" by ${deploy.account}`,
     );
+    await take([releaseStep], report, {
+      ...{ context, instance, options, deploy, comparison },
+      line: (text) => report.line(text),
+      signal: context.cancels.begin(deploy.id),
+    });
+    return deploy;
+  });
+}
 
-    if ("problem" in proposal) {
+/**
+ * Proves the release of a deploy that was started, beside the one that is on the air. When a step fails, it
+ * and all the steps before it are taken back and the reason is said, with what is still on the air.
+ */
+export async function prepareDeploy(
+  context: DeployContext,
+  request: { deploy: number; proposal: Proposal; settings?: SettingsChange | undefined },
+  say: Say,
+): Promise<void> {
+  const { store } = context;
+  const started = expectDeploy(context, request.deploy);
+  if (started.state !== "preparing")
+    throw new Error(`deploy ${started.id} is ${started.state}, not being prepared`);
+  const report = new DeployReport(store, say);
+  report.keep(started.id, logOf(context, started));
+
+  await refusing(context, { app: started.app, report, deploy: started }, async () => {
+    const { proposal, settings } = request;
+    if ("problem" in proposal)
       throw new UserError(proposal.problem.code, proposal.problem.message, proposal.problem);
-    }
+    store.changeDeploy(started.id, {
+      module: proposal.module,
+      requirements: JSON.stringify(proposal.requirements),
+    });
 
-    await prepare({ context, report, undoing, options, instance }, deploy, request);
-    store.changeDeploy(deploy.id, { state: "proven" });
-    return store.deploy(deploy.id) as Deploy;
+    const options = await optionsOf(context, started.app);
+    const [, ...proof] = story;
+    await take(proof, report, {
+      ...{ context, options, settings },
+      instance: productionInstance(context, started.app, options),
+      deploy: expectDeploy(context, started.id),
+      line: (text) => report.line(text),
+      signal: context.cancels.signalOf(started.id),
+    });
+    store.changeDeploy(started.id, { state: "proven" });
+  });
+}
+
+async function take(steps: Step[], report: DeployReport, preparation: Preparation): Promise<void> {
+  for (const { name, run } of steps) {
+    preparation.signal.throwIfAborted();
+    await report.step(name, () => run(preparation));
+  }
+  preparation.signal.throwIfAborted();
+}
+
+/** Everything that the deploy did, the newest first; one step that cannot be undone does not keep the others. */
+async function takeBack(context: DeployContext, deploy: Deploy): Promise<void> {
+  for (const { name, undo } of story.toReversed()) {
+    await undo(context, deploy).catch((error: unknown) =>
+      context.log.error({ err: error, deploy: deploy.id, step: name }, "could not undo a step"),
+    );
+  }
+}
+
+interface Attempt {
+  app: string;
+  report: DeployReport;
+  deploy?: Deploy;
+}
+
+/** Whatever goes wrong is taken back, written down and said, with what is still on the air. */
+async function refusing<T>(
+  context: DeployContext,
+  attempt: Attempt,
+  work: (attempt: Attempt) => Promise<T>,
+): Promise<T> {
+  try {
+    return await work(attempt);
   } catch (error) {
-    for (const failure of await undoing.run()) context.log.error(failure, "could not undo a step");
     const told = asUserError(error);
     if (told.code === "INTERNAL")
       context.log.error({ err: error }, "a deploy failed by a mistake of reeve's");
-    for (const line of describeError(told)) report.line(line.replace(/\bAPP\b/g, request.app));
-    report.line(onTheAir(context, request.app));
+    const deploy = attempt.deploy && expectDeploy(context, attempt.deploy.id);
+    if (deploy) await takeBack(context, deploy);
+    for (const line of describeError(told))
+      attempt.report.line(line.replace(/\bAPP\b/g, attempt.app));
+    attempt.report.line(onTheAir(context, attempt.app));
     told.said = true;
     if (deploy) recordRefusal(context, deploy, told);
     throw told;
   }
 }
 
-interface Preparation {
-  context: DeployContext;
-  report: DeployReport;
-  undoing: Undoing;
-  options: AppOptions;
-  instance: Instance;
-}
-
-/** The story, in order; what takes a step back stands beside it. */
-async function prepare(
-  preparation: Preparation,
-  deploy: Deploy,
-  request: DeployRequest,
-): Promise<void> {
-  const { context, report, undoing, options, instance } = preparation;
-  const { store } = context;
-
-  await report.step(
-    "release",
-    async () => {
-      const releases = releaseContext(context, instance);
-      const [{ made }, changed] = await Promise.all([
-        makeRelease(releases, deploy.newCommit),
-        countChanges(releases, deploy.oldCommit, deploy.newCommit),
-      ]);
-      if (made) undoing.add("release", () => takeBackRelease(releases, deploy.newCommit));
-      return { made, changed };
-    },
-    ({ made, changed }) =>
-      made ? `checked out, ${plural(changed, "file")} changed` : "on disk already",
-  );
-
-  const requirements = JSON.parse(deploy.requirements) as RequirementsFile[];
-  const environment = await report.step(
-    "environment",
-    () => provideEnvironment(preparation, deploy, requirements),
-    ({ built, count }) =>
-      built === undefined ? "unchanged" : `built with ${built}, ${plural(count, "package")}`,
-  );
-  store.changeDeploy(deploy.id, { environment: environment.hash });
-
-  const built = { ...deploy, environment: environment.hash };
-  const planned = await planIni(context, { instance, deploy: built, options });
-  if (planned.edited)
-    report.line("  vassal       edited by hand: left as it is, and proven as it is");
-  if (request.settings) {
-    await proposeSettings(context, instance, request.settings);
-    undoing.add("settings", () => dropProposedSettings(pathsOf(context, instance.name).settings));
-  }
-  undoing.add("understudy", () =>
-    discardUnderstudy(context, understudyOf(context, instance.name, deploy.number)),
-  );
-  await report.step(
-    "understudy",
-    () => bootUnderstudy(preparation, built, planned),
-    (status) => `healthy (GET ${options.health_path} ${status})`,
-  );
-
-  const former = store.instance(instance.name);
-  store.placeInstance(instance);
-  undoing.add("place", () => {
-    store.replaceInstance(instance.name, former);
-    return Promise.resolve();
-  });
-  await provideVhost(preparation);
-}
-
 /** Moves the traffic to the proven release. The ref moves right after: keep this to one rename. */
 export async function switchDeploy(context: DeployContext, id: number): Promise<void> {
   const deploy = expectDeploy(context, id);
   if (deploy.state !== "proven") throw new Error(`deploy ${id} is ${deploy.state}, not proven`);
+  context.cancels.signalOf(id).throwIfAborted();
 
   context.settler.supersede(deploy.instance);
   context.store.changeDeploy(id, { state: "switched" });
@@ -215,7 +199,7 @@ export async function confirmDeploy(context: DeployContext, id: number): Promise
 
   const said: string[] = [];
   const report = new DeployReport(store, (line) => said.push(line));
-  report.keepLog(deployLogPath(config.layout, deploy.app, deploy.number));
+  report.keepLog(logOf(context, deploy));
   report.stepTook("live", placeUrl(row.place, config.server.port), took);
 
   await pin(releaseContext(context, row), deploy.newCommit).catch((error: unknown) =>
@@ -239,55 +223,41 @@ export async function judgeHolder(context: DeployContext, holder: Holder): Promi
 
 /** Writes down that the deploy is on the air, with its settings. Resolves to the milliseconds it took. */
 export async function recordLive(context: DeployContext, deploy: Deploy): Promise<number> {
-  const gone = await adoptSettings(pathsOf(context, deploy.instance).settings);
-  if (gone.length > 0)
-    context.store.changeInstance(deploy.instance, { gone: JSON.stringify(gone) });
-  if (deploy.reason === "rebuild") context.store.raiseGeneration(deploy.app);
+  const { store } = context;
+  await adoptSettings(pathsOf(context, deploy.instance).settings, (gone) =>
+    store.changeInstance(deploy.instance, { gone: JSON.stringify(gone) }),
+  );
+  if (deploy.reason === "rebuild") store.raiseGeneration(deploy.app);
   const now = new Date();
   const took = Math.max(0, now.getTime() - new Date(deploy.startedAt).getTime());
-  context.store.changeDeploy(deploy.id, {
-    state: "live",
-    liveAt: now.toISOString(),
-    milliseconds: took,
-  });
-  context.store.changeInstance(deploy.instance, { live: deploy.id });
+  store.recordLive(deploy, { liveAt: now.toISOString(), milliseconds: took });
+  context.cancels.end(deploy.id);
   return took;
 }
 
 export async function judgeDeploy(context: DeployContext, deploy: Deploy): Promise<void> {
-  if (await hasGoneThrough(context, deploy)) {
-    await confirmDeploy(context, deploy.id);
-    return;
-  }
-  await revertDeploy(context, deploy);
+  if (await hasGoneThrough(context, deploy)) await confirmDeploy(context, deploy.id);
+  else await revertDeploy(context, deploy, `git did not move ${deploy.ref}`);
 }
 
 /** Takes back a deploy that was proven, or even switched, and whose ref did not move. */
-async function revertDeploy(context: DeployContext, deploy: Deploy): Promise<void> {
+async function revertDeploy(context: DeployContext, deploy: Deploy, why: string): Promise<void> {
   const { store } = context;
   const row = store.instance(deploy.instance);
-  const { link, socket, settings } = pathsOf(context, deploy.instance);
-  if (deploy.state === "switched" && row) {
-    const live = row.live === null ? undefined : store.deploy(row.live);
-    if (live && row.settled !== row.live) {
-      await context.settler.traffic.lead(link, understudyOf(context, row.name, live.number).socket);
-    } else {
-      await context.settler.traffic.lead(link, socket);
-    }
-  }
-  await discardUnderstudy(context, understudyOf(context, deploy.instance, deploy.number));
-  await dropProposedSettings(settings);
-  recordRefusal(context, deploy, new UserError("REF_MOVED", `git did not move ${deploy.ref}`));
+  if (deploy.state === "switched" && row) await leadBack(context, row);
+  await takeBack(context, deploy);
+  recordRefusal(context, deploy, new UserError("REF_MOVED", why));
   if (row?.live && row.settled !== row.live) context.settler.start(row.name, row.live);
-  if (row?.live === null) await takeBackPlace(context, row);
   await context.settler.tidy(deploy.instance);
 }
 
-/** The first deploy of all did not go through: its host is nobody's again. */
-async function takeBackPlace(context: DeployContext, row: InstanceRow): Promise<void> {
-  const { site, siteLink } = pathsOf(context, row.name);
-  await removeVhost(context.host, context.nginx, { available: site, enabled: siteLink });
-  context.store.replaceInstance(row.name, undefined);
+/** To the understudy of the deploy that is live, where that has not settled; else to the vassal. */
+async function leadBack(context: DeployContext, row: InstanceRow): Promise<void> {
+  const { link, socket } = pathsOf(context, row.name);
+  const live = row.live === null ? undefined : context.store.deploy(row.live);
+  const target =
+    live && row.settled !== row.live ? understudyOf(context, row.name, live.number).socket : socket;
+  await context.settler.traffic.lead(link, target);
 }
 
 /** A redeploy's ref stands where it stood, so its switch must have happened as well. */
@@ -309,6 +279,10 @@ function expectDeploy(context: DeployContext, id: number): Deploy {
   return deploy;
 }
 
+function logOf(context: DeployContext, deploy: Deploy): string {
+  return deployLogPath(context.config.layout, deploy.app, deploy.number);
+}
+
 function expectProductionBranch(request: DeployRequest, options: AppOptions): void {
   if (request.ref === `refs/heads/${options.production_branch}`) return;
   throw new UserError(
@@ -326,11 +300,7 @@ async function expectRefUnmoved(context: DeployContext, request: DeployRequest):
   );
 }
 
-function sayWhoDeploys(
-  context: DeployContext,
-  instance: Instance,
-  say: (line: string) => void,
-): void {
+function sayWhoDeploys(context: DeployContext, instance: Instance, say: Say): void {
   const [running] = context.store.deploys(instance.app, 1);
   say(
     `reeve: ${running?.account ?? "somebody"} is deploying ${instance.app} just now; this push waits for its turn`,
@@ -339,6 +309,7 @@ function sayWhoDeploys(
 
 export function recordRefusal(context: DeployContext, deploy: Deploy, error: UserError): void {
   const took = Date.now() - new Date(deploy.startedAt).getTime();
+  context.cancels.end(deploy.id);
   context.store.changeDeploy(deploy.id, {
     state: "refused",
     error: describeError(error).join("\n"),
@@ -351,124 +322,4 @@ function onTheAir(context: DeployContext, instance: string): string {
   const live = row?.live ? context.store.deploy(row.live) : undefined;
   if (!row || !live) return `reeve: refused; ${instance} has never been on the air`;
   return `reeve: refused; still on the air: ${shortCommit(live.newCommit)} "${live.subject}"`;
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
-async function provideEnvironment(
-  { context, report, instance }: Preparation,
-  deploy: Deploy,
-  files: RequirementsFile[],
-): Promise<{ hash: string; built: string | undefined; count: number }> {
-  const { config, store, installer } = context;
-  const { server } = config;
-  const paths = pathsOf(context, instance.name);
-  const hash = environmentHash({
-    files,
-    tree: hasLocalPaths(files) ? deploy.newCommit : undefined,
-    abi: context.abi,
-    installer: installer.name,
-    indexes: [server.package_index, server.package_extra_index],
-    generation: store.generation(deploy.app) + (deploy.reason === "rebuild" ? 1 : 0),
-  });
-  if (await hasEnvironment(paths, hash)) return { hash, built: undefined, count: 0 };
-
-  const packages = await buildEnvironment(
-    {
-      host: context.host,
-      paths,
-      installer,
-      python: server.python,
-      sources: {
-        index: server.package_index,
-        extraIndex: server.package_extra_index,
-        proxy: server.package_proxy,
-        caFile: server.package_ca_file,
-      },
-      appUser: context.identities.apps,
-      deadline: server.build_deadline * 1000,
-      onLine: (line) => report.line(`    ${line}`),
-    },
-    {
-      hash,
-      files,
-      release: `${paths.releases}/${deploy.newCommit}`,
-      packages: store.environmentPackages(deploy.app, hash),
-    },
-  );
-  store.keepEnvironment(deploy.app, hash, packages);
-  return { hash, built: installer.name, count: packages.split("\n").filter(Boolean).length };
-}
-
-async function proposeSettings(
-  context: DeployContext,
-  instance: Instance,
-  change: SettingsChange,
-): Promise<void> {
-  const { settings } = pathsOf(context, instance.name);
-  const proposed = changedSettings(await readSettings(settings), change);
-  await writeSettings(context.host, proposedSettings(settings), proposed, context.identities.apps);
-}
-
-async function provideVhost({ context, report, undoing, instance }: Preparation): Promise<void> {
-  const { host, nginx, config } = context;
-  const paths = pathsOf(context, instance.name);
-  const { port } = config.server;
-  const text = vhostText({
-    name: instance.name,
-    url: placeUrl(instance.place, port),
-    place: instance.place,
-    listen: listenAddresses(config),
-    standardPort: port === 80,
-    socket: paths.link,
-    localPattern: paths.vhostLocal.replace(/f$/, "[f]"),
-  });
-  const current = await readIfPresent(paths.site);
-  if (current !== undefined && !isUntouched(current)) {
-    report.line("  vhost        edited by hand: left as it is");
-    return;
-  }
-  const enabled = (await readdir(config.layout.sitesEnabled)).includes(`${instance.name}.conf`);
-  if (current === text && enabled) return;
-
-  const site = { available: paths.site, enabled: paths.siteLink };
-  await report.step(
-    "vhost",
-    async () => {
-      const former = await installVhost(host, nginx, site, text);
-      undoing.add("vhost", () => restoreVhost(host, nginx, site, former));
-    },
-    () => `${current === undefined ? "made" : "changed"} for ${instance.place.host}`,
-  );
-}
-
-async function bootUnderstudy(
-  { context, options, instance }: Preparation,
-  deploy: Deploy,
-  planned: PlannedIni,
-): Promise<number> {
-  const understudy = understudyOf(context, instance.name, deploy.number);
-  await provideLog(understudy.log, context.identities.apps, context.host.isRoot);
-  await installIni(
-    context.emperor,
-    understudy.ini,
-    understudyText(context, instance, deploy, planned),
-  );
-  const health = await proveHealthy(
-    context.emperor,
-    understudy.ini,
-    understudy.socket,
-    healthCheck(context, instance, options),
-  );
-  if (health.healthy) return health.status;
-
-  const words = reasonOfFailure(await tailOfLog(understudy.log, 300));
-  const asked = health.problem.startsWith("GET ")
-    ? {
-        hint: "Mend what the app's own words above say, or have something else asked: reeve options APP set health_path=/up",
-      }
-    : {};
-  throw new UserError("APP_UNHEALTHY", [health.problem, ...words].join("\n"), asked);
 }

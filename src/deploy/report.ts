@@ -30,6 +30,7 @@ export class DeployReport {
   /** From here on everything is kept as well. */
   keep(deploy: number, logPath: string): void {
     this.#deploy = deploy;
+    this.#position = this.#store.steps(deploy).length;
     mkdirSync(dirname(logPath), { recursive: true });
     this.keepLog(logPath);
   }
@@ -44,15 +45,14 @@ export class DeployReport {
     this.#say(text);
   }
 
-  /** Runs one step of the deploy; it is written down before it begins and said when it has ended. */
-  async step<T>(name: string, work: () => Promise<T>, describe: (result: T) => string): Promise<T> {
+  /** Runs one step of the deploy; it is written down before it begins, and said when it has done something. */
+  async step(name: string, work: () => Promise<string | undefined>): Promise<void> {
     const position = ++this.#position;
     const began = milliseconds();
     if (this.#deploy !== undefined) this.#store.startStep(this.#deploy, position, name);
     try {
-      const result = await work();
-      this.#end(name, position, { detail: describe(result), milliseconds: milliseconds() - began });
-      return result;
+      const detail = await work();
+      this.#end(name, position, { detail, milliseconds: milliseconds() - began });
     } catch (error) {
       this.#end(name, position, { detail: "failed", milliseconds: milliseconds() - began });
       throw error;
@@ -63,27 +63,13 @@ export class DeployReport {
     this.line(stepLine(name, detail, took));
   }
 
-  #end(name: string, position: number, outcome: { detail: string; milliseconds: number }): void {
+  #end(
+    name: string,
+    position: number,
+    outcome: { detail: string | undefined; milliseconds: number },
+  ): void {
     if (this.#deploy !== undefined) this.#store.endStep(this.#deploy, position, outcome);
-    this.line(stepLine(name, outcome.detail, outcome.milliseconds));
-  }
-}
-
-/** Everything to take back, the newest first, when a later step fails. */
-export class Undoing {
-  readonly #steps: { what: string; undo: () => Promise<unknown> }[] = [];
-
-  add(what: string, undo: () => Promise<unknown>): void {
-    this.#steps.push({ what, undo });
-  }
-
-  /** Resolves to what could not be undone. */
-  async run(): Promise<{ what: string; error: unknown }[]> {
-    const failures: { what: string; error: unknown }[] = [];
-    for (const { what, undo } of this.#steps.reverse()) {
-      await undo().catch((error: unknown) => failures.push({ what, error }));
-    }
-    this.#steps.length = 0;
-    return failures;
+    if (outcome.detail !== undefined)
+      this.line(stepLine(name, outcome.detail, outcome.milliseconds));
   }
 }

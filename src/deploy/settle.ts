@@ -265,12 +265,7 @@ async function expectServing(
   context: DeployContext,
   { row, options, paths }: Omit<Settling, "deploy">,
 ): Promise<void> {
-  const health = await proveHealthy(
-    context.emperor,
-    paths.ini,
-    paths.socket,
-    healthCheck(context, row, options),
-  );
+  const health = await proveHealthy(context.emperor, paths, healthCheck(context, row, options));
   if (!health.healthy) throw new Error(`the vassal came up and is not well: ${health.problem}`);
 }
 

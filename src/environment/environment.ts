@@ -29,6 +29,8 @@ export interface EnvironmentContext {
   appUser: Identity;
   /** Milliseconds for one installer. */
   deadline: number;
+  /** Aborted when nobody wants the environment any more. */
+  signal?: AbortSignal | undefined;
   onLine: (line: string) => void;
 }
 
@@ -96,7 +98,10 @@ async function install(
     scratch: request.scratch,
     as: context.appUser,
   };
-  const say = { onLine: (line: string) => onLine(withoutCredentials(printable(line))) };
+  const say = {
+    onLine: (line: string) => onLine(withoutCredentials(printable(line))),
+    signal: context.signal,
+  };
   await host.run(makeEnvironment(build), say);
   if (request.files.length === 0) return "";
 

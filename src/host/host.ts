@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import { execa } from "execa";
 import { LineSplitter } from "./lines.ts";
 
@@ -20,7 +21,8 @@ export interface Command {
    * the agent that asked for it.
    */
   as?: Identity | undefined;
-  input?: string;
+  /** Standard input. What is still being found out is given when it is known: the process starts meanwhile. */
+  input?: string | Promise<string>;
   /** Milliseconds after which the process and all its children are killed. */
   deadline?: number;
 }
@@ -28,6 +30,8 @@ export interface Command {
 export interface RunOptions {
   /** Called with every line of standard output and standard error as it comes. */
   onLine?: (line: string) => void;
+  /** Aborted when nobody wants the result any more: the process and all its children are killed. */
+  signal?: AbortSignal | undefined;
 }
 
 /** A command ended other than with exit code 0. `output` holds the end of what it printed. */
@@ -79,6 +83,7 @@ export class LocalHost implements Host {
 
   async run(command: Command, options: RunOptions = {}): Promise<string> {
     const { file, args } = this.#withIdentity(command);
+    const input = command.input ?? "";
     const tail: string[] = [];
     const keep = (line: string): void => {
       tail.push(line);
@@ -89,7 +94,7 @@ export class LocalHost implements Host {
       cwd: command.cwd ?? "/",
       env: { PATH: path, LANG: "C.UTF-8", ...command.env },
       extendEnv: false,
-      input: command.input ?? "",
+      ...(typeof input === "string" ? { input } : { stdin: "pipe" as const }),
       reject: false,
       detached: true,
       stripFinalNewline: false,
@@ -99,19 +104,15 @@ export class LocalHost implements Host {
     });
     const lines = [LineSplitter.of(subprocess.stderr, keep)];
     if (options.onLine) lines.push(LineSplitter.of(subprocess.stdout, keep));
-
-    const limit = { passed: false };
-    const timer =
-      command.deadline === undefined
-        ? undefined
-        : setTimeout(() => {
-            limit.passed = true;
-            killGroup(subprocess.pid);
-          }, command.deadline);
+    const kill = (): void => killGroup(subprocess.pid);
+    const given = typeof input === "string" ? undefined : give(input, subprocess.stdin, kill);
+    // It is looked at when the process has ended, which a failure here brings about.
+    given?.catch(() => undefined);
+    const limits = watchLimits(kill, command.deadline, options.signal);
     let straggling: NodeJS.Timeout | undefined;
     subprocess.once("exit", () => {
       // Whatever the command left running in its group is not wanted.
-      killGroup(subprocess.pid);
+      kill();
       // What went into a session of its own may hold the output open for ever: it is not waited for.
       straggling = setTimeout(() => {
         subprocess.stdout.destroy();
@@ -119,18 +120,20 @@ export class LocalHost implements Host {
       }, patience);
     });
     const result = await subprocess;
-    clearTimeout(timer);
+    limits.end();
     clearTimeout(straggling);
     for (const splitter of lines) splitter.end();
+    await given;
+    options.signal?.throwIfAborted();
 
     const stdout = options.onLine ? "" : result.stdout;
-    if (result.exitCode === 0 && !limit.passed) return stdout;
+    if (result.exitCode === 0 && !limits.timedOut) return stdout;
     const said = tail.length > 0 ? tail.join("\n") : stdout.trim();
     const notStarted = result.exitCode === undefined && result.signal === undefined;
     throw new CommandFailed(command, {
       output: said || (notStarted ? String(result.originalMessage) : ""),
       exitCode: result.exitCode,
-      timedOut: limit.passed,
+      timedOut: limits.timedOut,
       signal: result.signal,
     });
   }
@@ -140,6 +143,45 @@ export class LocalHost implements Host {
     if (as === undefined) return { file, args };
     const privileges = this.isRoot ? privilegeArguments(as) : ["--no-new-privs"];
     return { file: "setpriv", args: ["--pdeathsig=KILL", ...privileges, "--", file, ...args] };
+  }
+}
+
+/** Kills at the deadline, and when nobody wants the result any more. */
+function watchLimits(
+  kill: () => void,
+  deadline: number | undefined,
+  signal: AbortSignal | undefined,
+): { timedOut: boolean; end: () => void } {
+  const timer = deadline === undefined ? undefined : setTimeout(expire, deadline);
+  signal?.addEventListener("abort", kill);
+  if (signal?.aborted) kill();
+  const limits = {
+    timedOut: false,
+    end: () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", kill);
+    },
+  };
+  function expire(): void {
+    limits.timedOut = true;
+    kill();
+  }
+  return limits;
+}
+
+/** Hands over what is found out only now; where it cannot be found out, the process has nothing to do. */
+async function give(
+  input: Promise<string>,
+  stdin: Writable | null,
+  kill: () => void,
+): Promise<void> {
+  // The process may have ended before it read anything: its exit code tells why.
+  stdin?.on("error", () => undefined);
+  try {
+    stdin?.end(await input);
+  } catch (error) {
+    kill();
+    throw error;
   }
 }
 

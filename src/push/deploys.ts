@@ -31,14 +31,23 @@ export interface Wanted {
 
 type Say = (line: string) => void;
 
-/** Reads what the commit proposes and has the agent build and prove it. The ref has not moved yet. */
-export async function prepare(world: DeployWorld, wanted: Wanted, say: Say): Promise<void> {
+/**
+ * Has the agent build the commit and prove it; the ref has not moved yet. What the commit proposes is read
+ * here while the agent puts its release on disk: neither needs the other.
+ */
+export async function prepare(
+  world: DeployWorld,
+  { settings, ...wanted }: Wanted,
+  say: Say,
+): Promise<void> {
   const git = world.gitOf(wanted.app);
-  const [proposal, subject] = await Promise.all([
-    readProposal(new CommitTree(world.host, git, wanted.newCommit)),
-    subjectOf(git, wanted.newCommit),
-  ]);
-  await world.agent.ask("prepare", { ...wanted, subject, proposal }, { onLine: say });
+  const reading = readProposal(new CommitTree(world.host, git, wanted.newCommit));
+  const start = async (): Promise<{ deploy: number }> => {
+    const subject = await subjectOf(git, wanted.newCommit);
+    return world.agent.ask("start", { ...wanted, subject }, { onLine: say });
+  };
+  const [proposal, { deploy }] = await Promise.all([reading, start()]);
+  await world.agent.ask("prepare", { deploy, proposal, settings }, { onLine: say });
 }
 
 let turns = 0;

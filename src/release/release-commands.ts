@@ -53,30 +53,35 @@ export function checkOut(
   );
 }
 
-export function compileSources(
-  python: string,
-  tree: string,
-  changes: Change[],
-  as?: Identity,
-): Command {
-  const sources = changes.filter((change) => change.name.endsWith(".py"));
-  return {
-    file: python,
-    args: ["-I", "-S", bytecodeProgram],
-    cwd: tree,
-    input: sources.map(({ kind, name }) => `${kind === "D" ? "-" : "+"}${name}`).join("\0"),
-    as,
-  };
+/** What `bytecode.py` reads: the sources among the changes, to compile or to forget. */
+export function sourcesIn(changes: Change[]): string {
+  return changes
+    .filter((change) => change.name.endsWith(".py"))
+    .map(({ kind, name }) => `${kind === "D" ? "-" : "+"}${name}`)
+    .join("\0");
+}
+
+export function compileSources(python: string, tree: string, as?: Identity): Command {
+  return { file: python, args: ["-I", "-S", bytecodeProgram], cwd: tree, as };
 }
 
 export function copyByLinks(from: string, to: string): Command {
   return { file: "cp", args: ["-al", "--", from, to] };
 }
 
-/** A release is nobody's to write: with root it belongs to root, else what it holds is at least read-only. */
-export function seal(tree: string, app: Identity, isRoot: boolean): Command {
-  return isRoot
-    ? { file: "chown", args: ["-hR", `0:${app.gid}`, "--", tree] }
+/**
+ * A release is nobody's to write: with root it belongs to root, else what it holds is at least read-only.
+ * What came by hard links from the release before is root's already; only git's own files change hands.
+ */
+export function seal(
+  tree: string,
+  { appUser, gitUser, host }: { appUser: Identity; gitUser: Identity; host: { isRoot: boolean } },
+): Command {
+  return host.isRoot
+    ? {
+        file: "chown",
+        args: ["-hR", `--from=${gitUser.uid}`, `0:${appUser.gid}`, "--", tree],
+      }
     : {
         file: "find",
         args: [tree, "-mindepth", "1", "!", "-type", "l", "-exec", "chmod", "a-w", "{}", "+"],

@@ -16,7 +16,9 @@ import {
   pinRelease,
   removeTree,
   seal,
+  sourcesIn,
   unpinRelease,
+  type Change,
 } from "./release-commands.ts";
 
 export interface ReleaseContext {
@@ -37,42 +39,64 @@ export interface Release {
   made: boolean;
 }
 
+/** What differs between two commits. */
+export interface Comparison {
+  from: string;
+  changes: Change[];
+}
+
+/** Only reads: it may run while it is not yet certain that the release is wanted. */
+export async function compareCommits(
+  context: ReleaseContext,
+  from: string,
+  to: string,
+): Promise<Comparison> {
+  const before = from === absentCommit ? emptyTree : from;
+  try {
+    const output = await context.host.run(listChanges(context.git, before, to));
+    return { from: before, changes: parseChanges(output) };
+  } catch (error) {
+    throw explain(context, to, error);
+  }
+}
+
 /**
  * Puts a commit's tree on disk, compiled and sealed, or finds the one that is there.
  *
  * The staging tree is a copy by hard links of the release before, with the index that goes with it, so
  * that git only touches what changed. It becomes the release by a rename; the next one is laid out later.
+ * `known` saves a look at what changed, where it is what the staging tree has to become.
  */
-export async function makeRelease(context: ReleaseContext, commit: string): Promise<Release> {
+export async function makeRelease(
+  context: ReleaseContext,
+  commit: string,
+  known?: Comparison,
+): Promise<Release> {
   const path = releasePath(context.paths, commit);
   if (await isPresent(path)) return { commit, path, made: false };
 
   const before = await layOutStaging(context);
-  await stage(context, before, commit);
+  await stage(
+    context,
+    known?.from === before ? known : await compareCommits(context, before, commit),
+    commit,
+  );
 
   const sealing = stagingOf(context.paths).sealing;
   await rename(stagingOf(context.paths).tree, sealing);
-  await context.host.run(seal(sealing, context.appUser, context.host.isRoot));
+  await context.host.run(seal(sealing, context));
   await rename(sealing, path);
   // Without root a folder that cannot be written cannot be moved either: it is closed where it stays.
   if (!context.host.isRoot) await chmod(path, 0o555);
   return { commit, path, made: true };
 }
 
-/** How many files differ between two commits; of a first commit, all of them. */
-export async function countChanges(
-  context: ReleaseContext,
-  from: string,
-  to: string,
-): Promise<number> {
-  const before = from === absentCommit ? emptyTree : from;
-  return parseChanges(await context.host.run(listChanges(context.git, before, to))).length;
-}
-
 /** Gives a refused release's tree back to the staging area, where it saves the next checkout. */
 export async function takeBackRelease(context: ReleaseContext, commit: string): Promise<void> {
   const { tree, basis } = stagingOf(context.paths);
   const path = releasePath(context.paths, commit);
+  await sweepStaging(context);
+  if (!(await isPresent(path))) return;
   if ((await readIfPresent(basis)) !== commit || (await isPresent(tree))) {
     await removeRelease(context, commit);
     return;
@@ -129,37 +153,56 @@ async function removeRelease(context: ReleaseContext, commit: string): Promise<v
   await discard(context, releasePath(context.paths, commit));
 }
 
-async function stage(context: ReleaseContext, before: string, commit: string): Promise<void> {
+async function stage(
+  context: ReleaseContext,
+  { changes }: Comparison,
+  commit: string,
+): Promise<void> {
   const { host, git, python, gitUser, paths } = context;
   const { tree, index, basis } = stagingOf(paths);
   try {
-    const changes = parseChanges(await host.run(listChanges(git, before, commit)));
     // From here until the end the tree is neither the one nor the other.
     await rm(basis, { force: true });
-    await host.run(checkOut(git, { tree, index }, commit));
-    // git reads every file again whose time is not before the index's, in whole seconds (racy-git(7)):
-    // of 20,000 files that were just checked out, thousands.
-    const later = Date.now() / 1000 + 1;
-    await lutimes(index, later, later);
-    if (changes.some((change) => change.name.endsWith(".py"))) {
-      await host.run(compileSources(python, tree, changes, gitUser));
-    }
+    const checkedOut = host.run(checkOut(git, { tree, index }, commit));
+    const sources = sourcesIn(changes);
+    await Promise.all([
+      checkedOut.then(() => setIndexTime(index)),
+      // The interpreter starts while git still writes: its start is what takes the time.
+      sources !== "" &&
+        host.run({
+          ...compileSources(python, tree, gitUser),
+          input: checkedOut.then(() => sources),
+        }),
+    ]);
     await writeAtomically(basis, commit, 0o600);
   } catch (error) {
     await emptyStaging(context);
-    if (!(error instanceof CommandFailed)) throw error;
-    // git does not say why it could not write; a full disk is the one reason that a plain file has.
-    const full = /No space left on device|Disk quota exceeded|unable to write file/.test(
-      error.output,
-    );
-    throw new UserError(
-      full ? "NO_SPACE" : "RELEASE_FAILED",
-      full
-        ? `no space left on the disk at ${paths.folder}:\n${error.output}`
-        : `git could not check out ${commit}:\n${error.output}`,
-      { cause: error },
-    );
+    throw explain(context, commit, error);
   }
+}
+
+/**
+ * git reads every file again whose time is not before the index's, in whole seconds (racy-git(7)): of
+ * 20,000 files that were just checked out, thousands.
+ */
+async function setIndexTime(index: string): Promise<void> {
+  const later = Date.now() / 1000 + 1;
+  await lutimes(index, later, later);
+}
+
+function explain({ paths }: ReleaseContext, commit: string, error: unknown): unknown {
+  if (!(error instanceof CommandFailed)) return error;
+  // git does not say why it could not write; a full disk is the one reason that a plain file has.
+  const full = /No space left on device|Disk quota exceeded|unable to write file/.test(
+    error.output,
+  );
+  return new UserError(
+    full ? "NO_SPACE" : "RELEASE_FAILED",
+    full
+      ? `no space left on the disk at ${paths.folder}:\n${error.output}`
+      : `git could not check out ${commit}:\n${error.output}`,
+    { cause: error },
+  );
 }
 
 async function emptyStaging(context: ReleaseContext): Promise<void> {

@@ -95,20 +95,26 @@ export function proposedSettings(folder: string): string {
 }
 
 /**
- * Makes the proposed settings the app's. Resolves to the names that are gone: a vassal that only reloads
- * keeps its environment (tried: a removed file left the variable standing), so it must be told.
+ * Makes the proposed settings the app's. `onGone` is told the names that are gone, before anything moves: a
+ * vassal that only reloads keeps its environment (tried: a removed file left the variable standing). A stop
+ * between the two renames is made good by doing it again.
  */
-export async function adoptSettings(folder: string): Promise<string[]> {
+export async function adoptSettings(
+  folder: string,
+  onGone: (names: string[]) => void,
+): Promise<void> {
   const proposed = proposedSettings(folder);
-  if (!(await isPresent(proposed))) return [];
-  const before = await readSettings(folder);
-  const after = await readSettings(proposed);
+  if (!(await isPresent(proposed))) return;
   const former = `${folder}.former`;
-  await rm(former, { recursive: true, force: true });
-  if (await isPresent(folder)) await rename(folder, former);
+  if (await isPresent(folder)) {
+    const after = await readSettings(proposed);
+    const gone = [...(await readSettings(folder)).keys()].filter((name) => !after.has(name));
+    if (gone.length > 0) onGone(gone);
+    await rm(former, { recursive: true, force: true });
+    await rename(folder, former);
+  }
   await rename(proposed, folder);
   await rm(former, { recursive: true, force: true });
-  return [...before.keys()].filter((name) => !after.has(name));
 }
 
 export async function dropProposedSettings(folder: string): Promise<void> {

@@ -70,6 +70,8 @@ const migrations = [
     PRIMARY KEY (app, hash)
   ) STRICT;
   `,
+  // What a deploy's place replaced, as JSON; NULL until the deploy has touched it.
+  `ALTER TABLE deploy ADD COLUMN former_place TEXT;`,
 ];
 
 /**
@@ -88,8 +90,6 @@ export interface NewDeploy {
   oldCommit: string;
   newCommit: string;
   subject: string;
-  module: string;
-  requirements: string;
   holder: Holder;
 }
 
@@ -102,7 +102,12 @@ export interface Deploy extends NewDeploy {
   id: number;
   /** Counts within the app, and is what people see. */
   number: number;
+  /** What the commit asks for; empty until the front has said it. */
+  module: string;
+  requirements: string;
   environment: string | null;
+  /** The place that the instance had before, as JSON; null until this deploy has touched it. */
+  formerPlace: string | null;
   state: DeployState;
   error: string | null;
   /** What happened after it was live: settled, degraded, superseded. */
@@ -129,7 +134,18 @@ export interface InstanceRow extends Instance {
 type Row = Record<string, string | number | null>;
 type InstanceChange = Partial<Pick<InstanceRow, "live" | "settled" | "degraded" | "gone">>;
 type DeployChange = Partial<
-  Pick<Deploy, "state" | "error" | "note" | "environment" | "liveAt" | "milliseconds">
+  Pick<
+    Deploy,
+    | "state"
+    | "error"
+    | "note"
+    | "module"
+    | "requirements"
+    | "environment"
+    | "formerPlace"
+    | "liveAt"
+    | "milliseconds"
+  >
 >;
 
 const instanceColumns = {
@@ -142,7 +158,10 @@ const deployColumns = {
   state: "state",
   error: "error",
   note: "note",
+  module: "module",
+  requirements: "requirements",
   environment: "environment",
+  formerPlace: "former_place",
   liveAt: "live_at",
   milliseconds: "milliseconds",
 } as const;
@@ -244,7 +263,7 @@ export class AgentStore {
     const result = this.#run(
       `INSERT INTO deploy (app, number, instance, reason, account, ref, old_commit, new_commit, subject,
          module, requirements, state, holder_pid, holder_start, holder_turn, started_at)
-       VALUES (?, (SELECT coalesce(max(number), 0) + 1 FROM deploy WHERE app = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, 'preparing', ?, ?, ?, ?)`,
+       VALUES (?, (SELECT coalesce(max(number), 0) + 1 FROM deploy WHERE app = ?), ?, ?, ?, ?, ?, ?, ?, '', '[]', 'preparing', ?, ?, ?, ?)`,
       deploy.app,
       deploy.app,
       deploy.instance,
@@ -254,8 +273,6 @@ export class AgentStore {
       deploy.oldCommit,
       deploy.newCommit,
       deploy.subject,
-      deploy.module,
-      deploy.requirements,
       holder.pid,
       holder.startTime,
       holder.turn,
@@ -312,6 +329,14 @@ export class AgentStore {
     this.#change("deploy", deployColumns, change, ["id", id]);
   }
 
+  /** The deploy is live, and its instance says so: both or neither. */
+  recordLive(deploy: Deploy, when: { liveAt: string; milliseconds: number }): void {
+    this.#database.transaction(() => {
+      this.changeDeploy(deploy.id, { state: "live", ...when });
+      this.changeInstance(deploy.instance, { live: deploy.id });
+    })();
+  }
+
   startStep(deploy: number, position: number, name: string): void {
     this.#run("INSERT INTO step (deploy, position, name) VALUES (?, ?, ?)", deploy, position, name);
   }
@@ -319,11 +344,11 @@ export class AgentStore {
   endStep(
     deploy: number,
     position: number,
-    outcome: { detail: string; milliseconds: number },
+    outcome: { detail: string | undefined; milliseconds: number },
   ): void {
     this.#run(
       "UPDATE step SET detail = ?, milliseconds = ? WHERE deploy = ? AND position = ?",
-      outcome.detail,
+      outcome.detail ?? null,
       Math.round(outcome.milliseconds),
       deploy,
       position,
@@ -434,6 +459,7 @@ function toDeploy(row: Row): Deploy {
     subject: text(row["subject"]),
     module: text(row["module"]),
     environment: row["environment"] as string | null,
+    formerPlace: row["former_place"] as string | null,
     requirements: text(row["requirements"]),
     state: text(row["state"]) as DeployState,
     error: row["error"] as string | null,

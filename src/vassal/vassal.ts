@@ -65,16 +65,18 @@ export interface HealthCheck {
  */
 export async function proveHealthy(
   emperor: Emperor,
-  ini: string,
-  socket: string,
+  { ini, socket }: { ini: string; socket: string },
   check: HealthCheck,
+  cancelled?: AbortSignal,
 ): Promise<Health> {
   const end = milliseconds() + check.deadline;
   const died = new AbortController();
   const hasDied = (): boolean => died.signal.aborted;
+  const ended = cancelled ? AbortSignal.any([died.signal, cancelled]) : died.signal;
   const watch = watchForDeath(emperor, basename(ini), died);
   try {
     for (;;) {
+      cancelled?.throwIfAborted();
       const left = end - milliseconds();
       if (hasDied()) return { healthy: false, problem: "the app did not start" };
       if (left <= 0)
@@ -87,7 +89,7 @@ export async function proveHealthy(
         ...check.question,
         socketPath: socket,
         within: left,
-        signal: died.signal,
+        signal: ended,
       });
       if ("status" in answer && isHealthy(answer.status, check.status))
         return { healthy: true, status: answer.status };
@@ -95,6 +97,7 @@ export async function proveHealthy(
         await sleep(2);
         continue;
       }
+      cancelled?.throwIfAborted();
       // A boot that fails closes what is open: the Emperor says so a moment later.
       await waitFor(() => Promise.resolve(hasDied()), { within: "failure" in answer ? 300 : 25 });
       const problem = hasDied() ? undefined : problemOf(answer, check.question.path);

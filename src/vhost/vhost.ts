@@ -70,7 +70,7 @@ export async function installVhost(
   return former;
 }
 
-export async function restoreVhost(
+async function restoreVhost(
   host: Host,
   nginx: Nginx,
   site: Site,

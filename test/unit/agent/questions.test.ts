@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { questions } from "../../../src/agent/questions.ts";
 
 const commit = "3f2a91c0123456789abcdef0123456789abcdef0";
-const prepare = {
+const start = {
   app: "demo",
   ref: "refs/heads/main",
   oldCommit: "0".repeat(40),
@@ -11,6 +11,9 @@ const prepare = {
   account: "admin",
   reason: "push",
   holder: { pid: 7, startTime: 100, turn: 0 },
+};
+const prepare = {
+  deploy: 12,
   proposal: {
     module: "app:app",
     requirements: [{ path: "requirements/base.txt", text: "bottle\n" }],
@@ -19,6 +22,7 @@ const prepare = {
 
 describe("what the agent takes from the front", () => {
   it("is a deploy with all its fields", () => {
+    expect(questions.start.safeParse(start).success).toBe(true);
     expect(questions.prepare.safeParse(prepare).success).toBe(true);
   });
 
@@ -70,7 +74,10 @@ describe("what the agent takes from the front", () => {
     ],
     ["nothing to run", { proposal: undefined }],
   ])("is not %s", (_, change) => {
-    expect(questions.prepare.safeParse({ ...prepare, ...change }).success).toBe(false);
+    const question = Object.keys(change).some((field) => field in start)
+      ? questions.start.safeParse({ ...start, ...change })
+      : questions.prepare.safeParse({ ...prepare, ...change });
+    expect(question.success).toBe(false);
   });
 
   it.each(Object.keys(questions))("for %s is never nothing at all, nor words", (name) => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { DeployReport, stepLine, Undoing } from "../../../src/deploy/report.ts";
+import { DeployReport, stepLine } from "../../../src/deploy/report.ts";
 import { AgentStore } from "../../../src/store/agent-store.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
@@ -61,8 +61,6 @@ function startDeploy(agent: AgentStore): number {
     oldCommit: "0".repeat(40),
     newCommit: "a".repeat(40),
     subject: "x",
-    module: "app:app",
-    requirements: "[]",
     holder: { pid: 1, startTime: 1, turn: 0 },
   }).id;
 }
@@ -89,21 +87,27 @@ describe("what a deploy says", () => {
     const deploy = startDeploy(agent);
     report.keep(deploy, join(temporaryFolder(), "1.log"));
 
-    const result = await report.step(
-      "release",
-      () => {
-        expect(agent.steps(deploy)).toEqual([
-          { name: "release", detail: null, milliseconds: null },
-        ]);
-        return Promise.resolve(4);
-      },
-      (files) => `${files} files`,
-    );
+    await report.step("release", () => {
+      expect(agent.steps(deploy)).toEqual([{ name: "release", detail: null, milliseconds: null }]);
+      return Promise.resolve("4 files");
+    });
 
-    expect(result).toBe(4);
     expect(agent.steps(deploy)).toEqual([
       { name: "release", detail: "4 files", milliseconds: expect.any(Number) as number },
     ]);
+  });
+
+  it("is nothing for a step that had nothing to do, which is written down all the same", async () => {
+    const said: string[] = [];
+    const agent = store();
+    const report = new DeployReport(agent, (line) => said.push(line));
+    const deploy = startDeploy(agent);
+    report.keep(deploy, join(temporaryFolder(), "1.log"));
+
+    await report.step("settings", () => Promise.resolve(undefined));
+
+    expect(said).toEqual([]);
+    expect(agent.steps(deploy)).toMatchObject([{ name: "settings", detail: null }]);
   });
 
   it("names the step that failed, and hands its error on", async () => {
@@ -114,31 +118,9 @@ describe("what a deploy says", () => {
     report.keep(deploy, join(temporaryFolder(), "1.log"));
     const error = new Error("no");
 
-    await expect(
-      report.step(
-        "environment",
-        () => Promise.reject(error),
-        () => "never",
-      ),
-    ).rejects.toBe(error);
+    await expect(report.step("environment", () => Promise.reject(error))).rejects.toBe(error);
 
     expect(said).toEqual([expect.stringMatching(/^ {2}environment {2}failed .* ms$/)]);
     expect(agent.steps(deploy)).toMatchObject([{ name: "environment", detail: "failed" }]);
-  });
-});
-
-describe("taking steps back", () => {
-  it("begins with the newest, and goes on where one cannot be taken back", async () => {
-    const undone: string[] = [];
-    const undoing = new Undoing();
-    const error = new Error("stuck");
-    undoing.add("release", () => Promise.resolve(undone.push("release")));
-    undoing.add("vhost", () => Promise.reject(error));
-    undoing.add("understudy", () => Promise.resolve(undone.push("understudy")));
-
-    const failures = await undoing.run();
-
-    expect(undone).toEqual(["understudy", "release"]);
-    expect(failures).toEqual([{ what: "vhost", error }]);
   });
 });

@@ -7,6 +7,7 @@ import {
   parseChanges,
   pinRelease,
   seal,
+  sourcesIn,
   unpinRelease,
 } from "../../../src/release/release-commands.ts";
 
@@ -70,13 +71,13 @@ describe("what differs between two trees", () => {
   it("tells the compiler which sources to compile and which to forget, and nothing else", () => {
     const changes = parseChanges("M\0app.py\0A\0style.css\0D\0shop/x.py\0A\0-rf.py\0");
 
-    const command = compileSources("/usr/bin/python3", "/s/tree", changes, as);
+    expect(sourcesIn(changes)).toBe("+app.py\0-shop/x.py\0+-rf.py");
+    const command = compileSources("/usr/bin/python3", "/s/tree", as);
 
     expect(command).toMatchObject({
       file: "/usr/bin/python3",
       args: ["-I", "-S", expect.stringMatching(/\/bytecode\.py$/)],
       cwd: "/s/tree",
-      input: "+app.py\0-shop/x.py\0+-rf.py",
       as,
     });
   });
@@ -88,8 +89,13 @@ describe("a release's folder", () => {
   });
 
   it("is sealed without following a link, with root and without", () => {
-    expect(seal("/s/x", as, true)).toEqual({ file: "chown", args: ["-hR", "0:995", "--", "/s/x"] });
-    expect(seal("/s/x", as, false).args.slice(0, 6)).toEqual([
+    const users = { appUser: as, gitUser: { name: "git", uid: 990, gid: 990 } };
+
+    expect(seal("/s/x", { ...users, host: { isRoot: true } })).toEqual({
+      file: "chown",
+      args: ["-hR", "--from=990", "0:995", "--", "/s/x"],
+    });
+    expect(seal("/s/x", { ...users, host: { isRoot: false } }).args.slice(0, 6)).toEqual([
       "/s/x",
       "-mindepth",
       "1",

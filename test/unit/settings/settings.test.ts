@@ -151,12 +151,19 @@ describe("a change of settings", () => {
 });
 
 describe("settings that wait for their release to be proven", () => {
+  /** Resolves to the names that are gone. */
+  async function adopt(folder: string): Promise<string[]> {
+    const told: string[] = [];
+    await adoptSettings(folder, (gone) => told.push(...gone));
+    return told;
+  }
+
   it("take the place of the former ones, and the names that are gone are told", async () => {
     const folder = settingsFolder();
     await write(folder, { A: "1", OLD: "1", OLDER: "1" });
     await write(proposedSettings(folder), { A: "2", NEW: "1" });
 
-    const gone = await adoptSettings(folder);
+    const gone = await adopt(folder);
 
     expect(gone).toEqual(["OLD", "OLDER"]);
     expect(Object.fromEntries(await readSettings(folder))).toEqual({ A: "2", NEW: "1" });
@@ -167,16 +174,27 @@ describe("settings that wait for their release to be proven", () => {
     const folder = settingsFolder();
     await write(proposedSettings(folder), { A: "1" });
 
-    expect(await adoptSettings(folder)).toEqual([]);
+    expect(await adopt(folder)).toEqual([]);
 
     expect(Object.fromEntries(await readSettings(folder))).toEqual({ A: "1" });
+  });
+
+  it("are adopted to the end after a stop between the two renames", async () => {
+    const folder = settingsFolder();
+    await write(`${folder}.former`, { A: "1", OLD: "1" });
+    await write(proposedSettings(folder), { A: "2" });
+
+    await adopt(folder);
+
+    expect(Object.fromEntries(await readSettings(folder))).toEqual({ A: "2" });
+    expect(readdirSync(join(folder, ".."))).toEqual(["settings"]);
   });
 
   it("are adopted once: without any, nothing changes", async () => {
     const folder = settingsFolder();
     await write(folder, { A: "1" });
 
-    expect(await adoptSettings(folder)).toEqual([]);
+    expect(await adopt(folder)).toEqual([]);
 
     expect(Object.fromEntries(await readSettings(folder))).toEqual({ A: "1" });
   });

@@ -62,6 +62,8 @@ module = app:app
         listen = 1024
         uid = reeve-apps
         gid = reeve-apps
+        ; No other groups than this one, whatever /etc/group says.
+        no-initgroups = true
         chmod-socket = 660
         chown-socket = root:www-data
         logto2 = /var/log/reeve/apps/%n.log

@@ -1,0 +1,47 @@
+import type { Instance } from "../app/instance.ts";
+import type { AppOptions } from "../config/app-options.ts";
+import type { Comparison } from "../release/release.ts";
+import type { SettingsChange } from "../settings/settings.ts";
+import type { Deploy } from "../store/agent-store.ts";
+import type { DeployContext } from "./context.ts";
+
+/** What the steps of one deploy work with. */
+export interface Preparation {
+  context: DeployContext;
+  instance: Instance;
+  options: AppOptions;
+  /** As it is on record; steps add to it by `store.changeDeploy`, and those after them find it here. */
+  deploy: Deploy;
+  /** What the commit changes, where it is known already. */
+  comparison?: Comparison;
+  /** The app's settings are changed by this deploy, and stay as they are where it is refused. */
+  settings?: SettingsChange | undefined;
+  /** Passes a line on to the pusher and to the deploy's log. */
+  line: (text: string) => void;
+  /** Aborted when somebody cancels the deploy. */
+  signal: AbortSignal;
+}
+
+/**
+ * One step of a deploy, with its undoing beside it. The undoing goes by the deploy's record alone and may
+ * run twice: after a failure, after the push that carried it is gone, or after a crash at any moment.
+ */
+export interface Step {
+  name: string;
+  /** Resolves to what there is to say about it, or to undefined where nothing had to be done. */
+  run: (preparation: Preparation) => Promise<string | undefined>;
+  undo: (context: DeployContext, deploy: Deploy) => Promise<void>;
+}
+
+/** Writes it down for those who undo, and for the steps that follow. */
+export function note(
+  { context, deploy }: Preparation,
+  change: Partial<Pick<Deploy, "environment" | "formerPlace">>,
+): void {
+  context.store.changeDeploy(deploy.id, change);
+  Object.assign(deploy, change);
+}
+
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

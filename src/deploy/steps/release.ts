@@ -1,0 +1,29 @@
+import { makeRelease, takeBackRelease } from "../../release/release.ts";
+import type { AgentStore, Deploy } from "../../store/agent-store.ts";
+import { releaseContext } from "../context.ts";
+import { plural, type Step } from "../step.ts";
+
+/** The commit's tree on disk, sealed. */
+export const releaseStep: Step = {
+  name: "release",
+  run: async ({ context, instance, deploy, comparison }) => {
+    const releases = releaseContext(context, instance);
+    const { made } = await makeRelease(releases, deploy.newCommit, comparison);
+    const changed = comparison?.changes.length ?? 0;
+    return made ? `checked out, ${plural(changed, "file")} changed` : "on disk already";
+  },
+  undo: async (context, deploy) => {
+    if (isWantedByOthers(context.store, deploy)) return;
+    const of = { name: deploy.instance, app: deploy.app };
+    await takeBackRelease(releaseContext(context, of), deploy.newCommit);
+  },
+};
+
+function isWantedByOthers(store: AgentStore, deploy: Deploy): boolean {
+  return [...store.releases(deploy.instance), ...store.unfinishedDeploys()].some(
+    (other) =>
+      other.id !== deploy.id &&
+      other.instance === deploy.instance &&
+      other.newCommit === deploy.newCommit,
+  );
+}

@@ -1,0 +1,47 @@
+import { UserError } from "../../errors.ts";
+import { reasonOfFailure, tailOfLog } from "../../vassal/app-log.ts";
+import { installIni, proveHealthy, provideLog } from "../../vassal/vassal.ts";
+import type { Step } from "../step.ts";
+import {
+  discardUnderstudy,
+  healthCheck,
+  planIni,
+  understudyOf,
+  understudyText,
+} from "../understudy.ts";
+
+/** Boots the release beside the one that is on the air, and asks it whether it is well. */
+export const understudyStep: Step = {
+  name: "understudy",
+  run: async ({ context, options, instance, deploy, line, signal }) => {
+    const planned = await planIni(context, { instance, deploy, options });
+    if (planned.edited) line("  vassal       edited by hand: left as it is, and proven as it is");
+    const understudy = understudyOf(context, instance.name, deploy.number);
+    await provideLog(understudy.log, context.identities.apps, context.host.isRoot);
+    await installIni(
+      context.emperor,
+      understudy.ini,
+      understudyText(context, instance, deploy, planned),
+    );
+    const health = await proveHealthy(
+      context.emperor,
+      understudy,
+      healthCheck(context, instance, options),
+      signal,
+    );
+    if (health.healthy) return `healthy (GET ${options.health_path} ${health.status})`;
+    throw unhealthy(health.problem, await tailOfLog(understudy.log, 300));
+  },
+  undo: (context, deploy) =>
+    discardUnderstudy(context, understudyOf(context, deploy.instance, deploy.number)),
+};
+
+/** What the pusher reads: the app's own words. */
+function unhealthy(problem: string, log: string[]): UserError {
+  const asked = problem.startsWith("GET ")
+    ? {
+        hint: "Mend what the app's own words above say, or have something else asked: reeve options APP set health_path=/up",
+      }
+    : {};
+  return new UserError("APP_UNHEALTHY", [problem, ...reasonOfFailure(log)].join("\n"), asked);
+}

@@ -1,0 +1,61 @@
+import { readdir } from "node:fs/promises";
+import { placeUrl, type Instance, type Place } from "../../app/instance.ts";
+import { isUntouched } from "../../app/signature.ts";
+import { listenAddresses } from "../../config/config.ts";
+import { readIfPresent } from "../../host/files.ts";
+import { installVhost, removeVhost, vhostText } from "../../vhost/vhost.ts";
+import { pathsOf, type DeployContext } from "../context.ts";
+import { note, type Step } from "../step.ts";
+
+/** The instance's place, and the server block that leads there. */
+export const vhostStep: Step = {
+  name: "vhost",
+  run: async (preparation) => {
+    const { context, instance, line } = preparation;
+    const former = context.store.instance(instance.name)?.place ?? null;
+    // Written down first: whoever takes it back, after a crash as well, puts this place back.
+    note(preparation, { formerPlace: JSON.stringify(former) });
+    context.store.placeInstance(instance);
+    const done = await provideVhost(context, instance);
+    if (done === "edited") line("  vhost        edited by hand: left as it is");
+    return done === "made" || done === "changed" ? `${done} for ${instance.place.host}` : undefined;
+  },
+  undo: async (context, deploy) => {
+    if (deploy.formerPlace === null) return;
+    const former = JSON.parse(deploy.formerPlace) as Place | null;
+    const row = context.store.instance(deploy.instance);
+    if (!row) return;
+    if (former === null) {
+      const { site, siteLink } = pathsOf(context, row.name);
+      await removeVhost(context.host, context.nginx, { available: site, enabled: siteLink });
+    } else {
+      await provideVhost(context, { ...row, place: former });
+    }
+    context.store.replaceInstance(row.name, former ? { ...row, place: former } : undefined);
+  },
+};
+
+/** Brings the instance's server block to what its place asks for, unless somebody wrote it by hand. */
+async function provideVhost(
+  context: DeployContext,
+  instance: Instance,
+): Promise<"made" | "changed" | "edited" | "unchanged"> {
+  const { host, nginx, config } = context;
+  const paths = pathsOf(context, instance.name);
+  const { port } = config.server;
+  const text = vhostText({
+    name: instance.name,
+    url: placeUrl(instance.place, port),
+    place: instance.place,
+    listen: listenAddresses(config),
+    standardPort: port === 80,
+    socket: paths.link,
+    localPattern: paths.vhostLocal.replace(/f$/, "[f]"),
+  });
+  const current = await readIfPresent(paths.site);
+  if (current !== undefined && !isUntouched(current)) return "edited";
+  const enabled = (await readdir(config.layout.sitesEnabled)).includes(`${instance.name}.conf`);
+  if (current === text && enabled) return "unchanged";
+  await installVhost(host, nginx, { available: paths.site, enabled: paths.siteLink }, text);
+  return current === undefined ? "made" : "changed";
+}
