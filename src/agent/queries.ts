@@ -1,11 +1,11 @@
-import { readFile } from "node:fs/promises";
+import { headline } from "../app/headline.ts";
 import { deployLogPath, optionsFile, releasePath } from "../app/instance.ts";
 import { appOptions } from "../config/app-options.ts";
 import { optionsOf, pathsOf, type DeployContext } from "../deploy/context.ts";
 import { placeOf } from "../deploy/settle.ts";
 import { findUnderstudies } from "../deploy/understudy.ts";
 import { UserError } from "../errors.ts";
-import { isPresent } from "../host/files.ts";
+import { isPresent, readIfPresent } from "../host/files.ts";
 import { readSettings } from "../settings/settings.ts";
 import type { Deploy, InstanceRow } from "../store/agent-store.ts";
 import { listVassals, type VassalStatus } from "../vassal/emperor.ts";
@@ -86,10 +86,10 @@ export async function readDeployLog(
   number: number,
 ): Promise<string> {
   expectApp(context, app);
-  if (!context.store.deployByNumber(app, number)) {
-    throw new UserError("DEPLOY_UNKNOWN", `${app} has no deploy ${number}`);
-  }
-  return readFile(deployLogPath(context.config.layout, app, number), "utf8");
+  const deploy = context.store.deployByNumber(app, number);
+  if (!deploy) throw new UserError("DEPLOY_UNKNOWN", `${app} has no deploy ${number}`);
+  const log = await readIfPresent(deployLogPath(context.config.layout, app, number));
+  return `${headline(deploy)}\n${log ?? ""}`;
 }
 
 export async function listOptions(context: DeployContext, app: string): Promise<OptionsAnswer> {

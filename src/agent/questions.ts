@@ -15,7 +15,7 @@ const holder = z.object({
 const ref = z
   .string()
   .max(500)
-  .regex(/^refs\/heads\/[^\s~^:?*[\\]+$/);
+  .regex(/^refs\/heads\/(?!.*\.\.)[^\s~^:?*[\\]+$/);
 const number = z.int().positive();
 const app = z.object({ app: appName });
 
@@ -54,12 +54,16 @@ export const questions = {
     ref,
     oldCommit: commitId,
     newCommit: commitId,
-    subject: line,
     account: line,
     reason: z.enum(["push", "rollback", "redeploy", "settings", "rebuild"]),
     holder,
   }),
-  prepare: z.object({ deploy: number, proposal, settings: settingsChange.optional() }),
+  prepare: z.object({
+    deploy: number,
+    subject: line,
+    proposal,
+    settings: settingsChange.optional(),
+  }),
   switch: z.object({ holder, ref, newCommit: commitId }),
   confirm: z.object({ holder, ref }),
   finished: z.object({ holder }),

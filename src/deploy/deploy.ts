@@ -36,7 +36,6 @@ export interface DeployRequest {
   ref: string;
   oldCommit: string;
   newCommit: string;
-  subject: string;
   account: string;
   reason: DeployReason;
   holder: Holder;
@@ -78,9 +77,6 @@ export async function startDeploy(
     const deploy = store.startDeploy({ ...request, instance: instance.name });
     attempt.deploy = deploy;
     report.keep(deploy.id, logOf(context, deploy));
-    report.line(
-      `reeve: ${deploy.app} ${shortCommit(deploy.newCommit)} "${deploy.subject}" by ${deploy.account}`,
-    );
     await take([releaseStep], report, {
       ...{ context, instance, options, deploy, comparison },
       line: (text) => report.line(text),
@@ -96,7 +92,12 @@ export async function startDeploy(
  */
 export async function prepareDeploy(
   context: DeployContext,
-  request: { deploy: number; proposal: Proposal; settings?: SettingsChange | undefined },
+  request: {
+    deploy: number;
+    subject: string;
+    proposal: Proposal;
+    settings?: SettingsChange | undefined;
+  },
   say: Say,
 ): Promise<void> {
   const { store } = context;
@@ -105,6 +106,7 @@ export async function prepareDeploy(
     throw new Error(`deploy ${started.id} is ${started.state}, not being prepared`);
   const report = new DeployReport(store, say);
   report.keep(started.id, logOf(context, started));
+  store.changeDeploy(started.id, { subject: request.subject });
 
   await refusing(context, { app: started.app, report, deploy: started }, async () => {
     const { proposal, settings } = request;
@@ -269,8 +271,7 @@ export async function hasGoneThrough(context: DeployContext, deploy: Deploy): Pr
 }
 
 async function currentCommit(context: DeployContext, app: string, ref: string): Promise<string> {
-  const commit = await context.host.run(readRef(gitOf(context, app), ref));
-  return commit.trim() || absentCommit;
+  return (await readRef(context.host, gitOf(context, app), ref)) ?? absentCommit;
 }
 
 function expectDeploy(context: DeployContext, id: number): Deploy {

@@ -1,4 +1,7 @@
-import type { Command, Identity } from "./host.ts";
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command, Host, Identity } from "./host.ts";
 
 /** Who runs git, with which configuration. */
 export interface GitContext {
@@ -36,9 +39,33 @@ export function gitCommand(
   };
 }
 
-/** Resolves to the commit, or to nothing where there is no such ref. */
-export function readRef(context: GitContext, ref: string): Command {
-  return gitCommand(context, ["for-each-ref", "--format=%(objectname)", ref]);
+/** The commit that a ref has, or undefined where there is no such ref. */
+export async function readRef(
+  host: Host,
+  context: GitContext,
+  ref: string,
+): Promise<string | undefined> {
+  const loose = await readLooseRef(join(context.repository, ref));
+  if (loose !== undefined) return loose;
+  const found = await host.run(
+    gitCommand(context, ["for-each-ref", "--format=%(objectname)", ref]),
+  );
+  return found.trim() || undefined;
+}
+
+/**
+ * A loose ref wins over a packed one, and is a file of 41 bytes (gitrepository-layout(5)): reading it saves
+ * the start of a git on the way of every push. Whatever looks otherwise is git's own to answer.
+ */
+async function readLooseRef(path: string): Promise<string | undefined> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined);
+  if (!file) return undefined;
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(42), 0, 42, 0);
+    return /^([0-9a-f]{40})\n$/.exec(buffer.toString("latin1", 0, bytesRead))?.[1];
+  } finally {
+    await file.close();
+  }
 }
 
 /** The tree that holds nothing; git knows it without having it. */

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { simpleGit } from "simple-git";
 import type { AgentClient } from "../agent/client.ts";
 import type { Answers } from "../agent/answers.ts";
@@ -5,10 +6,11 @@ import { absentCommit } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import { gitCommand, readRef, type GitContext } from "../host/git.ts";
 import type { Host } from "../host/host.ts";
+import { headline } from "../app/headline.ts";
 import { printable } from "../host/lines.ts";
 import type { SettingsChange } from "../settings/settings.ts";
 import type { DeployReason, Holder } from "../store/agent-store.ts";
-import { readProposal } from "./proposal.ts";
+import { readProposal, type Proposal } from "./proposal.ts";
 import { holderOf } from "./pushers.ts";
 import { CommitTree } from "./tree.ts";
 
@@ -40,14 +42,54 @@ export async function prepare(
   { settings, ...wanted }: Wanted,
   say: Say,
 ): Promise<void> {
-  const git = world.gitOf(wanted.app);
-  const reading = readProposal(new CommitTree(world.host, git, wanted.newCommit));
-  const start = async (): Promise<{ deploy: number }> => {
+  const voice = new HeldVoice(say);
+  const starting = world.agent.ask("start", wanted, { onLine: (line) => voice.say(line) });
+  const reading = readCommit(world, wanted, voice);
+  await Promise.allSettled([starting, reading]);
+  voice.free();
+  const { deploy } = await starting;
+  await world.agent.ask("prepare", { deploy, ...(await reading), settings }, { onLine: say });
+}
+
+async function readCommit(
+  { host, gitOf }: DeployWorld,
+  wanted: Omit<Wanted, "settings">,
+  voice: HeldVoice,
+): Promise<{ subject: string; proposal: Proposal }> {
+  // The start of a process holds this one up: what was just asked of the agent goes on its way first.
+  await setImmediate();
+  const git = gitOf(wanted.app);
+  const readSubject = async (): Promise<string> => {
     const subject = await subjectOf(git, wanted.newCommit);
-    return world.agent.ask("start", { ...wanted, subject }, { onLine: say });
+    voice.free(headline({ ...wanted, subject }));
+    return subject;
   };
-  const [proposal, { deploy }] = await Promise.all([reading, start()]);
-  await world.agent.ask("prepare", { deploy, proposal, settings }, { onLine: say });
+  const [subject, proposal] = await Promise.all([
+    readSubject(),
+    readProposal(new CommitTree(host, git, wanted.newCommit)),
+  ]);
+  return { subject, proposal };
+}
+
+/** Keeps what is said until the headline is known, which comes first. */
+class HeldVoice {
+  readonly #say: Say;
+  #held: string[] | undefined = [];
+
+  constructor(say: Say) {
+    this.#say = say;
+  }
+
+  say(line: string): void {
+    if (this.#held) this.#held.push(line);
+    else this.#say(line);
+  }
+
+  free(...first: string[]): void {
+    const lines = [...first, ...(this.#held ?? [])];
+    this.#held = undefined;
+    for (const line of lines) this.#say(line);
+  }
 }
 
 let turns = 0;
@@ -148,7 +190,7 @@ export async function productionBranch(world: DeployWorld, app: string): Promise
 }
 
 async function currentCommit(world: DeployWorld, git: GitContext, ref: string): Promise<string> {
-  return (await world.host.run(readRef(git, ref))).trim() || absentCommit;
+  return (await readRef(world.host, git, ref)) ?? absentCommit;
 }
 
 /** The hooks are left out: they are how git asks us, and here it is we who ask git. */

@@ -89,7 +89,6 @@ export interface NewDeploy {
   ref: string;
   oldCommit: string;
   newCommit: string;
-  subject: string;
   holder: Holder;
 }
 
@@ -102,7 +101,9 @@ export interface Deploy extends NewDeploy {
   id: number;
   /** Counts within the app, and is what people see. */
   number: number;
-  /** What the commit asks for; empty until the front has said it. */
+  /** Empty until the front has read them. */
+  subject: string;
+  /** What the commit asks for. */
   module: string;
   requirements: string;
   environment: string | null;
@@ -139,6 +140,7 @@ type DeployChange = Partial<
     | "state"
     | "error"
     | "note"
+    | "subject"
     | "module"
     | "requirements"
     | "environment"
@@ -158,6 +160,7 @@ const deployColumns = {
   state: "state",
   error: "error",
   note: "note",
+  subject: "subject",
   module: "module",
   requirements: "requirements",
   environment: "environment",
@@ -263,7 +266,7 @@ export class AgentStore {
     const result = this.#run(
       `INSERT INTO deploy (app, number, instance, reason, account, ref, old_commit, new_commit, subject,
          module, requirements, state, holder_pid, holder_start, holder_turn, started_at)
-       VALUES (?, (SELECT coalesce(max(number), 0) + 1 FROM deploy WHERE app = ?), ?, ?, ?, ?, ?, ?, ?, '', '[]', 'preparing', ?, ?, ?, ?)`,
+       VALUES (?, (SELECT coalesce(max(number), 0) + 1 FROM deploy WHERE app = ?), ?, ?, ?, ?, ?, ?, '', '', '[]', 'preparing', ?, ?, ?, ?)`,
       deploy.app,
       deploy.app,
       deploy.instance,
@@ -272,7 +275,6 @@ export class AgentStore {
       deploy.ref,
       deploy.oldCommit,
       deploy.newCommit,
-      deploy.subject,
       holder.pid,
       holder.startTime,
       holder.turn,

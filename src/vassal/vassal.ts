@@ -21,12 +21,25 @@ interface Running {
   workers: ProcessId[];
 }
 
+/** Boots a vassal whose name the Emperor has never seen. */
+export function bootVassal(emperor: Emperor, ini: string, text: string): Promise<void> {
+  return putIni(emperor, ini, { text, newerThan: 0 });
+}
+
 /** Writes the ini, newer than anything the Emperor has seen of it, and wakes the Emperor. */
 export async function installIni(emperor: Emperor, ini: string, text: string): Promise<void> {
   const seen = await findVassal(emperor, basename(ini));
+  await putIni(emperor, ini, { text, newerThan: seen?.last_mod ?? 0 });
+}
+
+async function putIni(
+  emperor: Emperor,
+  ini: string,
+  { text, newerThan }: { text: string; newerThan: number },
+): Promise<void> {
   const temporary = `${ini}.new`;
   await writeAtomically(temporary, text, 0o644);
-  await makeNewer(temporary, seen?.last_mod ?? 0);
+  await makeNewer(temporary, newerThan);
   await rename(temporary, ini);
   await wakeEmperor(emperor);
 }

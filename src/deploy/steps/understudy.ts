@@ -1,6 +1,6 @@
 import { UserError } from "../../errors.ts";
 import { reasonOfFailure, tailOfLog } from "../../vassal/app-log.ts";
-import { installIni, proveHealthy, provideLog } from "../../vassal/vassal.ts";
+import { bootVassal, proveHealthy, provideLog } from "../../vassal/vassal.ts";
 import type { Step } from "../step.ts";
 import {
   discardUnderstudy,
@@ -14,11 +14,13 @@ import {
 export const understudyStep: Step = {
   name: "understudy",
   run: async ({ context, options, instance, deploy, line, signal }) => {
-    const planned = await planIni(context, { instance, deploy, options });
-    if (planned.edited) line("  vassal       edited by hand: left as it is, and proven as it is");
     const understudy = understudyOf(context, instance.name, deploy.number);
-    await provideLog(understudy.log, context.identities.apps, context.host.isRoot);
-    await installIni(
+    const [planned] = await Promise.all([
+      planIni(context, { instance, deploy, options }),
+      provideLog(understudy.log, context.identities.apps, context.host.isRoot),
+    ]);
+    if (planned.edited) line("  vassal       edited by hand: left as it is, and proven as it is");
+    await bootVassal(
       context.emperor,
       understudy.ini,
       understudyText(context, instance, deploy, planned),

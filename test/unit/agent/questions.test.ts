@@ -7,13 +7,13 @@ const start = {
   ref: "refs/heads/main",
   oldCommit: "0".repeat(40),
   newCommit: commit,
-  subject: "Say hello",
   account: "admin",
   reason: "push",
   holder: { pid: 7, startTime: 100, turn: 0 },
 };
 const prepare = {
   deploy: 12,
+  subject: "Say hello",
   proposal: {
     module: "app:app",
     requirements: [{ path: "requirements/base.txt", text: "bottle\n" }],
@@ -42,6 +42,7 @@ describe("what the agent takes from the front", () => {
     ["a hidden ref", { ref: "refs/reeve/releases/demo/x" }],
     ["a ref that is an option", { ref: "--force" }],
     ["a ref with a line break", { ref: "refs/heads/a\nb" }],
+    ["a ref that leads elsewhere", { ref: "refs/heads/../../config" }],
     ["a ref that is a pattern", { ref: "refs/heads/*" }],
     ["a ref that is an expression", { ref: "refs/heads/main~1" }],
     ["a branch's name for a commit", { newCommit: "main" }],

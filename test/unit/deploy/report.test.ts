@@ -60,7 +60,6 @@ function startDeploy(agent: AgentStore): number {
     ref: "refs/heads/main",
     oldCommit: "0".repeat(40),
     newCommit: "a".repeat(40),
-    subject: "x",
     holder: { pid: 1, startTime: 1, turn: 0 },
   }).id;
 }

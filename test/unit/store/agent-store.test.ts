@@ -32,7 +32,6 @@ function newDeploy(app: string, commit = "a", more: Partial<NewDeploy> = {}): Ne
     ref: "refs/heads/main",
     oldCommit: "0".repeat(40),
     newCommit: commit.repeat(40),
-    subject: `Commit ${commit}`,
     holder,
     ...more,
   };
@@ -41,7 +40,11 @@ function newDeploy(app: string, commit = "a", more: Partial<NewDeploy> = {}): Ne
 /** A deploy that went on the air. */
 function goLive(store: AgentStore, app: string, commit: string): number {
   const { id } = store.startDeploy(newDeploy(app, commit));
-  store.changeDeploy(id, { state: "live", liveAt: new Date().toISOString() });
+  store.changeDeploy(id, {
+    subject: `Commit ${commit}`,
+    state: "live",
+    liveAt: new Date().toISOString(),
+  });
   return id;
 }
 
@@ -159,7 +162,7 @@ describe("deploys", () => {
 
   it("keep who, what and why to the letter, and begin as preparing", () => {
     const store = withApps("demo");
-    const given = newDeploy("demo", "b", { subject: `'"; DROP TABLE app; --`, reason: "rollback" });
+    const given = newDeploy("demo", "b", { account: `'"; DROP TABLE app; --`, reason: "rollback" });
 
     const deploy = store.startDeploy(given);
 
@@ -168,6 +171,7 @@ describe("deploys", () => {
       id: deploy.id,
       number: 1,
       state: "preparing",
+      subject: "",
       module: "",
       requirements: "[]",
       environment: null,
