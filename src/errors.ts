@@ -59,6 +59,7 @@ const catalogue = {
     exit: 1,
     hint: "An app is removed with everything it left behind by: reeve destroy APP",
   },
+  PUSH_GONE: { exit: 1, hint: "Push again." },
   REF_MOVED: { exit: 1, hint: "Fetch, look at what the other one pushed, and push again." },
   REF_REFUSED: {
     exit: 1,
@@ -69,6 +70,10 @@ const catalogue = {
     hint: "Nothing was changed. Push again when the reason above is gone.",
   },
   RELEASE_UNKNOWN: { exit: 1, hint: "See `reeve releases APP`." },
+  RESOURCES_EXHAUSTED: {
+    exit: 1,
+    hint: "Push again in a moment; if that does not help, ask the server's administrator.",
+  },
   SERVER_DOWN: { exit: 3, hint: "Start it with `npm start`, and name its folder by REEVE_HOME." },
   SERVER_RUNNING: {
     exit: 2,
@@ -81,6 +86,10 @@ const catalogue = {
   SHALLOW_PUSH: {
     exit: 1,
     hint: "Fetch the history first: git fetch --unshallow && git push deploy HEAD:main (in CI: GIT_DEPTH: 0, or fetch-depth: 0).",
+  },
+  SYSTEM_REFUSED: {
+    exit: 1,
+    hint: "The words above are the operating system's. The server's administrator can mend it; then push again.",
   },
   VHOST_REJECTED: { exit: 1, hint: "Mend the file that nginx names, then push again." },
 } as const satisfies Record<string, { exit: number; hint: string }>;
@@ -117,14 +126,32 @@ export function asUserError(error: unknown): UserError {
   if (error instanceof UserError) return error;
 
   const { code, path } = error as NodeJS.ErrnoException;
-  if (code === "ENOSPC" || code === "EDQUOT") {
+  const message = error instanceof Error ? error.message : String(error);
+  const ofSystem = code === undefined ? undefined : systemErrors[code];
+  if (ofSystem === "NO_SPACE") {
     return new UserError("NO_SPACE", `no space left on the disk${path ? ` at ${path}` : ""}`, {
       cause: error,
     });
   }
-  const message = error instanceof Error ? error.message : String(error);
-  return new UserError("INTERNAL", message, { cause: error });
+  return new UserError(ofSystem ?? "INTERNAL", message, { cause: error });
 }
+
+/** What the operating system and SQLite say when the machine, and not reeve, is in trouble: errno(3), sqlite.org/rescode.html. */
+const systemErrors: Record<string, ErrorCode> = {
+  ENOSPC: "NO_SPACE",
+  EDQUOT: "NO_SPACE",
+  SQLITE_FULL: "NO_SPACE",
+  EMFILE: "RESOURCES_EXHAUSTED",
+  ENFILE: "RESOURCES_EXHAUSTED",
+  ENOMEM: "RESOURCES_EXHAUSTED",
+  EAGAIN: "RESOURCES_EXHAUSTED",
+  SQLITE_NOMEM: "RESOURCES_EXHAUSTED",
+  EROFS: "SYSTEM_REFUSED",
+  EIO: "SYSTEM_REFUSED",
+  SQLITE_IOERR: "SYSTEM_REFUSED",
+  SQLITE_READONLY: "SYSTEM_REFUSED",
+  SQLITE_CANTOPEN: "SYSTEM_REFUSED",
+};
 
 /** The same two lines everywhere: on a terminal, in a push, in a log. */
 export function describeError(error: UserError): string[] {

@@ -3,12 +3,13 @@ import { join } from "node:path";
 import { pino } from "pino";
 import type { Config } from "../config/config.ts";
 import type { DeployContext, Identities } from "../deploy/context.ts";
-import { Cancels } from "../deploy/cancels.ts";
+import { Attempts } from "../deploy/attempts.ts";
 import { judgeHolder } from "../deploy/deploy.ts";
 import { HolderLocks } from "../deploy/locks.ts";
-import { recover } from "../deploy/recover.ts";
+import { reconcile } from "../deploy/reconcile.ts";
 import { Settler } from "../deploy/settle.ts";
 import type { Installer } from "../environment/environment-commands.ts";
+import { Turn } from "../host/clock.ts";
 import { answerVerbs, listenOn, verbServer } from "../host/channel.ts";
 import { isExecutable } from "../host/files.ts";
 import { LocalHost, type Host } from "../host/host.ts";
@@ -24,7 +25,7 @@ export async function runAgent(config: Config): Promise<void> {
   process.umask(0o027);
   const context = await makeContext(config);
   context.settler.attach(context);
-  await recover(context);
+  await reconcile(context, true);
 
   const verbs = agentVerbs(context);
   const server = verbServer(
@@ -76,9 +77,10 @@ async function makeContext(config: Config): Promise<DeployContext> {
       configuration: layout.nginxConfiguration,
       prefix: layout.nginx,
       pidFile: layout.nginxPid,
+      turn: new Turn(),
     },
     locks: new HolderLocks(),
-    cancels: new Cancels(),
+    attempts: new Attempts(),
     settler: new Settler(),
     log: pino({ name: "agent" }),
   };

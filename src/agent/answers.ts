@@ -1,3 +1,4 @@
+import type { Reconciled } from "../deploy/reconcile.ts";
 import type { DeployReason, DeployState, Step } from "../store/agent-store.ts";
 import type { QuestionName } from "./questions.ts";
 
@@ -9,6 +10,8 @@ export interface Answers extends Record<QuestionName, unknown> {
   switch: null;
   confirm: null;
   finished: null;
+  cancel: { number: number };
+  reconcile: Reconciled;
   apps: AppSummary[];
   show: AppDetails;
   releases: ReleaseSummary[];

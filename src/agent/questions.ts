@@ -67,6 +67,8 @@ export const questions = {
   switch: z.object({ holder, ref, newCommit: commitId }),
   confirm: z.object({ holder, ref }),
   finished: z.object({ holder }),
+  cancel: app.extend({ account: line }),
+  reconcile: z.object({}),
   apps: z.object({}),
   show: app,
   releases: app,

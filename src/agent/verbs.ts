@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import {
+  cancelDeploy,
   confirmDeploy,
   judgeHolder,
   prepareDeploy,
@@ -7,12 +8,14 @@ import {
   switchDeploy,
 } from "../deploy/deploy.ts";
 import { pathsOf, type DeployContext } from "../deploy/context.ts";
+import { destroyApp } from "../deploy/destroy.ts";
+import { reconcile } from "../deploy/reconcile.ts";
 import { findUnderstudies } from "../deploy/understudy.ts";
 import type { Exchange, Verb, Verbs } from "../host/channel.ts";
 import { expectSettingsChange } from "../settings/settings.ts";
 import type { Answers } from "./answers.ts";
 import { streamLog } from "./app-log-stream.ts";
-import { changeSettings, createApp, destroyApp, setOptions } from "./apps.ts";
+import { changeSettings, createApp, setOptions } from "./apps.ts";
 import { questions, type Question, type QuestionName } from "./questions.ts";
 import {
   expectApp,
@@ -46,7 +49,7 @@ export function agentVerbs(context: DeployContext): Verbs {
   return Object.fromEntries(verbs);
 }
 
-type DeployVerb = "start" | "prepare" | "switch" | "confirm" | "finished";
+type DeployVerb = "start" | "prepare" | "switch" | "confirm" | "finished" | "cancel" | "reconcile";
 
 function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
   return {
@@ -83,6 +86,12 @@ function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
       await judgeHolder(context, holder);
       return null;
     },
+    cancel: async ({ app, account }) => {
+      expectApp(context, app);
+      const { number } = await cancelDeploy(context, app, account);
+      return { number };
+    },
+    reconcile: () => reconcile(context, false),
   };
 }
 
@@ -95,6 +104,7 @@ function appVerbs(context: DeployContext): Pick<Answering, AppVerb> {
       return null;
     },
     destroy: async ({ app, holder }) => {
+      expectApp(context, app);
       await destroyApp(context, app, holder);
       return null;
     },

@@ -13,8 +13,10 @@ export function destroyCommand(): Command {
     .argument("<app>", "its name", expectAppName)
     .option("--yes", "do not ask")
     .action(async (app: string, { yes }: { yes?: boolean }) => {
-      await askServer("deploys", { app, limit: 1 });
-      if (!yes) await expectConfirmation(app);
+      if (!yes) {
+        await askServer("deploys", { app, limit: 1 });
+        await expectConfirmation(app);
+      }
       await commandServer("destroy", { app });
       console.log(`${app} is gone, with its repository, its data and its history.`);
     });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { programRoot, readConfig, type Config } from "../config/config.ts";
 import { appsCommand } from "./apps.ts";
+import { cancelCommand } from "./cancel.ts";
 import { createCommand } from "./create.ts";
 import { deployLogCommand } from "./deploy-log.ts";
 import { deploysCommand } from "./deploys.ts";
@@ -10,6 +11,7 @@ import { destroyCommand } from "./destroy.ts";
 import { logsCommand } from "./logs.ts";
 import { optionsCommand } from "./options.ts";
 import { rebuildCommand } from "./rebuild.ts";
+import { reconcileCommand } from "./reconcile.ts";
 import { redeployCommand } from "./redeploy.ts";
 import { releasesCommand } from "./releases.ts";
 import { rollbackCommand } from "./rollback.ts";
@@ -37,10 +39,12 @@ export function makeProgram(): Command {
     rollbackCommand(),
     redeployCommand(),
     rebuildCommand(),
+    cancelCommand(),
     logsCommand(),
     deploysCommand(),
     deployLogCommand(),
     destroyCommand(),
+    reconcileCommand(),
     upCommand(),
   ];
   for (const command of commands) program.addCommand(command.exitOverride());

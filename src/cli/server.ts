@@ -10,6 +10,8 @@ interface Commands {
   rollback: { app: string; release?: string };
   redeploy: { app: string };
   rebuild: { app: string };
+  cancel: { app: string };
+  reconcile: Record<string, never>;
   changeSettings: Question<"changeSettings">;
   destroy: { app: string };
 }

@@ -34,6 +34,12 @@ export const appOptions = {
     default: 30,
     sentence: "Seconds a new release has to start and to answer.",
   },
+  overlap: {
+    schema: z.boolean(),
+    default: true,
+    sentence:
+      "Whether a new release boots beside the one that is on the air. false: that one is stopped first, and the app is off the air meanwhile.",
+  },
   grace: {
     schema: wholeNumber(1, 3600),
     default: 60,

@@ -13,7 +13,9 @@ export interface Option<T extends Scalar = Scalar> {
 
 /** One table is example, schema and manual: the file, the checks and docs/configuration.md come from it. */
 export type OptionTable = Record<string, Option>;
-export type OptionValues<T extends OptionTable> = { readonly [K in keyof T]: T[K]["default"] };
+export type OptionValues<T extends OptionTable> = {
+  readonly [K in keyof T]: z.infer<T[K]["schema"]>;
+};
 
 interface Words {
   text: string;

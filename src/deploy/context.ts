@@ -18,7 +18,7 @@ import type { ReleaseContext } from "../release/release.ts";
 import type { AgentStore } from "../store/agent-store.ts";
 import type { Emperor } from "../vassal/emperor.ts";
 import type { Nginx } from "../vhost/nginx.ts";
-import type { Cancels } from "./cancels.ts";
+import type { Attempts } from "./attempts.ts";
 import type { HolderLocks } from "./locks.ts";
 import type { Settler } from "./settle.ts";
 
@@ -45,7 +45,7 @@ export interface DeployContext {
   emperor: Emperor;
   nginx: Nginx;
   locks: HolderLocks;
-  cancels: Cancels;
+  attempts: Attempts;
   settler: Settler;
   log: Logger;
 }

@@ -4,8 +4,8 @@ import type { AppOptions } from "../config/app-options.ts";
 import type { RequirementsFile } from "../environment/requirements.ts";
 import { asUserError, describeError, UserError, type ErrorCode } from "../errors.ts";
 import { readRef } from "../host/git.ts";
-import { compareCommits, pin } from "../release/release.ts";
-import { adoptSettings, type SettingsChange } from "../settings/settings.ts";
+import { compareCommits } from "../release/release.ts";
+import { adoptSettings, forgetFormerSettings, type SettingsChange } from "../settings/settings.ts";
 import type { Deploy, DeployReason, Holder, InstanceRow } from "../store/agent-store.ts";
 import {
   gitOf,
@@ -19,6 +19,7 @@ import { DeployReport } from "./report.ts";
 import type { Preparation, Step } from "./step.ts";
 import { environmentStep } from "./steps/environment.ts";
 import { releaseStep } from "./steps/release.ts";
+import { restartStep, wasRestarted } from "./steps/restart.ts";
 import { settingsStep } from "./steps/settings.ts";
 import { understudyStep } from "./steps/understudy.ts";
 import { vhostStep } from "./steps/vhost.ts";
@@ -29,7 +30,20 @@ import { understudyOf } from "./understudy.ts";
  * visitors get has changed: that is `switchDeploy`, at the moment the ref moves. The vhost comes last, so
  * that a release which is not healthy never touches nginx.
  */
-const story: Step[] = [releaseStep, environmentStep, settingsStep, understudyStep, vhostStep];
+function storyOf(options: Pick<AppOptions, "overlap">): [Step, ...Step[]] {
+  const boot = options.overlap ? understudyStep : restartStep;
+  return [releaseStep, environmentStep, settingsStep, boot, vhostStep];
+}
+
+/** Whichever way the deploy went: a step that it did not take has nothing to undo. */
+const allSteps: Step[] = [
+  releaseStep,
+  environmentStep,
+  settingsStep,
+  understudyStep,
+  restartStep,
+  vhostStep,
+];
 
 export interface DeployRequest {
   app: string;
@@ -59,7 +73,7 @@ export async function startDeploy(
 ): Promise<Deploy> {
   const { store } = context;
   const report = new DeployReport(store, say);
-  return refusing(context, { app: request.app, report }, async (attempt) => {
+  const begun = await refusing(context, { app: request.app, report }, async () => {
     const options = await optionsOf(context, request.app);
     const instance = productionInstance(context, request.app, options);
     expectProductionBranch(request, options);
@@ -73,17 +87,14 @@ export async function startDeploy(
       expectRefUnmoved(context, request),
       context.settler.tidied(instance.name),
     ]);
-
     const deploy = store.startDeploy({ ...request, instance: instance.name });
-    attempt.deploy = deploy;
-    report.keep(deploy.id, logOf(context, deploy));
-    await take([releaseStep], report, {
-      ...{ context, instance, options, deploy, comparison },
-      line: (text) => report.line(text),
-      signal: context.cancels.begin(deploy.id),
-    });
-    return deploy;
+    return { context, instance, options, deploy, comparison };
   });
+  report.keep(begun.deploy.id, logOf(context, begun.deploy));
+  await attempt(context, begun.deploy, report, (voice) =>
+    take([releaseStep], report, { ...begun, ...voice }),
+  );
+  return begun.deploy;
 }
 
 /**
@@ -108,7 +119,7 @@ export async function prepareDeploy(
   report.keep(started.id, logOf(context, started));
   store.changeDeploy(started.id, { subject: request.subject });
 
-  await refusing(context, { app: started.app, report, deploy: started }, async () => {
+  await attempt(context, started, report, async (voice) => {
     const { proposal, settings } = request;
     if ("problem" in proposal)
       throw new UserError(proposal.problem.code, proposal.problem.message, proposal.problem);
@@ -118,13 +129,12 @@ export async function prepareDeploy(
     });
 
     const options = await optionsOf(context, started.app);
-    const [, ...proof] = story;
+    const [, ...proof] = storyOf(options);
     await take(proof, report, {
       ...{ context, options, settings },
       instance: productionInstance(context, started.app, options),
       deploy: expectDeploy(context, started.id),
-      line: (text) => report.line(text),
-      signal: context.cancels.signalOf(started.id),
+      ...voice,
     });
     store.changeDeploy(started.id, { state: "proven" });
   });
@@ -139,37 +149,43 @@ async function take(steps: Step[], report: DeployReport, preparation: Preparatio
 }
 
 /** Everything that the deploy did, the newest first; one step that cannot be undone does not keep the others. */
-async function takeBack(context: DeployContext, deploy: Deploy): Promise<void> {
-  for (const { name, undo } of story.toReversed()) {
+export async function takeBack(context: DeployContext, deploy: Deploy): Promise<void> {
+  for (const { name, undo } of allSteps.toReversed()) {
     await undo(context, deploy).catch((error: unknown) =>
       context.log.error({ err: error, deploy: deploy.id, step: name }, "could not undo a step"),
     );
   }
 }
 
-interface Attempt {
-  app: string;
-  report: DeployReport;
-  deploy?: Deploy;
+/** Works on a deploy until it is done, or somebody stops it. */
+function attempt(
+  context: DeployContext,
+  deploy: Deploy,
+  report: DeployReport,
+  work: (voice: Pick<Preparation, "line" | "signal">) => Promise<void>,
+): Promise<void> {
+  const line = (text: string): void => report.line(text);
+  return context.attempts.run(deploy.id, (signal) =>
+    refusing(context, { app: deploy.app, deploy: deploy.id, report }, () => work({ line, signal })),
+  );
 }
 
 /** Whatever goes wrong is taken back, written down and said, with what is still on the air. */
 async function refusing<T>(
   context: DeployContext,
-  attempt: Attempt,
-  work: (attempt: Attempt) => Promise<T>,
+  { app, deploy: id, report }: { app: string; deploy?: number; report: DeployReport },
+  work: () => Promise<T>,
 ): Promise<T> {
   try {
-    return await work(attempt);
+    return await work();
   } catch (error) {
     const told = asUserError(error);
     if (told.code === "INTERNAL")
       context.log.error({ err: error }, "a deploy failed by a mistake of reeve's");
-    const deploy = attempt.deploy && expectDeploy(context, attempt.deploy.id);
+    const deploy = id === undefined ? undefined : expectDeploy(context, id);
     if (deploy) await takeBack(context, deploy);
-    for (const line of describeError(told))
-      attempt.report.line(line.replace(/\bAPP\b/g, attempt.app));
-    attempt.report.line(onTheAir(context, attempt.app));
+    for (const line of describeError(told)) report.line(line.replace(/\bAPP\b/g, app));
+    report.line(onTheAir(context, app));
     told.said = true;
     if (deploy) recordRefusal(context, deploy, told);
     throw told;
@@ -180,15 +196,14 @@ async function refusing<T>(
 export async function switchDeploy(context: DeployContext, id: number): Promise<void> {
   const deploy = expectDeploy(context, id);
   if (deploy.state !== "proven") throw new Error(`deploy ${id} is ${deploy.state}, not proven`);
-  context.cancels.signalOf(id).throwIfAborted();
+  context.attempts.signalOf(id).throwIfAborted();
 
   context.settler.supersede(deploy.instance);
   context.store.changeDeploy(id, { state: "switched" });
-  const { link } = pathsOf(context, deploy.instance);
-  await context.settler.traffic.lead(
-    link,
-    understudyOf(context, deploy.instance, deploy.number).socket,
-  );
+  const { link, socket } = pathsOf(context, deploy.instance);
+  const understudy = understudyOf(context, deploy.instance, deploy.number);
+  const target = wasRestarted(context, deploy) ? socket : understudy.socket;
+  await context.settler.traffic.lead(link, target);
 }
 
 /** The ref has moved: the release is live, and the permanent vassal follows behind the understudy. */
@@ -204,11 +219,24 @@ export async function confirmDeploy(context: DeployContext, id: number): Promise
   report.keepLog(logOf(context, deploy));
   report.stepTook("live", placeUrl(row.place, config.server.port), took);
 
-  await pin(releaseContext(context, row), deploy.newCommit).catch((error: unknown) =>
-    context.log.error({ err: error }, "could not pin the release"),
-  );
-  context.settler.start(row.name, id);
+  if (wasRestarted(context, deploy)) void context.settler.tidy(row.name).catch(() => undefined);
+  else context.settler.start(row.name, id);
   return said;
+}
+
+/** Ends the deploy that an app is in the middle of, as if it had failed: `DEPLOY_UNKNOWN` where there is none. */
+export async function cancelDeploy(
+  context: DeployContext,
+  app: string,
+  account: string,
+): Promise<Deploy> {
+  const running = context.store
+    .unfinishedDeploys()
+    .find((deploy) => deploy.app === app && deploy.state !== "switched");
+  if (!running) throw new UserError("DEPLOY_UNKNOWN", `nothing of ${app} is being deployed`);
+  const why = new UserError("DEPLOY_CANCELLED", `${account} cancelled this deploy`);
+  await context.attempts.stop(running.id, why);
+  return running;
 }
 
 /**
@@ -217,7 +245,14 @@ export async function confirmDeploy(context: DeployContext, id: number): Promise
  */
 export async function judgeHolder(context: DeployContext, holder: Holder): Promise<void> {
   try {
-    for (const deploy of context.store.unfinishedOf(holder)) await judgeDeploy(context, deploy);
+    for (const { id } of context.store.unfinishedOf(holder)) {
+      await context.attempts.stop(
+        id,
+        new UserError("PUSH_GONE", "the push that carried this deploy is gone"),
+      );
+      const left = context.store.unfinishedDeploys().find((deploy) => deploy.id === id);
+      if (left) await judgeDeploy(context, left);
+    }
   } finally {
     context.locks.release(holder);
   }
@@ -232,8 +267,10 @@ export async function recordLive(context: DeployContext, deploy: Deploy): Promis
   if (deploy.reason === "rebuild") store.raiseGeneration(deploy.app);
   const now = new Date();
   const took = Math.max(0, now.getTime() - new Date(deploy.startedAt).getTime());
-  store.recordLive(deploy, { liveAt: now.toISOString(), milliseconds: took });
-  context.cancels.end(deploy.id);
+  const settled = wasRestarted(context, deploy);
+  store.recordLive(deploy, { liveAt: now.toISOString(), milliseconds: took, settled });
+  await forgetFormerSettings(pathsOf(context, deploy.instance).settings);
+  context.attempts.end(deploy.id);
   return took;
 }
 
@@ -310,7 +347,7 @@ function sayWhoDeploys(context: DeployContext, instance: Instance, say: Say): vo
 
 export function recordRefusal(context: DeployContext, deploy: Deploy, error: UserError): void {
   const took = Date.now() - new Date(deploy.startedAt).getTime();
-  context.cancels.end(deploy.id);
+  context.attempts.end(deploy.id);
   context.store.changeDeploy(deploy.id, {
     state: "refused",
     error: describeError(error).join("\n"),

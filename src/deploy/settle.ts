@@ -1,9 +1,17 @@
-import { placeUrl, releasePath, environmentPath, type InstancePaths } from "../app/instance.ts";
+import { readlink } from "node:fs/promises";
+import {
+  placeUrl,
+  releasePath,
+  environmentPath,
+  type Instance,
+  type InstancePaths,
+} from "../app/instance.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import { pruneEnvironments } from "../environment/environment.ts";
 import type { RequirementsFile } from "../environment/requirements.ts";
 import { milliseconds, sleep } from "../host/clock.ts";
-import { symlinkAtomically, writeAtomically } from "../host/files.ts";
+import { UserError } from "../errors.ts";
+import { isPresent, symlinkAtomically, writeAtomically } from "../host/files.ts";
 import { workingFolders } from "../host/processes.ts";
 import { layOutStaging, pruneReleases } from "../release/release.ts";
 import { readSettings } from "../settings/settings.ts";
@@ -28,6 +36,7 @@ import { findUnderstudies, healthCheck, planIni, retireUnderstudy } from "./unde
 const drain = 1000;
 /** After this long a degraded instance is tried again. */
 const retryAfter = 30_000;
+const retrySoon = 2000;
 
 /** One settling: of this deploy, until a newer one supersedes it. */
 interface Task {
@@ -37,6 +46,7 @@ interface Task {
   /** Throws where the deploy was superseded: what comes next is not its to do any more. */
   goOn: () => void;
   supersede: () => void;
+  isOver: boolean;
   done: Promise<void>;
 }
 
@@ -72,12 +82,20 @@ export class Settler {
       isSuperseded: () => cancel.signal.aborted,
       goOn: () => cancel.signal.throwIfAborted(),
       supersede: () => cancel.abort(),
+      isOver: false,
       done: Promise.resolve(),
     };
     task.done = (former?.done ?? Promise.resolve())
       .then(() => this.#settle(task))
-      .catch((error: unknown) => this.#degrade(task, error));
+      .catch((error: unknown) => this.#degrade(task, error))
+      .finally(() => (task.isOver = true));
     this.#tasks.set(instance, task);
+  }
+
+  /** Whether a deploy of the instance is settling just now. */
+  isBusy(instance: string): boolean {
+    const task = this.#tasks.get(instance);
+    return task !== undefined && !task.isOver;
   }
 
   /** Resolves when nothing moves about the instance any more. */
@@ -117,17 +135,17 @@ export class Settler {
     await this.#drain(task);
     task.goOn();
     // The traffic is with this deploy's understudy: those of former deploys have done their part.
-    await this.#retireUnderstudies(row, options, deploy.number - 1);
+    await this.retireUnderstudies(row, options, deploy.number - 1);
     task.goOn();
-    await bringOver(context, { row, deploy, options, paths }, task.goOn);
+    const cut = await bringOver(context, { row, deploy, options, paths }, task.goOn);
     task.goOn();
     await expectServing(context, { row, options, paths });
     await this.traffic.lead(paths.link, paths.socket, task.goOn);
     store.changeInstance(row.name, { settled: deploy.id, degraded: null, gone: "[]" });
-    this.#note(task, "settled");
+    this.#note(task, cut ? `settled; requests were cut after ${options.grace} s` : "settled");
 
     await this.#drain(task);
-    await this.#retireUnderstudies(row, options, deploy.number);
+    await this.retireUnderstudies(row, options, deploy.number);
     await this.tidy(row.name);
     // What the last requests stand in goes when they have ended.
     void this.#allRetired(row.name)
@@ -145,7 +163,7 @@ export class Settler {
   }
 
   /** Those of deploys up to this number; they end in their own time, beside what comes next. */
-  async #retireUnderstudies(row: InstanceRow, { grace }: AppOptions, upTo: number): Promise<void> {
+  async retireUnderstudies(row: Instance, { grace }: AppOptions, upTo: number): Promise<void> {
     const context = this.#expectContext();
     const all = this.#retiring.get(row.name) ?? new Set();
     this.#retiring.set(row.name, all);
@@ -154,10 +172,10 @@ export class Settler {
       const retiring = retireUnderstudy(context, row.name, understudy, grace * 1000).then(
         (killed) => {
           if (killed === 0) return;
-          context.log.warn(
-            { understudy: understudy.name, killed },
-            "requests were cut after the grace",
-          );
+          const cut = context.store.deployByNumber(row.app, understudy.number);
+          if (!cut) return;
+          const note = `its understudy retired; requests were cut after ${grace} s`;
+          context.store.changeDeploy(cut.id, { note: [cut.note, note].filter(Boolean).join("; ") });
         },
         (error: unknown) =>
           context.log.error({ err: error, understudy: understudy.name }, "could not retire"),
@@ -167,27 +185,43 @@ export class Settler {
     }
   }
 
-  #degrade(task: Task, error: unknown): void {
-    if (task.isSuperseded()) return this.#note(task, "superseded");
-    const { store, log } = this.#expectContext();
+  async #degrade(task: Task, error: unknown): Promise<void> {
+    if (task.isSuperseded()) {
+      this.#note(task, "superseded");
+      return;
+    }
+    const context = this.#expectContext();
     const message = error instanceof Error ? error.message : String(error);
-    log.error(
-      { err: error, instance: task.instance },
-      "the permanent vassal did not come up; the understudy goes on",
-    );
-    store.changeInstance(task.instance, { degraded: message });
+    const log = { err: error, instance: task.instance };
+    if (!(await this.#isCovered(task)) || isEmperorDown(error)) {
+      // Nobody serves in the vassal's stead, or nothing is wrong with it: the Emperor goes on trying.
+      context.log.error(log, "the permanent vassal did not come up");
+      this.#note(task, message);
+      this.#again(task, retrySoon);
+      return;
+    }
+    context.log.error(log, "the permanent vassal did not come up; the understudy goes on");
+    context.store.changeInstance(task.instance, { degraded: message });
     this.#note(task, `degraded: ${message}`);
+    this.#again(task, retryAfter);
     // Left where it is, the Emperor would start it again and again.
-    void holdVassal(
-      this.#expectContext().emperor,
-      pathsOf(this.#expectContext(), task.instance).ini,
-      0,
-    ).catch((failure: unknown) =>
-      log.error({ err: failure }, "could not stop the vassal that failed"),
+    await holdVassal(context.emperor, pathsOf(context, task.instance).ini, 0).catch(
+      (failure: unknown) =>
+        context.log.error({ err: failure }, "could not stop the vassal that failed"),
     );
+  }
+
+  async #isCovered(task: Task): Promise<boolean> {
+    const context = this.#expectContext();
+    const number = context.store.deploy(task.deploy)?.number;
+    const understudies = await findUnderstudies(context, task.instance);
+    return understudies.some((understudy) => understudy.number === number);
+  }
+
+  #again(task: Task, after: number): void {
     setTimeout(() => {
       if (!task.isSuperseded()) this.start(task.instance, task.deploy);
-    }, retryAfter).unref();
+    }, after).unref();
   }
 
   #note(task: Task, note: string): void {
@@ -200,11 +234,33 @@ export class Settler {
   }
 }
 
+function isEmperorDown(error: unknown): boolean {
+  return error instanceof UserError && error.code === "EMPEROR_DOWN";
+}
+
 interface Settling {
-  row: InstanceRow;
+  row: Instance & Pick<InstanceRow, "gone">;
   deploy: Deploy;
   options: AppOptions;
   paths: InstancePaths;
+}
+
+/** Whether the permanent vassal's links and ini are what this deploy wants. */
+export async function isBroughtOver(
+  context: DeployContext,
+  { row, deploy, options, paths }: Settling,
+): Promise<boolean> {
+  const [app, env, planned] = await Promise.all([
+    readlink(paths.app).catch(() => undefined),
+    readlink(paths.env).catch(() => undefined),
+    planIni(context, { instance: row, deploy, options }),
+  ]);
+  return (
+    app === `releases/${deploy.newCommit}` &&
+    env === `envs/${deploy.environment ?? ""}` &&
+    planned.current === planned.text &&
+    (await isPresent(paths.ini))
+  );
 }
 
 /** The links, the settings and the ini that the permanent vassal boots from, as this deploy wants them. */
@@ -228,11 +284,12 @@ export async function moveLinks(
   };
 }
 
+/** Resolves to whether requests of the former release had to be cut. */
 async function bringOver(
   context: DeployContext,
   settling: Settling,
   goOn: () => void,
-): Promise<void> {
+): Promise<boolean> {
   const { emperor } = context;
   const { row, options, paths } = settling;
   const boot = { within: options.health_deadline * 1000, goOn };
@@ -243,21 +300,21 @@ async function bringOver(
   await releaseIni(paths.ini);
   const ini = await moveLinks(context, settling);
   await provideLog(paths.log, context.identities.apps, context.host.isRoot);
+  let killed = 0;
   if (former && ini.isStale) {
-    await holdVassal(emperor, paths.ini, options.grace * 1000);
+    killed = await holdVassal(emperor, paths.ini, options.grace * 1000);
     former = undefined;
   }
   if (ini.changed || !former) await installIni(emperor, paths.ini, ini.text);
   else await touchIni(emperor, paths.ini);
   await dropHeldIni(paths.ini);
 
-  const up = former
-    ? await reloaded(emperor, paths.ini, former, {
-        within: boot.within + options.grace * 1000,
-        goOn,
-      })
-    : (await steady(emperor, paths.ini, boot)) !== undefined;
-  if (!up) throw new Error(`the vassal did not come up with ${settling.deploy.newCommit}`);
+  const within = boot.within + options.grace * 1000;
+  const { isUp, drained } = former
+    ? await reloaded(emperor, paths.ini, former, { within, goOn })
+    : { isUp: (await steady(emperor, paths.ini, boot)) !== undefined, drained: 0 };
+  if (!isUp) throw new Error(`the vassal did not come up with ${settling.deploy.newCommit}`);
+  return killed > 0 || drained > options.grace * 1000;
 }
 
 /** An answer on the vassal's own socket, on which nobody else calls yet. */

@@ -1,3 +1,4 @@
+import { Turn } from "../host/clock.ts";
 import { symlinkAtomically } from "../host/files.ts";
 
 /**
@@ -6,7 +7,7 @@ import { symlinkAtomically } from "../host/files.ts";
  * The vassals bind their sockets in another folder, and never where nginx looks.
  */
 export class Traffic {
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #turns = new Map<string, Turn>();
 
   /** `expectCurrent` throws where something newer has come, whose traffic this would take. */
   async lead(
@@ -14,13 +15,11 @@ export class Traffic {
     socket: string,
     expectCurrent: () => void = () => undefined,
   ): Promise<void> {
-    const before = this.#turns.get(link) ?? Promise.resolve();
-    const work = async (): Promise<void> => {
+    const turn = this.#turns.get(link) ?? new Turn();
+    this.#turns.set(link, turn);
+    await turn.take(async () => {
       expectCurrent();
       await symlinkAtomically(socket, link);
-    };
-    const turn = before.then(work, work);
-    this.#turns.set(link, turn);
-    await turn;
+    });
   }
 }

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { appName } from "../app/names.ts";
 import type { Question } from "../agent/questions.ts";
 import { answerVerbs, type Verb, type Verbs } from "../host/channel.ts";
-import { UserError } from "../errors.ts";
+import { asUserError, describeError, UserError } from "../errors.ts";
 import { deployByCommand, findRelease, type DeployWorld } from "../push/deploys.ts";
 import { answerHook, type HookWorld } from "../push/hooks.ts";
 import { holderOf } from "../push/pushers.ts";
@@ -96,11 +96,46 @@ function controlVerbs(control: Control): Verbs {
         await changeSettings(control, { app: name, change }, say);
       },
     ),
+    cancel: verb(app, async ({ app: name }, { say }) => {
+      const { number } = await agent.ask("cancel", { app: name, account });
+      say(`${name}: deploy ${number} is cancelled`);
+    }),
+    reconcile: verb(z.object({}), async (_, { say }) => {
+      const did = await reconcileAll(control, say);
+      if (!did) say("everything is as it should be");
+    }),
     destroy: verb(app, async ({ app: name }) => {
-      await agent.ask("destroy", { app: name, holder: holderOf(process.pid, 1_000_000 + ++turns) });
+      const holder = holderOf(process.pid, 1_000_000 + ++turns);
+      await agent.ask("destroy", { app: name, holder }).catch(async (error: unknown) => {
+        // One that was cut off after the agent's part left the repository alone.
+        const isGone = asUserError(error).code === "APP_UNKNOWN";
+        if (!isGone || !(await control.repositories.has(name))) throw error;
+      });
       await control.repositories.remove(name);
     }),
   };
+}
+
+/** Has everything put right, and what a branch names and nobody deployed put on the air. Resolves to whether anything was done. */
+export async function reconcileAll(
+  control: Control,
+  say: (line: string) => void,
+): Promise<boolean> {
+  const { done, astray } = await control.agent.ask("reconcile", {});
+  const swept = await control.repositories.sweep();
+  for (const line of [...done, ...swept]) say(line);
+  for (const name of astray) {
+    // What the branch names may not be fit for the air: the pusher's affair, and said so.
+    await deployByCommand(
+      control,
+      { app: name, account: administrator.name, reason: "redeploy" },
+      say,
+    ).catch((error: unknown) => {
+      const told = asUserError(error);
+      if (!told.said) for (const line of describeError(told)) say(line);
+    });
+  }
+  return done.length + swept.length + astray.length > 0;
 }
 
 /** A change of an app that is on the air is a deploy of the same commit; before the first push it just waits. */

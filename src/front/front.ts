@@ -7,7 +7,7 @@ import { listenOn, verbServer } from "../host/channel.ts";
 import { gitEnvironment } from "../host/git.ts";
 import { LocalHost } from "../host/host.ts";
 import { Pushers } from "../push/pushers.ts";
-import { controlListener, type Control } from "./control.ts";
+import { controlListener, reconcileAll, type Control } from "./control.ts";
 import { gateListener } from "./gate.ts";
 import { Repositories } from "./repositories.ts";
 import { Rights } from "./rights.ts";
@@ -69,6 +69,9 @@ export async function runFront(config: Config): Promise<void> {
   );
   await listenOn(gateServer, layout.httpSocket);
   log.info("the front listens");
+  await reconcileAll(control, (line) => log.info(line)).catch((error: unknown) =>
+    log.error({ err: error }, "could not reconcile"),
+  );
 
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.once(signal, () => process.exit(0));

@@ -101,8 +101,10 @@ async function answerGit(
       onStart: (pid) => {
         if (isPush) gate.pushers.started(pid, { account: account.name, app: route.app });
       },
-      onEnd: (pid) => {
-        if (isPush) gate.pushers.ended(pid);
+      onEnd: (pid, wasKilled) => {
+        if (!isPush) return;
+        gate.pushers.ended(pid);
+        if (wasKilled) void gate.repositories.sweepOne(route.app);
       },
     },
     question,

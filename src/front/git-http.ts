@@ -50,7 +50,7 @@ export interface ServiceRequest {
   log: Logger;
   /** Called with git's process as soon as it exists, and again when it is gone. */
   onStart: (pid: number) => void;
-  onEnd: (pid: number) => void;
+  onEnd: (pid: number, wasKilled: boolean) => void;
 }
 
 /** Milliseconds that git has to end by itself when its input was cut. */
@@ -92,7 +92,7 @@ export async function answerService(
   });
 
   await new Promise<void>((resolve) => git.once("close", resolve));
-  request.onEnd(pid);
+  request.onEnd(pid, git.signalCode !== null);
 }
 
 /** Its input's end lets git remove its quarantine; a signal first would leave the folder behind. */

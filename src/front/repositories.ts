@@ -6,6 +6,7 @@ import type { Layout } from "../config/layout.ts";
 import { isPresent } from "../host/files.ts";
 import { gitEnvironment } from "../host/git.ts";
 import type { Host } from "../host/host.ts";
+import { workingFolders } from "../host/processes.ts";
 
 /** The bare repositories, the front's own. A name has passed the grammar before it gets here. */
 export class Repositories {
@@ -48,6 +49,30 @@ export class Repositories {
     return names.filter(isAppName);
   }
 
+  /** Removes what a git that was killed left behind, and nobody works on any more. Resolves to what it removed. */
+  async sweep(): Promise<string[]> {
+    const swept: string[] = [];
+    const folders = await workingFolders();
+    for (const name of await readdir(this.#layout.repositories)) {
+      const path = join(this.#layout.repositories, name);
+      if (folders.has(path)) continue;
+      if (name.endsWith(".making")) {
+        await rm(path, { recursive: true, force: true });
+        swept.push(`${name}: begun and left, removed`);
+      } else {
+        swept.push(...(await sweepRepository(path)).map((file) => `${name}: ${file} removed`));
+      }
+    }
+    return swept;
+  }
+
+  /** The same for one app, whose git has just ended in the midst of its work. */
+  async sweepOne(app: string): Promise<void> {
+    const path = this.path(app);
+    if ((await workingFolders()).has(path)) return;
+    await sweepRepository(path);
+  }
+
   async #initialize(path: string): Promise<void> {
     const making = `${path}.${process.pid}.making`;
     await rm(making, { recursive: true, force: true });
@@ -59,4 +84,18 @@ export class Repositories {
     });
     await rename(making, path);
   }
+}
+
+/** A lock on a ref keeps every later push away; a quarantine folder (git-receive-pack(1)) holds its objects for ever. */
+async function sweepRepository(path: string): Promise<string[]> {
+  const names = [
+    ...(await readdir(path).catch(() => [])),
+    ...(await readdir(join(path, "refs"), { recursive: true }).catch(() => [])).map((name) =>
+      join("refs", name),
+    ),
+    ...(await readdir(join(path, "objects")).catch(() => [])).map((name) => join("objects", name)),
+  ];
+  const left = names.filter((name) => /\.lock$|^objects\/(tmp_objdir|incoming)-/.test(name));
+  for (const name of left) await rm(join(path, name), { recursive: true, force: true });
+  return left;
 }

@@ -33,6 +33,8 @@ export function gitCommand(
   return {
     file: "git",
     args: [`--git-dir=${context.repository}`, ...args],
+    // Whoever sweeps a repository sees by this that somebody works on it.
+    cwd: context.repository,
     as: context.as,
     ...more,
     env: { ...gitEnvironment(context.configuration), ...more.env },

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { asUserError, describeError, UserError } from "../errors.ts";
+import { waitFor } from "../host/clock.ts";
 import { findProcess } from "../host/processes.ts";
 import { prepare, productionBranch, type DeployWorld } from "./deploys.ts";
 import { judgeRef, parseRefUpdates, type RefUpdate } from "./policy.ts";
@@ -115,8 +116,32 @@ async function sayLive(
     world.pushers.find(question.pid, question.app)?.holder ?? (await findProcess(question.pid));
   if (!holder) return;
   for (const { ref } of updates.filter((update) => update.ref.startsWith("refs/heads/"))) {
-    await world.agent.ask("confirm", { holder: { turn: 0, ...holder }, ref }, { onLine: say });
+    await confirm(world, { holder: { turn: 0, ...holder }, ref }, say);
   }
+}
+
+/** Milliseconds that an agent which fell has to come back, before the pusher is told to look later. */
+const patience = 10_000;
+
+/** The branch has moved and its release is on the air; an agent that falls now writes it down when it is back. */
+async function confirm(
+  { agent }: HookWorld,
+  question: { holder: Holder; ref: string },
+  say: Say,
+): Promise<void> {
+  const said = await waitFor(
+    () =>
+      agent.ask("confirm", question, { onLine: say }).then(
+        () => true,
+        (error: unknown) => {
+          if (asUserError(error).code === "SERVER_DOWN") return false;
+          throw error;
+        },
+      ),
+    { within: patience, every: 100 },
+  );
+  if (!said)
+    say("reeve: on the air; its agent is down and writes it down when it is back: reeve apps");
 }
 
 function expectPusher(world: HookWorld, question: HookQuestion): Pusher & { holder: Holder } {

@@ -103,15 +103,12 @@ export function removeTree(tree: string, isRoot: boolean): Command[] {
   return isRoot ? [remove] : [open, remove];
 }
 
-/** The refs, hidden from everybody, that keep a release's commit from git's garbage collection. */
-export function pinRelease(git: GitContext, instance: string, commit: string): Command {
-  return gitCommand(git, [
-    "-c",
-    "core.hooksPath=/dev/null",
-    "update-ref",
-    pinOf(instance, commit),
-    commit,
-  ]);
+/** The refs, hidden from everybody, that keep releases' commits from git's garbage collection. */
+export function pinReleases(git: GitContext, instance: string, commits: string[]): Command {
+  const lines = commits.map((commit) => `update ${pinOf(instance, commit)} ${commit}\n`);
+  return gitCommand(git, ["-c", "core.hooksPath=/dev/null", "update-ref", "--stdin"], {
+    input: lines.join(""),
+  });
 }
 
 export function unpinRelease(git: GitContext, instance: string, commit: string): Command {

@@ -13,7 +13,7 @@ import {
   listChanges,
   openFolders,
   parseChanges,
-  pinRelease,
+  pinReleases,
   removeTree,
   seal,
   sourcesIn,
@@ -126,16 +126,14 @@ export async function layOutStaging(context: ReleaseContext): Promise<string> {
   return commit;
 }
 
-export async function pin(context: ReleaseContext, commit: string): Promise<void> {
-  await context.host.run(pinRelease(context.git, context.instance, commit));
-}
-
-/** Removes every release that is not kept. */
+/** Keeps git from eating the commits of the releases that are kept, and removes every other release. */
 export async function pruneReleases(
   context: ReleaseContext,
   kept: ReadonlySet<string>,
 ): Promise<string[]> {
   const there = await readdir(context.paths.releases);
+  const pinned = there.filter((commit) => kept.has(commit));
+  if (pinned.length > 0) await context.host.run(pinReleases(context.git, context.instance, pinned));
   const removed = there.filter((commit) => !kept.has(commit));
   for (const commit of removed) await removeRelease(context, commit);
   return removed;

@@ -105,7 +105,7 @@ export async function adoptSettings(
 ): Promise<void> {
   const proposed = proposedSettings(folder);
   if (!(await isPresent(proposed))) return;
-  const former = `${folder}.former`;
+  const former = formerSettings(folder);
   if (await isPresent(folder)) {
     const after = await readSettings(proposed);
     const gone = [...(await readSettings(folder)).keys()].filter((name) => !after.has(name));
@@ -114,7 +114,29 @@ export async function adoptSettings(
     await rename(folder, former);
   }
   await rename(proposed, folder);
-  await rm(former, { recursive: true, force: true });
+}
+
+/** Undoes an adoption, as long as the former settings are there. */
+export async function bringBackSettings(folder: string): Promise<void> {
+  const former = formerSettings(folder);
+  if (!(await isPresent(former))) return;
+  await rm(folder, { recursive: true, force: true });
+  await rename(former, folder);
+}
+
+/** The adopted settings are there to stay. */
+export async function forgetFormerSettings(folder: string): Promise<void> {
+  await rm(formerSettings(folder), { recursive: true, force: true });
+}
+
+function formerSettings(folder: string): string {
+  return `${folder}.former`;
+}
+
+/** After a stop in the midst of `adoptSettings` that was not wanted in the end: the former ones are back. */
+export async function mendSettings(folder: string): Promise<void> {
+  if (await isPresent(folder)) await forgetFormerSettings(folder);
+  else await bringBackSettings(folder);
 }
 
 export async function dropProposedSettings(folder: string): Promise<void> {

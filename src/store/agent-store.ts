@@ -72,6 +72,8 @@ const migrations = [
   `,
   // What a deploy's place replaced, as JSON; NULL until the deploy has touched it.
   `ALTER TABLE deploy ADD COLUMN former_place TEXT;`,
+  // Set from the moment at which somebody wants the app removed.
+  `ALTER TABLE app ADD COLUMN destroyed_at TEXT;`,
 ];
 
 /**
@@ -194,6 +196,17 @@ export class AgentStore {
 
   hasApp(name: string): boolean {
     return this.#get("SELECT name FROM app WHERE name = ?", name) !== undefined;
+  }
+
+  /** From now on the app is on its way out, whatever comes between. */
+  markDestroyed(name: string): void {
+    this.#run("UPDATE app SET destroyed_at = ? WHERE name = ?", now(), name);
+  }
+
+  destroyedApps(): string[] {
+    return this.#all("SELECT name FROM app WHERE destroyed_at IS NOT NULL").map((row) =>
+      text(row["name"]),
+    );
   }
 
   deleteApp(name: string): void {
@@ -332,10 +345,17 @@ export class AgentStore {
   }
 
   /** The deploy is live, and its instance says so: both or neither. */
-  recordLive(deploy: Deploy, when: { liveAt: string; milliseconds: number }): void {
+  recordLive(
+    deploy: Deploy,
+    { settled, ...when }: { liveAt: string; milliseconds: number; settled: boolean },
+  ): void {
+    const instance = {
+      live: deploy.id,
+      ...(settled ? { settled: deploy.id, degraded: null } : {}),
+    };
     this.#database.transaction(() => {
       this.changeDeploy(deploy.id, { state: "live", ...when });
-      this.changeInstance(deploy.instance, { live: deploy.id });
+      this.changeInstance(deploy.instance, instance);
     })();
   }
 

@@ -51,6 +51,11 @@ export async function wakeEmperor(emperor: Emperor): Promise<void> {
   process.kill(pid, "SIGWINCH");
 }
 
+export async function isEmperorRunning({ pidFile }: Emperor): Promise<boolean> {
+  const pid = Number((await readFile(pidFile, "utf8").catch(() => "")).trim());
+  return pid > 0 && (await findProcess(pid)) !== undefined;
+}
+
 const patience = 2000;
 
 function readAll(socketPath: string): Promise<string> {

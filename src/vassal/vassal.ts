@@ -172,23 +172,34 @@ export async function steady(
   return seen === "dead" ? undefined : seen;
 }
 
+export interface Reload {
+  isUp: boolean;
+  /** Milliseconds until the last of the former workers was gone. */
+  drained: number;
+}
+
 /** Waits until none of the former workers is left and new ones stand in their place. */
 export async function reloaded(
   emperor: Emperor,
   ini: string,
   former: Running,
   { within, goOn }: Waiting,
-): Promise<boolean> {
+): Promise<Reload> {
+  const began = milliseconds();
+  let drained = 0;
   const look = async (): Promise<Running | "dead" | undefined> => {
     goOn();
-    return (await anyAlive(former.workers)) ? undefined : lookSteady(emperor, ini);
+    if (await anyAlive(former.workers)) return undefined;
+    drained ||= milliseconds() - began;
+    return lookSteady(emperor, ini);
   };
   const seen = await waitFor(look, { within, every: 20 });
-  return seen !== undefined && seen !== "dead";
+  return { isUp: seen !== undefined && seen !== "dead", drained };
 }
 
 async function lookSteady(emperor: Emperor, ini: string): Promise<Running | "dead" | undefined> {
-  const status = await findVassal(emperor, basename(ini));
+  // An Emperor that is started again brings the vassal back: it is waited for.
+  const status = await findVassal(emperor, basename(ini)).catch(() => undefined);
   if (status && status.cursed > 0) return "dead";
   if (!status || status.accepting === 0) return undefined;
   const workers = await workersOf(status.pid);
@@ -198,14 +209,15 @@ async function lookSteady(emperor: Emperor, ini: string): Promise<Running | "dea
 
 /**
  * Stops a vassal and keeps its ini, which may be somebody's own, under a name the Emperor ignores. Running
- * requests have `grace` milliseconds to finish.
+ * requests have `grace` milliseconds to finish. Resolves to how many processes had to be killed.
  */
-export async function holdVassal(emperor: Emperor, ini: string, grace: number): Promise<void> {
+export async function holdVassal(emperor: Emperor, ini: string, grace: number): Promise<number> {
   const text = await readIfPresent(ini);
-  if (text === undefined) return;
+  if (text === undefined) return 0;
   await writeAtomically(heldOf(ini), text);
-  if (grace > 0) await retireVassal(emperor, ini, grace);
-  else await discardVassal(emperor, ini);
+  if (grace > 0) return retireVassal(emperor, ini, grace);
+  await discardVassal(emperor, ini);
+  return 0;
 }
 
 /** The vassal's ini, also while it is held. */

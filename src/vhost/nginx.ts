@@ -1,22 +1,33 @@
 import { readFile } from "node:fs/promises";
 import { UserError } from "../errors.ts";
-import { waitFor } from "../host/clock.ts";
+import { waitFor, type Turn } from "../host/clock.ts";
 import { CommandFailed, type Command, type Host } from "../host/host.ts";
 import { childrenOf, findProcess, titleOf } from "../host/processes.ts";
 
 /** nginx by its own configuration and prefix, never by the compiled-in ones. */
-export interface Nginx {
+interface NginxPaths {
   configuration: string;
   prefix: string;
   pidFile: string;
 }
 
-function nginxCommand({ configuration, prefix }: Nginx, args: string[]): Command {
+export interface Nginx extends NginxPaths {
+  /** Its test and its reload read the files of all instances: one change at a time. */
+  turn: Turn;
+}
+
+function nginxCommand({ configuration, prefix }: NginxPaths, args: string[]): Command {
   return { file: "nginx", args: ["-p", prefix, "-c", configuration, ...args], deadline: 30_000 };
 }
 
-export function testNginx(nginx: Nginx): Command {
+export function testNginx(nginx: NginxPaths): Command {
   return nginxCommand(nginx, ["-t", "-q"]);
+}
+
+/** The master's process id, or undefined where it does not run. */
+export async function runningNginx({ pidFile }: NginxPaths): Promise<number | undefined> {
+  const master = Number((await readFile(pidFile, "utf8").catch(() => "")).trim());
+  return master > 0 && (await findProcess(master)) ? master : undefined;
 }
 
 const patience = 10_000;
@@ -26,8 +37,8 @@ const patience = 10_000;
  * more. A master that refuses the configuration keeps its old workers and says so only in its log.
  */
 export async function reloadNginx(host: Host, nginx: Nginx): Promise<void> {
-  const master = Number((await readFile(nginx.pidFile, "utf8").catch(() => "")).trim());
-  if (!master || !(await findProcess(master))) {
+  const master = await runningNginx(nginx);
+  if (master === undefined) {
     throw new UserError("NGINX_DOWN", `nginx is not running (${nginx.pidFile})`);
   }
   const former = new Set(await childrenOf(master));

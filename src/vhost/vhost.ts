@@ -37,53 +37,49 @@ interface Site {
   enabled: string;
 }
 
-/** What stood there before: given to `restoreVhost`, it undoes an installation. */
-export interface FormerVhost {
-  text: string | undefined;
-  enabled: boolean;
-}
-
 /** Puts a server block in place, or leaves the former one untouched: `VHOST_REJECTED`. */
 export async function installVhost(
   host: Host,
   nginx: Nginx,
   site: Site,
   text: string,
-): Promise<FormerVhost> {
-  const former = {
-    text: await readIfPresent(site.available),
-    enabled: await isPresent(site.enabled),
-  };
-  await writeAtomically(site.available, text);
-  if (!former.enabled)
-    await symlinkAtomically(`../sites-available/${basename(site.available)}`, site.enabled);
-  try {
-    await host.run(testNginx(nginx));
-    await reloadNginx(host, nginx);
-  } catch (error) {
-    await putBack(site, former);
-    if (!(error instanceof CommandFailed)) throw error;
-    throw new UserError("VHOST_REJECTED", `nginx refuses its configuration:\n${error.output}`, {
-      cause: error,
-    });
-  }
-  return former;
-}
-
-async function restoreVhost(
-  host: Host,
-  nginx: Nginx,
-  site: Site,
-  former: FormerVhost,
 ): Promise<void> {
-  await putBack(site, former);
-  await reloadNginx(host, nginx);
+  await nginx.turn.take(async () => {
+    const former = {
+      text: await readIfPresent(site.available),
+      enabled: await isPresent(site.enabled),
+    };
+    try {
+      await writeAtomically(site.available, text);
+      if (!former.enabled)
+        await symlinkAtomically(`../sites-available/${basename(site.available)}`, site.enabled);
+      await host.run(testNginx(nginx));
+      await reloadNginx(host, nginx);
+    } catch (error) {
+      await putBack(site, former);
+      if (!(error instanceof CommandFailed)) throw error;
+      throw new UserError("VHOST_REJECTED", `nginx refuses its configuration:\n${error.output}`, {
+        cause: error,
+      });
+    }
+  });
 }
 
 /** Takes a server block away; what nginx serves for others does not change. */
 export async function removeVhost(host: Host, nginx: Nginx, site: Site): Promise<void> {
-  if (!(await isPresent(site.available)) && !(await isPresent(site.enabled))) return;
-  await restoreVhost(host, nginx, site, { text: undefined, enabled: false });
+  await nginx.turn.take(async () => {
+    if (!(await isPresent(site.available)) && !(await isPresent(site.enabled))) return;
+    await putBack(site, { text: undefined, enabled: false });
+    await reloadNginx(host, nginx).catch((error: unknown) => {
+      // One that does not run will start without it.
+      if (!(error instanceof UserError && error.code === "NGINX_DOWN")) throw error;
+    });
+  });
+}
+
+interface FormerVhost {
+  text: string | undefined;
+  enabled: boolean;
 }
 
 async function putBack(site: Site, former: FormerVhost): Promise<void> {

@@ -39,7 +39,7 @@ export const understudyStep: Step = {
 };
 
 /** What the pusher reads: the app's own words. */
-function unhealthy(problem: string, log: string[]): UserError {
+export function unhealthy(problem: string, log: string[]): UserError {
   const asked = problem.startsWith("GET ")
     ? {
         hint: "Mend what the app's own words above say, or have something else asked: reeve options APP set health_path=/up",

@@ -36,7 +36,7 @@ export const vhostStep: Step = {
 };
 
 /** Brings the instance's server block to what its place asks for, unless somebody wrote it by hand. */
-async function provideVhost(
+export async function provideVhost(
   context: DeployContext,
   instance: Instance,
 ): Promise<"made" | "changed" | "edited" | "unchanged"> {

@@ -42,10 +42,12 @@ describe("the command line", () => {
       "rollback",
       "redeploy",
       "rebuild",
+      "cancel",
       "logs",
       "deploys",
       "deploy-log",
       "destroy",
+      "reconcile",
       "up",
     ]);
     expect(helpOf(makeProgram())).not.toMatch(/^ {2}(agent|front)/m);
@@ -124,6 +126,8 @@ describe("the command line", () => {
     [["rollback", "demo"]],
     [["redeploy", "demo"]],
     [["rebuild", "demo"]],
+    [["cancel", "demo"]],
+    [["reconcile"]],
     [["logs", "demo", "-n", "5"]],
     [["deploys", "demo"]],
     [["deploy-log", "demo", "1"]],

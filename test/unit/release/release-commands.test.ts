@@ -5,7 +5,7 @@ import {
   copyByLinks,
   listChanges,
   parseChanges,
-  pinRelease,
+  pinReleases,
   seal,
   sourcesIn,
   unpinRelease,
@@ -47,9 +47,11 @@ describe("git for a release", () => {
   it("pins a release by a ref under a name that is hidden from everybody", () => {
     const pinned = `refs/reeve/releases/demo/${commit}`;
 
-    expect(pinRelease(git, "demo", commit).args.slice(-3)).toEqual(["update-ref", pinned, commit]);
+    expect(pinReleases(git, "demo", [commit, commit]).input).toBe(
+      `update ${pinned} ${commit}\nupdate ${pinned} ${commit}\n`,
+    );
     expect(unpinRelease(git, "demo", commit).args.slice(-3)).toEqual(["update-ref", "-d", pinned]);
-    for (const command of [pinRelease(git, "demo", commit), unpinRelease(git, "demo", commit)])
+    for (const command of [pinReleases(git, "demo", [commit]), unpinRelease(git, "demo", commit)])
       expect(command.args).toContain("core.hooksPath=/dev/null");
   });
 });

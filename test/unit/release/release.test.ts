@@ -15,7 +15,6 @@ import {
   compareCommits,
   layOutStaging,
   makeRelease,
-  pin,
   pruneReleases,
   takeBackRelease,
 } from "../../../src/release/release.ts";
@@ -223,8 +222,8 @@ describe("a release that is made", () => {
     const [first, second] = ["1", "2"].map((text) => context.repository.commit({ a: text }));
     for (const commit of [first!, second!]) {
       await makeRelease(context, commit);
-      await pin(context, commit);
     }
+    await pruneReleases(context, new Set([first!, second!]));
 
     const removed = await pruneReleases(context, new Set([second!]));
 

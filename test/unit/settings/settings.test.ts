@@ -1,12 +1,23 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { LocalHost } from "../../../src/host/host.ts";
 import {
   adoptSettings,
+  bringBackSettings,
   changedSettings,
   dropProposedSettings,
   expectSettingsChange,
+  forgetFormerSettings,
+  mendSettings,
   proposedSettings,
   readSettings,
   writeSettings,
@@ -155,6 +166,7 @@ describe("settings that wait for their release to be proven", () => {
   async function adopt(folder: string): Promise<string[]> {
     const told: string[] = [];
     await adoptSettings(folder, (gone) => told.push(...gone));
+    await forgetFormerSettings(folder);
     return told;
   }
 
@@ -168,6 +180,21 @@ describe("settings that wait for their release to be proven", () => {
     expect(gone).toEqual(["OLD", "OLDER"]);
     expect(Object.fromEntries(await readSettings(folder))).toEqual({ A: "2", NEW: "1" });
     expect(readdirSync(join(folder, ".."))).toEqual(["settings"]);
+  });
+
+  it("can be taken back as long as the former ones are there, also when adopting was cut off", async () => {
+    for (const stop of ["before", "between", "after"]) {
+      const folder = settingsFolder();
+      await write(folder, { A: "1" });
+      await write(proposedSettings(folder), { A: "2" });
+      if (stop === "between") renameSync(folder, `${folder}.former`);
+      if (stop === "after") await adoptSettings(folder, () => undefined);
+
+      await bringBackSettings(folder);
+      await mendSettings(folder);
+
+      expect(Object.fromEntries(await readSettings(folder)), stop).toEqual({ A: "1" });
+    }
   });
 
   it("can be the first ones", async () => {

@@ -7,6 +7,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { Turn } from "../../../src/host/clock.ts";
 import { describe, expect, it } from "vitest";
 import { isUntouched } from "../../../src/app/signature.ts";
 import {
@@ -87,6 +88,7 @@ function nginx() {
     configuration: join(folder, "nginx.conf"),
     prefix: folder,
     pidFile: join(folder, "nginx.pid"),
+    turn: new Turn(),
   };
   const test = `nginx -p ${folder} -c ${own.configuration} -t -q`;
   return { site, own, test };

@@ -1,0 +1,241 @@
+import { lstat, readdir, readlink, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { releasePath } from "../app/instance.ts";
+import { absentCommit, shortCommit } from "../app/names.ts";
+import { hasEnvironment } from "../environment/environment.ts";
+import { asUserError, UserError } from "../errors.ts";
+import { waitFor } from "../host/clock.ts";
+import { isPresent, symlinkAtomically, writeAtomically } from "../host/files.ts";
+import { readRef } from "../host/git.ts";
+import { findProcess, isAlive } from "../host/processes.ts";
+import { sweepStaging } from "../release/release.ts";
+import { dropProposedSettings, mendSettings } from "../settings/settings.ts";
+import type { Deploy, Holder, InstanceRow } from "../store/agent-store.ts";
+import { isEmperorRunning } from "../vassal/emperor.ts";
+import { runningNginx } from "../vhost/nginx.ts";
+import { mergeLogs, releaseIni } from "../vassal/vassal.ts";
+import { gitOf, optionsOf, pathsOf, releaseContext, type DeployContext } from "./context.ts";
+import { hasGoneThrough, judgeDeploy, recordLive, recordRefusal, takeBack } from "./deploy.ts";
+import { destroyApp } from "./destroy.ts";
+import { provideFolders } from "./folders.ts";
+import { isBroughtOver, moveLinks } from "./settle.ts";
+import type { Preparation } from "./step.ts";
+import { environmentStep } from "./steps/environment.ts";
+import { releaseStep } from "./steps/release.ts";
+import { provideVhost } from "./steps/vhost.ts";
+import { findUnderstudies } from "./understudy.ts";
+
+/** How long a push that survived the agent may take to end before the agent judges it. */
+const patience = 30_000;
+/** Milliseconds after which a file that was to be renamed is nobody's any more. */
+const forgotten = 60_000;
+
+export interface Reconciled {
+  /** What was put right, a line each; nothing when all was right. */
+  done: string[];
+  /** Apps whose branch names another commit than the one on the air: the front can deploy it. */
+  astray: string[];
+}
+
+/**
+ * Compares what is on record with what is on disk and on the air, and puts right what differs. The ref is
+ * the truth. Running it twice changes nothing.
+ *
+ * `atStart`: the agent takes no questions yet, so whatever is unfinished was left by a crash.
+ */
+export async function reconcile(context: DeployContext, atStart: boolean): Promise<Reconciled> {
+  const work = new Reconciling(context, atStart, await isEmperorRunning(context.emperor));
+  await work.run();
+  return { done: work.done, astray: work.astray };
+}
+
+let turns = 0;
+
+class Reconciling {
+  readonly done: string[] = [];
+  readonly astray: string[] = [];
+  readonly #context: DeployContext;
+  readonly #atStart: boolean;
+  readonly #emperorRuns: boolean;
+
+  constructor(context: DeployContext, atStart: boolean, emperorRuns: boolean) {
+    this.#context = context;
+    this.#atStart = atStart;
+    this.#emperorRuns = emperorRuns;
+  }
+
+  async run(): Promise<void> {
+    const { store, log } = this.#context;
+    for (const deploy of store.unfinishedDeploys()) await this.#judge(deploy);
+    for (const app of store.destroyedApps()) {
+      await this.#holding(app, async (holder) => destroyApp(this.#context, app, holder));
+      this.#did(app, "removed, as was begun");
+    }
+    for (const row of store.instances()) {
+      // One app's trouble is not the others': they are put right all the same.
+      await this.#holding(row.name, () => this.#instance(row)).catch((error: unknown) => {
+        log.error({ err: error, instance: row.name }, "could not reconcile");
+        this.#did(row.name, `could not be put right: ${asUserError(error).message}`);
+      });
+    }
+    await this.#strays();
+  }
+
+  #did(instance: string, what: string): void {
+    this.done.push(`${instance}: ${what}`);
+    this.#context.log.info({ instance }, `reconciled: ${what}`);
+  }
+
+  /** Whatever is being deployed just now will be right when it is done. */
+  async #holding(name: string, work: (holder: Holder) => Promise<void>): Promise<void> {
+    const { locks } = this.#context;
+    if (locks.isHeld(name)) return;
+    const own = await findProcess(process.pid);
+    const holder = { pid: process.pid, startTime: own?.startTime ?? 0, turn: 1e9 + ++turns };
+    await locks.take(name, holder, () => undefined);
+    try {
+      await work(holder);
+    } finally {
+      locks.release(holder);
+    }
+  }
+
+  async #judge(deploy: Deploy): Promise<void> {
+    const context = this.#context;
+    if (!this.#atStart && (await isAlive(deploy.holder))) return;
+    await waitFor(async () => !(await isAlive(deploy.holder)), { within: patience, every: 100 });
+    if (this.#emperorRuns) await judgeDeploy(context, deploy);
+    else if (await hasGoneThrough(context, deploy)) await recordLive(context, deploy);
+    else {
+      await takeBack(context, deploy);
+      const why = `git did not move ${deploy.ref}: the server was stopped`;
+      recordRefusal(context, deploy, new UserError("REF_MOVED", why));
+    }
+    const state = context.store.deploy(deploy.id)?.state ?? "gone";
+    this.#did(deploy.instance, `deploy ${deploy.number}, which was cut off, is ${state}`);
+  }
+
+  async #instance(row: InstanceRow): Promise<void> {
+    const context = this.#context;
+    const live = row.live === null ? undefined : context.store.deploy(row.live);
+    await sweepStaging(releaseContext(context, row));
+    const { settings } = pathsOf(context, row.name);
+    await dropProposedSettings(settings);
+    await mendSettings(settings);
+    await provideFolders(context, row.name);
+    if (!live) return;
+
+    await this.#provideParts(row, live);
+    if (this.#emperorRuns) await this.#settleBehind(row, live);
+    else await this.#settleOnDisk(row, live);
+    await this.#compareRef(row, live);
+  }
+
+  /** What was removed by hand, or eaten by a broken disk, is made again. */
+  async #provideParts(row: InstanceRow, live: Deploy): Promise<void> {
+    const context = this.#context;
+    const paths = pathsOf(context, row.name);
+    const preparation: Preparation = {
+      context,
+      instance: row,
+      options: await optionsOf(context, row.app),
+      deploy: { ...live, reason: "redeploy" },
+      line: () => undefined,
+      signal: new AbortController().signal,
+    };
+    if (!(await isPresent(releasePath(paths, live.newCommit)))) {
+      await releaseStep.run(preparation);
+      this.#did(row.name, `release ${shortCommit(live.newCommit)} checked out again`);
+    }
+    if (!(await hasEnvironment(paths, live.environment ?? ""))) {
+      await environmentStep.run(preparation);
+      Object.assign(live, context.store.deploy(live.id));
+      this.#did(row.name, `environment ${preparation.deploy.environment ?? ""} built again`);
+    }
+    if ((await runningNginx(context.nginx)) === undefined) return;
+    const vhost = await provideVhost(context, row);
+    if (vhost === "made" || vhost === "changed") this.#did(row.name, `vhost ${vhost}`);
+  }
+
+  /** The vassals run: what differs settles behind what carries the traffic. */
+  async #settleBehind(row: InstanceRow, live: Deploy): Promise<void> {
+    const context = this.#context;
+    if (context.settler.isBusy(row.name)) return;
+    const options = await optionsOf(context, row.app);
+    const paths = pathsOf(context, row.name);
+    if (row.live !== row.settled) {
+      context.settler.start(row.name, live.id);
+      this.#did(row.name, `goes on settling ${shortCommit(live.newCommit)}`);
+      return;
+    }
+    if ((await findUnderstudies(context, row.name)).length > 0) {
+      await context.settler.retireUnderstudies(row, options, live.number);
+      this.#did(row.name, "understudies retired");
+    }
+    if (!(await leadsTo(paths.link, paths.socket))) {
+      await context.settler.traffic.lead(paths.link, paths.socket);
+      this.#did(row.name, "nginx's link led back to the vassal");
+    }
+    if (await isBroughtOver(context, { row, deploy: live, options, paths })) return;
+    context.settler.start(row.name, live.id);
+    this.#did(row.name, `its vassal is brought to ${shortCommit(live.newCommit)} again`);
+  }
+
+  /** No vassal runs: what the Emperor will start is what the ref says, and nothing else. */
+  async #settleOnDisk(row: InstanceRow, live: Deploy): Promise<void> {
+    const context = this.#context;
+    const paths = pathsOf(context, row.name);
+    for (const understudy of await findUnderstudies(context, row.name)) {
+      await rm(understudy.ini, { force: true });
+      await rm(understudy.socket, { force: true });
+      await mergeLogs(understudy.log, paths.log);
+    }
+    await releaseIni(paths.ini);
+    await rm(paths.socket, { force: true });
+    if (!(await leadsTo(paths.link, paths.socket)))
+      await symlinkAtomically(paths.socket, paths.link);
+
+    const options = await optionsOf(context, row.app);
+    const settling = { row, deploy: live, options, paths };
+    if (row.settled === live.id && (await isBroughtOver(context, settling))) return;
+    const ini = await moveLinks(context, settling);
+    if (ini.changed) await writeAtomically(paths.ini, ini.text);
+    context.store.changeInstance(row.name, { settled: live.id, degraded: null, gone: "[]" });
+    this.#did(row.name, `${basename(paths.ini)} brought to ${shortCommit(live.newCommit)}`);
+  }
+
+  async #compareRef(row: InstanceRow, live: Deploy): Promise<void> {
+    const { host } = this.#context;
+    const commit = (await readRef(host, gitOf(this.#context, row.app), live.ref)) ?? absentCommit;
+    if (commit === live.newCommit || commit === absentCommit) return;
+    this.astray.push(row.app);
+    this.#did(row.name, `${live.ref} names ${shortCommit(commit)}, which is to be deployed`);
+  }
+
+  /** What a crash left in the folders that all instances share. */
+  async #strays(): Promise<void> {
+    const { layout } = this.#context.config;
+    const known = new Set(this.#context.store.instances().map(({ name }) => name));
+    const shared = [layout.vassals, layout.sitesAvailable, layout.sitesEnabled, layout.links];
+    for (const folder of [...shared, layout.apps, layout.sockets, layout.appLogs]) {
+      for (const name of await readdir(folder)) {
+        const understudyOf = /^(.+)\.next-\d+\.(?:ini|sock|log)$/.exec(name)?.[1];
+        const isStray = /^\..+\.tmp$|\.ini\.new$/.test(name)
+          ? this.#atStart || (await isForgotten(join(folder, name)))
+          : understudyOf !== undefined && !known.has(understudyOf);
+        if (!isStray) continue;
+        await rm(join(folder, name), { force: true });
+        this.#did(name, "left over, removed");
+      }
+    }
+  }
+}
+
+async function leadsTo(link: string, target: string): Promise<boolean> {
+  return (await readlink(link).catch(() => undefined)) === target;
+}
+
+async function isForgotten(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined);
+  return found !== undefined && Date.now() - found.mtimeMs > forgotten;
+}

@@ -1,0 +1,78 @@
+import { rm } from "node:fs/promises";
+import { milliseconds } from "../../host/clock.ts";
+import { adoptSettings, bringBackSettings } from "../../settings/settings.ts";
+import type { Deploy } from "../../store/agent-store.ts";
+import { tailOfLog } from "../../vassal/app-log.ts";
+import {
+  holdVassal,
+  dropHeldIni,
+  installIni,
+  proveHealthy,
+  provideLog,
+} from "../../vassal/vassal.ts";
+import { optionsOf, pathsOf, type DeployContext } from "../context.ts";
+import { moveLinks } from "../settle.ts";
+import type { Step } from "../step.ts";
+import { healthCheck } from "../understudy.ts";
+import { unhealthy } from "./understudy.ts";
+
+/**
+ * For an app that cannot run beside itself (`overlap = false`): the vassal is stopped and started with the
+ * new release, and what that cost is said. Where it does not come up, the former release is started again.
+ */
+export const restartStep: Step = {
+  name: "restart",
+  run: async ({ context, instance, options, deploy, signal }) => {
+    const paths = pathsOf(context, instance.name);
+    const grace = options.grace * 1000;
+    context.settler.supersede(instance.name);
+    await context.settler.retireUnderstudies(instance, options, deploy.number);
+    await context.settler.idle(instance.name);
+    await context.settler.traffic.lead(paths.link, paths.socket);
+
+    const began = milliseconds();
+    await holdVassal(context.emperor, paths.ini, grace);
+    await adoptSettings(paths.settings, () => undefined);
+    await startVassal(context, { row: { ...instance, gone: "[]" }, deploy, options, paths });
+    const health = await proveHealthy(
+      context.emperor,
+      paths,
+      healthCheck(context, instance, options),
+      signal,
+    );
+    if (!health.healthy) throw unhealthy(health.problem, await tailOfLog(paths.log, 300));
+    const off = Math.round(milliseconds() - began);
+    return `healthy (GET ${options.health_path} ${health.status}), off the air for ${off} ms`;
+  },
+  undo: async (context, deploy) => {
+    if (!wasRestarted(context, deploy)) return;
+    const paths = pathsOf(context, deploy.instance);
+    await bringBackSettings(paths.settings);
+    const row = context.store.instance(deploy.instance);
+    const live = row?.live ? context.store.deploy(row.live) : undefined;
+    await holdVassal(context.emperor, paths.ini, 0);
+    if (row && live) {
+      const options = await optionsOf(context, row.app);
+      await startVassal(context, { row, deploy: live, options, paths });
+      return;
+    }
+    await dropHeldIni(paths.ini);
+    await rm(paths.socket, { force: true });
+  },
+};
+
+/** Whether the deploy has touched the vassal itself, instead of booting an understudy beside it. */
+export function wasRestarted(context: DeployContext, deploy: Deploy): boolean {
+  return context.store.steps(deploy.id).some((step) => step.name === restartStep.name);
+}
+
+async function startVassal(
+  context: DeployContext,
+  settling: Parameters<typeof moveLinks>[1],
+): Promise<void> {
+  const { paths } = settling;
+  const ini = await moveLinks(context, settling);
+  await provideLog(paths.log, context.identities.apps, context.host.isRoot);
+  await installIni(context.emperor, paths.ini, ini.text);
+  await dropHeldIni(paths.ini);
+}

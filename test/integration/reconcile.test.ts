@@ -1,0 +1,128 @@
+import { readdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { plainApp } from "../support/apps.ts";
+import { eventually, TestServer } from "../support/server.ts";
+import type { Workspace } from "../support/workspace.ts";
+
+describe("what differs from the record", () => {
+  let server: TestServer;
+  let workspace: Workspace;
+  let commit: string;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+    workspace = await server.workspace("demo", plainApp("one"));
+    await workspace.push();
+    ({ commit } = await workspace.deploy(plainApp("two")));
+    await server.settled("demo");
+  });
+  afterAll(() => server.remove());
+
+  const srv = (...parts: string[]): string => server.path("srv/demo", ...parts);
+
+  it("is nothing when all is well, and then nothing is done", async () => {
+    for (let time = 0; time < 2; time += 1) {
+      const { exitCode, output } = await server.reeve("reconcile");
+
+      expect(output).toBe("everything is as it should be");
+      expect(exitCode).toBe(0);
+    }
+  });
+
+  it.each<[string, () => void, RegExp]>([
+    [
+      "a release that was removed by hand",
+      () => rmSync(srv("releases", commit), { recursive: true }),
+      /^demo: release [0-9a-f]{7} checked out again$/m,
+    ],
+    [
+      "an environment that was removed by hand",
+      () => rmSync(srv("envs"), { recursive: true }),
+      /^demo: environment [0-9a-f]{16} built again$/m,
+    ],
+    [
+      "a link to the code that leads elsewhere",
+      () => {
+        rmSync(srv("app"));
+        symlinkSync("releases/nowhere", srv("app"));
+      },
+      /^demo: its vassal is brought to [0-9a-f]{7} again$/m,
+    ],
+    [
+      "a vassal's ini that is gone",
+      () => rmSync(server.path("etc/vassals/demo.ini")),
+      /^demo: its vassal is brought to [0-9a-f]{7} again$/m,
+    ],
+    [
+      "a server block that is gone",
+      () => rmSync(server.path("etc/nginx/sites-available/demo.conf")),
+      /^demo: vhost made$/m,
+    ],
+    [
+      "nginx's link that leads elsewhere",
+      () => {
+        rmSync(server.path("lib/sockets/demo.sock"));
+        symlinkSync("/nowhere", server.path("lib/sockets/demo.sock"));
+      },
+      /^demo: nginx's link led back to the vassal$/m,
+    ],
+    [
+      "settings whose change was cut off between two renames",
+      () => {
+        const settings = server.path("etc/apps/demo/settings");
+        renameSync(settings, `${settings}.former`);
+      },
+      /^everything is as it should be$/m,
+    ],
+    [
+      "an understudy of no instance, and a lock that a git left which is no more",
+      () => {
+        writeFileSync(server.path("etc/vassals/nosuch.next-3.ini"), "[uwsgi]\n");
+        writeFileSync(server.path("lib/repositories/demo.git/refs/heads/main.lock"), "");
+      },
+      /^nosuch\.next-3\.ini: left over, removed\ndemo\.git: refs\/heads\/main\.lock removed$/m,
+    ],
+  ])("is %s: it is put right, the second time there is nothing to do", async (_, spoil, said) => {
+    spoil();
+
+    const { output } = await server.reeve("reconcile");
+
+    expect(output).toMatch(said);
+    await eventually(
+      async () =>
+        (await server.get("demo")).body === "two" &&
+        readlinkSync(srv("app")) === `releases/${commit}`,
+    );
+    await server.settled("demo");
+    await eventually(
+      async () => (await server.reeve("reconcile")).output === "everything is as it should be",
+    );
+    expect(readdirSync(server.path("etc/apps/demo"))).toEqual(["settings"]);
+  });
+
+  it("is a branch that somebody moved past reeve: what it names is deployed", async () => {
+    const first = (await workspace.git("rev-parse", "HEAD~1")).output.trim();
+    writeFileSync(server.path("lib/repositories/demo.git/refs/heads/main"), `${first}\n`);
+
+    const { output } = await server.reeve("reconcile");
+
+    expect(output).toContain(`demo: refs/heads/main names ${first.slice(0, 7)}`);
+    expect((await server.get("demo")).body).toBe("one");
+    await server.settled("demo");
+    expect((await server.reeve("reconcile")).output).toBe("everything is as it should be");
+  });
+
+  it("is an app whose removal was cut off: it is brought to its end", async () => {
+    await (await server.workspace("gone", plainApp("gone"))).push();
+    await server.settled("gone");
+    const repository = server.path("lib/repositories/gone.git");
+    renameSync(repository, `${repository}.aside`);
+    await server.reeve("destroy", "gone", "--yes");
+    renameSync(`${repository}.aside`, repository);
+
+    expect((await server.reeve("destroy", "gone", "--yes")).exitCode).toBe(0);
+
+    expect(readdirSync(server.path("lib/repositories"))).toEqual(["demo.git"]);
+    await eventually(async () => (await server.get("gone")).status === 404);
+  });
+});
