@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { CommanderError } from "commander";
 import { makeProgram } from "./cli/program.ts";
+import { readKey } from "./config/config.ts";
 import { asUserError, describeError } from "./errors.ts";
 
 // `reeve … | head` has read what it wanted.
@@ -11,8 +12,11 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 
 const usage = 2;
 
+const overSsh = readKey() !== undefined;
+if (overSsh) endWithTheConnection();
+
 try {
-  await makeProgram().parseAsync(process.argv);
+  await makeProgram({ overSsh }).parseAsync(process.argv);
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : usage;
   else {
@@ -21,4 +25,12 @@ try {
     if (told.code === "INTERNAL" && process.env["REEVE_DEBUG"]) console.error(error);
     process.exitCode = told.exitCode;
   }
+}
+
+/** sshd ends nothing when a client goes away: a log that is followed would be followed for ever. */
+function endWithTheConnection(): void {
+  const { ppid } = process;
+  setInterval(() => {
+    if (process.ppid !== ppid) process.exit(0);
+  }, 1000).unref();
 }
