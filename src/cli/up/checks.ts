@@ -29,7 +29,7 @@ export async function expectPackages(): Promise<void> {
   );
 }
 
-export async function expectFreePort({ server }: Config): Promise<void> {
+export async function expectFreePort(port: number, options: { hint?: string } = {}): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const probe = createServer();
     probe.once("error", (error: NodeJS.ErrnoException) => {
@@ -37,13 +37,13 @@ export async function expectFreePort({ server }: Config): Promise<void> {
         new UserError(
           "PORT_TAKEN",
           error.code === "EACCES"
-            ? `port ${server.port} needs root`
-            : `port ${server.port} on 127.0.0.1 is taken by somebody else`,
-          { cause: error },
+            ? `port ${port} needs root`
+            : `port ${port} on 127.0.0.1 is taken by somebody else`,
+          { ...options, cause: error },
         ),
       );
     });
-    probe.listen(server.port, "127.0.0.1", () => probe.close(() => resolve()));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve()));
   });
 }
 
