@@ -96,7 +96,7 @@ const catalogue = {
   },
   SSH_REFUSED: {
     exit: 1,
-    hint: "Use git with this address, or one of reeve's commands: ssh … apps",
+    hint: "Use git with this address, or one of reeve's commands: ssh … help",
   },
   TOKEN_UNKNOWN: { exit: 1, hint: "See `reeve token list`." },
   TOO_MANY_ATTEMPTS: { exit: 1, hint: "Wait a minute, then give the right token." },

@@ -28,8 +28,13 @@ export function controlListener(control: Control): RequestListener {
   );
   return (question, answer) => {
     const url = new URL(question.url ?? "/", "http://reeve");
-    if (url.pathname.startsWith("/hooks/")) void answerHookRequest(control, url, question, answer);
-    else if (url.pathname === "/ssh") void answerSshRequest(control, url, question, answer);
+    const answering = url.pathname.startsWith("/hooks/")
+      ? answerHookRequest
+      : url.pathname === "/ssh"
+        ? answerSshRequest
+        : undefined;
+    // Without a verdict the answer is no: whoever broke off in the middle of a question ends nothing but that.
+    if (answering) answering(control, url, question, answer).catch(() => answer.destroy());
     else commands(question, answer);
   };
 }

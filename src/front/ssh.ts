@@ -30,6 +30,7 @@ export interface SshQuestion {
 
 /** The commands of the CLI that are answered over SSH; for each of them rights are judged when it asks. */
 export const sshCommands = [
+  "help",
   "apps",
   "show",
   "create",

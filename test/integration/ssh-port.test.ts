@@ -1,10 +1,11 @@
+import { execFileSync } from "node:child_process";
 import { createServer, type AddressInfo } from "node:net";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { projectRoot, TestServer } from "../support/server.ts";
+import { freePort, projectRoot, TestServer } from "../support/server.ts";
 import { SshClient } from "../support/ssh.ts";
 
 describe("the server's sshd", () => {
@@ -18,7 +19,7 @@ describe("the server's sshd", () => {
     await server.reeve("key", "add", "admin", client.publicKey);
     expect((await client.run("apps")).exitCode).toBe(0);
 
-    await execa("pkill", ["-f", `sshd.* -f ${server.path("etc/sshd.conf")}`]);
+    execFileSync("pkill", ["-f", `sshd.* -f ${server.path("etc/sshd.conf")}`]);
 
     await expect.poll(async () => (await client.run("apps")).exitCode, { timeout: 10_000 }).toBe(0);
     const before = server.read("lib/front/ssh_host_ed25519_key.pub");
@@ -40,6 +41,7 @@ describe("the server's sshd", () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
     const home = mkdtempSync(join(tmpdir(), "reeve-"));
+    chmodSync(home, 0o755);
     onTestFinished(() => {
       taken.close();
       rmSync(home, { recursive: true });
@@ -47,7 +49,7 @@ describe("the server's sshd", () => {
     const { port } = taken.address() as AddressInfo;
 
     const { exitCode, all } = await execa("node", [join(projectRoot, "dist/main.js"), "up"], {
-      env: { REEVE_HOME: home, REEVE_PORT: "18080", REEVE_SSH_PORT: String(port) },
+      env: { REEVE_HOME: home, REEVE_PORT: String(await freePort()), REEVE_SSH_PORT: String(port) },
       all: true,
       reject: false,
     });

@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { createServer } from "node:net";
+import { createConnection, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import type { Config } from "../../config/config.ts";
 import { UserError } from "../../errors.ts";
@@ -44,6 +44,19 @@ export async function expectFreePort(port: number, options: { hint?: string } = 
       );
     });
     probe.listen(port, "127.0.0.1", () => probe.close(() => resolve()));
+  });
+}
+
+/** Whether somebody answers at a unix socket, or at a port of loopback. */
+export function isListening(where: string | number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection =
+      typeof where === "string" ? createConnection(where) : createConnection(where, "127.0.0.1");
+    connection.once("connect", () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once("error", () => resolve(false));
   });
 }
 

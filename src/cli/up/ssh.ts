@@ -7,7 +7,7 @@ import { isPresent } from "../../host/files.ts";
 import type { Host, Identity } from "../../host/host.ts";
 import { allowLogin, findLogin } from "../../host/identity.ts";
 import type { Service } from "../../host/supervisor.ts";
-import { expectFreePort } from "./checks.ts";
+import { expectFreePort, isListening } from "./checks.ts";
 import { render } from "./furnish.ts";
 
 const sshd = "/usr/sbin/sshd";
@@ -16,6 +16,7 @@ const sshd = "/usr/sbin/sshd";
 export interface SshAccess {
   port: number;
   user: string;
+  service: Service;
 }
 
 /**
@@ -41,23 +42,6 @@ export async function prepareSsh(
   }
 }
 
-/** It runs as the front's user, like the front: who gets through it has no more than that user's rights. */
-export function sshService(
-  { layout }: Config,
-  as: Identity | undefined,
-  ready: () => Promise<boolean>,
-): Service {
-  return {
-    name: "sshd",
-    file: sshd,
-    args: ["-D", "-e", "-f", layout.sshConfiguration],
-    env: { PATH: "/usr/bin:/bin", LANG: "C.UTF-8" },
-    log: join(layout.log, "sshd.log"),
-    as,
-    ready,
-  };
-}
-
 async function furnish(config: Config, host: Host, front: Identity): Promise<SshAccess> {
   const { layout, server } = config;
   if (!(await isPresent(sshd))) {
@@ -81,9 +65,34 @@ async function furnish(config: Config, host: Host, front: Identity): Promise<Ssh
     hostKey: layout.sshHostKey,
     authorizedKeys: layout.authorizedKeys,
     user,
-    rootLogin: user === "root" ? "prohibit-password" : "no",
   });
-  return { port: server.ssh_port, user };
+  const as = host.isRoot ? front : undefined;
+  return { port: server.ssh_port, user, service: await sshService(config, host, as) };
+}
+
+/** It runs as the front's user, like the front: who gets through it has no more than that user's rights. */
+async function sshService(
+  { layout, server }: Config,
+  host: Host,
+  as: Identity | undefined,
+): Promise<Service> {
+  const args = ["-f", layout.sshConfiguration];
+  // From 9.8 on OpenSSH shuts out an address from which wrong keys came, and with it whoever else is behind it.
+  // Older ones do not know the word. A key cannot be guessed, and MaxStartups bounds the rest.
+  const noPenalties = ["-o", "PerSourcePenalties=no"];
+  const knowsThem = await host.run({ file: sshd, args: ["-t", ...args, ...noPenalties], as }).then(
+    () => true,
+    () => false,
+  );
+  return {
+    name: "sshd",
+    file: sshd,
+    args: ["-D", "-e", ...args, ...(knowsThem ? noPenalties : [])],
+    env: { PATH: "/usr/bin:/bin", LANG: "C.UTF-8" },
+    log: join(layout.log, "sshd.log"),
+    as,
+    ready: () => isListening(server.ssh_port),
+  };
 }
 
 async function expectLogin(host: Host, user: string): Promise<void> {

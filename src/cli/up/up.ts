@@ -1,4 +1,3 @@
-import { createConnection } from "node:net";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
@@ -24,10 +23,11 @@ import {
   expectOnlyServer,
   expectPackages,
   expectReachable,
+  isListening,
   isReadableBy,
 } from "./checks.ts";
 import { copyProgram, makeFolders, writeConfigurations } from "./furnish.ts";
-import { prepareSsh, sshService, type SshAccess } from "./ssh.ts";
+import { prepareSsh, type SshAccess } from "./ssh.ts";
 
 type Say = (line: string) => void;
 
@@ -54,11 +54,8 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
 
   await expectNginxTakes(config, host);
   const list = services(config, host, identities, program);
-  if (ssh) {
-    const as = host.isRoot ? identities.front : undefined;
-    // The last: the front writes before which keys are let in.
-    list.push(sshService(config, as, () => isListening(ssh.port)));
-  }
+  // The last: the front writes before which keys are let in.
+  if (ssh) list.push(ssh.service);
   const stop = await startServices(list, say);
   try {
     for (const line of await welcome(config, ssh)) say(line);
@@ -219,18 +216,5 @@ function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
       process.once(signal, () => resolve());
-  });
-}
-
-/** At a unix socket, or at a port of loopback. */
-function isListening(where: string | number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const connection =
-      typeof where === "string" ? createConnection(where) : createConnection(where, "127.0.0.1");
-    connection.once("connect", () => {
-      connection.destroy();
-      resolve(true);
-    });
-    connection.once("error", () => resolve(false));
   });
 }
