@@ -39,8 +39,10 @@ beforeAll(async () => {
     deployer: { demo: "deploy" },
     owner: { demo: "admin" },
   };
-  for (const [name, granted] of Object.entries(rights))
-    people.set(name as Who, await makePerson(server, name, granted));
+  const making = Object.entries(rights).map(async ([name, granted]) =>
+    people.set(name as Who, await makePerson(server, name, granted)),
+  );
+  await Promise.all(making);
   const ssh = new SshClient(server);
   await server.reeve("key", "add", "admin", ssh.publicKey);
   people.set("admin", { name: "admin", token: server.token, ssh });
@@ -315,8 +317,8 @@ describe("the matrix of commands over SSH", () => {
     const ask = async (who: Who): Promise<void> =>
       void outcomes.set(who, await people.get(who)!.ssh.run(command));
     await Promise.all(asking.filter((who) => !allowed.includes(who)).map(ask));
-    // Those that may are let in one after the other where one deploy would be in the other's way.
-    if (/^(rollback|redeploy|rebuild|account|settings demo set)/.test(command)) {
+    // Those that may are let in one after the other where one would be in the other's way.
+    if (/^(rollback|redeploy|rebuild|account|(settings|options) demo set)/.test(command)) {
       for (const who of allowed) await ask(who);
     } else await Promise.all(allowed.map(ask));
 
@@ -339,8 +341,8 @@ describe("the matrix of commands over SSH", () => {
   it("A1: says of an app that one may not read what it says of one that is not there", async () => {
     const { ssh } = people.get("other")!;
     for (const command of ["show", "logs", "settings", "rollback", "redeploy", "options"]) {
-      const hidden = await ssh.run(`${command} demo`);
-      const absent = await ssh.run(`${command} absent`);
+      const asking = [ssh.run(`${command} demo`), ssh.run(`${command} absent`)] as const;
+      const [hidden, absent] = await Promise.all(asking);
 
       expect(hidden.output.replaceAll("demo", "absent")).toBe(absent.output);
       expect(hidden.exitCode).toBe(absent.exitCode);

@@ -146,7 +146,7 @@ describe("a session over SSH", () => {
 });
 
 describe("S1: no shell, no copy, no other program", () => {
-  it.each([
+  it.concurrent.each([
     [undefined],
     ["bash"],
     ["sh -c id"],
@@ -189,7 +189,7 @@ describe("S1: no shell, no copy, no other program", () => {
 });
 
 describe("S2: a command line that is not to the letter what git writes", () => {
-  it.each([
+  it.concurrent.each([
     ["git-receive-pack --help"],
     ["git-receive-pack '-x'"],
     ["git-receive-pack '--help'"],
