@@ -84,8 +84,8 @@ async function judgeSession(world: SshWorld, question: SshQuestion): Promise<str
       pid: question.pid,
     });
 
-  const words = splitWords(question.command);
-  if (words && sshCommands.includes(words[0] ?? "")) return startCommand(world, question, words);
+  const [name = ""] = splitWords(question.command) ?? [];
+  if (sshCommands.includes(name)) return startCommand(world, question, name);
   throw refused(world, caller, question.command);
 }
 
@@ -102,14 +102,18 @@ async function startGit(
   return [...assignments(environment), "git", service, repository];
 }
 
-/** The same program that runs on the server itself, on behalf of the key: every question it asks is judged. */
-function startCommand({ layout }: SshWorld, { key }: SshQuestion, words: string[]): string[] {
+/**
+ * The same program that runs on the server itself, on behalf of the key: every question it asks is judged.
+ * It gets its words from hooks/ssh; what stands here besides is for whoever looks at `ps`.
+ */
+function startCommand({ layout }: SshWorld, { key }: SshQuestion, name: string): string[] {
   const environment = { REEVE_HOME: layout.home, REEVE_KEY: key, REEVE_NO_SERVER_FILE: "1" };
   return [
     ...assignments(environment),
     process.execPath,
     join(programRoot, "dist", "main.js"),
-    ...words,
+    "over-ssh",
+    name,
   ];
 }
 

@@ -125,10 +125,30 @@ describe("a session over SSH", () => {
     expect((await ada.ssh.run("apps --help")).output).toContain("Usage: reeve apps");
   });
 
+  it("A11: shows to nobody on the machine what a setting is", async () => {
+    const secret = "in-a-setting-7f3a";
+    await server.reeve("grant", "ada", "demo", "admin");
+    const over = new AbortController();
+    const setting = ada.ssh.run(`settings demo set SECRET=${secret}`).finally(() => over.abort());
+    const seen: string[] = [];
+    while (!over.signal.aborted) {
+      // The client's own arguments are the client's own.
+      seen.push(
+        ...commandLines().filter((line) => line.includes(secret) && !line.startsWith("ssh")),
+      );
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+
+    expect((await setting).exitCode).toBe(0);
+    expect((await ada.ssh.run("settings demo")).output).toContain(`SECRET=${secret}`);
+    expect(seen).toEqual([]);
+    await server.reeve("revoke", "ada", "demo", "admin");
+  });
+
   it("follows a log, and leaves no process when its client goes", async () => {
     const following = ada.ssh.start("logs demo -f -n 0");
     const isRunning = (): boolean =>
-      commandLines().some((line) => line.includes("main.js\0logs\0demo"));
+      commandLines().some((line) => line.includes("main.js\0over-ssh\0logs"));
     await eventually(isRunning);
     await server.get("demo", "/seen");
     let seen = "";
@@ -258,7 +278,7 @@ describe("S3, S5: an environment that the client sends", () => {
       name === "LC_X" ? `${name}="() { :;}; touch ${canary}"` : `${name}=/tmp/evil-${name}`,
     );
     const following = ada.ssh.start("logs demo -f", ["-o", `SetEnv ${values.join(" ")}`]);
-    const isCommand = "main.js\0logs\0demo";
+    const isCommand = "main.js\0over-ssh\0logs";
     await eventually(() => pidsOf(isCommand).length > 0);
     const [pid] = pidsOf(isCommand);
     const seen = readFileSync(`/proc/${pid ?? 0}/environ`, "utf8")
@@ -464,7 +484,7 @@ describe("S9: a key that is taken back", () => {
   it("ends what it is still being used for", async () => {
     const eve = await makePerson(server, "eve", { demo: "read" });
     const following = eve.ssh.start("logs demo -f");
-    await eventually(() => commandLines().some((line) => line.includes("main.js\0logs\0demo")));
+    await eventually(() => commandLines().some((line) => line.includes("main.js\0over-ssh\0logs")));
 
     await server.reeve("account", "remove", "eve");
     const { exitCode, all } = await following;
