@@ -17,6 +17,16 @@ export default defineConfig({
       },
       {
         test: {
+          // What somebody tries who means harm; a title begins with the number of the case.
+          name: "hostile",
+          include: ["test/hostile/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
           name: "bench",
           include: ["bench/**/*.bench.ts"],
           fileParallelism: false,

@@ -1,9 +1,9 @@
 #!/bin/sh
-# npm test: does all the set-up, then runs everything, unit and integration.
+# npm test: does all the set-up, then runs everything: unit, integration and hostile.
 # npm test -- test/integration/push.test.ts
 cd "$(dirname "$0")/.."
-# Tests look at processes with ps and pgrep.
-more_packages=procps
+# Tests look at processes with ps and pgrep, and push over SSH.
+more_packages="procps openssh-server openssh-client"
 . scripts/setup.sh
 
-exec npx --no-install vitest run --project unit --project integration "$@"
+exec npx --no-install vitest run --project unit --project integration --project hostile "$@"

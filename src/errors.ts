@@ -5,6 +5,12 @@
  * for each, and a test holds the two equal. `hint` is the next step, in the words of the reader.
  */
 const catalogue = {
+  ACCOUNT_EXISTS: { exit: 1, hint: "Choose another name. See `reeve account list`." },
+  ACCOUNT_NAME_INVALID: {
+    exit: 2,
+    hint: "Use lower case letters and digits, with single dots, hyphens or underscores between them, at most 30 characters: ada.",
+  },
+  ACCOUNT_UNKNOWN: { exit: 1, hint: "See `reeve account list`." },
   APP_EXISTS: { exit: 1, hint: "Choose another name, or push to the app that is there." },
   APP_NAME_INVALID: {
     exit: 1,
@@ -40,6 +46,12 @@ const catalogue = {
     exit: 70,
     hint: "This is a mistake in reeve. Its log holds the details; please report it with them.",
   },
+  KEY_INVALID: {
+    exit: 2,
+    hint: "Give the line of a .pub file of ssh-keygen: Ed25519, ECDSA, or RSA of 2048 to 8192 bits.",
+  },
+  KEY_TAKEN: { exit: 1, hint: "A key belongs to one account. See `reeve key list`." },
+  KEY_UNKNOWN: { exit: 1, hint: "See `reeve key list`." },
   MODULE_NOT_FOUND: {
     exit: 1,
     hint: "Name it in a file called Procfile: wsgi: module:callable",
@@ -87,10 +99,16 @@ const catalogue = {
     exit: 1,
     hint: "Fetch the history first: git fetch --unshallow && git push deploy HEAD:main (in CI: GIT_DEPTH: 0, or fetch-depth: 0).",
   },
+  SSH_REFUSED: {
+    exit: 1,
+    hint: "Use git with this address, or one of reeve's commands: ssh … help",
+  },
   SYSTEM_REFUSED: {
     exit: 1,
     hint: "The words above are the operating system's. The server's administrator can mend it; then push again.",
   },
+  TOKEN_UNKNOWN: { exit: 1, hint: "See `reeve token list`." },
+  TOO_MANY_ATTEMPTS: { exit: 1, hint: "Wait a minute, then give the right token." },
   VHOST_REJECTED: { exit: 1, hint: "Mend the file that nginx names, then push again." },
 } as const satisfies Record<string, { exit: number; hint: string }>;
 

@@ -1,7 +1,10 @@
 #!/usr/bin/env node
+import { readFileSync } from "node:fs";
 import { CommanderError } from "commander";
 import { makeProgram } from "./cli/program.ts";
+import { readKey } from "./config/config.ts";
 import { asUserError, describeError } from "./errors.ts";
+import { splitWords } from "./front/ssh.ts";
 
 // `reeve … | head` has read what it wanted.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -11,8 +14,12 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 
 const usage = 2;
 
+const overSsh = readKey() !== undefined;
+if (overSsh) endWithTheConnection();
+
 try {
-  await makeProgram().parseAsync(process.argv);
+  const words = overSsh ? wordsOfTheClient() : process.argv.slice(2);
+  await makeProgram({ overSsh }).parseAsync(words, { from: "user" });
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : usage;
   else {
@@ -21,4 +28,17 @@ try {
     if (told.code === "INTERNAL" && process.env["REEVE_DEBUG"]) console.error(error);
     process.exitCode = told.exitCode;
   }
+}
+
+/** What somebody typed behind `ssh reeve@host`, as hooks/ssh hands it on. */
+function wordsOfTheClient(): string[] {
+  return splitWords(readFileSync(3, "utf8").replace(/\n$/, "")) ?? [];
+}
+
+/** sshd ends nothing when a client goes away: a log that is followed would be followed for ever. */
+function endWithTheConnection(): void {
+  const { ppid } = process;
+  setInterval(() => {
+    if (process.ppid !== ppid) process.exit(0);
+  }, 1000).unref();
 }

@@ -53,6 +53,26 @@ export function appNameError(text: string): UserError {
   });
 }
 
+/** What an account is called: safe in a list, a log and an address, and not to be taken for an option. */
+const accountNameGrammar = /^[a-z][a-z0-9]*([._-][a-z0-9]+)*$/;
+
+/** The name itself, or `ACCOUNT_NAME_INVALID`. */
+export function expectAccountName(text: string): string {
+  if (isAccountName(text)) return text;
+  throw new UserError(
+    "ACCOUNT_NAME_INVALID",
+    `${JSON.stringify(text.slice(0, 60))} cannot be the name of an account`,
+  );
+}
+
+export function isAccountName(text: string): boolean {
+  return text.length <= 30 && accountNameGrammar.test(text);
+}
+
+/** What an account may do with one app; each holds those before it. */
+export const rightNames = ["read", "preview", "deploy", "admin"] as const;
+export type Right = (typeof rightNames)[number];
+
 const label = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
 const hostGrammar = new RegExp(`^${label}(\\.${label})*$`);
 
@@ -77,6 +97,7 @@ const commitGrammar = /^[0-9a-f]{40}$/;
 export const absentCommit = "0".repeat(40);
 
 export const appName = z.string().refine(isAppName, "is not the name of an app");
+export const accountName = z.string().refine(isAccountName, "is not the name of an account");
 export const commitId = z.string().regex(commitGrammar, "is not a commit id of 40 digits");
 export const branchName = z.string().regex(branchGrammar, "is not a branch name that reeve takes");
 export const moduleName = z.string().max(200).regex(moduleGrammar, "is not module:callable");

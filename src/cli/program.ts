@@ -2,25 +2,32 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { programRoot, readConfig, type Config } from "../config/config.ts";
+import { sshCommands } from "../front/ssh.ts";
+import { accountCommand } from "./account.ts";
 import { appsCommand } from "./apps.ts";
+import { auditCommand } from "./audit.ts";
 import { cancelCommand } from "./cancel.ts";
 import { createCommand } from "./create.ts";
 import { deployLogCommand } from "./deploy-log.ts";
 import { deploysCommand } from "./deploys.ts";
 import { destroyCommand } from "./destroy.ts";
+import { grantCommand } from "./grant.ts";
+import { keyCommand } from "./key.ts";
 import { logsCommand } from "./logs.ts";
 import { optionsCommand } from "./options.ts";
 import { rebuildCommand } from "./rebuild.ts";
 import { reconcileCommand } from "./reconcile.ts";
 import { redeployCommand } from "./redeploy.ts";
 import { releasesCommand } from "./releases.ts";
+import { revokeCommand } from "./revoke.ts";
 import { rollbackCommand } from "./rollback.ts";
 import { settingsCommand } from "./settings.ts";
 import { showCommand } from "./show.ts";
+import { tokenCommand } from "./token.ts";
 import { upCommand } from "./up-command.ts";
 
-/** Everything a person can type. */
-export function makeProgram(): Command {
+/** Everything a person can type; over SSH, what acts on a server that runs already. */
+export function makeProgram({ overSsh = false } = {}): Command {
   const { version } = JSON.parse(readFileSync(join(programRoot, "package.json"), "utf8")) as {
     version: string;
   };
@@ -45,9 +52,20 @@ export function makeProgram(): Command {
     deployLogCommand(),
     destroyCommand(),
     reconcileCommand(),
+    accountCommand(),
+    tokenCommand(),
+    keyCommand(),
+    grantCommand(),
+    revokeCommand(),
+    auditCommand(),
     upCommand(),
   ];
-  for (const command of commands) program.addCommand(command.exitOverride());
+  for (const command of commands) {
+    if (overSsh && !sshCommands.includes(command.name())) continue;
+    program.addCommand(command.exitOverride());
+    for (const part of command.commands) part.exitOverride();
+  }
+  if (overSsh) return program;
   for (const process of [agentProcess(), frontProcess()])
     program.addCommand(process, { hidden: true });
   return program;

@@ -1,7 +1,8 @@
 import type { Answers } from "../agent/answers.ts";
 import type { Question, QuestionName } from "../agent/questions.ts";
-import { readConfig } from "../config/config.ts";
+import { readConfig, readKey } from "../config/config.ts";
 import { UserError } from "../errors.ts";
+import type { AccountAnswers, AccountQuestion, AccountVerb } from "../front/account-verbs.ts";
 import { callVerb } from "../host/channel.ts";
 
 /** What the front's control socket adds to the agent's own questions. */
@@ -29,6 +30,14 @@ export async function askServer<N extends QuestionName>(
   return (await call(name, question, options)) as Answers[N];
 }
 
+/** Asks the server, or has it do, something about accounts. */
+export async function askAccounts<N extends AccountVerb>(
+  name: N,
+  question: AccountQuestion<N>,
+): Promise<AccountAnswers[N]> {
+  return (await call(name, question, {})) as AccountAnswers[N];
+}
+
 /** Has the server do something; what it says on the way goes to the terminal. */
 export async function commandServer<N extends keyof Commands>(
   name: N,
@@ -41,7 +50,11 @@ async function call(name: string, question: object, options: AskOptions): Promis
   const { layout } = readConfig();
   const whenDown = `no reeve runs for ${layout.home}, or you may not speak to it`;
   try {
-    return await callVerb(layout.controlSocket, name, question, { ...options, whenDown });
+    return await callVerb(layout.controlSocket, name, question, {
+      ...options,
+      whenDown,
+      key: readKey(),
+    });
   } catch (error) {
     // The hint is a command to type: it names the app that is meant.
     if (!(error instanceof UserError) || !("app" in question)) throw error;

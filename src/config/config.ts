@@ -38,13 +38,20 @@ export function readConfig(flags: Overrides = {}, variables = process.env): Conf
   return Object.freeze({ layout, server });
 }
 
-/** Where nginx listens: on loopback, and on the IPv6 one where the machine has it. */
+/** On behalf of which key a command runs, where it came over SSH; else it is the administrator's. */
+export function readKey(variables = process.env): string | undefined {
+  return variables["REEVE_KEY"];
+}
+
+/** Where nginx listens. */
 export function listenAddresses({ server }: Config): string[] {
+  return loopbackAddresses().map((address) => `${address}:${server.port}`);
+}
+
+/** Where reeve listens: on loopback, and on the IPv6 one where the machine has it. */
+export function loopbackAddresses(): string[] {
   const loopback = networkInterfaces()["lo"] ?? [];
-  const addresses = loopback.some(({ address }) => address === "::1")
-    ? ["127.0.0.1", "[::1]"]
-    : ["127.0.0.1"];
-  return addresses.map((address) => `${address}:${server.port}`);
+  return loopback.some(({ address }) => address === "::1") ? ["127.0.0.1", "[::1]"] : ["127.0.0.1"];
 }
 
 /** `REEVE_DOMAIN` for `domain`, and so on for every option of the server. */

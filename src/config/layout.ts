@@ -18,6 +18,12 @@ export interface Layout {
   state: string;
   repositories: string;
   frontState: string;
+  /** The front's memory: accounts, tokens, keys, rights, the audit log. */
+  frontDatabase: string;
+  /** The keys that sshd lets in, as the front writes them. */
+  authorizedKeys: string;
+  sshHostKey: string;
+  sshConfiguration: string;
   agentState: string;
   run: string;
   /** What the vassals bind. */
@@ -61,6 +67,10 @@ export function embeddedLayout(home: string): Layout {
     state,
     repositories: join(state, "repositories"),
     frontState: join(state, "front"),
+    frontDatabase: join(state, "front", "front.db"),
+    authorizedKeys: join(state, "front", "authorized_keys"),
+    sshHostKey: join(state, "front", "ssh_host_ed25519_key"),
+    sshConfiguration: join(etc, "sshd.conf"),
     agentState: join(state, "agent"),
     run,
     sockets: join(run, "sockets"),

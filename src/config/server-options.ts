@@ -19,6 +19,12 @@ export const serverOptions = {
     default: 8080,
     sentence: "The port at which nginx listens, on 127.0.0.1 and ::1.",
   },
+  ssh_port: {
+    schema: wholeNumber(0, 65535),
+    default: 8022,
+    sentence:
+      "The port at which sshd listens, on 127.0.0.1 and ::1; 0: none. The default counts only where OpenSSH's server is installed and the port is free.",
+  },
   create_on_push: {
     schema: z.boolean(),
     default: true,

@@ -71,7 +71,10 @@ class Reconciling {
       await this.#holding(app, async (holder) => destroyApp(this.#context, app, holder));
       this.#did(app, "removed, as was begun");
     }
-    for (const row of store.instances()) {
+    for (const { name } of store.instances()) {
+      await this.#context.settler.rested(name);
+      const row = store.instance(name);
+      if (!row) continue;
       // One app's trouble is not the others': they are put right all the same.
       await this.#holding(row.name, () => this.#instance(row)).catch((error: unknown) => {
         log.error({ err: error, instance: row.name }, "could not reconcile");
@@ -160,7 +163,6 @@ class Reconciling {
   /** The vassals run: what differs settles behind what carries the traffic. */
   async #settleBehind(row: InstanceRow, live: Deploy): Promise<void> {
     const context = this.#context;
-    if (context.settler.isBusy(row.name)) return;
     const options = await optionsOf(context, row.app);
     const paths = pathsOf(context, row.name);
     if (row.live !== row.settled) {

@@ -46,7 +46,6 @@ interface Task {
   /** Throws where the deploy was superseded: what comes next is not its to do any more. */
   goOn: () => void;
   supersede: () => void;
-  isOver: boolean;
   done: Promise<void>;
 }
 
@@ -82,25 +81,22 @@ export class Settler {
       isSuperseded: () => cancel.signal.aborted,
       goOn: () => cancel.signal.throwIfAborted(),
       supersede: () => cancel.abort(),
-      isOver: false,
       done: Promise.resolve(),
     };
     task.done = (former?.done ?? Promise.resolve())
       .then(() => this.#settle(task))
-      .catch((error: unknown) => this.#degrade(task, error))
-      .finally(() => (task.isOver = true));
+      .catch((error: unknown) => this.#degrade(task, error));
     this.#tasks.set(instance, task);
   }
 
-  /** Whether a deploy of the instance is settling just now. */
-  isBusy(instance: string): boolean {
-    const task = this.#tasks.get(instance);
-    return task !== undefined && !task.isOver;
+  /** Resolves when no deploy of the instance is settling, well or not. */
+  async rested(instance: string): Promise<void> {
+    await this.#tasks.get(instance)?.done;
   }
 
   /** Resolves when nothing moves about the instance any more. */
   async idle(instance: string): Promise<void> {
-    await this.#tasks.get(instance)?.done;
+    await this.rested(instance);
     await this.#allRetired(instance);
     await this.tidied(instance);
   }

@@ -1,29 +1,40 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
+import { accountQuestions, accountVerbs, type AccountVerb } from "./account-verbs.ts";
 import { appName } from "../app/names.ts";
 import type { Question } from "../agent/questions.ts";
-import { answerVerbs, type Verb, type Verbs } from "../host/channel.ts";
+import { answerVerbs, type Exchange, type Verb, type Verbs } from "../host/channel.ts";
 import { asUserError, describeError, UserError } from "../errors.ts";
-import { deployByCommand, findRelease, type DeployWorld } from "../push/deploys.ts";
+import { deployByCommand, findRelease } from "../push/deploys.ts";
 import { answerHook, type HookWorld } from "../push/hooks.ts";
 import { holderOf } from "../push/pushers.ts";
-import { administrator } from "./rights.ts";
-import type { Repositories } from "./repositories.ts";
+import type { Caller } from "../store/front-store.ts";
+import type { AuthorizedKeys } from "./authorized-keys.ts";
+import { localAdministrator, type Action } from "./rights.ts";
+import { answerSsh, type SshWorld } from "./ssh.ts";
 
-export interface Control extends HookWorld {
-  repositories: Repositories;
-  createApp: (app: string) => Promise<void>;
+export interface Control extends HookWorld, Omit<SshWorld, "log"> {
+  authorizedKeys: AuthorizedKeys;
 }
 
-/** The socket that only the front's own user and root can open: git's hooks and the administrator's commands. */
+/**
+ * The socket that only the front's own user and root can open: git's hooks, sshd's forced command, and the
+ * commands, which are the administrator's unless they come on behalf of a key.
+ */
 export function controlListener(control: Control): RequestListener {
   const commands = answerVerbs(controlVerbs(control), (error) =>
     control.log.error({ err: error }, "a command failed by a mistake of reeve's"),
   );
   return (question, answer) => {
     const url = new URL(question.url ?? "/", "http://reeve");
-    if (url.pathname.startsWith("/hooks/")) void answerHookRequest(control, url, question, answer);
+    const answering = url.pathname.startsWith("/hooks/")
+      ? answerHookRequest
+      : url.pathname === "/ssh"
+        ? answerSshRequest
+        : undefined;
+    // Without a verdict the answer is no: whoever broke off in the middle of a question ends nothing but that.
+    if (answering) answering(control, url, question, answer).catch(() => answer.destroy());
     else commands(question, answer);
   };
 }
@@ -52,11 +63,73 @@ async function answerHookRequest(
   answer.end(granted ? "=yes\n" : "=no\n");
 }
 
-const hookFields = z.object({
-  hook: z.string(),
-  app: appName,
-  pid: z.coerce.number().int().positive(),
-});
+const pid = z.coerce.number().int().positive();
+const hookFields = z.object({ hook: z.string(), app: appName, pid });
+
+/** Who is there, and what takes the place of hooks/ssh. */
+async function answerSshRequest(
+  control: Control,
+  url: URL,
+  question: IncomingMessage,
+  answer: ServerResponse,
+): Promise<void> {
+  const fields = z
+    .object({ key: z.string(), pid })
+    // A blank is what a `+` in a query is read as; no fingerprint has one.
+    .safeParse({
+      key: url.searchParams.get("key")?.replaceAll(" ", "+"),
+      pid: url.searchParams.get("pid"),
+    });
+  if (!fields.success) {
+    answer.writeHead(404).end();
+    return;
+  }
+  answer.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
+  const lines = await answerSsh(control, { ...fields.data, command: await text(question) });
+  answer.end(lines.map((line) => `${line}\n`).join(""));
+}
+
+interface Asked {
+  caller: Caller;
+  exchange: Exchange;
+}
+
+interface Judged<Input> {
+  input: z.ZodType<Input>;
+  run: (input: Input, asked: Asked) => unknown;
+  /** Changes something, and what of it stands in the audit log. */
+  record?: (input: Input) => string | undefined;
+}
+
+/** Whoever asks is found out, judged, and written down if it changed something; only then the verb runs. */
+function judged<Input extends object>(
+  control: Control,
+  action: Action,
+  { input, run, record }: Judged<Input>,
+): Verb<Input> {
+  return {
+    input,
+    run: async (question, exchange) => {
+      const caller = callerOf(control, exchange);
+      const app = "app" in question ? String(question.app) : undefined;
+      control.rights.expect(caller, action, app);
+      const result = await run(question, { caller, exchange });
+      if (record) {
+        const { account, via } = caller;
+        const detail = record(question);
+        control.store.audit({ account, via, action, app, outcome: "done", detail });
+      }
+      return result;
+    },
+  };
+}
+
+function callerOf({ credentials }: Control, { key }: Exchange): Caller {
+  if (key === undefined) return localAdministrator;
+  const caller = credentials.byKey(key);
+  if (!caller) throw new UserError("NOT_ALLOWED", "this key was taken back");
+  return caller;
+}
 
 const app = z.object({ app: appName });
 const settingsChange = z.object({
@@ -68,50 +141,94 @@ let turns = 0;
 
 /** What the command line asks. Most of it is the agent's to answer and is handed on. */
 function controlVerbs(control: Control): Verbs {
-  const { agent } = control;
-  const account = administrator.name;
   return {
-    ...handedOn(control),
-    create: verb(app, async ({ app: name }) => {
-      if (await control.repositories.has(name))
-        throw new UserError("APP_EXISTS", `there is an app ${name} already`);
-      await control.createApp(name);
-    }),
-    rollback: verb(
-      app.extend({ release: z.string().max(100).optional() }),
-      async ({ app: name, release }, { say }) => {
+    ...readingVerbs(control),
+    ...appVerbs(control),
+    ...deployVerbs(control),
+    ...judgedAccountVerbs(control),
+  };
+}
+
+function deployVerbs(control: Control): Verbs {
+  return {
+    rollback: judged(control, "rollback", {
+      input: app.extend({ release: z.string().max(100).optional() }),
+      run: async ({ app: name, release }, { caller, exchange }) => {
         const commit = await findRelease(control, name, release);
-        await deployByCommand(control, { app: name, account, reason: "rollback", commit }, say);
+        const { account } = caller;
+        const command = { app: name, account, reason: "rollback" as const, commit };
+        await deployByCommand(control, command, exchange.say);
       },
-    ),
-    redeploy: verb(app, ({ app: name }, { say }) =>
-      deployByCommand(control, { app: name, account, reason: "redeploy" }, say),
-    ),
-    rebuild: verb(app, ({ app: name }, { say }) =>
-      deployByCommand(control, { app: name, account, reason: "rebuild" }, say),
-    ),
-    changeSettings: verb(
-      app.extend({ change: settingsChange }),
-      async ({ app: name, change }, { say }) => {
-        await changeSettings(control, { app: name, change }, say);
+      record: ({ release }) => release,
+    }),
+    redeploy: judged(control, "redeploy", {
+      input: app,
+      run: ({ app: name }, { caller: { account }, exchange }) =>
+        deployByCommand(control, { app: name, account, reason: "redeploy" }, exchange.say),
+      record: () => undefined,
+    }),
+    rebuild: judged(control, "rebuild", {
+      input: app,
+      run: ({ app: name }, { caller: { account }, exchange }) =>
+        deployByCommand(control, { app: name, account, reason: "rebuild" }, exchange.say),
+      record: () => undefined,
+    }),
+    cancel: judged(control, "cancel", {
+      input: app,
+      run: async ({ app: name }, { caller: { account }, exchange }) => {
+        const { number } = await control.agent.ask("cancel", { app: name, account });
+        exchange.say(`${name}: deploy ${number} is cancelled`);
       },
-    ),
-    cancel: verb(app, async ({ app: name }, { say }) => {
-      const { number } = await agent.ask("cancel", { app: name, account });
-      say(`${name}: deploy ${number} is cancelled`);
+      record: () => undefined,
     }),
-    reconcile: verb(z.object({}), async (_, { say }) => {
-      const did = await reconcileAll(control, say);
-      if (!did) say("everything is as it should be");
+    reconcile: judged(control, "reconcile", {
+      input: z.object({}),
+      run: async (_, { caller: { account }, exchange }) => {
+        const did = await reconcileAll(control, account, exchange.say);
+        if (!did) exchange.say("everything is as it should be");
+      },
+      record: () => undefined,
     }),
-    destroy: verb(app, async ({ app: name }) => {
-      const holder = holderOf(process.pid, 1_000_000 + ++turns);
-      await agent.ask("destroy", { app: name, holder }).catch(async (error: unknown) => {
-        // One that was cut off after the agent's part left the repository alone.
-        const isGone = asUserError(error).code === "APP_UNKNOWN";
-        if (!isGone || !(await control.repositories.has(name))) throw error;
-      });
-      await control.repositories.remove(name);
+    changeSettings: judged(control, "changeSettings", {
+      input: app.extend({ change: settingsChange }),
+      run: (question, asked) => changeSettings(control, question, asked),
+      // Names only: values are secrets.
+      record: ({ change }) => [...Object.keys(change.set), ...change.unset].join(", "),
+    }),
+  };
+}
+
+function appVerbs(control: Control): Verbs {
+  const { agent, repositories, store } = control;
+  return {
+    create: judged(control, "create", {
+      input: app,
+      run: ({ app: name }, { caller }) => control.apps.make(name, caller),
+    }),
+    setOptions: judged(control, "setOptions", {
+      input: app.extend({ set: z.record(z.string(), z.string()) }),
+      run: async (question, { caller }) => {
+        control.rights.expectOptions(caller, question.app, Object.keys(question.set));
+        await agent.ask("setOptions", question);
+      },
+      record: ({ set }) =>
+        Object.entries(set)
+          .map(([name, value]) => `${name}=${value}`)
+          .join(" "),
+    }),
+    destroy: judged(control, "destroy", {
+      input: app,
+      run: async ({ app: name }) => {
+        const holder = holderOf(process.pid, 1_000_000 + ++turns);
+        await agent.ask("destroy", { app: name, holder }).catch(async (error: unknown) => {
+          // One that was cut off after the agent's part left the repository alone.
+          const isGone = asUserError(error).code === "APP_UNKNOWN";
+          if (!isGone || !(await repositories.has(name))) throw error;
+        });
+        await repositories.remove(name);
+        store.forgetApp(name);
+      },
+      record: () => undefined,
     }),
   };
 }
@@ -119,6 +236,7 @@ function controlVerbs(control: Control): Verbs {
 /** Has everything put right, and what a branch names and nobody deployed put on the air. Resolves to whether anything was done. */
 export async function reconcileAll(
   control: Control,
+  account: string,
   say: (line: string) => void,
 ): Promise<boolean> {
   const { done, astray } = await control.agent.ask("reconcile", {});
@@ -126,11 +244,8 @@ export async function reconcileAll(
   for (const line of [...done, ...swept]) say(line);
   for (const name of astray) {
     // What the branch names may not be fit for the air: the pusher's affair, and said so.
-    await deployByCommand(
-      control,
-      { app: name, account: administrator.name, reason: "redeploy" },
-      say,
-    ).catch((error: unknown) => {
+    const command = { app: name, account, reason: "redeploy" as const };
+    await deployByCommand(control, command, say).catch((error: unknown) => {
       const told = asUserError(error);
       if (!told.said) for (const line of describeError(told)) say(line);
     });
@@ -140,9 +255,9 @@ export async function reconcileAll(
 
 /** A change of an app that is on the air is a deploy of the same commit; before the first push it just waits. */
 async function changeSettings(
-  control: Control & DeployWorld,
+  control: Control,
   { app: name, change }: Question<"changeSettings">,
-  say: (line: string) => void,
+  { caller: { account }, exchange: { say } }: Asked,
 ): Promise<void> {
   const { state } = await control.agent.ask("show", { app: name });
   if (state === "never deployed") {
@@ -150,36 +265,86 @@ async function changeSettings(
     say(`${name}: kept for its first deploy`);
     return;
   }
-  await deployByCommand(
-    control,
-    { app: name, account: administrator.name, reason: "settings", settings: change },
-    say,
-  );
+  await deployByCommand(control, { app: name, account, reason: "settings", settings: change }, say);
 }
 
-const handedOnNames = [
-  "apps",
-  "show",
-  "releases",
-  "deploys",
-  "deployLog",
-  "logs",
-  "options",
-  "setOptions",
-  "settings",
-] as const;
+const readingNames = ["show", "releases", "deploys", "deployLog", "options", "settings"] as const;
 
-function handedOn({ agent }: Control): Verbs {
-  const verbs = handedOnNames.map((name) => [
+function readingVerbs(control: Control): Verbs {
+  const { agent, rights } = control;
+  const handedOn = readingNames.map((name) => [
     name,
-    // The agent checks the fields; here they are only passed through.
-    verb(z.record(z.string(), z.unknown()), (question, { say, gone }) =>
-      agent.ask(name, question as Question<typeof name>, { onLine: say, signal: gone }),
-    ),
+    // The agent checks the other fields; here they are only passed through.
+    judged(control, name, {
+      input: z.looseObject({ app: appName }),
+      run: (question) => agent.ask(name, question as unknown as Question<typeof name>),
+    }),
   ]);
-  return Object.fromEntries(verbs) as Verbs;
+  return {
+    ...(Object.fromEntries(handedOn) as Verbs),
+    apps: judged(control, "apps", {
+      input: z.object({}),
+      run: async (_, { caller }) =>
+        (await agent.ask("apps", {})).filter(({ app: name }) => rights.may(caller, "show", name)),
+    }),
+    logs: judged(control, "logs", {
+      input: z.looseObject({ app: appName }),
+      run: (question, asked) => streamLogs(control, question as Question<"logs">, asked),
+    }),
+  };
 }
 
-function verb<I, R>(input: z.ZodType<I>, run: Verb<I, R>["run"]): Verb<I, R> {
-  return { input, run };
+const rejudgeEvery = 1000;
+
+/** A log may be followed for days: the right to it is judged again and again. */
+async function streamLogs(
+  { agent, rights }: Control,
+  question: Question<"logs">,
+  { caller, exchange: { say, gone } }: Asked,
+): Promise<void> {
+  const over = new AbortController();
+  const watch = setInterval(() => {
+    if (!rights.may(caller, "logs", question.app)) over.abort();
+  }, rejudgeEvery);
+  const signal = AbortSignal.any([gone, over.signal]);
+  try {
+    await agent.ask("logs", question, { onLine: say, signal });
+  } catch (error) {
+    if (over.signal.aborted) rights.expect(caller, "logs", question.app);
+    throw error;
+  } finally {
+    clearInterval(watch);
+  }
+}
+
+/** What of a question about accounts stands in the audit log; a question that only looks has no line here. */
+const records: Partial<Record<AccountVerb, (question: Record<string, unknown>) => string>> = {
+  addAccount: ({ account, mayCreate }) =>
+    `${String(account)}${mayCreate ? ", may create apps" : ""}`,
+  changeAccount: ({ account, mayCreate }) =>
+    `${String(account)} ${mayCreate ? "may" : "may not"} create apps`,
+  removeAccount: ({ account }) => String(account),
+  createToken: ({ account }) => String(account),
+  revokeToken: ({ id }) => String(id),
+  addKey: ({ account }) => String(account),
+  removeKey: ({ fingerprint }) => String(fingerprint),
+  grant: ({ account, right }) => `${String(account)} ${String(right)}`,
+  revoke: ({ account, right }) =>
+    `${String(account)} ${typeof right === "string" ? right : "everything"}`,
+};
+
+function judgedAccountVerbs(control: Control): Verbs {
+  const verbs = Object.entries(accountVerbs(control)).map(([name, run]) => {
+    const action = name as AccountVerb;
+    const record = records[action];
+    return [
+      name,
+      judged(control, action, {
+        input: accountQuestions[action] as z.ZodType<Record<string, unknown>>,
+        run: run as (question: object) => unknown,
+        ...(record ? { record } : {}),
+      }),
+    ];
+  });
+  return Object.fromEntries(verbs) as Verbs;
 }

@@ -1,5 +1,5 @@
 import { createServer } from "node:http";
-import { pino } from "pino";
+import { pino, type Logger } from "pino";
 import { AgentClient } from "../agent/client.ts";
 import { repositoryPath } from "../app/instance.ts";
 import type { Config } from "../config/config.ts";
@@ -7,24 +7,91 @@ import { listenOn, verbServer } from "../host/channel.ts";
 import { gitEnvironment } from "../host/git.ts";
 import { LocalHost } from "../host/host.ts";
 import { Pushers } from "../push/pushers.ts";
+import type { Holder } from "../store/agent-store.ts";
+import { FrontStore } from "../store/front-store.ts";
+import { AppMaker } from "./app-maker.ts";
+import { AuthorizedKeys } from "./authorized-keys.ts";
 import { controlListener, reconcileAll, type Control } from "./control.ts";
-import { gateListener } from "./gate.ts";
+import { Credentials } from "./credentials.ts";
+import { gateListener, type Gate } from "./gate.ts";
+import { recordedJudge } from "./ref-rights.ts";
 import { Repositories } from "./repositories.ts";
-import { Rights } from "./rights.ts";
+import { localAdministrator, Rights } from "./rights.ts";
+import { Throttle } from "./throttle.ts";
 import { readToken } from "./token.ts";
 
 const megabyte = 1024 * 1024;
+const sweepEvery = 500;
 
 /** The half that listens and has no rights: git over HTTP behind nginx, and the control socket. */
 export async function runFront(config: Config): Promise<void> {
   process.umask(0o027);
   adoptGitEnvironment(config);
+  const { layout } = config;
+  const { control, gate } = await makeWorld(config);
+  await control.authorizedKeys.write();
+
+  await listenOn(verbServer(controlListener(control)), layout.controlSocket);
+  // A long upload takes as long as it takes: it is given up when nothing comes any more, not by the clock.
+  const gateServer = createServer(
+    { requestTimeout: 0, headersTimeout: 10_000, maxHeaderSize: 32 * 1024 },
+    gateListener(gate),
+  );
+  await listenOn(gateServer, layout.httpSocket);
+  const sweep = setInterval(() => void control.pushers.sweep(), sweepEvery);
+  control.log.info("the front listens");
+  await reconcileAll(control, localAdministrator.account, (line) => control.log.info(line)).catch(
+    (error: unknown) => control.log.error({ err: error }, "could not reconcile"),
+  );
+
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => {
+      clearInterval(sweep);
+      control.store.close();
+      process.exit(0);
+    });
+  }
+}
+
+async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate }> {
   const { layout, server } = config;
-  const log = pino({ name: "front" });
   const host = new LocalHost();
+  const log = pino({ name: "front" });
   const agent = new AgentClient(layout.agentSocket);
   const repositories = new Repositories(layout, host);
-  const pushers = new Pushers((holder) => {
+  const store = new FrontStore(layout.frontDatabase);
+  const rights = new Rights(store);
+  const createApp = (app: string): Promise<null> => agent.ask("create", { app });
+  // What HTTP and SSH share: one way to find out who it is, and one to get at a repository.
+  const shared = {
+    store,
+    credentials: new Credentials(store, await readToken(layout)),
+    rights,
+    repositories,
+    pushers: new Pushers(tellingOf(agent, log)),
+    apps: new AppMaker({ store, repositories, createApp }),
+    createOnPush: server.create_on_push,
+    log,
+  };
+  return {
+    control: {
+      ...shared,
+      agent,
+      host,
+      layout,
+      authorizedKeys: new AuthorizedKeys(layout, store),
+      judgeRight: recordedJudge(rights, store),
+      gitOf: (app) => ({
+        repository: repositoryPath(layout, app),
+        configuration: layout.gitConfiguration,
+      }),
+    },
+    gate: { ...shared, throttle: new Throttle(), pushLimit: server.push_limit * megabyte },
+  };
+}
+
+function tellingOf(agent: AgentClient, log: Logger): (holder: Holder) => void {
+  return (holder) => {
     agent
       .ask("finished", { holder })
       .catch((error: unknown) =>
@@ -33,49 +100,7 @@ export async function runFront(config: Config): Promise<void> {
           "the agent was not told that a push ended; it will see for itself",
         ),
       );
-  });
-  const createApp = async (app: string): Promise<void> => {
-    await agent.ask("create", { app });
-    await repositories.create(app);
   };
-  const control: Control = {
-    agent,
-    host,
-    pushers,
-    repositories,
-    log,
-    createApp,
-    gitOf: (app) => ({
-      repository: repositoryPath(layout, app),
-      configuration: layout.gitConfiguration,
-    }),
-  };
-  const gate = {
-    rights: new Rights(await readToken(layout)),
-    repositories,
-    pushers,
-    createApp,
-    createOnPush: server.create_on_push,
-    pushLimit: server.push_limit * megabyte,
-    log,
-  };
-
-  const controlServer = verbServer(controlListener(control));
-  await listenOn(controlServer, layout.controlSocket);
-  // A long upload takes as long as it takes: it is given up when nothing comes any more, not by the clock.
-  const gateServer = createServer(
-    { requestTimeout: 0, headersTimeout: 10_000, maxHeaderSize: 32 * 1024 },
-    gateListener(gate),
-  );
-  await listenOn(gateServer, layout.httpSocket);
-  log.info("the front listens");
-  await reconcileAll(control, (line) => log.info(line)).catch((error: unknown) =>
-    log.error({ err: error }, "could not reconcile"),
-  );
-
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.once(signal, () => process.exit(0));
-  }
 }
 
 /** node-git-server hands git this process's environment: it is made to be fit for that. */

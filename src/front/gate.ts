@@ -1,19 +1,20 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Logger } from "pino";
-import { UserError, asUserError } from "../errors.ts";
+import { asUserError, UserError, type ErrorCode } from "../errors.ts";
+import { isAccountName } from "../app/names.ts";
 import type { Pushers } from "../push/pushers.ts";
+import type { Caller, FrontStore } from "../store/front-store.ts";
+import { parseAuthorization, type Credentials } from "./credentials.ts";
 import { answerAdvertisement, answerService, refuse } from "./git-http.ts";
-import type { Repositories } from "./repositories.ts";
-import type { Account, Rights } from "./rights.ts";
+import { openRepository, type Entrance } from "./open-repository.ts";
 import { findRoute, type Route } from "./route.ts";
+import type { Throttle } from "./throttle.ts";
 
-export interface Gate {
-  rights: Rights;
-  repositories: Repositories;
+export interface Gate extends Entrance {
+  credentials: Credentials;
+  throttle: Throttle;
+  store: FrontStore;
   pushers: Pushers;
-  /** Makes an app that a push asks for. */
-  createApp: (app: string) => Promise<void>;
-  createOnPush: boolean;
   /** Bytes. */
   pushLimit: number;
   log: Logger;
@@ -34,20 +35,22 @@ export function gateListener(gate: Gate): RequestListener {
           { err: error, url: question.url },
           "a request failed by a mistake of reeve's",
         );
-      refuse(
-        answer,
-        told.code === "INTERNAL" ? 500 : told.code === "APP_UNKNOWN" ? 404 : 403,
-        told,
-      );
+      refuse(answer, statuses[told.code] ?? 403, told);
     });
   };
 }
 
+const statuses: Partial<Record<ErrorCode, number>> = {
+  APP_UNKNOWN: 404,
+  TOO_MANY_ATTEMPTS: 429,
+  INTERNAL: 500,
+};
+
 async function pass(gate: Gate, question: IncomingMessage, answer: ServerResponse): Promise<void> {
-  const account = gate.rights.identify(onlyHeader(question, "authorization"));
-  if (!account) {
+  const caller = identify(gate, question);
+  if (!caller) {
     question.resume();
-    refuse(answer, 401, "who are you? Give the token as the password: http://admin:TOKEN@…");
+    refuse(answer, 401, "who are you? Give the token as the password: http://NAME:TOKEN@…");
     return;
   }
   const route = findRoute({
@@ -60,34 +63,50 @@ async function pass(gate: Gate, question: IncomingMessage, answer: ServerRespons
     refuse(answer, route.status, route.message);
     return;
   }
-  const repository = await findRepository(gate, account, route);
-  if (route.kind === "advertise") answerAdvertisement(repository, route.service, answer);
-  else await answerGit(gate, { account, route, repository }, question, answer);
+  const { app, service, kind } = route;
+  const repository = await openRepository(gate, caller, {
+    app,
+    service,
+    isLook: kind === "advertise",
+  });
+  if (kind === "advertise") answerAdvertisement(repository, service, answer);
+  else await answerGit(gate, { caller, route, repository }, question, answer);
 }
 
-/** The repository, made by a push where the server allows it; never by a look or a fetch. */
-async function findRepository(gate: Gate, account: Account, route: Route): Promise<string> {
-  const { rights, repositories } = gate;
-  const isPush = route.service === "receive-pack";
-  if (!rights.may(account, isPush ? "push" : "read", route.app)) {
-    throw new UserError(
-      "NOT_ALLOWED",
-      `${account.name} may not ${isPush ? "push to" : "read"} ${route.app}`,
-    );
-  }
-  if (await repositories.has(route.app)) return repositories.path(route.app);
+/** Whose request it is, or undefined; `TOO_MANY_ATTEMPTS` for one who guesses. */
+function identify(gate: Gate, question: IncomingMessage): Caller | undefined {
+  const header = onlyHeader(question, "authorization");
+  const given = parseAuthorization(header);
+  const caller = given && gate.credentials.byToken(given);
+  // A first question without credentials is how every git begins.
+  if (caller || question.headers.authorization === undefined) return caller;
 
-  if (!isPush || !gate.createOnPush || !rights.may(account, "create", route.app)) {
-    throw new UserError("APP_UNKNOWN", `there is no app ${route.app}`);
+  // The address is nginx's word: it overwrites what the client says, and nobody else reaches this socket.
+  const address = onlyHeader(question, "x-real-ip") ?? "unknown";
+  // A name that is none may be a token in the wrong place: it is not repeated anywhere.
+  const name = given && isAccountName(given.name) ? given.name : "(no account's name)";
+  const judgement = gate.throttle.wrong({ address, name });
+  if (judgement !== "too many") {
+    const isLast = judgement === "first too many";
+    gate.store.audit({
+      account: null,
+      via: "http",
+      action: isLast ? "throttle" : "identify",
+      outcome: "refused",
+      detail: `wrong token for ${name} from ${address}${isLast ? "; more of them are not written down" : ""}`,
+    });
+    if (isLast) gate.log.warn({ address, name }, "too many wrong tokens");
   }
-  if (route.kind === "advertise") return repositories.empty();
-  await gate.createApp(route.app);
-  return repositories.path(route.app);
+  if (judgement === "counted") return undefined;
+  throw new UserError(
+    "TOO_MANY_ATTEMPTS",
+    "too many wrong tokens came from you or for this account",
+  );
 }
 
 async function answerGit(
   gate: Gate,
-  { account, route, repository }: { account: Account; route: Route; repository: string },
+  { caller, route, repository }: { caller: Caller; route: Route; repository: string },
   question: IncomingMessage,
   answer: ServerResponse,
 ): Promise<void> {
@@ -99,7 +118,7 @@ async function answerGit(
       limit: isPush ? gate.pushLimit : longestFetchQuestion,
       log: gate.log,
       onStart: (pid) => {
-        if (isPush) gate.pushers.started(pid, { account: account.name, app: route.app });
+        if (isPush) gate.pushers.started(pid, { caller, app: route.app });
       },
       onEnd: (pid, wasKilled) => {
         if (!isPush) return;

@@ -11,6 +11,11 @@ const noCache = {
   "cache-control": "no-cache, max-age=0, must-revalidate",
 };
 
+const challenges: Record<number, Record<string, string>> = {
+  401: { "www-authenticate": 'Basic realm="reeve"' },
+  429: { "retry-after": "60" },
+};
+
 /** Text that git shows its user as `remote:` lines. */
 export function refuse(answer: ServerResponse, status: number, words: string | UserError): void {
   const text = typeof words === "string" ? `error: ${words}` : describeError(words).join("\n");
@@ -18,7 +23,7 @@ export function refuse(answer: ServerResponse, status: number, words: string | U
     answer.destroy();
     return;
   }
-  const challenge = status === 401 ? { "www-authenticate": 'Basic realm="reeve"' } : {};
+  const challenge = challenges[status] ?? {};
   answer.writeHead(status, {
     "content-type": "text/plain; charset=utf-8",
     ...challenge,

@@ -1,39 +1,163 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { rightNames, type Right } from "../app/names.ts";
+import { UserError } from "../errors.ts";
+import type { Account, Caller, FrontStore } from "../store/front-store.ts";
 
-export interface Account {
-  name: string;
-}
+/**
+ * What everything needs that can be asked of reeve, by any transport: a right in the app, or a quality of
+ * the account itself. `anybody` is whoever has proven an account.
+ */
+export const needs = {
+  fetch: "read",
+  push: "preview",
+  pushBranch: "preview",
+  pushProduction: "deploy",
 
-export type Action = "read" | "push" | "create" | "administer";
+  apps: "anybody",
+  show: "read",
+  releases: "read",
+  deploys: "read",
+  deployLog: "read",
+  logs: "read",
+  options: "read",
+  // Whoever can deploy can have the app print its settings.
+  settings: "deploy",
+  rollback: "deploy",
+  redeploy: "deploy",
+  rebuild: "deploy",
+  cancel: "deploy",
+  changeSettings: "admin",
+  setOptions: "admin",
+  grant: "admin",
+  revoke: "admin",
+  destroy: "admin",
 
-/** Who somebody is, and what they may do: judged here for every transport, command and page. */
+  create: "create",
+  setServersOptions: "administrator",
+  accounts: "administrator",
+  addAccount: "administrator",
+  changeAccount: "administrator",
+  removeAccount: "administrator",
+  tokens: "administrator",
+  createToken: "administrator",
+  revokeToken: "administrator",
+  keys: "administrator",
+  addKey: "administrator",
+  removeKey: "administrator",
+  audit: "administrator",
+  reconcile: "administrator",
+} as const satisfies Record<string, Right | "anybody" | "create" | "administrator">;
+
+export type Action = keyof typeof needs;
+
+/**
+ * The options that an app's admin may set. A host, and what the machine gives to an app, are for the server's
+ * administrator to grant; so is every option that somebody adds and forgets to name here.
+ */
+const appsOwnOptions = new Set([
+  "production_branch",
+  "health_path",
+  "health_status",
+  "health_deadline",
+  "overlap",
+  "grace",
+]);
+
+/** The administrator on the server itself: whoever can open the control socket. */
+export const localAdministrator: Caller = {
+  account: "admin",
+  via: "local",
+  proof: "administrator",
+};
+
+/** What somebody may do: judged here for every transport, command and page, anew each time. */
 export class Rights {
-  readonly #tokenDigest: Buffer;
+  readonly #store: FrontStore;
 
-  constructor(administratorToken: string) {
-    this.#tokenDigest = digest(administratorToken);
+  constructor(store: FrontStore) {
+    this.#store = store;
   }
 
-  /** The account that an `Authorization` header proves, or undefined. The user's name is free: the token is what counts. */
-  identify(authorization: string | undefined): Account | undefined {
-    const encoded = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization ?? "")?.[1];
-    if (encoded === undefined || encoded.length > 4096) return undefined;
-    const decoded = Buffer.from(encoded, "base64").toString("utf8");
-    const token = decoded.slice(decoded.indexOf(":") + 1);
-    if (!decoded.includes(":") || !timingSafeEqual(digest(token), this.#tokenDigest))
-      return undefined;
-    return administrator;
+  may(caller: Caller, action: Action, app = ""): boolean {
+    return this.#refusal(caller, action, app) === undefined;
   }
 
-  /** There is one account so far, the administrator's, and it may do everything. */
-  may(account: Account, action: Action, app: string): boolean {
-    return account === administrator && action.length > 0 && app.length > 0;
+  /** Refuses, and writes the refusal down. An app that somebody may not read is said not to be there. */
+  expect(caller: Caller, action: Action, app = ""): void {
+    const refusal = this.#refusal(caller, action, app);
+    if (!refusal) return;
+    const { account, via } = caller;
+    this.#store.audit({
+      account,
+      via,
+      action,
+      app: app || undefined,
+      outcome: "refused",
+      detail: refusal.message,
+    });
+    throw refusal;
+  }
+
+  expectOptions(caller: Caller, app: string, names: string[]): void {
+    if (names.some((name) => !appsOwnOptions.has(name)))
+      this.expect(caller, "setServersOptions", app);
+  }
+
+  #refusal(caller: Caller, action: Action, app: string): UserError | undefined {
+    const account = this.#store.account(caller.account);
+    if (!account || !this.#isProven(caller)) {
+      return new UserError("NOT_ALLOWED", "the credential that you gave was taken back");
+    }
+    if (account.administrator) return undefined;
+    const need = needs[action];
+    switch (need) {
+      case "anybody":
+        return undefined;
+      case "create":
+        return account.mayCreate ? undefined : notAllowed(account, "create apps");
+      case "administrator":
+        return notAllowed(account, "do what is the administrator's");
+      default:
+        return this.#refusalInApp(account, need, action, app);
+    }
+  }
+
+  #refusalInApp(account: Account, need: Right, action: Action, app: string): UserError | undefined {
+    const right = this.#store.right(account.name, app);
+    if (right && rightNames.indexOf(right) >= rightNames.indexOf(need)) return undefined;
+    if (right) {
+      return new UserError(
+        "NOT_ALLOWED",
+        `${account.name} may not ${words[action] ?? action} ${app}`,
+        {
+          hint: `Ask for the right \`${need}\`: reeve grant ${account.name} ${app} ${need}`,
+        },
+      );
+    }
+    // Whoever may create apps learns in any case which names are taken.
+    if (action === "push" && account.mayCreate)
+      return new UserError("NOT_ALLOWED", `the name ${app} is taken by an app of somebody else's`);
+    return new UserError("APP_UNKNOWN", `there is no app ${app}`);
+  }
+
+  #isProven({ account, proof }: Caller): boolean {
+    if (proof === "administrator") return true;
+    if ("token" in proof) return this.#store.hasToken(proof.token);
+    return this.#store.key(proof.key)?.account === account;
   }
 }
 
-/** Also whoever can open the control socket: the administrator, on the server itself. */
-export const administrator: Account = { name: "admin" };
+const words: Partial<Record<Action, string>> = {
+  push: "push to",
+  pushBranch: "push branches to",
+  pushProduction: "put on the air what it pushes to",
+  settings: "see the settings of",
+  rollback: "roll back",
+  changeSettings: "change the settings of",
+  setOptions: "change the options of",
+  grant: "grant rights in",
+  revoke: "take back rights in",
+};
 
-function digest(token: string): Buffer {
-  return createHash("sha256").update(token).digest();
+function notAllowed({ name }: Account, what: string): UserError {
+  return new UserError("NOT_ALLOWED", `${name} may not ${what}`);
 }

@@ -12,6 +12,8 @@ import { z } from "zod";
 import { asUserError, isErrorCode, UserError } from "../errors.ts";
 import { LineSplitter } from "./lines.ts";
 
+const keyHeader = "reeve-key";
+
 /** The version of what is spoken over our own sockets; the path of every question begins with it. */
 const version = "v1";
 const longestQuestion = 16 * 1024 * 1024;
@@ -27,6 +29,8 @@ export interface Exchange {
   say: (line: string) => void;
   /** Aborted when whoever asked is gone. */
   gone: AbortSignal;
+  /** The key on whose behalf somebody asks over SSH, by its fingerprint. */
+  key: string | undefined;
 }
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a table of verbs of all kinds
@@ -67,7 +71,8 @@ async function answerOne(
   const gone = new AbortController();
   answer.on("close", () => gone.abort());
   const say = (line: string): void => write(answer, { line });
-  const result = await verb.run(input.data, { say, gone: gone.signal });
+  const key = question.headersDistinct[keyHeader]?.[0];
+  const result = await verb.run(input.data, { say, gone: gone.signal, key });
   write(answer, { result: result ?? null });
   answer.end();
 }
@@ -124,6 +129,8 @@ export interface CallOptions {
   /** What to say when nobody answers, and what to do then where it is not to start the server. */
   whenDown: string;
   hintWhenDown?: string;
+  /** On whose behalf it is asked: the fingerprint of a key. */
+  key?: string | undefined;
 }
 
 /** Asks one question. Rejects with the `UserError` that the other side gave, or with `SERVER_DOWN`. */
@@ -163,6 +170,7 @@ export function callVerb(
         path: `/${version}/${verb}`,
         method: "POST",
         agent: false,
+        ...(options.key === undefined ? {} : { headers: { [keyHeader]: options.key } }),
         ...(options.signal ? { signal: options.signal } : {}),
       },
       (response) => {

@@ -1,3 +1,4 @@
+import { isPresent } from "./files.ts";
 import { CommandFailed, type Host, type Identity } from "./host.ts";
 
 /** The system user with this name, or undefined. */
@@ -34,6 +35,27 @@ export async function ensureIdentity(host: Host, name: string): Promise<Identity
   const made = await findIdentity(host, name);
   if (!made) throw new Error(`useradd made no user ${name}`);
   return made;
+}
+
+/** The user's home and shell where somebody can log in by them, or undefined. */
+export async function findLogin(
+  host: Host,
+  name: string,
+): Promise<{ home: string; shell: string } | undefined> {
+  const line = await host.run({ file: "getent", args: ["passwd", name] });
+  const [, , , , , home = "", shell = ""] = line.trim().split(":");
+  const isClosed = /\/(nologin|false)$/.test(shell) || !(await isPresent(home));
+  return isClosed ? undefined : { home, shell };
+}
+
+/**
+ * Gives the user a shell and a home that exists, where it has none: sshd runs even a forced command by
+ * `shell -c`, and complains to the client about a home that is not there (session.c of OpenSSH). It opens
+ * no other door: the user has no password, and `/` holds no keys.
+ */
+export async function allowLogin(host: Host, name: string): Promise<void> {
+  if (await findLogin(host, name)) return;
+  await host.run({ file: "usermod", args: ["--shell", "/bin/sh", "--home", "/", name] });
 }
 
 /** The user that this process runs as. */

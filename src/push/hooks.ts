@@ -3,7 +3,7 @@ import { asUserError, describeError, UserError } from "../errors.ts";
 import { waitFor } from "../host/clock.ts";
 import { findProcess } from "../host/processes.ts";
 import { prepare, productionBranch, type DeployWorld } from "./deploys.ts";
-import { judgeRef, parseRefUpdates, type RefUpdate } from "./policy.ts";
+import { judgeRef, parseRefUpdates, refAction, type RefAction, type RefUpdate } from "./policy.ts";
 import type { Pusher, Pushers } from "./pushers.ts";
 import type { Holder } from "../store/agent-store.ts";
 
@@ -17,6 +17,8 @@ export interface HookQuestion {
 
 export interface HookWorld extends DeployWorld {
   pushers: Pushers;
+  /** Refuses a ref that the pusher has no right to move, and keeps a record of either. */
+  judgeRight: (pusher: Pusher, action: RefAction, update: RefUpdate) => void;
   log: Logger;
 }
 
@@ -88,9 +90,13 @@ async function deployRef(
   say: Say,
 ): Promise<void> {
   const pusher = expectPusher(world, question);
+  const { app, caller, holder } = pusher;
   for (const update of updates) {
-    const verdict = judgeRef(question.app, await productionBranch(world, question.app), update);
-    if (verdict === "deploy") await prepare(world, { ...update, ...pusher, reason: "push" }, say);
+    const production = await productionBranch(world, app);
+    world.judgeRight(pusher, refAction(production, update.ref), update);
+    if (judgeRef(app, production, update) !== "deploy") continue;
+    const wanted = { ...update, app, account: caller.account, holder, reason: "push" as const };
+    await prepare(world, wanted, say);
   }
 }
 

@@ -42,6 +42,14 @@ export function judgeRef(app: string, productionBranch: string, update: RefUpdat
   return "deploy";
 }
 
+export type RefAction = "pushBranch" | "pushProduction";
+
+/** What moving this ref is, for the rights: whatever is not simply another branch needs as much as production. */
+export function refAction(productionBranch: string, ref: string): RefAction {
+  const isOther = ref.startsWith("refs/heads/") && ref !== `refs/heads/${productionBranch}`;
+  return isOther ? "pushBranch" : "pushProduction";
+}
+
 /** A branch's name as git and a shell take it; its full name where git would read something else. */
 function quoted(branch: string): string {
   const isTaken = /^(-|refs\/|HEAD$|[0-9a-f]{40}$)/.test(branch);

@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
+import { isAlive } from "../host/processes.ts";
 import type { Holder } from "../store/agent-store.ts";
+import type { Caller } from "../store/front-store.ts";
 
 export interface Pusher {
-  account: string;
+  caller: Caller;
   app: string;
 }
 
@@ -26,6 +28,13 @@ export class Pushers {
     const pusher = this.#running.get(pid);
     this.#running.delete(pid);
     if (pusher) this.#onGone(pusher.holder);
+  }
+
+  /** Ends those whose process is gone: over SSH git is not our child, and nobody else says so. */
+  async sweep(): Promise<void> {
+    for (const [pid, { holder }] of [...this.#running]) {
+      if (!(await isAlive(holder)) && this.#running.get(pid)?.holder === holder) this.ended(pid);
+    }
   }
 
   find(pid: number, app: string): (Pusher & { holder: Holder }) | undefined {

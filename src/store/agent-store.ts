@@ -1,14 +1,9 @@
-import Database from "libsql";
 import { UserError } from "../errors.ts";
 import type { Instance } from "../app/instance.ts";
 import type { ProcessId } from "../host/processes.ts";
+import { now, Sqlite, text, type Row } from "./sqlite.ts";
 
-/**
- * The agent's memory: apps, instances, deploys with their steps, environments.
- *
- * The numbered list below is the database's history: `user_version` says how many of them were
- * applied. An entry is never changed, only followed by the next one.
- */
+/** The agent's memory: apps, instances, deploys with their steps, environments. */
 const migrations = [
   `
   CREATE TABLE app (
@@ -134,7 +129,6 @@ export interface InstanceRow extends Instance {
   gone: string;
 }
 
-type Row = Record<string, string | number | null>;
 type InstanceChange = Partial<Pick<InstanceRow, "live" | "settled" | "degraded" | "gone">>;
 type DeployChange = Partial<
   Pick<
@@ -172,14 +166,10 @@ const deployColumns = {
 } as const;
 
 export class AgentStore {
-  readonly #database: Database.Database;
+  readonly #database: Sqlite;
 
   constructor(path: string) {
-    this.#database = new Database(path);
-    this.#database.pragma("journal_mode = WAL");
-    this.#database.pragma("synchronous = NORMAL");
-    this.#database.pragma("foreign_keys = ON");
-    this.#migrate();
+    this.#database = new Sqlite(path, "agent", migrations);
   }
 
   close(): void {
@@ -356,7 +346,7 @@ export class AgentStore {
     this.#database.transaction(() => {
       this.changeDeploy(deploy.id, { state: "live", ...when });
       this.changeInstance(deploy.instance, instance);
-    })();
+    });
   }
 
   startStep(deploy: number, position: number, name: string): void {
@@ -404,20 +394,6 @@ export class AgentStore {
     );
   }
 
-  #migrate(): void {
-    const done = Number(this.#get("PRAGMA user_version")?.["user_version"] ?? 0);
-    if (done > migrations.length) {
-      throw new UserError("CONFIG_INVALID", "the agent's database was written by a newer reeve", {
-        hint: "Run the newer version, or restore the folder from a backup of this one's time.",
-      });
-    }
-    migrations.slice(done).forEach((migration, index) => {
-      this.#database.exec(
-        `BEGIN; ${migration}; PRAGMA user_version = ${done + index + 1}; COMMIT;`,
-      );
-    });
-  }
-
   #change(
     table: string,
     columns: Record<string, string>,
@@ -433,25 +409,17 @@ export class AgentStore {
     );
   }
 
-  #run(sql: string, ...values: (string | number | null)[]): Database.RunResult {
-    return this.#database.prepare(sql).run(...values);
+  #run(...question: Parameters<Sqlite["run"]>): ReturnType<Sqlite["run"]> {
+    return this.#database.run(...question);
   }
 
-  #get(sql: string, ...values: (string | number | null)[]): Row | undefined {
-    return this.#database.prepare(sql).get(...values) as Row | undefined;
+  #get(...question: Parameters<Sqlite["get"]>): Row | undefined {
+    return this.#database.get(...question);
   }
 
-  #all(sql: string, ...values: (string | number | null)[]): Row[] {
-    return this.#database.prepare(sql).all(...values) as Row[];
+  #all(...question: Parameters<Sqlite["all"]>): Row[] {
+    return this.#database.all(...question);
   }
-}
-
-function now(): string {
-  return new Date().toISOString();
-}
-
-function text(value: string | number | null | undefined): string {
-  return String(value ?? "");
 }
 
 function toInstance(row: Row): InstanceRow {

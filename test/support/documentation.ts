@@ -60,9 +60,10 @@ function takenBy(option: Option): string {
 export function cliPage(): string {
   const program = makeProgram();
   const commands = visibleCommands(program);
-  const sections = [program, ...commands].map(
-    (command) => `## ${titleOf(command)}\n\n\`\`\`text\n${helpOf(command)}\n\`\`\`\n`,
-  );
+  const sections = [
+    program,
+    ...commands.flatMap((command) => [command, ...visibleCommands(command)]),
+  ].map((command) => `## ${titleOf(command)}\n\n\`\`\`text\n${helpOf(command)}\n\`\`\`\n`);
   return `# Commands
 
 What \`--help\` says of each command. This page is made from the program (\`npx vitest run --project unit -u\`); do not edit it.
@@ -97,7 +98,7 @@ export function helpOf(command: Command): string {
 }
 
 function titleOf(command: Command): string {
-  return command.parent ? `reeve ${command.name()}` : "reeve";
+  return command.parent ? `${titleOf(command.parent)} ${command.name()}` : command.name();
 }
 
 function exitCodes(): string {

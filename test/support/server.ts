@@ -37,20 +37,25 @@ interface Circumstances {
   user?: number;
   /** Without uv, environments are built by pip. */
   uv?: boolean;
+  /** With an sshd, at a port of its own. */
+  ssh?: boolean;
 }
 
 /** The real embedded server, in a folder and on a port of its own. */
 export class TestServer {
   readonly home: string;
   readonly port: number;
+  /** 0: there is no sshd. */
+  readonly sshPort: number;
   readonly workspaces: string;
   #process: ChildProcess | undefined;
   readonly #user: number | undefined;
   #said = "";
 
-  private constructor(home: string, port: number, user?: number) {
+  private constructor(home: string, ports: { http: number; ssh: number }, user?: number) {
     this.home = home;
-    this.port = port;
+    this.port = ports.http;
+    this.sshPort = ports.ssh;
     this.#user = user;
     this.workspaces = mkdtempSync(join(tmpdir(), "reeve-work-"));
   }
@@ -62,7 +67,8 @@ export class TestServer {
   ): Promise<TestServer> {
     const home = mkdtempSync(join(tmpdir(), "reeve-"));
     chmodSync(home, 0o755);
-    const server = new TestServer(home, await freePort(), circumstances.user);
+    const ports = { http: await freePort(), ssh: circumstances.ssh ? await freePort() : 0 };
+    const server = new TestServer(home, ports, circumstances.user);
     if (circumstances.user !== undefined) chownSync(home, circumstances.user, circumstances.user);
     if (circumstances.uv !== false) symlinkSync(sharedTools(), join(home, "tools"));
     if (options.length > 0) await server.write("etc/server.toml", `${options.join("\n")}\n`);
@@ -74,7 +80,12 @@ export class TestServer {
   async up(): Promise<void> {
     this.#said = "";
     const child = spawn(process.execPath, [join(projectRoot, "dist/main.js"), "up"], {
-      env: { ...process.env, REEVE_HOME: this.home, REEVE_PORT: String(this.port) },
+      env: {
+        ...process.env,
+        REEVE_HOME: this.home,
+        REEVE_PORT: String(this.port),
+        REEVE_SSH_PORT: String(this.sshPort),
+      },
       stdio: ["ignore", "pipe", "pipe"],
       ...(this.#user === undefined ? {} : { uid: this.#user, gid: this.#user }),
     });
@@ -233,7 +244,7 @@ function sharedTools(): string {
   return tools;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once("error", reject);

@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { createServer } from "node:net";
+import { createConnection, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import type { Config } from "../../config/config.ts";
 import { UserError } from "../../errors.ts";
@@ -29,7 +29,7 @@ export async function expectPackages(): Promise<void> {
   );
 }
 
-export async function expectFreePort({ server }: Config): Promise<void> {
+export async function expectFreePort(port: number, options: { hint?: string } = {}): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const probe = createServer();
     probe.once("error", (error: NodeJS.ErrnoException) => {
@@ -37,13 +37,26 @@ export async function expectFreePort({ server }: Config): Promise<void> {
         new UserError(
           "PORT_TAKEN",
           error.code === "EACCES"
-            ? `port ${server.port} needs root`
-            : `port ${server.port} on 127.0.0.1 is taken by somebody else`,
-          { cause: error },
+            ? `port ${port} needs root`
+            : `port ${port} on 127.0.0.1 is taken by somebody else`,
+          { ...options, cause: error },
         ),
       );
     });
-    probe.listen(server.port, "127.0.0.1", () => probe.close(() => resolve()));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve()));
+  });
+}
+
+/** Whether somebody answers at a unix socket, or at a port of loopback. */
+export function isListening(where: string | number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection =
+      typeof where === "string" ? createConnection(where) : createConnection(where, "127.0.0.1");
+    connection.once("connect", () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once("error", () => resolve(false));
   });
 }
 

@@ -99,6 +99,7 @@ export async function writeConfigurations(
     listen,
     host: `git.${server.domain}`,
     socket: layout.httpSocket,
+    accessLog: join(layout.log, "nginx-access.log"),
   });
 }
 
@@ -122,7 +123,7 @@ export async function copyProgram(config: Config, host: Host): Promise<string> {
   return program;
 }
 
-async function render(template: string, path: string, values: object): Promise<void> {
+export async function render(template: string, path: string, values: object): Promise<void> {
   const text = readFileSync(join(programRoot, "templates", `${template}.hbs`), "utf8");
   await writeAtomically(path, Handlebars.compile(text, { noEscape: true, strict: true })(values));
 }

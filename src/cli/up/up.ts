@@ -1,4 +1,3 @@
-import { createConnection } from "node:net";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
@@ -24,9 +23,11 @@ import {
   expectOnlyServer,
   expectPackages,
   expectReachable,
+  isListening,
   isReadableBy,
 } from "./checks.ts";
 import { copyProgram, makeFolders, writeConfigurations } from "./furnish.ts";
+import { prepareSsh, type SshAccess } from "./ssh.ts";
 
 type Say = (line: string) => void;
 
@@ -39,7 +40,7 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
   const host = new LocalHost();
   await expectPackages();
   const pidFile = await expectOnlyServer(config);
-  await expectFreePort(config);
+  await expectFreePort(config.server.port);
 
   const identities = await findIdentities(config, host);
   await expectReachable(host, config.layout.home, [identities.front, identities.apps]);
@@ -49,11 +50,15 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
     say("reeve: not root, so apps, git and reeve all run as one user: nothing keeps them apart");
   const program = await findProgram(config, host, identities, say);
   await writeConfigurations(config, program, host.isRoot);
+  const ssh = await prepareSsh(config, host, identities.front, say);
 
   await expectNginxTakes(config, host);
-  const stop = await startServices(services(config, host, identities, program), say);
+  const list = services(config, host, identities, program);
+  // The last: the front writes before which keys are let in.
+  if (ssh) list.push(ssh.service);
+  const stop = await startServices(list, say);
   try {
-    for (const line of await welcome(config)) say(line);
+    for (const line of await welcome(config, ssh)) say(line);
     await untilStopped();
     say("\nreeve: stopping");
   } finally {
@@ -176,7 +181,7 @@ async function findProgram(
   return programRoot;
 }
 
-async function welcome(config: Config): Promise<string[]> {
+async function welcome(config: Config, ssh: SshAccess | undefined): Promise<string[]> {
   const { domain, port } = config.server;
   const token = await readToken(config.layout);
   return [
@@ -188,6 +193,14 @@ async function welcome(config: Config): Promise<string[]> {
     `  git remote add deploy http://admin:${token}@git.${domain}:${port}/demo.git`,
     "  git push deploy main",
     "",
+    ...(ssh
+      ? [
+          `Or over SSH, at ssh://${ssh.user}@${domain}:${ssh.port}/demo.git, once your key is known:`,
+          "",
+          `  ${commandLine(config)} key add admin < ~/.ssh/id_ed25519.pub`,
+          "",
+        ]
+      : []),
     `What is on the air: ${commandLine(config)} apps`,
     "Ctrl-C stops reeve and all apps; `npm start` brings them back.",
   ];
@@ -203,16 +216,5 @@ function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
       process.once(signal, () => resolve());
-  });
-}
-
-function isListening(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const connection = createConnection(path);
-    connection.once("connect", () => {
-      connection.destroy();
-      resolve(true);
-    });
-    connection.once("error", () => resolve(false));
   });
 }

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import {
+  accountName,
   appName,
   branchName,
   commitId,
+  expectAccountName,
   expectAppName,
   isAppName,
   isHostName,
@@ -102,6 +104,37 @@ describe("the name of an app", () => {
     expect(() => expectAppName(`\u001b[2J${"x".repeat(4096)}`)).toThrow(
       `"\\u001b[2J${"x".repeat(56)}" cannot be the name of an app`,
     );
+  });
+});
+
+describe("the name of an account", () => {
+  it.each(["a", "ada", "ada.lovelace", "ci_bot-2", "x".repeat(30)])("may be %j", (name) => {
+    expect(expectAccountName(name)).toBe(name);
+    expect(accountName.safeParse(name).success).toBe(true);
+  });
+
+  it.each([
+    "",
+    "Ada",
+    "1ada",
+    "-ada",
+    "--help",
+    "ada-",
+    "a..b",
+    "a/b",
+    "a b",
+    "a\nb",
+    "ada\n",
+    "ada\0",
+    "ada:x",
+    "ädä",
+    "__proto__",
+    "x".repeat(31),
+  ])("cannot be %j", (name) => {
+    expect(() => expectAccountName(name)).toThrow(
+      expect.objectContaining({ code: "ACCOUNT_NAME_INVALID" }),
+    );
+    expect(accountName.safeParse(name).success).toBe(false);
   });
 });
 

@@ -14,7 +14,7 @@ async function type(...words: string[]): Promise<{ error: unknown; printed: stri
   let printed = "";
   const write = (text: string): void => void (printed += text);
   const program = makeProgram();
-  for (const command of [program, ...program.commands])
+  for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])])
     command.configureOutput({ writeOut: write, writeErr: write });
   const error: unknown = await program
     .parseAsync(["node", "reeve", ...words])
@@ -48,6 +48,12 @@ describe("the command line", () => {
       "deploy-log",
       "destroy",
       "reconcile",
+      "account",
+      "token",
+      "key",
+      "grant",
+      "revoke",
+      "audit",
       "up",
     ]);
     expect(helpOf(makeProgram())).not.toMatch(/^ {2}(agent|front)/m);
@@ -68,6 +74,16 @@ describe("the command line", () => {
       expect(lines.filter((line) => !line.includes(`reeve ${name}`))).toEqual([]);
     },
   );
+
+  it("offers over SSH what acts on a server that runs, and not what starts one", () => {
+    const names = makeProgram({ overSsh: true }).commands.map((command) => command.name());
+
+    expect(names).toEqual(
+      visibleCommands(makeProgram())
+        .map((command) => command.name())
+        .filter((name) => name !== "up"),
+    );
+  });
 
   it("knows its version", async () => {
     const { version } = JSON.parse(readFileSync(join(programRoot, "package.json"), "utf8")) as {
@@ -93,6 +109,13 @@ describe("the command line", () => {
     ["one word too many", ["apps", "demo"], /too many arguments/],
     ["an option that is not there", ["apps", "--nosuch"], /unknown option '--nosuch'/],
     ["a number that is none", ["logs", "demo", "-n", "many"], /It is not a whole number\./],
+    ["a right that is none", ["grant", "ada", "demo", "root"], /Allowed choices are read, preview/],
+    ["a part of a command that is not there", ["token", "nosuch"], /unknown command 'nosuch'/],
+    [
+      "an account that is not said anew",
+      ["account", "change", "ada"],
+      /required option '--may-create'/,
+    ],
     ["a number below zero", ["deploy-log", "demo", "1.5"], /It is not a whole number\./],
   ])("refuses %s, with what was wrong", async (_, words, message) => {
     const { error, printed } = await type(...words);
@@ -104,6 +127,8 @@ describe("the command line", () => {
   it.each([
     ["create", ["create", "git"], "APP_NAME_INVALID"],
     ["create", ["create", "../x"], "APP_NAME_INVALID"],
+    ["account", ["account", "add", "Ada"], "ACCOUNT_NAME_INVALID"],
+    ["grant", ["grant", "--", "-ada", "demo", "read"], "ACCOUNT_NAME_INVALID"],
     ["settings", ["settings", "demo", "set"], "SETTING_INVALID"],
     ["settings", ["settings", "demo", "set", "DEBUG"], "SETTING_INVALID"],
     ["settings", ["settings", "demo", "put", "A=1"], "SETTING_INVALID"],
@@ -132,6 +157,19 @@ describe("the command line", () => {
     [["deploys", "demo"]],
     [["deploy-log", "demo", "1"]],
     [["destroy", "demo", "--yes"]],
+    [["account", "add", "ada"]],
+    [["account", "change", "ada", "--no-may-create"]],
+    [["account", "remove", "ada"]],
+    [["account", "list"]],
+    [["token", "create", "ada", "--days", "30", "--note", "laptop"]],
+    [["token", "revoke", "1"]],
+    [["token", "list", "ada"]],
+    [["key", "add", "ada", "ssh-ed25519", "AAAA"]],
+    [["key", "remove", "SHA256:x"]],
+    [["key", "list"]],
+    [["grant", "ada", "demo", "deploy"]],
+    [["revoke", "ada", "demo"]],
+    [["audit"]],
   ])("says which server does not run where none does: %j", async (words) => {
     const { error } = await type(...words);
 

@@ -1,106 +1,203 @@
-import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
-import { embeddedLayout } from "../../../src/config/layout.ts";
-import { administrator, Rights } from "../../../src/front/rights.ts";
-import { readToken } from "../../../src/front/token.ts";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { rightNames } from "../../../src/app/names.ts";
+import { UserError } from "../../../src/errors.ts";
+import { localAdministrator, needs, Rights, type Action } from "../../../src/front/rights.ts";
+import { FrontStore, type Caller } from "../../../src/store/front-store.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
-const token = "Zm9vYmFyLW5vdC1hLXJlYWwtdG9rZW4";
-const rights = new Rights(token);
+const people = ["stranger", "creator", "reader", "reviewer", "deployer", "owner", "other"] as const;
+type Person = (typeof people)[number];
 
-function basic(words: string | Buffer): string {
-  return `Basic ${Buffer.from(words).toString("base64")}`;
+function setUp() {
+  const store = new FrontStore(join(temporaryFolder(), "front.db"));
+  onTestFinished(() => store.close());
+  const callers = new Map<string, Caller>([["admin", localAdministrator]]);
+  for (const name of people) {
+    store.addAccount(name, name === "creator");
+    const token = store.addToken({ account: name, digest: name, note: null, expiresAt: null });
+    callers.set(name, { account: name, via: "http", proof: { token } });
+  }
+  store.setRight("reader", "demo", "read");
+  store.setRight("reviewer", "demo", "preview");
+  store.setRight("deployer", "demo", "deploy");
+  store.setRight("owner", "demo", "admin");
+  store.setRight("other", "shop", "admin");
+  return { store, rights: new Rights(store), caller: (name: string) => callers.get(name)! };
 }
 
-describe("who somebody is", () => {
-  // threats A3
-  it.each([
-    ["the scheme as git writes it", `Basic ${Buffer.from(`admin:${token}`).toString("base64")}`],
-    ["the scheme in lower case", basic(`admin:${token}`).replace("Basic", "basic")],
-    ["several blanks", basic(`admin:${token}`).replace(" ", "   ")],
-    ["another user's name: the token is what counts", basic(`ada:${token}`)],
-    ["no user's name", basic(`:${token}`)],
-    ["a name that every object has", basic(`__proto__:${token}`)],
-  ])("is proven by the token, with %s", (_, authorization) => {
-    expect(rights.identify(authorization)).toBe(administrator);
-  });
-
-  it.each([
-    ["no header", undefined],
-    ["an empty header", ""],
-    ["the scheme alone", "Basic"],
-    ["the scheme and a blank", "Basic "],
-    ["what is not base64", "Basic %%%"],
-    ["base64 of URLs", `${basic(`admin:${token}`)}_-`],
-    ["1 MB", `Basic ${"A".repeat(1_000_000)}`],
-    ["the token after a long name", basic(`${"a".repeat(5000)}:${token}`)],
-    ["a tab for the blank", basic(`admin:${token}`).replace(" ", "\t")],
-    ["a line break after it", `${basic(`admin:${token}`)}\n`],
-    ["two of them in one", `${basic(`admin:${token}`)}, ${basic(`admin:${token}`)}`],
-    // A4: other schemes
-    ["a bearer's token", `Bearer ${token}`],
-    ["a digest", `Digest username="admin", response="${token}"`],
-    ["a negotiation", "Negotiate YII="],
-    ["the token alone", token],
-    // A5: odd words
-    ["a wrong token", basic("admin:wrong")],
-    ["an empty token", basic("admin:")],
-    ["no colon", basic(token)],
-    ["the token as the name", basic(`${token}:`)],
-    ["more than the token", basic(`admin:${token}x`)],
-    ["less than the token", basic(`admin:${token.slice(1)}`)],
-    ["the token in other capitals", basic(`admin:${token.toLowerCase()}`)],
-    ["the token behind another colon", basic(`admin:x:${token}`)],
-    ["the token with a blank", basic(`admin: ${token}`)],
-    ["the token with a line break", basic(`admin:${token}\r\n`)],
-    ["the token with a zero byte", basic(`admin:${token}\0`)],
-    ["bytes that are no UTF-8", basic(Buffer.from([0x61, 0x3a, 0xff, 0xfe]))],
-    ["a name that every object has", basic("__proto__:constructor")],
-    ["another one", basic("toString:toString")],
-  ])("is not proven by %s", (_, authorization) => {
-    expect(rights.identify(authorization)).toBeUndefined();
-  });
-});
-
-describe("what somebody may do", () => {
-  it.each(["read", "push", "create", "administer"] as const)(
-    "as the administrator: %s",
-    (action) => {
-      expect(rights.may(administrator, action, "demo")).toBe(true);
-    },
-  );
-
-  it("is nothing for an account that only calls itself the administrator", () => {
-    expect(rights.may({ name: "admin" }, "push", "demo")).toBe(false);
-  });
-});
-
-describe("the administrator's token", () => {
-  function frontState() {
-    const layout = embeddedLayout(temporaryFolder());
-    mkdirSync(layout.frontState, { recursive: true });
-    return layout;
+function refusalOf(work: () => void): UserError | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return error as UserError;
   }
+}
 
-  it("is made once, by chance, and stays", async () => {
-    const layout = frontState();
+/** Who may do what in `demo`. One line for each action that there is. */
+const matrix: Record<Action, readonly Person[]> = {
+  apps: people,
+  fetch: ["reader", "reviewer", "deployer", "owner"],
+  show: ["reader", "reviewer", "deployer", "owner"],
+  releases: ["reader", "reviewer", "deployer", "owner"],
+  deploys: ["reader", "reviewer", "deployer", "owner"],
+  deployLog: ["reader", "reviewer", "deployer", "owner"],
+  logs: ["reader", "reviewer", "deployer", "owner"],
+  options: ["reader", "reviewer", "deployer", "owner"],
+  push: ["reviewer", "deployer", "owner"],
+  pushBranch: ["reviewer", "deployer", "owner"],
+  pushProduction: ["deployer", "owner"],
+  settings: ["deployer", "owner"],
+  rollback: ["deployer", "owner"],
+  redeploy: ["deployer", "owner"],
+  rebuild: ["deployer", "owner"],
+  cancel: ["deployer", "owner"],
+  changeSettings: ["owner"],
+  setOptions: ["owner"],
+  grant: ["owner"],
+  revoke: ["owner"],
+  destroy: ["owner"],
+  create: ["creator"],
+  setServersOptions: [],
+  accounts: [],
+  addAccount: [],
+  changeAccount: [],
+  removeAccount: [],
+  tokens: [],
+  createToken: [],
+  revokeToken: [],
+  keys: [],
+  addKey: [],
+  removeKey: [],
+  audit: [],
+  reconcile: [],
+};
 
-    const made = await readToken(layout);
+describe("who may do what", () => {
+  it.each(Object.entries(matrix) as [Action, readonly Person[]][])("%s: %j", (action, allowed) => {
+    const { rights, caller } = setUp();
 
-    expect(await readToken(layout)).toBe(made);
-    expect(made).toMatch(/^[A-Za-z0-9_-]{32}$/);
-    expect(await readToken(frontState())).not.toBe(made);
+    const found = people.filter((name) => rights.may(caller(name), action, "demo"));
+
+    expect(found).toEqual(people.filter((name) => allowed.includes(name)));
+    expect(rights.may(localAdministrator, action, "demo")).toBe(true);
   });
 
-  it("is its owner's to read, and needs no escape in an address", async () => {
-    const layout = frontState();
+  it("has a line for everything that can be done", () => {
+    expect(Object.keys(matrix).toSorted()).toEqual(Object.keys(needs).toSorted());
+  });
 
-    const made = await readToken(layout);
+  it("grows from right to right: each holds those before it", () => {
+    const { store, rights, caller } = setUp();
+    const counts = rightNames.map((right) => {
+      store.setRight("stranger", "demo", right);
+      return (Object.keys(needs) as Action[]).filter((action) =>
+        rights.may(caller("stranger"), action, "demo"),
+      ).length;
+    });
 
-    const path = join(layout.frontState, "token");
-    expect(existsSync(path)).toBe(true);
-    expect(statSync(path).mode & 0o777).toBe(0o600);
-    expect(new URL(`http://admin:${made}@git.localhost/`).password).toBe(made);
+    expect(counts).toEqual(counts.toSorted((one, other) => one - other));
+    expect(new Set(counts).size).toBe(rightNames.length);
+  });
+});
+
+describe("a refusal", () => {
+  it("A1: says of an app that one may not read what it says of one that is not there", () => {
+    const { rights, caller } = setUp();
+
+    for (const action of ["fetch", "push", "show", "destroy", "grant"] as const) {
+      const hidden = refusalOf(() => rights.expect(caller("other"), action, "demo"));
+      const absent = refusalOf(() => rights.expect(caller("other"), action, "nosuch"));
+
+      expect(hidden).toMatchObject({ code: "APP_UNKNOWN", message: "there is no app demo" });
+      expect(absent).toMatchObject({ code: "APP_UNKNOWN", message: "there is no app nosuch" });
+      expect(hidden?.hint).toBe(absent?.hint);
+    }
+  });
+
+  it("names the right that is missing where one may read", () => {
+    const { rights, caller } = setUp();
+
+    const refusal = refusalOf(() => rights.expect(caller("reviewer"), "pushProduction", "demo"));
+
+    expect(refusal).toMatchObject({
+      code: "NOT_ALLOWED",
+      hint: "Ask for the right `deploy`: reeve grant reviewer demo deploy",
+    });
+  });
+
+  it("is written down, with who, by what way, and what", () => {
+    const { store, rights, caller } = setUp();
+
+    refusalOf(() => rights.expect(caller("reader"), "rollback", "demo"));
+
+    expect(store.auditEntries(10)).toMatchObject([
+      { account: "reader", via: "http", action: "rollback", app: "demo", outcome: "refused" },
+    ]);
+  });
+
+  it("A6: is what a credential gets that was taken back, at once and for everything", () => {
+    const { store, rights, caller } = setUp();
+    const deployer = caller("deployer");
+    expect(rights.may(deployer, "pushProduction", "demo")).toBe(true);
+
+    store.removeToken((deployer.proof as { token: number }).token);
+
+    for (const action of Object.keys(needs) as Action[])
+      expect(rights.may(deployer, action, "demo")).toBe(false);
+  });
+
+  it("A6: is what an account gets that is gone, and one that is made anew has no rights", () => {
+    const { store, rights, caller } = setUp();
+    store.removeAccount("owner");
+    expect(rights.may(caller("owner"), "apps")).toBe(false);
+
+    store.addAccount("owner", false);
+    const token = store.addToken({ account: "owner", digest: "new", note: null, expiresAt: null });
+    const anew: Caller = { account: "owner", via: "http", proof: { token } };
+
+    expect(rights.may(anew, "apps")).toBe(true);
+    expect(rights.may(anew, "show", "demo")).toBe(false);
+  });
+
+  it("A13: is what an app's admin gets for what is the server's, by whatever name", () => {
+    const { store, rights, caller } = setUp();
+    store.addAccount("demo", false);
+
+    expect(rights.may(caller("owner"), "removeAccount", "demo")).toBe(false);
+    expect(rights.may(caller("owner"), "createToken", "demo")).toBe(false);
+  });
+
+  it("keeps a key from proving another account than its own", () => {
+    const { store, rights } = setUp();
+    store.addKey("reader", { fingerprint: "f", type: "ssh-ed25519", body: "AAAA", comment: null });
+
+    expect(rights.may({ account: "reader", via: "ssh", proof: { key: "f" } }, "show", "demo")).toBe(
+      true,
+    );
+    expect(rights.may({ account: "owner", via: "ssh", proof: { key: "f" } }, "show", "demo")).toBe(
+      false,
+    );
+  });
+});
+
+describe("options", () => {
+  it.each([
+    [["production_branch"], true],
+    [["health_path", "health_status", "health_deadline", "grace"], true],
+    [["host"], false],
+    [["workers"], false],
+    [["health_path", "host"], false],
+    [["nosuch"], false],
+  ])("%j are the app's admin's to set: %s", (names, allowed) => {
+    const { rights, caller } = setUp();
+
+    const refusal = refusalOf(() => rights.expectOptions(caller("owner"), "demo", names));
+
+    expect(refusal === undefined).toBe(allowed);
+    expect(
+      refusalOf(() => rights.expectOptions(localAdministrator, "demo", names)),
+    ).toBeUndefined();
   });
 });

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../../src/errors.ts";
-import { judgeRef, parseRefUpdates } from "../../../src/push/policy.ts";
+import { judgeRef, parseRefUpdates, refAction } from "../../../src/push/policy.ts";
 import { Repository } from "../../support/unit-repository.ts";
 
 const commit = "3f2a91c0123456789abcdef0123456789abcdef0";
@@ -22,6 +22,21 @@ function refusalOf(work: () => unknown): UserError {
   }
   throw new Error("it was not refused");
 }
+
+describe("what right a ref needs", () => {
+  it.each([
+    ["refs/heads/main", "pushProduction"],
+    ["refs/heads/shop", "pushBranch"],
+    ["refs/heads/main/x", "pushBranch"],
+    ["refs/heads/refs/heads/main", "pushBranch"],
+    ["refs/tags/v1.0", "pushProduction"],
+    ["refs/tags/main", "pushProduction"],
+    ["refs/notes/x", "pushProduction"],
+    ["HEAD", "pushProduction"],
+  ])("%s: %s", (ref, action) => {
+    expect(refAction("main", ref)).toBe(action);
+  });
+});
 
 describe("what becomes of a ref", () => {
   it.each([

@@ -2,9 +2,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { findProcess } from "../../../src/host/processes.ts";
-import { holderOf, Pushers } from "../../../src/push/pushers.ts";
+import { holderOf, Pushers, type Pusher } from "../../../src/push/pushers.ts";
 
-const admin = { account: "admin", app: "demo" };
+const admin: Pusher = {
+  caller: { account: "admin", via: "http", proof: "administrator" },
+  app: "demo",
+};
 
 describe("whose push a process carries", () => {
   it("is known from its start to its end, by its number and its app", () => {
@@ -38,6 +41,23 @@ describe("whose push a process carries", () => {
     pushers.ended(1);
 
     expect(ended).toBe(1);
+  });
+
+  it("ends by itself when the process is gone, whoever's child it was", async () => {
+    const gone: unknown[] = [];
+    const pushers = new Pushers((holder) => gone.push(holder));
+    const child = spawn("sleep", ["60"]);
+    pushers.started(child.pid!, admin);
+    pushers.started(process.pid, admin);
+
+    await pushers.sweep();
+    expect(gone).toEqual([]);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    await pushers.sweep();
+
+    expect(gone).toMatchObject([{ pid: child.pid }]);
+    expect(pushers.find(process.pid, "demo")).toBeDefined();
   });
 });
 

@@ -1,0 +1,30 @@
+import { Command } from "commander";
+import { withExamples } from "./examples.ts";
+import { wholeNumber } from "./logs.ts";
+import { askAccounts } from "./server.ts";
+import { printJson, shortTime, table } from "./table.ts";
+
+export function auditCommand(): Command {
+  const command = new Command("audit")
+    .description("List who changed what, and who was refused what, the newest first.")
+    .option("-n, --lines <number>", "how many", wholeNumber, 50)
+    .option("--json", "for programs")
+    .action(async ({ lines, json }: { lines: number; json?: boolean }) => {
+      const entries = await askAccounts("audit", { limit: Math.max(1, lines) });
+      if (json) {
+        printJson(entries);
+        return;
+      }
+      const rows = entries.map((entry) => [
+        shortTime(entry.at),
+        entry.account,
+        entry.via,
+        entry.action,
+        entry.app,
+        entry.outcome,
+        entry.detail,
+      ]);
+      console.log(table(["AT", "WHO", "VIA", "WHAT", "APP", "OUTCOME", "DETAIL"], rows));
+    });
+  return withExamples(command, "reeve audit", "reeve audit -n 500 --json");
+}

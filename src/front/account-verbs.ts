@@ -1,0 +1,183 @@
+import { z } from "zod";
+import { accountName, appName, rightNames, type Right } from "../app/names.ts";
+import { UserError } from "../errors.ts";
+import type {
+  AccountSummary,
+  AuditRecord,
+  FrontStore,
+  KeySummary,
+  TokenSummary,
+} from "../store/front-store.ts";
+import type { AuthorizedKeys } from "./authorized-keys.ts";
+import { makeToken } from "./credentials.ts";
+import { parsePublicKey } from "./public-key.ts";
+import type { Repositories } from "./repositories.ts";
+import type { Action } from "./rights.ts";
+
+const account = z.object({ account: accountName });
+const someAccount = z.object({ account: accountName.optional() });
+const rightName = z.enum(rightNames);
+const fingerprint = z.string().regex(/^SHA256:[A-Za-z0-9+/]{43}$/, "is not a key's fingerprint");
+
+/** What can be asked about accounts, with the fields of each. */
+export const accountQuestions = {
+  accounts: z.object({}),
+  addAccount: account.extend({ mayCreate: z.boolean() }),
+  changeAccount: account.extend({ mayCreate: z.boolean() }),
+  removeAccount: account,
+  tokens: someAccount,
+  createToken: account.extend({
+    days: z.int().positive().max(36_500).optional(),
+    note: z.string().max(100).optional(),
+  }),
+  revokeToken: z.object({ id: z.int().positive() }),
+  keys: someAccount,
+  addKey: account.extend({ key: z.string().max(20_000) }),
+  removeKey: z.object({ fingerprint: z.string().max(100) }),
+  grant: account.extend({ app: appName, right: rightName }),
+  revoke: account.extend({ app: appName, right: rightName.optional() }),
+  audit: z.object({ limit: z.int().positive().max(100_000) }),
+} satisfies Partial<Record<Action, z.ZodType>>;
+
+export type AccountVerb = keyof typeof accountQuestions;
+export type AccountQuestion<N extends AccountVerb> = z.infer<(typeof accountQuestions)[N]>;
+
+export interface AccountAnswers extends Record<AccountVerb, unknown> {
+  accounts: AccountSummary[];
+  addAccount: null;
+  changeAccount: null;
+  removeAccount: null;
+  tokens: TokenSummary[];
+  createToken: { id: number; token: string; expiresAt: string | null };
+  revokeToken: null;
+  keys: KeySummary[];
+  addKey: { fingerprint: string };
+  removeKey: null;
+  grant: null;
+  revoke: { left: Right | null };
+  audit: AuditRecord[];
+}
+
+export interface AccountWorld {
+  store: FrontStore;
+  authorizedKeys: AuthorizedKeys;
+  repositories: Repositories;
+}
+
+export type AccountVerbs = {
+  [N in AccountVerb]: (
+    question: AccountQuestion<N>,
+  ) => AccountAnswers[N] | Promise<AccountAnswers[N]>;
+};
+
+/** Accounts, what proves them, and what they may do. Whether somebody may ask was judged before. */
+export function accountVerbs(world: AccountWorld): AccountVerbs {
+  return { ...accountsThemselves(world), ...tokens(world), ...keys(world), ...rights(world) };
+}
+
+type Part<N extends AccountVerb> = Pick<AccountVerbs, N>;
+
+function accountsThemselves({
+  store,
+  authorizedKeys,
+}: AccountWorld): Part<"accounts" | "addAccount" | "changeAccount" | "removeAccount"> {
+  return {
+    accounts: () => store.accounts(),
+    addAccount: ({ account: name, mayCreate }) => {
+      if (!store.addAccount(name, mayCreate))
+        throw new UserError("ACCOUNT_EXISTS", `there is an account ${name} already`);
+      return null;
+    },
+    changeAccount: ({ account: name, mayCreate }) => {
+      expectOther(store, name);
+      store.changeAccount(name, mayCreate);
+      return null;
+    },
+    removeAccount: async ({ account: name }) => {
+      expectOther(store, name);
+      store.removeAccount(name);
+      await authorizedKeys.write();
+      return null;
+    },
+  };
+}
+
+const day = 86_400_000;
+
+function tokens({ store }: AccountWorld): Part<"tokens" | "createToken" | "revokeToken"> {
+  return {
+    tokens: ({ account: name }) => store.tokens(name),
+    createToken: ({ account: name, days, note }) => {
+      expectAccount(store, name);
+      const { token, digest } = makeToken();
+      const expiresAt = days === undefined ? null : new Date(Date.now() + days * day).toISOString();
+      const id = store.addToken({ account: name, digest, note: note ?? null, expiresAt });
+      return { id, token, expiresAt };
+    },
+    revokeToken: ({ id }) => {
+      if (!store.removeToken(id)) throw new UserError("TOKEN_UNKNOWN", `there is no token ${id}`);
+      return null;
+    },
+  };
+}
+
+function keys({ store, authorizedKeys }: AccountWorld): Part<"keys" | "addKey" | "removeKey"> {
+  return {
+    keys: ({ account: name }) => store.keys(name),
+    addKey: async ({ account: name, key: given }) => {
+      expectAccount(store, name);
+      const key = parsePublicKey(given);
+      if (!store.addKey(name, key)) {
+        const owner = store.key(key.fingerprint)?.account ?? "another account";
+        throw new UserError("KEY_TAKEN", `this key belongs to ${owner} already`);
+      }
+      await authorizedKeys.write();
+      return { fingerprint: key.fingerprint };
+    },
+    removeKey: async ({ fingerprint: given }) => {
+      if (!fingerprint.safeParse(given).success || !store.removeKey(given))
+        throw new UserError("KEY_UNKNOWN", `there is no key ${JSON.stringify(given)}`);
+      await authorizedKeys.write();
+      return null;
+    },
+  };
+}
+
+function rights({ store, repositories }: AccountWorld): Part<"grant" | "revoke" | "audit"> {
+  return {
+    grant: async ({ account: name, app, right }) => {
+      expectAccount(store, name);
+      if (!(await repositories.has(app)))
+        throw new UserError("APP_UNKNOWN", `there is no app ${app}`);
+      const has = store.right(name, app);
+      if (!has || rank(has) < rank(right)) store.setRight(name, app, right);
+      return null;
+    },
+    revoke: ({ account: name, app, right }) => {
+      expectAccount(store, name);
+      const has = store.right(name, app);
+      // What is taken back is the right and those above it; the one below stays.
+      const left = right && has && rightNames[Math.min(rank(has), rank(right) - 1)];
+      store.setRight(name, app, left);
+      return { left: left ?? null };
+    },
+    audit: ({ limit }) => store.auditEntries(limit),
+  };
+}
+
+function rank(right: Right): number {
+  return rightNames.indexOf(right);
+}
+
+function expectAccount(store: FrontStore, name: string): void {
+  if (!store.account(name)) throw new UserError("ACCOUNT_UNKNOWN", `there is no account ${name}`);
+}
+
+/** The administrator stays what it is: somebody has to be able to mend everything. */
+function expectOther(store: FrontStore, name: string): void {
+  expectAccount(store, name);
+  if (store.account(name)?.administrator)
+    throw new UserError("NOT_ALLOWED", `${name} is the administrator and stays that`, {
+      hint: "Its tokens and keys can be taken back: reeve token list, reeve key list",
+    });
+}

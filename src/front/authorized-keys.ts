@@ -1,0 +1,37 @@
+import { join } from "node:path";
+import { programRoot } from "../config/config.ts";
+import type { Layout } from "../config/layout.ts";
+import { writeAtomically } from "../host/files.ts";
+import type { FrontStore, PublicKey } from "../store/front-store.ts";
+
+/** What OpenSSH reads: every key that there is, and what runs for it whatever its owner asks for. */
+export class AuthorizedKeys {
+  readonly #layout: Layout;
+  readonly #store: FrontStore;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(layout: Layout, store: FrontStore) {
+    this.#layout = layout;
+    this.#store = store;
+  }
+
+  /** Resolves when the file says what the store says. */
+  async write(): Promise<void> {
+    const { authorizedKeys, controlSocket } = this.#layout;
+    const program = join(programRoot, "hooks", "ssh");
+    const write = (): Promise<void> => {
+      const lines = this.#store
+        .keys()
+        .map((key) => authorizedKey(key, [program, controlSocket, key.fingerprint]));
+      return writeAtomically(authorizedKeys, lines.join(""), 0o600);
+    };
+    this.#writing = this.#writing.then(write, write);
+    await this.#writing;
+  }
+}
+
+/** One line, as sshd(8) describes them. The command is run by the login user's shell, hence the quotes. */
+export function authorizedKey({ type, body }: PublicKey, command: string[]): string {
+  const words = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ");
+  return `restrict,command="exec ${words.replaceAll('"', '\\"')}" ${type} ${body}\n`;
+}

@@ -1,0 +1,42 @@
+import { UserError } from "../errors.ts";
+import type { Caller } from "../store/front-store.ts";
+import type { AppMaker } from "./app-maker.ts";
+import type { Repositories } from "./repositories.ts";
+import type { Rights } from "./rights.ts";
+import type { GitService } from "./node-git-server.ts";
+
+export interface Entrance {
+  rights: Rights;
+  repositories: Repositories;
+  apps: AppMaker;
+  createOnPush: boolean;
+}
+
+interface Wish {
+  app: string;
+  service: GitService;
+  /** Only what refs there are is asked, so far. */
+  isLook: boolean;
+}
+
+/** The repository that git may work in, over HTTP as over SSH. A push makes it where it may; a look or a fetch never does. */
+export async function openRepository(
+  { rights, repositories, apps, createOnPush }: Entrance,
+  caller: Caller,
+  { app, service, isLook }: Wish,
+): Promise<string> {
+  const isPush = service === "receive-pack";
+  const mayMake = isPush && createOnPush && rights.may(caller, "create", app);
+  if (mayMake && !(await repositories.has(app))) {
+    if (isLook) return repositories.empty();
+    // Somebody else may have made it meanwhile: then it is judged like any other.
+    await apps.make(app, caller).catch(unlessThere);
+  }
+  rights.expect(caller, isPush ? "push" : "fetch", app);
+  if (!(await repositories.has(app))) throw new UserError("APP_UNKNOWN", `there is no app ${app}`);
+  return repositories.path(app);
+}
+
+function unlessThere(error: unknown): void {
+  if (!(error instanceof UserError) || error.code !== "APP_EXISTS") throw error;
+}

@@ -1,0 +1,168 @@
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { programRoot } from "../config/config.ts";
+import type { Layout } from "../config/layout.ts";
+import { isAppName, appNameError } from "../app/names.ts";
+import { asUserError, describeError, UserError } from "../errors.ts";
+import { gitEnvironment } from "../host/git.ts";
+import type { Pushers } from "../push/pushers.ts";
+import type { Caller, FrontStore } from "../store/front-store.ts";
+import type { Credentials } from "./credentials.ts";
+import type { GitService } from "./node-git-server.ts";
+import { openRepository, type Entrance } from "./open-repository.ts";
+
+export interface SshWorld extends Entrance {
+  credentials: Credentials;
+  store: FrontStore;
+  pushers: Pushers;
+  layout: Layout;
+  log: Logger;
+}
+
+export interface SshQuestion {
+  /** The fingerprint of the key that OpenSSH has let in. */
+  key: string;
+  /** hooks/ssh, whose place git takes. */
+  pid: number;
+  /** `SSH_ORIGINAL_COMMAND`: what the client asked for, to the letter. */
+  command: string;
+}
+
+/** The commands of the CLI that are answered over SSH; for each of them rights are judged when it asks. */
+export const sshCommands = [
+  "help",
+  "apps",
+  "show",
+  "create",
+  "settings",
+  "options",
+  "releases",
+  "rollback",
+  "redeploy",
+  "rebuild",
+  "cancel",
+  "reconcile",
+  "logs",
+  "deploys",
+  "deploy-log",
+  "destroy",
+  "account",
+  "token",
+  "key",
+  "grant",
+  "revoke",
+  "audit",
+];
+
+/** `git push` and `git fetch` write the path in single quotes; nothing else is let in. */
+const gitCommand =
+  /^git[- ](upload-pack|receive-pack) (?:'\/?([A-Za-z0-9._-]+?)(?:\.git)?\/?'|\/?([A-Za-z0-9._-]+?)(?:\.git)?\/?)$/;
+
+/**
+ * What hooks/ssh is to do: lines with `|` are said to the client; those with `+` are, one each, the words of
+ * the environment and the command that takes its place. None of these means that there is none.
+ */
+export async function answerSsh(world: SshWorld, question: SshQuestion): Promise<string[]> {
+  try {
+    const words = await judgeSession(world, question);
+    return words.map((word) => `+${word}`);
+  } catch (error) {
+    const told = asUserError(error);
+    if (told.code === "INTERNAL")
+      world.log.error({ err: error }, "a session over SSH failed by a mistake of reeve's");
+    return describeError(told).map((line) => `|${line}`);
+  }
+}
+
+async function judgeSession(world: SshWorld, question: SshQuestion): Promise<string[]> {
+  const caller = world.credentials.byKey(question.key);
+  if (!caller) throw new UserError("NOT_ALLOWED", "this key was taken back");
+
+  const [, service, quoted, bare] = gitCommand.exec(question.command) ?? [];
+  if (service !== undefined)
+    return startGit(world, caller, {
+      service: service as GitService,
+      app: quoted ?? bare ?? "",
+      pid: question.pid,
+    });
+
+  const [name = ""] = splitWords(question.command) ?? [];
+  if (sshCommands.includes(name)) return startCommand(world, question, name);
+  throw refused(world, caller, question.command);
+}
+
+async function startGit(
+  world: SshWorld,
+  caller: Caller,
+  { service, app, pid }: { service: GitService; app: string; pid: number },
+): Promise<string[]> {
+  if (!isAppName(app)) throw appNameError(app);
+  const repository = await openRepository(world, caller, { app, service, isLook: false });
+  if (service === "receive-pack") world.pushers.started(pid, { caller, app });
+  const { gitConfiguration, controlSocket } = world.layout;
+  const environment = { ...gitEnvironment(gitConfiguration), REEVE_CONTROL: controlSocket };
+  return [...assignments(environment), "git", service, repository];
+}
+
+/**
+ * The same program that runs on the server itself, on behalf of the key: every question it asks is judged.
+ * It gets its words from hooks/ssh; what stands here besides is for whoever looks at `ps`.
+ */
+function startCommand({ layout }: SshWorld, { key }: SshQuestion, name: string): string[] {
+  const environment = { REEVE_HOME: layout.home, REEVE_KEY: key, REEVE_NO_SERVER_FILE: "1" };
+  return [
+    ...assignments(environment),
+    process.execPath,
+    join(programRoot, "dist", "main.js"),
+    "over-ssh",
+    name,
+  ];
+}
+
+function assignments(environment: Record<string, string>): string[] {
+  const all = { PATH: "/usr/local/bin:/usr/bin:/bin", LANG: "C.UTF-8", ...environment };
+  return Object.entries(all).map(([name, value]) => `${name}=${value}`);
+}
+
+function refused({ store }: SshWorld, { account, via }: Caller, command: string): UserError {
+  const shown = JSON.stringify(command.slice(0, 60));
+  store.audit({ account, via, action: "ssh", outcome: "refused", detail: shown });
+  return new UserError(
+    "SSH_REFUSED",
+    command === ""
+      ? `hello, ${account}: there is no shell here`
+      : `${shown} is nothing that reeve answers over SSH`,
+  );
+}
+
+const longestCommand = 64 * 1024;
+
+/**
+ * A command line in words, as a shell would split it, and nothing else of a shell: quotes and backslashes
+ * keep a character as it is. Undefined where a quote is not closed or a control character is in it.
+ */
+export function splitWords(line: string): string[] | undefined {
+  if (line.length > longestCommand || /\p{Cc}/u.test(line.replaceAll("\t", " "))) return undefined;
+  const words: string[] = [];
+  let word: string | undefined;
+  let quote = "";
+  for (let position = 0; position < line.length; position++) {
+    const letter = line.charAt(position);
+    const isBlank = letter === " " || letter === "\t";
+    if (quote === "" && isBlank) {
+      if (word !== undefined) words.push(word);
+      word = undefined;
+    } else if (letter === quote) quote = "";
+    else if (quote === "" && (letter === "'" || letter === '"')) {
+      quote = letter;
+      word ??= "";
+    } else if (letter === "\\" && quote !== "'") {
+      position += 1;
+      if (position === line.length) return undefined;
+      word = (word ?? "") + line.charAt(position);
+    } else word = (word ?? "") + letter;
+  }
+  if (quote !== "") return undefined;
+  if (word !== undefined) words.push(word);
+  return words;
+}

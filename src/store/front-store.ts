@@ -1,0 +1,372 @@
+import type { Right } from "../app/names.ts";
+import { printable } from "../host/lines.ts";
+import { now, Sqlite, text, type Row } from "./sqlite.ts";
+
+/** The front's memory: who there is, what proves them, what they may do, and what they did. */
+const migrations = [
+  `
+  CREATE TABLE account (
+    name TEXT PRIMARY KEY,
+    administrator INTEGER NOT NULL DEFAULT 0,
+    may_create INTEGER NOT NULL DEFAULT 0,
+    created_at TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE token (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL REFERENCES account(name) ON DELETE CASCADE,
+    digest TEXT NOT NULL UNIQUE,
+    note TEXT,
+    created_at TEXT NOT NULL,
+    expires_at TEXT,
+    used_at TEXT
+  ) STRICT;
+  CREATE TABLE key (
+    fingerprint TEXT PRIMARY KEY,
+    account TEXT NOT NULL REFERENCES account(name) ON DELETE CASCADE,
+    type TEXT NOT NULL,
+    body TEXT NOT NULL,
+    comment TEXT,
+    created_at TEXT NOT NULL,
+    used_at TEXT
+  ) STRICT;
+  CREATE TABLE app_right (
+    account TEXT NOT NULL REFERENCES account(name) ON DELETE CASCADE,
+    app TEXT NOT NULL,
+    level TEXT NOT NULL,
+    PRIMARY KEY (account, app)
+  ) STRICT;
+  CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    account TEXT,
+    via TEXT NOT NULL,
+    action TEXT NOT NULL,
+    app TEXT,
+    outcome TEXT NOT NULL,
+    detail TEXT
+  ) STRICT;
+  INSERT INTO account (name, administrator, may_create, created_at)
+    VALUES ('admin', 1, 1, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'));
+  `,
+];
+
+export interface Account {
+  name: string;
+  /** The server's: may do everything. */
+  administrator: boolean;
+  mayCreate: boolean;
+}
+
+export interface AccountSummary extends Account {
+  createdAt: string;
+  tokens: number;
+  keys: number;
+  rights: { app: string; right: Right }[];
+}
+
+export interface TokenSummary {
+  id: number;
+  account: string;
+  note: string | null;
+  createdAt: string;
+  expiresAt: string | null;
+  usedAt: string | null;
+}
+
+/** A public key, taken apart: nothing else of what somebody handed in is kept. */
+export interface PublicKey {
+  fingerprint: string;
+  type: string;
+  body: string;
+  comment: string | null;
+}
+
+export interface KeySummary extends PublicKey {
+  account: string;
+  createdAt: string;
+  usedAt: string | null;
+}
+
+export type Via = "http" | "ssh" | "local";
+
+/** What proved an account. It is looked up again at every decision, so that one taken away counts no more. */
+export type Proof = { token: number } | { key: string } | "administrator";
+
+/** On whose behalf something is asked. */
+export interface Caller {
+  account: string;
+  via: Via;
+  proof: Proof;
+}
+
+export interface AuditEntry {
+  account: string | null;
+  via: Via;
+  action: string;
+  app?: string | undefined;
+  outcome: "done" | "refused";
+  detail?: string | undefined;
+}
+
+export interface AuditRecord extends Omit<AuditEntry, "app" | "detail"> {
+  at: string;
+  app: string | null;
+  detail: string | null;
+}
+
+const keptEntries = 100_000;
+const longestDetail = 500;
+/** The last use is written down this often, so that a fetch is not a write each time. */
+const usePrecision = 60_000;
+
+export class FrontStore {
+  readonly #database: Sqlite;
+
+  constructor(path: string) {
+    this.#database = new Sqlite(path, "front", migrations);
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  account(name: string): Account | undefined {
+    const row = this.#database.get("SELECT * FROM account WHERE name = ?", name);
+    return row && toAccount(row);
+  }
+
+  accounts(): AccountSummary[] {
+    return this.#database
+      .all(
+        `SELECT *, (SELECT count(*) FROM token WHERE account = name) AS tokens,
+           (SELECT count(*) FROM key WHERE account = name) AS keys FROM account ORDER BY name`,
+      )
+      .map((row) => ({
+        ...toAccount(row),
+        createdAt: text(row["created_at"]),
+        tokens: Number(row["tokens"]),
+        keys: Number(row["keys"]),
+        rights: this.#rightsOf(text(row["name"])),
+      }));
+  }
+
+  /** Whether there was none of that name. */
+  addAccount(name: string, mayCreate: boolean): boolean {
+    const result = this.#database.run(
+      "INSERT INTO account (name, may_create, created_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+      name,
+      mayCreate ? 1 : 0,
+      now(),
+    );
+    return result.changes > 0;
+  }
+
+  changeAccount(name: string, mayCreate: boolean): void {
+    this.#database.run("UPDATE account SET may_create = ? WHERE name = ?", mayCreate ? 1 : 0, name);
+  }
+
+  /** Its tokens, keys and rights go with it. */
+  removeAccount(name: string): void {
+    this.#database.run("DELETE FROM account WHERE name = ?", name);
+  }
+
+  addToken(token: {
+    account: string;
+    digest: string;
+    note: string | null;
+    expiresAt: string | null;
+  }): number {
+    const { account, digest, note, expiresAt } = token;
+    const result = this.#database.run(
+      "INSERT INTO token (account, digest, note, created_at, expires_at) VALUES (?, ?, ?, ?, ?)",
+      account,
+      digest,
+      note,
+      now(),
+      expiresAt,
+    );
+    return Number(result.lastInsertRowid);
+  }
+
+  /** One that has not expired. */
+  tokenByDigest(digest: string): { id: number; account: string; digest: string } | undefined {
+    const row = this.#database.get(
+      "SELECT id, account, digest FROM token WHERE digest = ? AND (expires_at IS NULL OR expires_at > ?)",
+      digest,
+      now(),
+    );
+    return (
+      row && {
+        id: Number(row["id"]),
+        account: text(row["account"]),
+        digest: text(row["digest"]),
+      }
+    );
+  }
+
+  hasToken(id: number): boolean {
+    return (
+      this.#database.get(
+        "SELECT id FROM token WHERE id = ? AND (expires_at IS NULL OR expires_at > ?)",
+        id,
+        now(),
+      ) !== undefined
+    );
+  }
+
+  tokens(account?: string): TokenSummary[] {
+    return this.#database
+      .all(
+        "SELECT * FROM token WHERE account = coalesce(?, account) ORDER BY account, id",
+        account ?? null,
+      )
+      .map((row) => ({
+        id: Number(row["id"]),
+        account: text(row["account"]),
+        note: row["note"] as string | null,
+        createdAt: text(row["created_at"]),
+        expiresAt: row["expires_at"] as string | null,
+        usedAt: row["used_at"] as string | null,
+      }));
+  }
+
+  /** Whether there was one. */
+  removeToken(id: number): boolean {
+    return this.#database.run("DELETE FROM token WHERE id = ?", id).changes > 0;
+  }
+
+  usedToken(id: number): void {
+    this.#use("token", "id", id);
+  }
+
+  /** Whether nobody had it. */
+  addKey(account: string, { fingerprint, type, body, comment }: PublicKey): boolean {
+    const result = this.#database.run(
+      `INSERT INTO key (fingerprint, account, type, body, comment, created_at)
+       VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+      fingerprint,
+      account,
+      type,
+      body,
+      comment,
+      now(),
+    );
+    return result.changes > 0;
+  }
+
+  key(fingerprint: string): KeySummary | undefined {
+    const row = this.#database.get("SELECT * FROM key WHERE fingerprint = ?", fingerprint);
+    return row && toKey(row);
+  }
+
+  keys(account?: string): KeySummary[] {
+    return this.#database
+      .all(
+        "SELECT * FROM key WHERE account = coalesce(?, account) ORDER BY account, created_at",
+        account ?? null,
+      )
+      .map(toKey);
+  }
+
+  removeKey(fingerprint: string): boolean {
+    return this.#database.run("DELETE FROM key WHERE fingerprint = ?", fingerprint).changes > 0;
+  }
+
+  usedKey(fingerprint: string): void {
+    this.#use("key", "fingerprint", fingerprint);
+  }
+
+  right(account: string, app: string): Right | undefined {
+    const row = this.#database.get(
+      "SELECT level FROM app_right WHERE account = ? AND app = ?",
+      account,
+      app,
+    );
+    return row && (text(row["level"]) as Right);
+  }
+
+  setRight(account: string, app: string, right: Right | undefined): void {
+    if (right === undefined) {
+      this.#database.run("DELETE FROM app_right WHERE account = ? AND app = ?", account, app);
+      return;
+    }
+    this.#database.run(
+      `INSERT INTO app_right (account, app, level) VALUES (?, ?, ?)
+       ON CONFLICT (account, app) DO UPDATE SET level = excluded.level`,
+      account,
+      app,
+      right,
+    );
+  }
+
+  /** An app that comes later with the same name is another one. */
+  forgetApp(app: string): void {
+    this.#database.run("DELETE FROM app_right WHERE app = ?", app);
+  }
+
+  /** What stands in it may be anybody's words, a branch's name for one. */
+  audit({ account, via, action, app, outcome, detail }: AuditEntry): void {
+    const { lastInsertRowid } = this.#database.run(
+      "INSERT INTO audit (at, account, via, action, app, outcome, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      now(),
+      account,
+      via,
+      action,
+      app ?? null,
+      outcome,
+      detail === undefined ? null : printable(detail).slice(0, longestDetail),
+    );
+    this.#database.run("DELETE FROM audit WHERE id <= ?", Number(lastInsertRowid) - keptEntries);
+  }
+
+  /** The newest first. */
+  auditEntries(limit: number): AuditRecord[] {
+    return this.#database.all("SELECT * FROM audit ORDER BY id DESC LIMIT ?", limit).map((row) => ({
+      at: text(row["at"]),
+      account: row["account"] as string | null,
+      via: text(row["via"]) as Via,
+      action: text(row["action"]),
+      app: row["app"] as string | null,
+      outcome: text(row["outcome"]) as AuditEntry["outcome"],
+      detail: row["detail"] as string | null,
+    }));
+  }
+
+  #rightsOf(account: string): { app: string; right: Right }[] {
+    return this.#database
+      .all("SELECT app, level FROM app_right WHERE account = ? ORDER BY app", account)
+      .map((row) => ({
+        app: text(row["app"]),
+        right: text(row["level"]) as Right,
+      }));
+  }
+
+  #use(table: "token" | "key", column: string, value: string | number): void {
+    this.#database.run(
+      `UPDATE ${table} SET used_at = ? WHERE ${column} = ? AND (used_at IS NULL OR used_at < ?)`,
+      now(),
+      value,
+      new Date(Date.now() - usePrecision).toISOString(),
+    );
+  }
+}
+
+function toAccount(row: Row): Account {
+  return {
+    name: text(row["name"]),
+    administrator: row["administrator"] === 1,
+    mayCreate: row["may_create"] === 1,
+  };
+}
+
+function toKey(row: Row): KeySummary {
+  return {
+    fingerprint: text(row["fingerprint"]),
+    account: text(row["account"]),
+    type: text(row["type"]),
+    body: text(row["body"]),
+    comment: row["comment"] as string | null,
+    createdAt: text(row["created_at"]),
+    usedAt: row["used_at"] as string | null,
+  };
+}

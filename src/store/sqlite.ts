@@ -1,0 +1,70 @@
+import Database from "libsql";
+import { UserError } from "../errors.ts";
+
+export type Row = Record<string, string | number | null>;
+type Value = string | number | null;
+
+/**
+ * One SQLite file and its owner. The numbered list of migrations is the database's history: `user_version`
+ * says how many of them were applied. An entry is never changed, only followed by the next one.
+ */
+export class Sqlite {
+  readonly #database: Database.Database;
+
+  /** `owner` is whose memory it is, for the words of an error: `agent`. */
+  constructor(path: string, owner: string, migrations: string[]) {
+    this.#database = new Database(path);
+    this.#database.pragma("journal_mode = WAL");
+    this.#database.pragma("synchronous = NORMAL");
+    this.#database.pragma("foreign_keys = ON");
+    this.#migrate(owner, migrations);
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  // Values go as one list: libsql takes a single null for names and their values.
+  run(sql: string, ...values: Value[]): Database.RunResult {
+    return this.#database.prepare(sql).run(values);
+  }
+
+  get(sql: string, ...values: Value[]): Row | undefined {
+    return this.#database.prepare(sql).get(values) as Row | undefined;
+  }
+
+  all(sql: string, ...values: Value[]): Row[] {
+    return this.#database.prepare(sql).all(values) as Row[];
+  }
+
+  /** All of it or nothing. */
+  transaction(work: () => void): void {
+    this.#database.transaction(work)();
+  }
+
+  #migrate(owner: string, migrations: string[]): void {
+    const done = Number(this.get("PRAGMA user_version")?.["user_version"] ?? 0);
+    if (done > migrations.length) {
+      throw new UserError(
+        "CONFIG_INVALID",
+        `the ${owner}'s database was written by a newer reeve`,
+        {
+          hint: "Run the newer version, or restore the folder from a backup of this one's time.",
+        },
+      );
+    }
+    migrations.slice(done).forEach((migration, index) => {
+      this.#database.exec(
+        `BEGIN; ${migration}; PRAGMA user_version = ${done + index + 1}; COMMIT;`,
+      );
+    });
+  }
+}
+
+export function now(): string {
+  return new Date().toISOString();
+}
+
+export function text(value: Value | undefined): string {
+  return String(value ?? "");
+}
