@@ -4,7 +4,6 @@ import type { AppOptions } from "../config/app-options.ts";
 import type { RequirementsFile } from "../environment/requirements.ts";
 import { asUserError, describeError, UserError, type ErrorCode } from "../errors.ts";
 import { readRef } from "../host/git.ts";
-import { compareCommits } from "../release/release.ts";
 import { adoptSettings, forgetFormerSettings, type SettingsChange } from "../settings/settings.ts";
 import type { Deploy, DeployReason, Holder, InstanceRow } from "../store/agent-store.ts";
 import {
@@ -12,7 +11,6 @@ import {
   optionsOf,
   pathsOf,
   productionInstance,
-  releaseContext,
   type DeployContext,
 } from "./context.ts";
 import { DeployReport } from "./report.ts";
@@ -82,13 +80,10 @@ export async function startDeploy(
     await context.locks.take(instance.name, request.holder, () =>
       sayWhoDeploys(context, instance, say),
     );
-    const [comparison] = await Promise.all([
-      compareCommits(releaseContext(context, instance), request.oldCommit, request.newCommit),
-      expectRefUnmoved(context, request),
-      context.settler.tidied(instance.name),
-    ]);
+    await expectRefUnmoved(context, request);
+    await context.settler.tidied(instance.name);
     const deploy = store.startDeploy({ ...request, instance: instance.name });
-    return { context, instance, options, deploy, comparison };
+    return { context, instance, options, deploy };
   });
   report.keep(begun.deploy.id, logOf(context, begun.deploy));
   await attempt(context, begun.deploy, report, (voice) =>

@@ -1,6 +1,5 @@
 import type { Instance } from "../app/instance.ts";
 import type { AppOptions } from "../config/app-options.ts";
-import type { Comparison } from "../release/release.ts";
 import type { SettingsChange } from "../settings/settings.ts";
 import type { Deploy } from "../store/agent-store.ts";
 import type { DeployContext } from "./context.ts";
@@ -12,8 +11,6 @@ export interface Preparation {
   options: AppOptions;
   /** As it is on record; steps add to it by `store.changeDeploy`, and those after them find it here. */
   deploy: Deploy;
-  /** What the commit changes, where it is known already. */
-  comparison?: Comparison;
   /** The app's settings are changed by this deploy, and stay as they are where it is refused. */
   settings?: SettingsChange | undefined;
   /** Passes a line on to the pusher and to the deploy's log. */

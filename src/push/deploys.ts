@@ -56,7 +56,9 @@ async function readCommit(
   wanted: Omit<Wanted, "settings">,
   voice: HeldVoice,
 ): Promise<{ subject: string; proposal: Proposal }> {
-  // The start of a process holds this one up: what was just asked of the agent goes on its way first.
+  // The start of a process holds this one up: what was just asked of the agent goes on its way first, which
+  // takes two turns of the loop, one to connect and one to write.
+  await setImmediate();
   await setImmediate();
   const git = gitOf(wanted.app);
   const readSubject = async (): Promise<string> => {

@@ -18,7 +18,6 @@ import {
   seal,
   sourcesIn,
   unpinRelease,
-  type Change,
 } from "./release-commands.ts";
 
 export interface ReleaseContext {
@@ -37,27 +36,9 @@ export interface Release {
   path: string;
   /** Whether it had to be checked out. */
   made: boolean;
-}
-
-/** What differs between two commits. */
-export interface Comparison {
+  /** How many files that took, and what the staging tree held before. */
+  changed: number;
   from: string;
-  changes: Change[];
-}
-
-/** Only reads: it may run while it is not yet certain that the release is wanted. */
-export async function compareCommits(
-  context: ReleaseContext,
-  from: string,
-  to: string,
-): Promise<Comparison> {
-  const before = from === absentCommit ? emptyTree : from;
-  try {
-    const output = await context.host.run(listChanges(context.git, before, to));
-    return { from: before, changes: parseChanges(output) };
-  } catch (error) {
-    throw explain(context, to, error);
-  }
 }
 
 /**
@@ -65,22 +46,13 @@ export async function compareCommits(
  *
  * The staging tree is a copy by hard links of the release before, with the index that goes with it, so
  * that git only touches what changed. It becomes the release by a rename; the next one is laid out later.
- * `known` saves a look at what changed, where it is what the staging tree has to become.
  */
-export async function makeRelease(
-  context: ReleaseContext,
-  commit: string,
-  known?: Comparison,
-): Promise<Release> {
+export async function makeRelease(context: ReleaseContext, commit: string): Promise<Release> {
   const path = releasePath(context.paths, commit);
-  if (await isPresent(path)) return { commit, path, made: false };
+  if (await isPresent(path)) return { commit, path, made: false, changed: 0, from: commit };
 
-  const before = await layOutStaging(context);
-  await stage(
-    context,
-    known?.from === before ? known : await compareCommits(context, before, commit),
-    commit,
-  );
+  const from = await layOutStaging(context);
+  const changed = await stage(context, from, commit);
 
   const sealing = stagingOf(context.paths).sealing;
   await rename(stagingOf(context.paths).tree, sealing);
@@ -88,7 +60,19 @@ export async function makeRelease(
   await rename(sealing, path);
   // Without root a folder that cannot be written cannot be moved either: it is closed where it stays.
   if (!context.host.isRoot) await chmod(path, 0o555);
-  return { commit, path, made: true };
+  return { commit, path, made: true, changed, from };
+}
+
+/** How many files the release has that differ from an older commit; of a first commit, all of them. */
+export async function countChanges(
+  context: ReleaseContext,
+  release: Release,
+  older: string,
+): Promise<number> {
+  const before = older === absentCommit ? emptyTree : older;
+  if (release.made && release.from === before) return release.changed;
+  const output = await context.host.run(listChanges(context.git, before, release.commit));
+  return parseChanges(output).length;
 }
 
 /** Gives a refused release's tree back to the staging area, where it saves the next checkout. */
@@ -151,28 +135,26 @@ async function removeRelease(context: ReleaseContext, commit: string): Promise<v
   await discard(context, releasePath(context.paths, commit));
 }
 
-async function stage(
-  context: ReleaseContext,
-  { changes }: Comparison,
-  commit: string,
-): Promise<void> {
+/**
+ * The two gits and the compiler run beside each other: most of their time is that of a start. Resolves to how
+ * many files changed.
+ */
+async function stage(context: ReleaseContext, before: string, commit: string): Promise<number> {
   const { host, git, python, gitUser, paths } = context;
   const { tree, index, basis } = stagingOf(paths);
   try {
     // From here until the end the tree is neither the one nor the other.
     await rm(basis, { force: true });
     const checkedOut = host.run(checkOut(git, { tree, index }, commit));
-    const sources = sourcesIn(changes);
+    const listed = host.run(listChanges(git, before, commit)).then(parseChanges);
+    const done = Promise.all([listed, checkedOut]);
+    const sources = done.then(([changes]) => sourcesIn(changes));
     await Promise.all([
       checkedOut.then(() => setIndexTime(index)),
-      // The interpreter starts while git still writes: its start is what takes the time.
-      sources !== "" &&
-        host.run({
-          ...compileSources(python, tree, gitUser),
-          input: checkedOut.then(() => sources),
-        }),
+      host.run({ ...compileSources(python, tree, gitUser), input: sources }),
     ]);
     await writeAtomically(basis, commit, 0o600);
+    return (await listed).length;
   } catch (error) {
     await emptyStaging(context);
     throw explain(context, commit, error);

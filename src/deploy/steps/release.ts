@@ -1,4 +1,4 @@
-import { makeRelease, takeBackRelease } from "../../release/release.ts";
+import { countChanges, makeRelease, takeBackRelease } from "../../release/release.ts";
 import type { AgentStore, Deploy } from "../../store/agent-store.ts";
 import { releaseContext } from "../context.ts";
 import { plural, type Step } from "../step.ts";
@@ -6,11 +6,12 @@ import { plural, type Step } from "../step.ts";
 /** The commit's tree on disk, sealed. */
 export const releaseStep: Step = {
   name: "release",
-  run: async ({ context, instance, deploy, comparison }) => {
+  run: async ({ context, instance, deploy }) => {
     const releases = releaseContext(context, instance);
-    const { made } = await makeRelease(releases, deploy.newCommit, comparison);
-    const changed = comparison?.changes.length ?? 0;
-    return made ? `checked out, ${plural(changed, "file")} changed` : "on disk already";
+    const release = await makeRelease(releases, deploy.newCommit);
+    if (!release.made) return "on disk already";
+    const changed = await countChanges(releases, release, deploy.oldCommit);
+    return `checked out, ${plural(changed, "file")} changed`;
   },
   undo: async (context, deploy) => {
     if (isWantedByOthers(context.store, deploy)) return;
