@@ -20,6 +20,8 @@ const rows: (string | number)[][] = [];
 /**
  * From the start of `git push` to the first answer of the new code through nginx, beside its floor in the same
  * round: the same push to a repository of the same server without hooks, and the boot of the app by itself.
+ * Whoever looks for the new page looks during the floor's parts as well: on a machine of two cores the looking
+ * is a load of its own, and both sides carry it.
  */
 describe("push to live", () => {
   let server: TestServer;
@@ -143,10 +145,11 @@ async function measure(
       workspace.write(change(round));
       await workspace.commit(`Round ${round}`);
     }
-    bare.push(await timed(() => workspace.git("push", "--quiet", "bare", `+${target}:main`)));
+    const pushBare = () => workspace.git("push", "--quiet", "bare", `+${target}:main`);
+    bare.push(await lookingOn(app, () => timed(pushBare)));
     live.push(await pushToLive(app, target, text));
+    boot.push(await lookingOn(app, () => bootAlone(server, name)));
     await visitors.leave();
-    boot.push(await bootAlone(server, name));
   }
   const floor = median(bare.map((push, index) => push + (boot[index] ?? 0)));
   rows.push([
@@ -174,6 +177,17 @@ async function pushToLive(
   }
   await pushing;
   return seen;
+}
+
+/** The same looks at the page as during a push to live, for a part of the floor. */
+async function lookingOn({ server, name }: Benched, work: () => Promise<number>): Promise<number> {
+  const state = { done: false };
+  const working = work().finally(() => (state.done = true));
+  while (!state.done) {
+    await server.get(name);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return working;
 }
 
 /** uWSGI with this app and nothing else: from its start to its first answer. */

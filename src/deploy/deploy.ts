@@ -6,13 +6,7 @@ import { asUserError, describeError, UserError, type ErrorCode } from "../errors
 import { readRef } from "../host/git.ts";
 import { adoptSettings, forgetFormerSettings, type SettingsChange } from "../settings/settings.ts";
 import type { Deploy, DeployReason, Holder, InstanceRow } from "../store/agent-store.ts";
-import {
-  gitOf,
-  optionsOf,
-  pathsOf,
-  productionInstance,
-  type DeployContext,
-} from "./context.ts";
+import { gitOf, optionsOf, pathsOf, productionInstance, type DeployContext } from "./context.ts";
 import { DeployReport } from "./report.ts";
 import type { Preparation, Step } from "./step.ts";
 import { environmentStep } from "./steps/environment.ts";

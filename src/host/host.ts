@@ -1,4 +1,3 @@
-import type { Writable } from "node:stream";
 import { execa } from "execa";
 import { LineSplitter } from "./lines.ts";
 
@@ -21,8 +20,7 @@ export interface Command {
    * the agent that asked for it.
    */
   as?: Identity | undefined;
-  /** Standard input. What is still being found out is given when it is known: the process starts meanwhile. */
-  input?: string | Promise<string>;
+  input?: string;
   /** Milliseconds after which the process and all its children are killed. */
   deadline?: number;
 }
@@ -83,7 +81,6 @@ export class LocalHost implements Host {
 
   async run(command: Command, options: RunOptions = {}): Promise<string> {
     const { file, args } = this.#withIdentity(command);
-    const input = command.input ?? "";
     const tail: string[] = [];
     const keep = (line: string): void => {
       tail.push(line);
@@ -94,7 +91,7 @@ export class LocalHost implements Host {
       cwd: command.cwd ?? "/",
       env: { PATH: path, LANG: "C.UTF-8", ...command.env },
       extendEnv: false,
-      ...(typeof input === "string" ? { input } : { stdin: "pipe" as const }),
+      input: command.input ?? "",
       reject: false,
       detached: true,
       stripFinalNewline: false,
@@ -105,9 +102,6 @@ export class LocalHost implements Host {
     const lines = [LineSplitter.of(subprocess.stderr, keep)];
     if (options.onLine) lines.push(LineSplitter.of(subprocess.stdout, keep));
     const kill = (): void => killGroup(subprocess.pid);
-    const given = typeof input === "string" ? undefined : give(input, subprocess.stdin, kill);
-    // It is looked at when the process has ended, which a failure here brings about.
-    given?.catch(() => undefined);
     const limits = watchLimits(kill, command.deadline, options.signal);
     let straggling: NodeJS.Timeout | undefined;
     subprocess.once("exit", () => {
@@ -123,7 +117,6 @@ export class LocalHost implements Host {
     limits.end();
     clearTimeout(straggling);
     for (const splitter of lines) splitter.end();
-    await given;
     options.signal?.throwIfAborted();
 
     const stdout = options.onLine ? "" : result.stdout;
@@ -167,22 +160,6 @@ function watchLimits(
     kill();
   }
   return limits;
-}
-
-/** Hands over what is found out only now; where it cannot be found out, the process has nothing to do. */
-async function give(
-  input: Promise<string>,
-  stdin: Writable | null,
-  kill: () => void,
-): Promise<void> {
-  // The process may have ended before it read anything: its exit code tells why.
-  stdin?.on("error", () => undefined);
-  try {
-    stdin?.end(await input);
-  } catch (error) {
-    kill();
-    throw error;
-  }
 }
 
 /** As setpriv(1) takes them. */

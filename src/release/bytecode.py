@@ -1,13 +1,18 @@
 """Brings the .pyc files of the tree it runs in up to date with the sources.
 
-Standard input: names separated by NUL; "+name" is compiled, "-name" is forgotten.
+Standard input: names separated by NUL; "+name" is compiled, "-name" is forgotten, "*" stands for every
+source that has no bytecode of its own.
+A .pyc holds the hash of its source (PEP 552): one that was left by another source is never taken for it.
 A source that does not compile is left alone: it fails when it is imported, with its own words.
 Links are never followed: they could lead out of the tree.
 """
 
 import os
 import sys
-from importlib.machinery import SourceFileLoader
+from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
+from py_compile import PycInvalidationMode, compile
+
+CHECKED_HASH = b"\3\0\0\0"
 
 
 def cache_folder(source):
@@ -19,19 +24,20 @@ def leads_out(folder):
     return os.path.realpath(folder) != os.path.join(os.getcwd(), folder)
 
 
-def compile_source(source):
-    if os.path.islink(source) or os.path.islink(cache_folder(source)):
-        return
-    stem = os.path.splitext(os.path.basename(source))[0]
-    name = stem + "." + sys.implementation.cache_tag + ".pyc"
+def is_compiled(source):
     try:
-        # An import trusts the .pyc of a source with the same size and second, which may be another one.
-        os.unlink(os.path.join(cache_folder(source), name))
+        with open(cache_from_source(source), "rb") as cache, open(source, "rb") as text:
+            return cache.read(16) == MAGIC_NUMBER + CHECKED_HASH + source_hash(text.read())
     except OSError:
-        pass
+        return False
+
+
+def compile_source(source):
+    if os.path.islink(source) or leads_out(cache_folder(source)) or is_compiled(source):
+        return
     try:
-        # What an import does: compiles the source and writes its .pyc.
-        SourceFileLoader("source", source).get_code("source")
+        # Written aside and renamed: the former release shares this file by a hard link.
+        compile(source, doraise=True, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
     except Exception:
         pass
 
@@ -51,13 +57,20 @@ def forget(source):
         pass
 
 
+def all_sources():
+    for folder, _, names in os.walk("."):
+        for name in names:
+            if name.endswith(".py"):
+                yield os.path.normpath(os.path.join(folder, name))
+
+
 def main():
     names = [name for name in sys.stdin.buffer.read().split(b"\0") if name]
     names = [os.fsdecode(name) for name in names]
     for name in names:
         if name[0] == "-":
             forget(name[1:])
-    sources = [name[1:] for name in names if name[0] == "+"]
+    sources = list(all_sources()) if names == ["*"] else [name[1:] for name in names if name[0] == "+"]
     if len(sources) < 100:
         for source in sources:
             compile_source(source)

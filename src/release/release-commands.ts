@@ -53,16 +53,29 @@ export function checkOut(
   );
 }
 
-/** What `bytecode.py` reads: the sources among the changes, to compile or to forget. */
-export function sourcesIn(changes: Change[]): string {
+/** The sources among the changes, as `bytecode.py` reads them: to compile, or to forget. */
+export function sourcesIn(changes: Change[]): string[] {
   return changes
     .filter((change) => change.name.endsWith(".py"))
-    .map(({ kind, name }) => `${kind === "D" ? "-" : "+"}${name}`)
-    .join("\0");
+    .map(({ kind, name }) => `${kind === "D" ? "-" : "+"}${name}`);
 }
 
-export function compileSources(python: string, tree: string, as?: Identity): Command {
-  return { file: python, args: ["-I", "-S", bytecodeProgram], cwd: tree, as };
+/** Stands for every source that has no bytecode yet. */
+export const everySource = ["*"];
+
+export function compileSources(
+  python: string,
+  tree: string,
+  sources: string[],
+  as?: Identity,
+): Command {
+  return {
+    file: python,
+    args: ["-I", "-S", bytecodeProgram],
+    cwd: tree,
+    input: sources.join("\0"),
+    as,
+  };
 }
 
 export function copyByLinks(from: string, to: string): Command {

@@ -10,6 +10,7 @@ import {
   checkOut,
   compileSources,
   copyByLinks,
+  everySource,
   listChanges,
   openFolders,
   parseChanges,
@@ -92,7 +93,7 @@ export async function takeBackRelease(context: ReleaseContext, commit: string): 
 
 /** Makes the staging tree ready for the next checkout. Resolves to the commit it holds, or to the empty tree. */
 export async function layOutStaging(context: ReleaseContext): Promise<string> {
-  const { host, paths, gitUser } = context;
+  const { host, paths, gitUser, python } = context;
   const { tree, basis, next, index } = stagingOf(paths);
   // Without the index git would leave what the next commit no longer has.
   const commit = (await isPresent(index)) ? await readIfPresent(basis) : undefined;
@@ -106,6 +107,7 @@ export async function layOutStaging(context: ReleaseContext): Promise<string> {
   await discard(context, next);
   await host.run(copyByLinks(source, next));
   await host.run(openFolders(next, gitUser, host.isRoot));
+  await host.run(compileSources(python, next, everySource, gitUser));
   await rename(next, tree);
   return commit;
 }
@@ -136,25 +138,28 @@ async function removeRelease(context: ReleaseContext, commit: string): Promise<v
 }
 
 /**
- * The two gits and the compiler run beside each other: most of their time is that of a start. Resolves to how
- * many files changed.
+ * So few changed sources are compiled by the app's own start in less time than a compiler takes to start.
+ * Their bytecode is made when the next staging tree is laid out, and is in the releases after this one.
  */
+const fewSources = 20;
+
+/** The two gits run beside each other: most of their time is that of a start. Resolves to how many files changed. */
 async function stage(context: ReleaseContext, before: string, commit: string): Promise<number> {
   const { host, git, python, gitUser, paths } = context;
   const { tree, index, basis } = stagingOf(paths);
   try {
     // From here until the end the tree is neither the one nor the other.
     await rm(basis, { force: true });
-    const checkedOut = host.run(checkOut(git, { tree, index }, commit));
-    const listed = host.run(listChanges(git, before, commit)).then(parseChanges);
-    const done = Promise.all([listed, checkedOut]);
-    const sources = done.then(([changes]) => sourcesIn(changes));
-    await Promise.all([
-      checkedOut.then(() => setIndexTime(index)),
-      host.run({ ...compileSources(python, tree, gitUser), input: sources }),
+    const [changes] = await Promise.all([
+      host.run(listChanges(git, before, commit)).then(parseChanges),
+      host.run(checkOut(git, { tree, index }, commit)),
     ]);
+    await setIndexTime(index);
+    const sources = sourcesIn(changes);
+    const isUrgent = sources.length > fewSources || sources.some((source) => source[0] === "-");
+    if (isUrgent) await host.run(compileSources(python, tree, sources, gitUser));
     await writeAtomically(basis, commit, 0o600);
-    return (await listed).length;
+    return changes.length;
   } catch (error) {
     await emptyStaging(context);
     throw explain(context, commit, error);

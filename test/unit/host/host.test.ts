@@ -41,22 +41,6 @@ describe("a command that ends well", () => {
     expect(await host.run({ file: "cat", args: [] })).toBe("");
   });
 
-  it("starts before it is known what it shall read, and reads it then", async () => {
-    let tell: (text: string) => void = () => undefined;
-    const input = new Promise<string>((resolve) => (tell = resolve));
-    const lines: string[] = [];
-    const run = host.run(
-      { ...sh("echo started; cat"), input },
-      { onLine: (line) => lines.push(line) },
-    );
-
-    await waitFor(() => Promise.resolve(lines.length > 0), { within: 5000 });
-    tell("late");
-    await run;
-
-    expect(lines).toEqual(["started", "late"]);
-  });
-
   it("takes each word as one argument: no shell sees it, and none becomes an option", async () => {
     const words = ["a b", "$(id)", "`id`", "; id", "*", "", "--", "-n", "'", '"', "\n"];
 
@@ -192,14 +176,6 @@ describe("a command that fails", () => {
 
     await expect(run).rejects.toBe(reason);
     await expect(host.run(sh("sleep 60"), { signal: unwanted.signal })).rejects.toBe(reason);
-  });
-
-  it("is stopped where what it shall read cannot be found out, and the reason is handed on", async () => {
-    const reason = new Error("nothing to read");
-
-    await expect(host.run({ ...sh("sleep 60"), input: Promise.reject(reason) })).rejects.toBe(
-      reason,
-    );
   });
 
   it("is stopped at its deadline even if it will hear of no signal", async () => {

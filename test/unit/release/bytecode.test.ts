@@ -1,16 +1,16 @@
+import { execFileSync } from "node:child_process";
 import {
   chownSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { makeRelease } from "../../../src/release/release.ts";
-import { demo, namesIn } from "../../support/unit-release.ts";
+import { layOutStaging, makeRelease } from "../../../src/release/release.ts";
+import { demo, namesIn, stagingOf, type Demo } from "../../support/unit-release.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 import { nobody } from "../../support/unit-identity.ts";
 
@@ -23,13 +23,30 @@ function cacheOf(source: string): string | undefined {
   return found && join(folder, found);
 }
 
-/** Whether Python would take the cache for the source's: it holds the source's time and size. */
+/** Whether Python would take the cache for the source's: it holds the source's hash (PEP 552). */
 function isFresh(source: string): boolean {
   const cache = cacheOf(source);
   if (cache === undefined) return false;
+  const script =
+    "import sys,importlib.util as u; print(u.source_hash(open(sys.argv[1],'rb').read()).hex())";
+  const hash = execFileSync("/usr/bin/python3", ["-c", script, source], {
+    encoding: "utf8",
+  }).trim();
   const header = readFileSync(cache);
-  const { mtimeMs, size } = statSync(source);
-  return header.readUInt32LE(8) === Math.floor(mtimeMs / 1000) && header.readUInt32LE(12) === size;
+  return header.readUInt32LE(4) === 3 && header.subarray(8, 16).toString("hex") === hash;
+}
+
+/** The release of a commit, and then the staging tree for the one after it. */
+async function deploy(context: Demo, commit: string): Promise<string> {
+  const { path } = await makeRelease(context, commit);
+  await takeStaging(context);
+  return path;
+}
+
+/** As after every deploy: the tree of the release before is laid out anew, with what it lacks. */
+async function takeStaging(context: Demo): Promise<string> {
+  await layOutStaging(context);
+  return stagingOf(context.paths).tree;
 }
 
 /** An outsider's package with its own cache, as another app's tree would be: git's user may write there. */
@@ -44,31 +61,45 @@ function outsider(): string {
 }
 
 describe("the bytecode of a release", () => {
-  it("is there for every source, and made anew for those that changed", async () => {
+  it("is there for every source that has not just changed, and soon for those as well", async () => {
     const context = demo();
     const first = context.repository.commit({ "app.py": "a = 1\n", "shop/__init__.py": "" });
     const second = context.repository.commit({ "app.py": "a = 22\n" });
+    await deploy(context, first);
 
-    const { path: before } = await makeRelease(context, first);
-    const { path: after } = await makeRelease(context, second);
+    const path = await deploy(context, second);
 
-    for (const path of [before, after]) {
-      expect(isFresh(join(path, "app.py"))).toBe(true);
-      expect(isFresh(join(path, "shop/__init__.py"))).toBe(true);
-    }
+    expect(isFresh(join(path, "shop/__init__.py"))).toBe(true);
+    expect(isFresh(join(path, "app.py"))).toBe(false);
+    expect(isFresh(join(await takeStaging(context), "app.py"))).toBe(true);
   });
 
-  it("is of the source that stands there, not of the one before with the same size and second", async () => {
+  it("is there at once where many sources changed", async () => {
     const context = demo();
-    const commits = ["one", "two", "six"].map((text) =>
-      context.repository.commit({ "app.py": `a = "${text}"\n` }),
+    const names = Array.from({ length: 21 }, (_, at) => `m${at}.py`);
+    const commit = context.repository.commit(
+      Object.fromEntries(names.map((name) => [name, "a = 1\n"])),
     );
 
-    const paths: string[] = [];
-    for (const commit of commits) paths.push((await makeRelease(context, commit)).path);
+    const { path } = await makeRelease(context, commit);
 
-    for (const [at, text] of ["one", "two", "six"].entries())
-      expect(readFileSync(cacheOf(join(paths[at]!, "app.py"))!, "latin1")).toContain(text);
+    expect(names.filter((name) => !isFresh(join(path, name)))).toEqual([]);
+  });
+
+  it("is never taken for that of another source, though it has the same size and second", async () => {
+    const context = demo();
+    const said: string[] = [];
+    for (const text of ["one", "two", "six"]) {
+      const path = await deploy(
+        context,
+        context.repository.commit({ "app.py": `a = "${text}"\n` }),
+      );
+      const script = "import app; print(app.a)";
+      const command = { file: "/usr/bin/python3", args: ["-Bc", script], cwd: path };
+      said.push((await context.host.run(command)).trim());
+    }
+
+    expect(said).toEqual(["one", "two", "six"]);
   });
 
   it("is there for names of any kind, and for many sources at once", async () => {
@@ -88,7 +119,8 @@ describe("the bytecode of a release", () => {
     const context = demo();
     const commit = context.repository.commit({ "bad.py": "def (:\n", "good.py": "a = 1\n" });
 
-    const { path } = await makeRelease(context, commit);
+    await makeRelease(context, commit);
+    const path = await takeStaging(context);
 
     expect(cacheOf(join(path, "bad.py"))).toBeUndefined();
     expect(isFresh(join(path, "good.py"))).toBe(true);
@@ -105,7 +137,7 @@ describe("the bytecode of a release", () => {
       "both/two.py": "",
     });
     const second = context.repository.commit({ shop: null, "both/one.py": null });
-    await makeRelease(context, first);
+    await deploy(context, first);
 
     const { path } = await makeRelease(context, second);
 
@@ -129,7 +161,8 @@ describe("the bytecode of a release", () => {
       "y.py": { link: "x.py" },
     });
 
-    const { path } = await makeRelease(context, commit);
+    await makeRelease(context, commit);
+    const path = await takeStaging(context);
 
     expect(namesIn(path)).toEqual(["x.py", "y.py"]);
     expect(existsSync(join(path, "__pycache__"))).toBe(false);
@@ -146,8 +179,8 @@ describe("the bytecode of a release", () => {
     });
     const second = context.repository.commit({ "x.py": null, "y.py": "a = 2\n" });
 
-    await makeRelease(context, first);
-    await makeRelease(context, second);
+    await deploy(context, first);
+    await deploy(context, second);
 
     expect(readdirSync(join(outside, "__pycache__"))).toEqual(["x.cpython-311.pyc"]);
   });
@@ -162,8 +195,8 @@ describe("the bytecode of a release", () => {
       er: null,
     });
 
-    await makeRelease(context, first);
-    await makeRelease(context, second);
+    await deploy(context, first);
+    await deploy(context, second);
 
     expect(readdirSync(join(outside, "__pycache__"))).toEqual(["x.cpython-311.pyc"]);
   });

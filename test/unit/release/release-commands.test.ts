@@ -73,13 +73,13 @@ describe("what differs between two trees", () => {
   it("tells the compiler which sources to compile and which to forget, and nothing else", () => {
     const changes = parseChanges("M\0app.py\0A\0style.css\0D\0shop/x.py\0A\0-rf.py\0");
 
-    expect(sourcesIn(changes)).toBe("+app.py\0-shop/x.py\0+-rf.py");
-    const command = compileSources("/usr/bin/python3", "/s/tree", as);
+    const command = compileSources("/usr/bin/python3", "/s/tree", sourcesIn(changes), as);
 
     expect(command).toMatchObject({
       file: "/usr/bin/python3",
       args: ["-I", "-S", expect.stringMatching(/\/bytecode\.py$/)],
       cwd: "/s/tree",
+      input: "+app.py\0-shop/x.py\0+-rf.py",
       as,
     });
   });

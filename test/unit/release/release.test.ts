@@ -149,7 +149,10 @@ class FullDisk extends LocalHost {
 describe("a release that is made", () => {
   it.runIf(isRoot)("is root's: whoever runs the app can read it and change nothing", async () => {
     const context = demo();
-    const commit = context.repository.commit({ "app.py": "a = 1\n", "shop/x.py": "" });
+    const first = context.repository.commit({ "app.py": "a = 0\n", "shop/x.py": "" });
+    const commit = context.repository.commit({ "app.py": "a = 1\n" });
+    await makeRelease(context, first);
+    await layOutStaging(context);
 
     const { path } = await makeRelease(context, commit);
 
