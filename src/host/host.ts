@@ -21,6 +21,8 @@ export interface Command {
    */
   as?: Identity | undefined;
   input?: string;
+  /** Bytes of standard output after which the process is killed; without, 256 MiB. */
+  longestOutput?: number;
   /** Milliseconds after which the process and all its children are killed. */
   deadline?: number;
 }
@@ -97,7 +99,7 @@ export class LocalHost implements Host {
       stripFinalNewline: false,
       // A build may print without end: its lines are passed on and only the last ones are kept.
       buffer: { stdout: options.onLine === undefined, stderr: false },
-      maxBuffer: 256 * 1024 * 1024,
+      maxBuffer: command.longestOutput ?? 256 * 1024 * 1024,
     });
     const lines = [LineSplitter.of(subprocess.stderr, keep)];
     if (options.onLine) lines.push(LineSplitter.of(subprocess.stdout, keep));

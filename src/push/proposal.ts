@@ -15,13 +15,7 @@ const mostNamed = 5;
 /** What the repository asks for: what to run and what that needs. It is a proposal; the options win. */
 export async function readProposal(tree: CommitTree): Promise<Proposal> {
   try {
-    // One look for all that most apps have: git's start is what costs.
-    const paths = ["Procfile", "app.py", "wsgi.py", "requirements.txt"];
-    const [procfile, app, wsgi, main] = (await tree.look(paths)) as [Entry, Entry, Entry, Entry];
-    const [module, requirements] = await Promise.all([
-      findModule(tree, { procfile, app, wsgi }),
-      readRequirements(tree, main),
-    ]);
+    const [module, requirements] = await Promise.all([findModule(tree), readRequirements(tree)]);
     return { module, requirements };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
@@ -31,10 +25,10 @@ export async function readProposal(tree: CommitTree): Promise<Proposal> {
 }
 
 /** The Procfile's `wsgi` line; else `app.py`, `wsgi.py` or the one Django project, by what frameworks write. */
-async function findModule(
-  tree: CommitTree,
-  { procfile, app, wsgi }: Record<"procfile" | "app" | "wsgi", Entry>,
-): Promise<string> {
+async function findModule(tree: CommitTree): Promise<string> {
+  // One look for all that most apps have: git's start is what costs.
+  const paths = ["Procfile", "app.py", "wsgi.py"];
+  const [procfile, app, wsgi] = (await tree.look(paths)) as [Entry, Entry, Entry];
   const processes = await tree.readEntry(procfile);
   if (processes !== undefined) return moduleOfProcfile(processes);
 
@@ -97,13 +91,13 @@ function withoutWsgi(web: string | undefined): UserError {
 const include = /^\s*(?:-r|--requirement|-c|--constraint)(?:\s+|=)?["']?([^"'\s#]+)/;
 
 /** `requirements.txt` and every file that it includes, in the order in which they are met. */
-async function readRequirements(tree: CommitTree, main: Entry): Promise<RequirementsFile[]> {
-  if (main.kind === "absent") return [];
+async function readRequirements(tree: CommitTree): Promise<RequirementsFile[]> {
   const files: RequirementsFile[] = [];
-  const waiting = [main.path];
+  const waiting = ["requirements.txt"];
   for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) {
     if (files.some((file) => file.path === path)) continue;
-    const text = path === main.path ? await tree.readEntry(main) : await tree.read(path);
+    const { kind, text } = await tree.read(path);
+    if (kind === "absent" && files.length === 0) return [];
     if (text === undefined) {
       throw new UserError(
         "BUILD_TREE_INVALID",

@@ -1,5 +1,5 @@
 import { gitCommand, type GitContext } from "../host/git.ts";
-import type { Host } from "../host/host.ts";
+import { CommandFailed, type Host } from "../host/host.ts";
 
 /** Larger files than this are nobody's Procfile or requirements. */
 const largest = 1024 * 1024;
@@ -36,19 +36,31 @@ export class CommitTree {
   }
 
   /** A file's text; undefined where there is none, or where it is too large to be one. */
-  async read(path: string): Promise<string | undefined> {
-    const [entry] = await this.look([path]);
-    return entry && this.readEntry(entry);
+  async read(path: string): Promise<Entry & { text: string | undefined }> {
+    try {
+      const output = await this.#contents(path);
+      const [entry = absent(path)] = parseEntries(output, [path]);
+      const isText = entry.kind === "file" && entry.size <= largest;
+      return { ...entry, text: isText ? output.slice(output.indexOf("\n") + 1, -1) : undefined };
+    } catch (error) {
+      // More than anybody is to read: a look says what it is.
+      if (!(error instanceof CommandFailed)) throw error;
+      const [entry = absent(path)] = await this.look([path]);
+      return { ...entry, text: undefined };
+    }
   }
 
   async readEntry({ path, kind, size }: Entry): Promise<string | undefined> {
     if (kind !== "file" || size > largest) return undefined;
-    const output = await this.#host.run(
-      gitCommand(this.#git, ["cat-file", "--batch", "--follow-symlinks"], {
-        input: `${this.#commit}:${path}\n`,
-      }),
-    );
-    return output.slice(output.indexOf("\n") + 1, -1);
+    return (await this.read(path)).text;
+  }
+
+  #contents(path: string): Promise<string> {
+    const command = gitCommand(this.#git, ["cat-file", "--batch", "--follow-symlinks"], {
+      input: `${this.#commit}:${path}\n`,
+      longestOutput: largest + 1024,
+    });
+    return path.includes("\n") ? Promise.resolve("") : this.#host.run(command);
   }
 
   async folders(): Promise<string[]> {
@@ -57,6 +69,10 @@ export class CommitTree {
     );
     return output.split("\0").filter(Boolean);
   }
+}
+
+function absent(path: string): Entry {
+  return { path, kind: "absent", size: 0 };
 }
 
 /** `git cat-file --batch-check --follow-symlinks` (git-cat-file(1)): a line each, two where a link leads nowhere. */

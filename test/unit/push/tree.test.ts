@@ -76,7 +76,7 @@ describe("a commit's tree", () => {
   it.each(["", "x", "no break at the end", "a\n\nb\n\n", "ü 世 😀\n", "\n"])(
     "gives the text of a file to the letter: %j",
     async (text) => {
-      expect(await treeOf({ Procfile: text }).read("Procfile")).toBe(text);
+      expect((await treeOf({ Procfile: text }).read("Procfile")).text).toBe(text);
     },
   );
 
@@ -88,15 +88,16 @@ describe("a commit's tree", () => {
       "above.txt": { link: "../x" },
     });
 
-    expect(await tree.read("requirements.txt")).toBe("flask\n");
-    expect(await tree.read("secrets.txt")).toBeUndefined();
-    expect(await tree.read("above.txt")).toBeUndefined();
+    expect(await tree.read("requirements.txt")).toMatchObject({ kind: "file", text: "flask\n" });
+    for (const path of ["secrets.txt", "above.txt"])
+      expect(await tree.read(path)).toMatchObject({ kind: "outside", text: undefined });
   });
 
   it("gives no text of a folder, of nothing, or of what is too large for a Procfile", async () => {
     const tree = treeOf({ "shop/x.py": "", large: "x".repeat(1024 * 1024 + 1) });
 
-    for (const path of ["shop", "nosuch", "large"]) expect(await tree.read(path)).toBeUndefined();
+    for (const path of ["shop", "nosuch", "large", "two\nlines"])
+      expect((await tree.read(path)).text).toBeUndefined();
   });
 
   it("lists its folders by their names to the letter", async () => {
