@@ -1,83 +1,28 @@
 import js from "@eslint/js";
 import tseslint from "typescript-eslint";
 
-const layers = {
-  // Dependencies point down (docs/architecture.md). Each row may import the rows below it.
-  cli: [],
-  front: ["cli"],
-  push: ["cli", "front"],
-  agent: ["cli", "front", "push"],
-  deploy: ["cli", "front", "push", "agent"],
-  release: [
-    "cli",
-    "front",
-    "push",
-    "agent",
-    "deploy",
-    "environment",
-    "vassal",
-    "vhost",
-    "settings",
-  ],
-  environment: [
-    "cli",
-    "front",
-    "push",
-    "agent",
-    "deploy",
-    "release",
-    "vassal",
-    "vhost",
-    "settings",
-  ],
-  vassal: [
-    "cli",
-    "front",
-    "push",
-    "agent",
-    "deploy",
-    "release",
-    "environment",
-    "vhost",
-    "settings",
-  ],
-  vhost: [
-    "cli",
-    "front",
-    "push",
-    "agent",
-    "deploy",
-    "release",
-    "environment",
-    "vassal",
-    "settings",
-  ],
-  settings: [
-    "cli",
-    "front",
-    "push",
-    "agent",
-    "deploy",
-    "release",
-    "environment",
-    "vassal",
-    "vhost",
-  ],
-};
-
-const upper = [
-  "cli",
-  "front",
-  "push",
-  "agent",
-  "deploy",
-  "release",
-  "environment",
-  "vassal",
-  "vhost",
-  "settings",
+// Dependencies point down (docs/architecture.md). Each row may import the rows below it, and the folders
+// of the middle row do not import each other.
+const rows = [
+  ["cli"],
+  ["front"],
+  ["push"],
+  ["agent"],
+  ["deploy"],
+  ["release", "environment", "vassal", "vhost", "preview", "settings"],
+  ["app", "store", "config", "host"],
 ];
-for (const ground of ["app", "store", "config", "host"]) layers[ground] = upper;
+const ground = rows.at(-1);
+const layers = Object.fromEntries(
+  rows.flatMap((row, height) =>
+    row.map((folder) => [
+      folder,
+      [...rows.slice(0, height).flat(), ...(row === ground ? [] : row)].filter(
+        (name) => name !== folder,
+      ),
+    ]),
+  ),
+);
 
 const processes = {
   name: "execa",

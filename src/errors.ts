@@ -23,7 +23,7 @@ const catalogue = {
   APP_UNKNOWN: { exit: 1, hint: "See `reeve apps`, or make it with `reeve create APP`." },
   BRANCH_REFUSED: {
     exit: 1,
-    hint: "Previews of branches are not on yet. To put this branch on the air: git push deploy BRANCH:main",
+    hint: "Give the branch another name, or see which branches are on the air: reeve options APP",
   },
   BUILD_TREE_INVALID: {
     exit: 1,
@@ -67,9 +67,18 @@ const catalogue = {
   },
   PLACE_TAKEN: { exit: 1, hint: "Give the app another host: reeve options APP set host=…" },
   PORT_TAKEN: { exit: 2, hint: "Choose another one: npm start -- --port 8081" },
+  PREVIEW_LIMIT: {
+    exit: 1,
+    hint: "Remove a preview and push again: git push deploy :BRANCH",
+  },
+  PREVIEW_UNKNOWN: { exit: 1, hint: "See `reeve previews APP`." },
   PRODUCTION_DELETE: {
     exit: 1,
     hint: "An app is removed with everything it left behind by: reeve destroy APP",
+  },
+  PUSHES_CROSSED: {
+    exit: 1,
+    hint: "Push again when the other push has ended, or push the branches one after the other.",
   },
   PUSH_GONE: { exit: 1, hint: "Push again." },
   REF_MOVED: { exit: 1, hint: "Fetch, look at what the other one pushed, and push again." },

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
 import type { Config } from "../config/config.ts";
@@ -6,6 +5,7 @@ import type { DeployContext, Identities } from "../deploy/context.ts";
 import { Attempts } from "../deploy/attempts.ts";
 import { judgeHolder } from "../deploy/deploy.ts";
 import { HolderLocks } from "../deploy/locks.ts";
+import { sweepPreviews } from "../deploy/previews.ts";
 import { reconcile } from "../deploy/reconcile.ts";
 import { Settler } from "../deploy/settle.ts";
 import type { Installer } from "../environment/environment-commands.ts";
@@ -14,10 +14,15 @@ import { answerVerbs, listenOn, verbServer } from "../host/channel.ts";
 import { isExecutable } from "../host/files.ts";
 import { LocalHost, type Host } from "../host/host.ts";
 import { ensureIdentity, ownIdentity } from "../host/identity.ts";
+import { Turns } from "../host/turns.ts";
 import { AgentStore } from "../store/agent-store.ts";
+import { longestQueue } from "../vassal/emperor.ts";
 import { agentVerbs } from "./verbs.ts";
 
 const sweepEvery = 500;
+/** Milliseconds: previews are kept for days, so that nobody waits for this. */
+const previewsEvery = 600_000;
+const firstSweep = 10_000;
 
 /** The half that has the rights and does not listen: one unix socket, a handful of verbs. */
 export async function runAgent(config: Config): Promise<void> {
@@ -39,11 +44,15 @@ export async function runAgent(config: Config): Promise<void> {
       context.log.error({ err: error }, "could not judge a push that is gone"),
     );
   }, sweepEvery);
+  const sweepers = [
+    setTimeout(() => void sweepPreviews(context), firstSweep),
+    setInterval(() => void sweepPreviews(context), previewsEvery),
+  ];
   context.log.info({ installer: context.installer, abi: context.abi }, "the agent listens");
 
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.once(signal, () => {
-      clearInterval(sweep);
+      for (const timer of [sweep, ...sweepers]) clearInterval(timer);
       server.close();
       context.store.close();
       process.exit(0);
@@ -71,7 +80,7 @@ async function makeContext(config: Config): Promise<DeployContext> {
       })
     ).trim(),
     gitConfiguration: layout.gitConfiguration,
-    listen: Math.min(1024, Number(readFileSync("/proc/sys/net/core/somaxconn", "utf8"))),
+    listen: longestQueue(),
     emperor: { pidFile: layout.emperorPid, statsSocket: layout.emperorStats },
     nginx: {
       configuration: layout.nginxConfiguration,
@@ -82,6 +91,7 @@ async function makeContext(config: Config): Promise<DeployContext> {
     locks: new HolderLocks(),
     attempts: new Attempts(),
     settler: new Settler(),
+    turns: new Turns(),
     log: pino({ name: "agent" }),
   };
 }
@@ -89,12 +99,13 @@ async function makeContext(config: Config): Promise<DeployContext> {
 async function findIdentities({ server }: Config, host: Host): Promise<Identities> {
   if (!host.isRoot) {
     const own = ownIdentity();
-    return { front: own, apps: own, web: own };
+    return { front: own, apps: own, previews: own, web: own };
   }
-  const [front, apps, web] = await Promise.all(
-    [server.front_user, server.app_user, server.web_user].map((name) => ensureIdentity(host, name)),
+  const names = [server.front_user, server.app_user, server.preview_user, server.web_user];
+  const [front, apps, previews, web] = await Promise.all(
+    names.map((name) => ensureIdentity(host, name)),
   );
-  return { front, apps, web } as Identities;
+  return { front, apps, previews, web } as Identities;
 }
 
 /** uv where it is found, in reeve's own folder or on the system's path; else pip. */

@@ -7,6 +7,7 @@ export interface Answers extends Record<QuestionName, unknown> {
   create: null;
   start: { deploy: number };
   prepare: null;
+  prepareRemoval: { deploy: number | null };
   switch: null;
   confirm: null;
   finished: null;
@@ -22,6 +23,9 @@ export interface Answers extends Record<QuestionName, unknown> {
   setOptions: null;
   settings: Record<string, string>;
   changeSettings: null;
+  previews: PreviewSummary[];
+  pinPreview: null;
+  removePreview: null;
   destroy: null;
 }
 
@@ -35,6 +39,19 @@ export interface AppSummary {
   commit: string | null;
   subject: string | null;
   liveSince: string | null;
+}
+
+export interface PreviewSummary {
+  branch: string;
+  preview: string;
+  state: AppState | "asleep";
+  url: string;
+  commit: string | null;
+  subject: string | null;
+  usedAt: string;
+  pinned: boolean;
+  /** When its age removes it. */
+  goesAt: string | null;
 }
 
 export interface AppDetails extends AppSummary {

@@ -1,7 +1,7 @@
 import { optionsFile } from "../app/instance.ts";
 import { appOptions } from "../config/app-options.ts";
 import { readOptions, starterFile, withOption } from "../config/option-table.ts";
-import { pathsOf, type DeployContext } from "../deploy/context.ts";
+import { pathsOf, runnerOf, type DeployContext } from "../deploy/context.ts";
 import { provideFolders } from "../deploy/folders.ts";
 import { isPresent, readIfPresent, writeAtomically } from "../host/files.ts";
 import {
@@ -9,8 +9,8 @@ import {
   expectSettingsChange,
   readSettings,
   writeSettings,
-  type SettingsChange,
 } from "../settings/settings.ts";
+import type { Question } from "./questions.ts";
 import { expectApp } from "./queries.ts";
 
 /** Makes an app's folders and its options file, or leaves those that are there. */
@@ -47,19 +47,22 @@ export async function setOptions(
   await writeAtomically(path, after, 0o640);
 }
 
-/** Changes the settings of an app that is not on the air; for one that is, the change is a deploy. */
+/**
+ * Changes the settings of an app that is not on the air, or the set of its previews; for an app that is on
+ * the air, the change is a deploy.
+ */
 export async function changeSettings(
   context: DeployContext,
-  app: string,
-  change: SettingsChange,
+  { app, change, ofPreviews }: Question<"changeSettings">,
 ): Promise<void> {
   expectApp(context, app);
   expectSettingsChange(change);
-  const { settings } = pathsOf(context, app);
+  const { settings, previewSettings } = pathsOf(context, app);
+  const folder = ofPreviews ? previewSettings : settings;
   await writeSettings(
     context.host,
-    settings,
-    changedSettings(await readSettings(settings), change),
-    context.identities.apps,
+    folder,
+    changedSettings(await readSettings(folder), change),
+    ofPreviews ? context.identities.previews : runnerOf(context, app),
   );
 }

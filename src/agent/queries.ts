@@ -1,11 +1,16 @@
+import { basename } from "node:path";
+import { branchOf, isPreviewName } from "../app/names.ts";
 import { headline } from "../app/headline.ts";
 import { deployLogPath, optionsFile, releasePath } from "../app/instance.ts";
 import { appOptions } from "../config/app-options.ts";
 import { optionsOf, pathsOf, type DeployContext } from "../deploy/context.ts";
+import { previewDays, previewUses } from "../deploy/previews.ts";
+import { seatOf } from "../deploy/seat.ts";
 import { placeOf } from "../deploy/settle.ts";
 import { findUnderstudies } from "../deploy/understudy.ts";
 import { UserError } from "../errors.ts";
 import { isPresent, readIfPresent } from "../host/files.ts";
+import { goesAt } from "../preview/limits.ts";
 import { readSettings } from "../settings/settings.ts";
 import type { Deploy, InstanceRow } from "../store/agent-store.ts";
 import { listVassals, type VassalStatus } from "../vassal/emperor.ts";
@@ -15,6 +20,7 @@ import type {
   AppSummary,
   DeploySummary,
   OptionsAnswer,
+  PreviewSummary,
   ReleaseSummary,
 } from "./answers.ts";
 
@@ -80,6 +86,48 @@ export function listDeploys(context: DeployContext, app: string, limit: number):
   }));
 }
 
+export async function listPreviews(context: DeployContext, app: string): Promise<PreviewSummary[]> {
+  expectApp(context, app);
+  const { store } = context;
+  const vassals = await listVassals(context.emperor).catch(() => []);
+  const days = previewDays(context, await optionsOf(context, app));
+  const uses = await previewUses(context, app);
+  const summaries = uses.map(async (use): Promise<PreviewSummary[]> => {
+    const row = store.instance(use.instance);
+    const live = liveDeploy(context, row);
+    if (!row) return [];
+    const goes = goesAt(use, days);
+    return [
+      {
+        branch: use.branch,
+        preview: use.instance,
+        state: await previewState(context, row, vassals),
+        url: placeOf(context, row).url,
+        commit: live?.newCommit ?? null,
+        subject: live?.subject ?? null,
+        usedAt: new Date(use.usedAt).toISOString(),
+        pinned: use.pinned,
+        goesAt: goes === undefined ? null : new Date(goes).toISOString(),
+      },
+    ];
+  });
+  return (await Promise.all(summaries)).flat();
+}
+
+async function previewState(
+  context: DeployContext,
+  row: InstanceRow,
+  vassals: VassalStatus[],
+): Promise<PreviewSummary["state"]> {
+  const live = liveDeploy(context, row);
+  if (!live || row.degraded !== null || row.settled !== row.live)
+    return stateOf(context, row, vassals);
+  const { ini } = seatOf(context, row.name, live);
+  const vassal = vassals.find(({ id }) => id === basename(ini));
+  if (!vassal || vassal.cursed > 0) return "down";
+  return vassal.pid > 0 ? "live" : "asleep";
+}
+
 export async function readDeployLog(
   context: DeployContext,
   app: string,
@@ -89,7 +137,8 @@ export async function readDeployLog(
   const deploy = context.store.deployByNumber(app, number);
   if (!deploy) throw new UserError("DEPLOY_UNKNOWN", `${app} has no deploy ${number}`);
   const log = await readIfPresent(deployLogPath(context.config.layout, app, number));
-  return `${headline(deploy)}\n${log ?? ""}`;
+  const preview = isPreviewName(deploy.instance) ? branchOf(deploy.ref) : undefined;
+  return `${headline({ ...deploy, preview })}\n${log ?? ""}`;
 }
 
 export async function listOptions(context: DeployContext, app: string): Promise<OptionsAnswer> {
@@ -109,9 +158,11 @@ export async function listOptions(context: DeployContext, app: string): Promise<
 export async function listSettings(
   context: DeployContext,
   app: string,
+  ofPreviews: boolean,
 ): Promise<Record<string, string>> {
   expectApp(context, app);
-  return Object.fromEntries(await readSettings(pathsOf(context, app).settings));
+  const { settings, previewSettings } = pathsOf(context, app);
+  return Object.fromEntries(await readSettings(ofPreviews ? previewSettings : settings));
 }
 
 export function expectApp(context: DeployContext, app: string): void {

@@ -16,6 +16,7 @@ const ref = z
   .string()
   .max(500)
   .regex(/^refs\/heads\/(?!.*\.\.)[^\s~^:?*[\\]+$/);
+const branch = z.string().min(1).max(500);
 const number = z.int().positive();
 const app = z.object({ app: appName });
 
@@ -64,7 +65,8 @@ export const questions = {
     proposal,
     settings: settingsChange.optional(),
   }),
-  switch: z.object({ holder, ref, newCommit: commitId }),
+  prepareRemoval: z.object({ app: appName, ref, oldCommit: commitId, account: line, holder }),
+  switch: z.object({ app: appName, holder, ref, newCommit: commitId }),
   confirm: z.object({ holder, ref }),
   finished: z.object({ holder }),
   cancel: app.extend({ account: line }),
@@ -74,11 +76,18 @@ export const questions = {
   releases: app,
   deploys: app.extend({ limit: z.int().positive().max(10_000) }),
   deployLog: app.extend({ number }),
-  logs: app.extend({ lines: z.int().nonnegative().max(100_000), follow: z.boolean() }),
+  logs: app.extend({
+    branch: branch.optional(),
+    lines: z.int().nonnegative().max(100_000),
+    follow: z.boolean(),
+  }),
   options: app,
   setOptions: app.extend({ set: z.record(z.string().max(100), z.string().max(2000)) }),
-  settings: app,
-  changeSettings: app.extend({ change: settingsChange }),
+  settings: app.extend({ ofPreviews: z.boolean() }),
+  changeSettings: app.extend({ change: settingsChange, ofPreviews: z.boolean() }),
+  previews: app,
+  pinPreview: app.extend({ branch, pinned: z.boolean() }),
+  removePreview: app.extend({ branch, account: line }),
   destroy: app.extend({ holder }),
 } satisfies Record<string, z.ZodType>;
 

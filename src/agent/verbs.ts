@@ -1,13 +1,16 @@
 import type { z } from "zod";
+import { absentCommit, branchOf } from "../app/names.ts";
 import {
   cancelDeploy,
   confirmDeploy,
   judgeHolder,
   prepareDeploy,
+  prepareRemoval,
   startDeploy,
   switchDeploy,
 } from "../deploy/deploy.ts";
 import { pathsOf, type DeployContext } from "../deploy/context.ts";
+import { expectPreview, removePreview } from "../deploy/previews.ts";
 import { destroyApp } from "../deploy/destroy.ts";
 import { reconcile } from "../deploy/reconcile.ts";
 import { findUnderstudies } from "../deploy/understudy.ts";
@@ -21,6 +24,7 @@ import {
   expectApp,
   listDeploys,
   listOptions,
+  listPreviews,
   listReleases,
   listSettings,
   readDeployLog,
@@ -49,7 +53,15 @@ export function agentVerbs(context: DeployContext): Verbs {
   return Object.fromEntries(verbs);
 }
 
-type DeployVerb = "start" | "prepare" | "switch" | "confirm" | "finished" | "cancel" | "reconcile";
+type DeployVerb =
+  | "start"
+  | "prepare"
+  | "prepareRemoval"
+  | "switch"
+  | "confirm"
+  | "finished"
+  | "cancel"
+  | "reconcile";
 
 function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
   return {
@@ -63,13 +75,21 @@ function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
       await prepareDeploy(context, question, say);
       return null;
     },
-    switch: async ({ holder, ref, newCommit }) => {
+    prepareRemoval: async (question, { say }) => {
+      expectApp(context, question.app);
+      const deploy = await prepareRemoval(context, question, say);
+      return { deploy: deploy?.id ?? null };
+    },
+    switch: async ({ app, holder, ref, newCommit }) => {
       const proven = context.store
         .unfinishedOf(holder)
         .find(
           (deploy) =>
             deploy.state === "proven" && deploy.ref === ref && deploy.newCommit === newCommit,
         );
+      // Of a branch that is not on the air only the branch goes.
+      if (!proven && newCommit === absentCommit && !context.store.preview(app, branchOf(ref)))
+        return null;
       if (!proven) throw new Error(`no proven deploy of ${newCommit} waits for ${ref}`);
       await switchDeploy(context, proven.id);
       return null;
@@ -95,7 +115,8 @@ function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
   };
 }
 
-type AppVerb = "create" | "destroy" | "setOptions" | "changeSettings";
+type AppVerb =
+  "create" | "destroy" | "setOptions" | "changeSettings" | "pinPreview" | "removePreview";
 
 function appVerbs(context: DeployContext): Pick<Answering, AppVerb> {
   return {
@@ -112,8 +133,22 @@ function appVerbs(context: DeployContext): Pick<Answering, AppVerb> {
       await setOptions(context, app, set);
       return null;
     },
-    changeSettings: async ({ app, change }) => {
-      await changeSettings(context, app, change);
+    pinPreview: ({ app, branch, pinned }, { say }) => {
+      expectApp(context, app);
+      const { instance } = expectPreview(context, app, branch);
+      context.store.pinPreview(instance, pinned);
+      say(`${instance}: ${pinned ? "pinned, and kept whatever its age" : "no longer pinned"}`);
+      return Promise.resolve(null);
+    },
+    removePreview: async ({ app, branch, account }, { say }) => {
+      expectApp(context, app);
+      const removal = { account, why: "removed by command", keepsBranch: false };
+      const preview = expectPreview(context, app, branch);
+      for (const line of await removePreview(context, preview, removal)) say(line);
+      return null;
+    },
+    changeSettings: async (question) => {
+      await changeSettings(context, question);
       return null;
     },
   };
@@ -129,13 +164,22 @@ function readingVerbs(context: DeployContext): Pick<Answering, ReadingVerb> {
     deploys: ({ app, limit }) => Promise.resolve(listDeploys(context, app, limit)),
     deployLog: ({ app, number }) => readDeployLog(context, app, number),
     options: ({ app }) => listOptions(context, app),
-    settings: ({ app }) => listSettings(context, app),
-    logs: async ({ app, lines, follow }, { say, gone }) => {
+    previews: ({ app }) => listPreviews(context, app),
+    settings: ({ app, ofPreviews }) => listSettings(context, app, ofPreviews),
+    logs: async ({ app, branch, lines, follow }, { say, gone }) => {
       expectApp(context, app);
-      const understudies = (await findUnderstudies(context, app)).map(
+      const instance = branch === undefined ? app : expectPreview(context, app, branch).instance;
+      const understudies = (await findUnderstudies(context, instance)).map(
         (understudy) => understudy.log,
       );
-      await streamLog({ log: pathsOf(context, app).log, understudies, lines, follow, say, gone });
+      await streamLog({
+        log: pathsOf(context, instance).log,
+        understudies,
+        lines,
+        follow,
+        say,
+        gone,
+      });
       return null;
     },
   };

@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Layout } from "../config/layout.ts";
+import { appOfInstance, isPreviewName } from "./names.ts";
 
-/** What one vassal runs: the app itself, and later each of its previews. */
+/** What one vassal runs: the app itself, or one preview of it. */
 export interface Instance {
   name: string;
   app: string;
@@ -23,6 +25,7 @@ export interface InstancePaths {
   requirements: string;
   data: string;
   releases: string;
+  /** The app's own; or the one folder of all its previews, apart from what production runs with. */
   environments: string;
   staging: string;
   ini: string;
@@ -31,6 +34,10 @@ export interface InstancePaths {
   /** The administrator's and the server's words about the instance: options, settings, local files. */
   own: string;
   settings: string;
+  /** Of an app: what its previews get in place of its settings. */
+  previewSettings: string;
+  /** Of a preview: who may look at it (nginx's `auth_basic_user_file`). */
+  passwords: string;
   vassalLocal: string;
   vhostLocal: string;
   log: string;
@@ -43,6 +50,7 @@ export interface InstancePaths {
 export function instancePaths(layout: Layout, name: string): InstancePaths {
   const folder = join(layout.srv, name);
   const own = join(layout.apps, name);
+  const socket = `${socketStem(name)}.sock`;
   return {
     folder,
     app: join(folder, "app"),
@@ -50,19 +58,37 @@ export function instancePaths(layout: Layout, name: string): InstancePaths {
     requirements: join(folder, "requirements.txt"),
     data: join(folder, "data"),
     releases: join(folder, "releases"),
-    environments: join(folder, "envs"),
+    environments: isPreviewName(name)
+      ? join(layout.srv, appOfInstance(name), "preview-envs")
+      : join(folder, "envs"),
     staging: join(folder, ".staging"),
     ini: join(layout.vassals, `${name}.ini`),
     site: join(layout.sitesAvailable, `${name}.conf`),
     siteLink: join(layout.sitesEnabled, `${name}.conf`),
     own,
     settings: join(own, "settings"),
+    previewSettings: join(own, "preview-settings"),
+    passwords: join(own, "passwords"),
     vassalLocal: join(own, "vassal.local.ini"),
     vhostLocal: join(own, "vhost.local.conf"),
     log: join(layout.appLogs, `${name}.log`),
-    socket: join(layout.sockets, `${name}.sock`),
-    link: join(layout.links, `${name}.sock`),
+    socket: join(layout.sockets, socket),
+    link: join(layout.links, socket),
   };
+}
+
+/** As long as the longest name of an app: with it every socket's path fits (src/config/layout.ts). */
+const longestStem = 30;
+const hashLength = 12;
+
+/**
+ * What an instance's sockets are called. A preview's name may be longer than a socket's path allows; then a
+ * hash takes the place of its end, behind a dot, which no instance's own name holds.
+ */
+export function socketStem(name: string): string {
+  if (name.length <= longestStem) return name;
+  const hash = createHash("sha256").update(name).digest("hex").slice(0, hashLength);
+  return `${name.slice(0, longestStem - hashLength - 1)}.${hash}`;
 }
 
 export function releasePath(paths: InstancePaths, commit: string): string {

@@ -73,6 +73,40 @@ export function isAccountName(text: string): boolean {
 export const rightNames = ["read", "preview", "deploy", "admin"] as const;
 export type Right = (typeof rightNames)[number];
 
+const branchPrefix = "refs/heads/";
+
+export function isBranchRef(ref: string): boolean {
+  return ref.startsWith(branchPrefix);
+}
+
+export function branchOf(ref: string): string {
+  return ref.slice(branchPrefix.length);
+}
+
+/** A branch's name as git and a shell take it; its full name where git would read something else. */
+export function quotedBranch(branch: string): string {
+  const isTaken = /^(-|refs\/|HEAD$|[0-9a-f]{40}$)/.test(branch);
+  const source = isTaken ? `refs/heads/${branch}` : branch;
+  return /^[A-Za-z0-9._/-]+$/.test(source) ? source : `'${source.replaceAll("'", "'\\''")}'`;
+}
+
+/** What parts a preview's slug from its app; no app and no slug holds it. */
+const previewMark = "--";
+
+/** `new-cart--demo`: the instance, its folder and the first label of its host. */
+export function previewName(slug: string, app: string): string {
+  return `${slug}${previewMark}${app}`;
+}
+
+/** Whose app an instance is: an app's own is called like the app. */
+export function appOfInstance(name: string): string {
+  return name.slice(isPreviewName(name) ? name.lastIndexOf(previewMark) + previewMark.length : 0);
+}
+
+export function isPreviewName(name: string): boolean {
+  return name.includes(previewMark);
+}
+
 const label = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
 const hostGrammar = new RegExp(`^${label}(\\.${label})*$`);
 

@@ -5,14 +5,20 @@ import { askServer } from "./server.ts";
 
 export function logsCommand(): Command {
   const command = new Command("logs")
-    .description("Print the end of an app's own log.")
+    .description("Print the end of an app's own log, or of a preview's.")
     .argument("<app>", "its name", expectAppName)
+    .option("-b, --branch <branch>", "of the preview of this branch")
     .option("-f, --follow", "go on with every new line", false)
     .option("-n, --lines <number>", "how many lines", wholeNumber, 100)
-    .action(async (app: string, { follow, lines }: { follow: boolean; lines: number }) => {
-      await askServer("logs", { app, follow, lines }, { onLine: (line) => console.log(line) });
+    .action(async (app: string, flags: { branch?: string; follow: boolean; lines: number }) => {
+      await askServer("logs", { app, ...flags }, { onLine: (line) => console.log(line) });
     });
-  return withExamples(command, "reeve logs demo", "reeve logs demo -f -n 20");
+  return withExamples(
+    command,
+    "reeve logs demo",
+    "reeve logs demo -f -n 20",
+    "reeve logs demo -b feature/new-cart",
+  );
 }
 
 /** An option's value, for commander. */

@@ -15,6 +15,8 @@ import { grantCommand } from "./grant.ts";
 import { keyCommand } from "./key.ts";
 import { logsCommand } from "./logs.ts";
 import { optionsCommand } from "./options.ts";
+import { previewCommand } from "./preview.ts";
+import { previewsCommand } from "./previews.ts";
 import { rebuildCommand } from "./rebuild.ts";
 import { reconcileCommand } from "./reconcile.ts";
 import { redeployCommand } from "./redeploy.ts";
@@ -42,6 +44,8 @@ export function makeProgram({ overSsh = false } = {}): Command {
     createCommand(),
     settingsCommand(),
     optionsCommand(),
+    previewsCommand(),
+    previewCommand(),
     releasesCommand(),
     rollbackCommand(),
     redeployCommand(),

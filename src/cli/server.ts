@@ -14,6 +14,8 @@ interface Commands {
   cancel: { app: string };
   reconcile: Record<string, never>;
   changeSettings: Question<"changeSettings">;
+  pinPreview: Question<"pinPreview">;
+  removePreview: { app: string; branch: string };
   destroy: { app: string };
 }
 

@@ -14,19 +14,21 @@ export function settingsCommand(): Command {
     .argument("<app>", "its name", expectAppName)
     .argument("[action]", "set or unset")
     .argument("[words...]", "NAME=VALUE to set, NAME to unset")
+    .option("--preview", "the set that the app's previews get, in place of its own")
     .option("--json", "for programs")
     .action(
       async (
         app: string,
         action: string | undefined,
         words: string[],
-        { json }: { json?: boolean },
+        { json, preview: ofPreviews = false }: { json?: boolean; preview?: boolean },
       ) => {
         if (action !== undefined) {
-          await commandServer("changeSettings", { app, change: parseChange(app, action, words) });
+          const change = parseChange(app, action, words);
+          await commandServer("changeSettings", { app, change, ofPreviews });
           return;
         }
-        const settings = await askServer("settings", { app });
+        const settings = await askServer("settings", { app, ofPreviews });
         if (json) printJson(settings);
         else for (const [name, value] of Object.entries(settings)) console.log(`${name}=${value}`);
       },
@@ -35,6 +37,7 @@ export function settingsCommand(): Command {
     command,
     'reeve settings demo set GREETING="good morning" DEBUG=1',
     "reeve settings demo unset DEBUG",
+    "reeve settings demo --preview set DATABASE_URL=sqlite:///preview.db",
   );
 }
 

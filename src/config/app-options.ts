@@ -2,6 +2,9 @@ import { z } from "zod";
 import { branchName, isHostName } from "../app/names.ts";
 import { wholeNumber, type OptionTable, type OptionValues } from "./option-table.ts";
 
+/** The words of this option: a strict part of what git allows in a branch, and the asterisk. */
+const previewsGrammar = /^[A-Za-z0-9._/*-]+( [A-Za-z0-9._/*-]+)*$/;
+
 export const appOptions = {
   production_branch: {
     schema: branchName,
@@ -13,6 +16,44 @@ export const appOptions = {
     default: "",
     sentence:
       "The host at which the app answers; empty: <app>.<domain>. Takes effect with the next deploy.",
+  },
+  previews: {
+    schema: z
+      .string()
+      .max(500)
+      .regex(previewsGrammar, "is not all, off, or patterns of branches such as feature/*"),
+    default: "all",
+    sentence:
+      "Which other branches are put on the air as previews: all, off, or patterns such as feature/* fix/*.",
+  },
+  preview_settings: {
+    schema: z.string().regex(/^(own|app)$/, "is neither own nor app"),
+    default: "own",
+    sentence:
+      "Which settings a preview gets: own, the set kept for previews; app, the app's own, secrets included.",
+  },
+  preview_limit: {
+    schema: wholeNumber(0, 10_000),
+    default: 20,
+    sentence: "How many previews the app may have.",
+  },
+  preview_days: {
+    schema: wholeNumber(1, 3650),
+    default: 14,
+    sentence: "Days without a push or a visit after which a preview is removed.",
+  },
+  preview_idle: {
+    schema: wholeNumber(1, 86_400),
+    default: 600,
+    sentence: "Seconds without a request after which a preview falls asleep.",
+  },
+  preview_password: {
+    schema: z
+      .string()
+      .regex(/^[!-~]{0,100}$/, "is not made of printable characters without blanks"),
+    default: "",
+    sentence:
+      "A password that a preview's visitors are asked for, with the user name preview; empty: none.",
   },
   workers: {
     schema: wholeNumber(1, 64),

@@ -35,6 +35,16 @@ export const serverOptions = {
     default: 5,
     sentence: "How many releases that were on the air are kept beside the one that is.",
   },
+  preview_limit: {
+    schema: wholeNumber(0, 100_000),
+    default: 500,
+    sentence: "How many previews all apps together may have.",
+  },
+  preview_days: {
+    schema: wholeNumber(1, 3650),
+    default: 90,
+    sentence: "The most days that an app may keep a preview without a push or a visit.",
+  },
   push_limit: {
     schema: wholeNumber(1, 100_000),
     default: 1024,
@@ -80,6 +90,11 @@ export const serverOptions = {
     schema: userName,
     default: "reeve-apps",
     sentence: "With root: the system user that the apps and their installers run as.",
+  },
+  preview_user: {
+    schema: userName,
+    default: "reeve-previews",
+    sentence: "With root: the system user that previews and their installers run as.",
   },
   web_user: {
     schema: userName,

@@ -6,6 +6,7 @@ import {
   type Instance,
   type InstancePaths,
 } from "../app/instance.ts";
+import { branchOf, isPreviewName } from "../app/names.ts";
 import { appOptions, type AppOptions } from "../config/app-options.ts";
 import type { Config } from "../config/config.ts";
 import { readOptions } from "../config/option-table.ts";
@@ -14,6 +15,8 @@ import type { GitContext } from "../host/git.ts";
 import { UserError } from "../errors.ts";
 import { readIfPresent } from "../host/files.ts";
 import type { Host, Identity } from "../host/host.ts";
+import type { Turns } from "../host/turns.ts";
+import { choosePreviewName } from "../preview/slug.ts";
 import type { ReleaseContext } from "../release/release.ts";
 import type { AgentStore } from "../store/agent-store.ts";
 import type { Emperor } from "../vassal/emperor.ts";
@@ -22,10 +25,11 @@ import type { Attempts } from "./attempts.ts";
 import type { HolderLocks } from "./locks.ts";
 import type { Settler } from "./settle.ts";
 
-/** Who runs what. Without root all three are the one user that reeve runs as. */
+/** Who runs what. Without root all of them are the one user that reeve runs as. */
 export interface Identities {
   front: Identity;
   apps: Identity;
+  previews: Identity;
   web: Identity;
 }
 
@@ -47,11 +51,18 @@ export interface DeployContext {
   locks: HolderLocks;
   attempts: Attempts;
   settler: Settler;
+  /** One at a time: builds and removals in a folder of environments, changes of nginx. */
+  turns: Turns;
   log: Logger;
 }
 
 export function pathsOf(context: DeployContext, instance: string): InstancePaths {
   return instancePaths(context.config.layout, instance);
+}
+
+/** The user that an instance runs as, and that builds for it: production's files are closed to previews. */
+export function runnerOf({ identities }: DeployContext, instance: string): Identity {
+  return isPreviewName(instance) ? identities.previews : identities.apps;
 }
 
 export function gitOf(context: DeployContext, app: string): GitContext {
@@ -71,18 +82,40 @@ export async function optionsOf(context: DeployContext, app: string): Promise<Ap
   });
 }
 
-/** The app's own instance, at the place that the administrator's options give it. */
-export function productionInstance(
+/** The instance that a ref is on the air as; a branch without a name gets one, which stays with it. */
+export function instanceOf(
   context: DeployContext,
   app: string,
+  ref: string,
   options: AppOptions,
 ): Instance {
+  const branch = branchOf(ref);
+  if (branch === options.production_branch) return productionInstance(context, app, options);
+  const { instance } = context.store.claimPreview(app, branch, (isTaken) =>
+    choosePreviewName(app, branch, isTaken),
+  );
+  const host = `${instance}.${context.config.server.domain}`;
+  return { name: instance, app, branch, place: { host, path: "/" } };
+}
+
+/** The app's own instance, at the place that the administrator's options give it. */
+function productionInstance(context: DeployContext, app: string, options: AppOptions): Instance {
   const { domain } = context.config.server;
   const host = options.host === "" ? `${app}.${domain}` : options.host;
   if (host === domain || host === `git.${domain}`) {
     throw new UserError("PLACE_TAKEN", `${host} belongs to reeve itself`);
   }
   return { name: app, app, branch: options.production_branch, place: { host, path: "/" } };
+}
+
+/** The settings that a deploy starts from: an app's are its own; a preview's are those that its app's options name. */
+export function settingsSource(
+  context: DeployContext,
+  { name, app }: Instance,
+  options: AppOptions,
+): string {
+  const { settings, previewSettings } = pathsOf(context, app);
+  return isPreviewName(name) && options.preview_settings === "own" ? previewSettings : settings;
 }
 
 export function releaseContext(
@@ -96,6 +129,6 @@ export function releaseContext(
     instance: instance.name,
     python: context.config.server.python,
     gitUser: context.identities.front,
-    appUser: context.identities.apps,
+    appUser: runnerOf(context, instance.name),
   };
 }

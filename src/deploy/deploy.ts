@@ -1,15 +1,25 @@
 import { deployLogPath, placeUrl, type Instance } from "../app/instance.ts";
-import { absentCommit, shortCommit } from "../app/names.ts";
+import { branchOf, isPreviewName, shortCommit } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import type { RequirementsFile } from "../environment/requirements.ts";
 import { asUserError, describeError, UserError, type ErrorCode } from "../errors.ts";
-import { readRef } from "../host/git.ts";
-import { adoptSettings, forgetFormerSettings, type SettingsChange } from "../settings/settings.ts";
+import { isPreviewed } from "../preview/pattern.ts";
+import {
+  adoptSettings,
+  dropProposedSettings,
+  forgetFormerSettings,
+  type SettingsChange,
+} from "../settings/settings.ts";
 import type { Deploy, DeployReason, Holder, InstanceRow } from "../store/agent-store.ts";
-import { gitOf, optionsOf, pathsOf, productionInstance, type DeployContext } from "./context.ts";
+import { instanceOf, optionsOf, pathsOf, runnerOf, type DeployContext } from "./context.ts";
+import { expectRoom } from "./previews.ts";
+import { currentCommit } from "./refs.ts";
+import { confirmRemoval, startRemoval } from "./remove.ts";
 import { DeployReport } from "./report.ts";
+import { seatOf } from "./seat.ts";
 import type { Preparation, Step } from "./step.ts";
 import { environmentStep } from "./steps/environment.ts";
+import { foldersStep } from "./steps/folders.ts";
 import { releaseStep } from "./steps/release.ts";
 import { restartStep, wasRestarted } from "./steps/restart.ts";
 import { settingsStep } from "./steps/settings.ts";
@@ -22,14 +32,17 @@ import { understudyOf } from "./understudy.ts";
  * visitors get has changed: that is `switchDeploy`, at the moment the ref moves. The vhost comes last, so
  * that a release which is not healthy never touches nginx.
  */
-function storyOf(options: Pick<AppOptions, "overlap">): [Step, ...Step[]] {
-  const boot = options.overlap ? understudyStep : restartStep;
-  return [releaseStep, environmentStep, settingsStep, boot, vhostStep];
+const beginning: Step[] = [foldersStep, releaseStep];
+
+function proofOf(instance: string, { overlap }: Pick<AppOptions, "overlap">): Step[] {
+  // A preview has no permanent vassal that could be restarted.
+  const boot = overlap || isPreviewName(instance) ? understudyStep : restartStep;
+  return [environmentStep, settingsStep, boot, vhostStep];
 }
 
 /** Whichever way the deploy went: a step that it did not take has nothing to undo. */
 const allSteps: Step[] = [
-  releaseStep,
+  ...beginning,
   environmentStep,
   settingsStep,
   understudyStep,
@@ -43,7 +56,7 @@ export interface DeployRequest {
   oldCommit: string;
   newCommit: string;
   account: string;
-  reason: DeployReason;
+  reason: Exclude<DeployReason, "removal">;
   holder: Holder;
 }
 
@@ -65,15 +78,12 @@ export async function startDeploy(
 ): Promise<Deploy> {
   const { store } = context;
   const report = new DeployReport(store, say);
-  const begun = await refusing(context, { app: request.app, report }, async () => {
+  const who: Attempted = { app: request.app, report };
+  const begun = await refusing(context, who, async () => {
     const options = await optionsOf(context, request.app);
-    const instance = productionInstance(context, request.app, options);
-    expectProductionBranch(request, options);
+    const instance = await lockInstance(context, { request, options, say });
+    who.instance = instance.name;
     store.expectPlaceFree(instance);
-
-    await context.locks.take(instance.name, request.holder, () =>
-      sayWhoDeploys(context, instance, say),
-    );
     await expectRefUnmoved(context, request);
     await context.settler.tidied(instance.name);
     const deploy = store.startDeploy({ ...request, instance: instance.name });
@@ -81,7 +91,7 @@ export async function startDeploy(
   });
   report.keep(begun.deploy.id, logOf(context, begun.deploy));
   await attempt(context, begun.deploy, report, (voice) =>
-    take([releaseStep], report, { ...begun, ...voice }),
+    take(beginning, report, { ...begun, ...voice }),
   );
   return begun.deploy;
 }
@@ -118,10 +128,10 @@ export async function prepareDeploy(
     });
 
     const options = await optionsOf(context, started.app);
-    const [, ...proof] = storyOf(options);
-    await take(proof, report, {
-      ...{ context, options, settings },
-      instance: productionInstance(context, started.app, options),
+    const instance = instanceOf(context, started.app, started.ref, options);
+    if (instance.name !== started.instance) throw notOnTheAir(started);
+    await take(proofOf(instance.name, options), report, {
+      ...{ context, instance, options, settings },
       deploy: expectDeploy(context, started.id),
       ...voice,
     });
@@ -155,27 +165,36 @@ function attempt(
 ): Promise<void> {
   const line = (text: string): void => report.line(text);
   return context.attempts.run(deploy.id, (signal) =>
-    refusing(context, { app: deploy.app, deploy: deploy.id, report }, () => work({ line, signal })),
+    refusing(context, { ...deploy, deploy: deploy.id, report }, () => work({ line, signal })),
   );
+}
+
+interface Attempted {
+  app: string;
+  instance?: string;
+  deploy?: number;
+  report: DeployReport;
 }
 
 /** Whatever goes wrong is taken back, written down and said, with what is still on the air. */
 async function refusing<T>(
   context: DeployContext,
-  { app, deploy: id, report }: { app: string; deploy?: number; report: DeployReport },
+  who: Attempted,
   work: () => Promise<T>,
 ): Promise<T> {
   try {
     return await work();
   } catch (error) {
+    const { app, instance = app, deploy: id, report } = who;
     const told = asUserError(error);
     if (told.code === "INTERNAL")
       context.log.error({ err: error }, "a deploy failed by a mistake of reeve's");
     const deploy = id === undefined ? undefined : expectDeploy(context, id);
     if (deploy) await takeBack(context, deploy);
     for (const line of describeError(told)) report.line(line.replace(/\bAPP\b/g, app));
-    report.line(onTheAir(context, app));
+    report.line(onTheAir(context, instance));
     told.said = true;
+    dropUnusedClaim(context, instance);
     if (deploy) recordRefusal(context, deploy, told);
     throw told;
   }
@@ -187,8 +206,9 @@ export async function switchDeploy(context: DeployContext, id: number): Promise<
   if (deploy.state !== "proven") throw new Error(`deploy ${id} is ${deploy.state}, not proven`);
   context.attempts.signalOf(id).throwIfAborted();
 
-  context.settler.supersede(deploy.instance);
   context.store.changeDeploy(id, { state: "switched" });
+  if (deploy.reason === "removal") return;
+  context.settler.supersede(deploy.instance);
   const { link, socket } = pathsOf(context, deploy.instance);
   const understudy = understudyOf(context, deploy.instance, deploy.number);
   const target = wasRestarted(context, deploy) ? socket : understudy.socket;
@@ -199,6 +219,7 @@ export async function switchDeploy(context: DeployContext, id: number): Promise<
 export async function confirmDeploy(context: DeployContext, id: number): Promise<string[]> {
   const deploy = expectDeploy(context, id);
   if (deploy.state !== "switched") return [];
+  if (deploy.reason === "removal") return confirmRemoval(context, deploy);
   const { store, config } = context;
   const row = store.instance(deploy.instance) as InstanceRow;
   const took = await recordLive(context, deploy);
@@ -221,11 +242,33 @@ export async function cancelDeploy(
 ): Promise<Deploy> {
   const running = context.store
     .unfinishedDeploys()
-    .find((deploy) => deploy.app === app && deploy.state !== "switched");
+    .find(
+      (deploy) => deploy.app === app && deploy.state !== "switched" && deploy.reason !== "removal",
+    );
   if (!running) throw new UserError("DEPLOY_UNKNOWN", `nothing of ${app} is being deployed`);
   const why = new UserError("DEPLOY_CANCELLED", `${account} cancelled this deploy`);
   await context.attempts.stop(running.id, why);
   return running;
+}
+
+/**
+ * A branch is about to go. Its preview stays until it is gone; here it is only locked, and the removal
+ * written down. Resolves to nothing where the branch is not on the air.
+ */
+export async function prepareRemoval(
+  context: DeployContext,
+  request: Pick<DeployRequest, "app" | "ref" | "oldCommit" | "account" | "holder">,
+  say: Say,
+): Promise<Deploy | undefined> {
+  const { store, locks } = context;
+  const find = (): InstanceRow | undefined =>
+    store.instance(store.preview(request.app, branchOf(request.ref))?.instance ?? "");
+  const row = find();
+  if (!row) return undefined;
+  await locks.take(row.name, request.holder, () => sayWhoDeploys(context, row, say));
+  if (find()?.name !== row.name) return undefined;
+  await expectRefUnmoved(context, request);
+  return startRemoval(context, row, { ...request, subject: "the branch is gone" });
 }
 
 /**
@@ -250,7 +293,9 @@ export async function judgeHolder(context: DeployContext, holder: Holder): Promi
 /** Writes down that the deploy is on the air, with its settings. Resolves to the milliseconds it took. */
 export async function recordLive(context: DeployContext, deploy: Deploy): Promise<number> {
   const { store } = context;
-  await adoptSettings(pathsOf(context, deploy.instance).settings, (gone) =>
+  const { settings } = pathsOf(context, deploy.instance);
+  const owner = { host: context.host, app: runnerOf(context, deploy.instance) };
+  await adoptSettings(owner, settings, deploy.number, (gone) =>
     store.changeInstance(deploy.instance, { gone: JSON.stringify(gone) }),
   );
   if (deploy.reason === "rebuild") store.raiseGeneration(deploy.app);
@@ -258,7 +303,9 @@ export async function recordLive(context: DeployContext, deploy: Deploy): Promis
   const took = Math.max(0, now.getTime() - new Date(deploy.startedAt).getTime());
   const settled = wasRestarted(context, deploy);
   store.recordLive(deploy, { liveAt: now.toISOString(), milliseconds: took, settled });
-  await forgetFormerSettings(pathsOf(context, deploy.instance).settings);
+  await forgetFormerSettings(settings);
+  // There is no understudy with which they would go.
+  if (settled) await dropProposedSettings(settings, deploy.number);
   context.attempts.end(deploy.id);
   return took;
 }
@@ -272,8 +319,10 @@ export async function judgeDeploy(context: DeployContext, deploy: Deploy): Promi
 async function revertDeploy(context: DeployContext, deploy: Deploy, why: string): Promise<void> {
   const { store } = context;
   const row = store.instance(deploy.instance);
-  if (deploy.state === "switched" && row) await leadBack(context, row);
-  await takeBack(context, deploy);
+  if (deploy.reason !== "removal") {
+    if (deploy.state === "switched" && row) await leadBack(context, row);
+    await takeBack(context, deploy);
+  }
   recordRefusal(context, deploy, new UserError("REF_MOVED", why));
   if (row?.live && row.settled !== row.live) context.settler.start(row.name, row.live);
   await context.settler.tidy(deploy.instance);
@@ -281,11 +330,13 @@ async function revertDeploy(context: DeployContext, deploy: Deploy, why: string)
 
 /** To the understudy of the deploy that is live, where that has not settled; else to the vassal. */
 async function leadBack(context: DeployContext, row: InstanceRow): Promise<void> {
-  const { link, socket } = pathsOf(context, row.name);
-  const live = row.live === null ? undefined : context.store.deploy(row.live);
+  const { store, settler } = context;
+  const live = row.live === null ? undefined : store.deploy(row.live);
   const target =
-    live && row.settled !== row.live ? understudyOf(context, row.name, live.number).socket : socket;
-  await context.settler.traffic.lead(link, target);
+    live && row.settled !== row.live
+      ? understudyOf(context, row.name, live.number)
+      : seatOf(context, row.name, live);
+  await settler.traffic.lead(pathsOf(context, row.name).link, target.socket);
 }
 
 /** A redeploy's ref stands where it stood, so its switch must have happened as well. */
@@ -294,10 +345,6 @@ export async function hasGoneThrough(context: DeployContext, deploy: Deploy): Pr
     deploy.state === "switched" &&
     (await currentCommit(context, deploy.app, deploy.ref)) === deploy.newCommit
   );
-}
-
-async function currentCommit(context: DeployContext, app: string, ref: string): Promise<string> {
-  return (await readRef(context.host, gitOf(context, app), ref)) ?? absentCommit;
 }
 
 function expectDeploy(context: DeployContext, id: number): Deploy {
@@ -310,15 +357,47 @@ function logOf(context: DeployContext, deploy: Deploy): string {
   return deployLogPath(context.config.layout, deploy.app, deploy.number);
 }
 
-function expectProductionBranch(request: DeployRequest, options: AppOptions): void {
-  if (request.ref === `refs/heads/${options.production_branch}`) return;
-  throw new UserError(
+/** Whose turn it is decides what a preview is called: it may have come or gone while this push waited. */
+async function lockInstance(
+  context: DeployContext,
+  { request, options, say }: { request: DeployRequest; options: AppOptions; say: Say },
+): Promise<Instance> {
+  const find = (): Instance => instanceOf(context, request.app, request.ref, options);
+  const branch = branchOf(request.ref);
+  if (branch !== options.production_branch && !isPreviewed(options.previews, branch))
+    throw notOnTheAir(request);
+  for (;;) {
+    const instance = find();
+    try {
+      const preview = context.store.preview(request.app, branchOf(request.ref));
+      if (preview) await expectRoom(context, preview, options);
+      await context.locks.take(instance.name, request.holder, () =>
+        sayWhoDeploys(context, instance, say),
+      );
+    } catch (error) {
+      if (!context.locks.isHeld(instance.name)) dropUnusedClaim(context, instance.name);
+      throw error;
+    }
+    if (find().name === instance.name) return instance;
+  }
+}
+
+function notOnTheAir({ app, ref }: Pick<DeployRequest, "app" | "ref">): UserError {
+  return new UserError(
     "BRANCH_REFUSED",
-    `${request.ref} is not ${request.app}'s production branch, ${options.production_branch}`,
+    `${branchOf(ref)} is neither the production branch of ${app} nor one of its previews`,
   );
 }
 
-async function expectRefUnmoved(context: DeployContext, request: DeployRequest): Promise<void> {
+/** A preview that has never been on the air leaves its name to others. */
+function dropUnusedClaim({ store }: DeployContext, instance: string): void {
+  if (isPreviewName(instance) && !store.instance(instance)) store.forgetPreview(instance);
+}
+
+async function expectRefUnmoved(
+  context: DeployContext,
+  request: Pick<DeployRequest, "app" | "ref" | "oldCommit">,
+): Promise<void> {
   const current = await currentCommit(context, request.app, request.ref);
   if (current === request.oldCommit) return;
   throw new UserError(
@@ -328,9 +407,11 @@ async function expectRefUnmoved(context: DeployContext, request: DeployRequest):
 }
 
 function sayWhoDeploys(context: DeployContext, instance: Instance, say: Say): void {
-  const [running] = context.store.deploys(instance.app, 1);
+  const running = context.store
+    .unfinishedDeploys()
+    .find((deploy) => deploy.instance === instance.name);
   say(
-    `reeve: ${running?.account ?? "somebody"} is deploying ${instance.app} just now; this push waits for its turn`,
+    `reeve: ${running?.account ?? "somebody"} is deploying ${instance.name} just now; this push waits for its turn`,
   );
 }
 
@@ -348,5 +429,6 @@ function onTheAir(context: DeployContext, instance: string): string {
   const row = context.store.instance(instance);
   const live = row?.live ? context.store.deploy(row.live) : undefined;
   if (!row || !live) return `reeve: refused; ${instance} has never been on the air`;
-  return `reeve: refused; still on the air: ${shortCommit(live.newCommit)} "${live.subject}"`;
+  const which = isPreviewName(instance) ? `${instance}: ` : "";
+  return `reeve: refused; still on the air: ${which}${shortCommit(live.newCommit)} "${live.subject}"`;
 }

@@ -1,16 +1,9 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { optionsFile } from "../app/instance.ts";
-import { isPresent } from "../host/files.ts";
-import { removeTree } from "../release/release-commands.ts";
 import type { Holder } from "../store/agent-store.ts";
-import { dropHeldIni, retireVassal } from "../vassal/vassal.ts";
-import { removeVhost } from "../vhost/vhost.ts";
-import { pathsOf, type DeployContext } from "./context.ts";
-import { findUnderstudies } from "./understudy.ts";
-
-/** Milliseconds that requests of an app which is being removed have to finish. */
-const grace = 2000;
+import type { DeployContext } from "./context.ts";
+import { removeInstance } from "./remove.ts";
 
 /**
  * Takes an app off the air and removes everything that it left, but for the repository, which is the front's.
@@ -25,25 +18,14 @@ export async function destroyApp(
   await context.locks.take(app, holder, () => undefined);
   try {
     context.store.markDestroyed(app);
-    const paths = pathsOf(context, app);
-    context.settler.supersede(app);
-    await context.settler.idle(app);
-
-    const site = { available: paths.site, enabled: paths.siteLink };
-    await removeVhost(context.host, context.nginx, site);
-    const understudies = await findUnderstudies(context, app);
-    for (const ini of [paths.ini, ...understudies.map((understudy) => understudy.ini)]) {
-      if (await isPresent(ini)) await retireVassal(context.emperor, ini, grace);
+    const previews = context.store.previews().filter((preview) => preview.app === app);
+    for (const { instance: name } of previews) {
+      await context.locks.take(name, holder, () => undefined);
+      await removeInstance(context, { name, app });
     }
-    await dropHeldIni(paths.ini);
-    const files = [paths.socket, paths.link, paths.log, optionsFile(layout, app)];
-    for (const path of [...files, ...understudies.flatMap(({ socket, log }) => [socket, log])]) {
-      await rm(path, { force: true });
-    }
-    await rm(paths.own, { recursive: true, force: true });
+    await removeInstance(context, { name: app, app });
+    await rm(optionsFile(layout, app), { force: true });
     await rm(join(layout.deployLogs, app), { recursive: true, force: true });
-    for (const command of removeTree(paths.folder, context.host.isRoot))
-      await context.host.run(command);
     context.store.deleteApp(app);
   } finally {
     context.locks.release(holder);

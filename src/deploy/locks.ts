@@ -1,3 +1,4 @@
+import { UserError } from "../errors.ts";
 import { isAlive } from "../host/processes.ts";
 import type { Holder } from "../store/agent-store.ts";
 
@@ -19,7 +20,10 @@ interface Waiting {
 export class HolderLocks {
   readonly #held = new Map<string, Held>();
 
-  /** Resolves when the lock is the holder's; `onWait` is called once if it must wait. */
+  /**
+   * Resolves when the lock is the holder's; `onWait` is called once if it must wait. Two pushes of the same
+   * branches in different orders would wait for each other for ever: `PUSHES_CROSSED` for the later one.
+   */
   async take(name: string, holder: Holder, onWait: () => void): Promise<void> {
     const held = this.#held.get(name);
     if (!held) {
@@ -27,6 +31,12 @@ export class HolderLocks {
       return;
     }
     if (isSame(held.holder, holder)) return;
+    if (this.#waitsFor(held.holder, holder)) {
+      throw new UserError(
+        "PUSHES_CROSSED",
+        `another push has ${name} and waits for a branch that this push has`,
+      );
+    }
     onWait();
     await new Promise<void>((resolve) => held.waiting.push({ holder, go: resolve }));
   }
@@ -47,6 +57,13 @@ export class HolderLocks {
     const holders = [...this.#held.values()].map((held) => held.holder);
     const alive = await Promise.all(holders.map(isAlive));
     return holders.filter((_, index) => alive[index] === false);
+  }
+
+  /** Whether the one cannot go on before the other has ended. */
+  #waitsFor(one: Holder, other: Holder): boolean {
+    return [...this.#held.values()]
+      .filter(({ waiting }) => waiting.some(({ holder }) => isSame(holder, one)))
+      .some(({ holder }) => isSame(holder, other) || this.#waitsFor(holder, other));
   }
 
   #hand(name: string, held: Held): void {

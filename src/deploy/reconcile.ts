@@ -1,7 +1,7 @@
 import { lstat, readdir, readlink, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { releasePath } from "../app/instance.ts";
-import { absentCommit, shortCommit } from "../app/names.ts";
+import { releasePath, socketStem } from "../app/instance.ts";
+import { absentCommit, isPreviewName, shortCommit } from "../app/names.ts";
 import { hasEnvironment } from "../environment/environment.ts";
 import { asUserError, UserError } from "../errors.ts";
 import { waitFor } from "../host/clock.ts";
@@ -11,13 +11,23 @@ import { findProcess, isAlive } from "../host/processes.ts";
 import { sweepStaging } from "../release/release.ts";
 import { dropProposedSettings, mendSettings } from "../settings/settings.ts";
 import type { Deploy, Holder, InstanceRow } from "../store/agent-store.ts";
+import { removeOnDemand, writeOnDemand } from "../vassal/on-demand.ts";
 import { isEmperorRunning } from "../vassal/emperor.ts";
 import { runningNginx } from "../vhost/nginx.ts";
 import { mergeLogs, releaseIni } from "../vassal/vassal.ts";
 import { gitOf, optionsOf, pathsOf, releaseContext, type DeployContext } from "./context.ts";
-import { hasGoneThrough, judgeDeploy, recordLive, recordRefusal, takeBack } from "./deploy.ts";
+import {
+  confirmDeploy,
+  hasGoneThrough,
+  judgeDeploy,
+  recordLive,
+  recordRefusal,
+  takeBack,
+} from "./deploy.ts";
 import { destroyApp } from "./destroy.ts";
 import { provideFolders } from "./folders.ts";
+import { removeInstance } from "./remove.ts";
+import { findSleepers, seatOf, sleeperOf, sleeperText } from "./seat.ts";
 import { isBroughtOver, moveLinks } from "./settle.ts";
 import type { Preparation } from "./step.ts";
 import { environmentStep } from "./steps/environment.ts";
@@ -67,6 +77,7 @@ class Reconciling {
   async run(): Promise<void> {
     const { store, log } = this.#context;
     for (const deploy of store.unfinishedDeploys()) await this.#judge(deploy);
+    await this.#unplaced();
     for (const app of store.destroyedApps()) {
       await this.#holding(app, async (holder) => destroyApp(this.#context, app, holder));
       this.#did(app, "removed, as was begun");
@@ -82,6 +93,15 @@ class Reconciling {
       });
     }
     await this.#strays();
+  }
+
+  /** Previews whose first deploy was broken off: they have never been on the air. */
+  async #unplaced(): Promise<void> {
+    const { store } = this.#context;
+    for (const { instance: name, app } of store.previews()) {
+      if (store.instance(name)?.live) continue;
+      await this.#holding(name, () => removeInstance(this.#context, { name, app }));
+    }
   }
 
   #did(instance: string, what: string): void {
@@ -108,9 +128,11 @@ class Reconciling {
     if (!this.#atStart && (await isAlive(deploy.holder))) return;
     await waitFor(async () => !(await isAlive(deploy.holder)), { within: patience, every: 100 });
     if (this.#emperorRuns) await judgeDeploy(context, deploy);
-    else if (await hasGoneThrough(context, deploy)) await recordLive(context, deploy);
-    else {
-      await takeBack(context, deploy);
+    else if (await hasGoneThrough(context, deploy)) {
+      if (deploy.reason === "removal") await confirmDeploy(context, deploy.id);
+      else await recordLive(context, deploy);
+    } else {
+      if (deploy.reason !== "removal") await takeBack(context, deploy);
       const why = `git did not move ${deploy.ref}: the server was stopped`;
       recordRefusal(context, deploy, new UserError("REF_MOVED", why));
     }
@@ -123,7 +145,6 @@ class Reconciling {
     const live = row.live === null ? undefined : context.store.deploy(row.live);
     await sweepStaging(releaseContext(context, row));
     const { settings } = pathsOf(context, row.name);
-    await dropProposedSettings(settings);
     await mendSettings(settings);
     await provideFolders(context, row.name);
     if (!live) return;
@@ -156,7 +177,7 @@ class Reconciling {
       this.#did(row.name, `environment ${preparation.deploy.environment ?? ""} built again`);
     }
     if ((await runningNginx(context.nginx)) === undefined) return;
-    const vhost = await provideVhost(context, row);
+    const vhost = await provideVhost(context, row, preparation.options);
     if (vhost === "made" || vhost === "changed") this.#did(row.name, `vhost ${vhost}`);
   }
 
@@ -174,8 +195,9 @@ class Reconciling {
       await context.settler.retireUnderstudies(row, options, live.number);
       this.#did(row.name, "understudies retired");
     }
-    if (!(await leadsTo(paths.link, paths.socket))) {
-      await context.settler.traffic.lead(paths.link, paths.socket);
+    const { socket } = seatOf(context, row.name, live);
+    if (!(await leadsTo(paths.link, socket))) {
+      await context.settler.traffic.lead(paths.link, socket);
       this.#did(row.name, "nginx's link led back to the vassal");
     }
     if (await isBroughtOver(context, { row, deploy: live, options, paths })) return;
@@ -190,18 +212,26 @@ class Reconciling {
     for (const understudy of await findUnderstudies(context, row.name)) {
       await rm(understudy.ini, { force: true });
       await rm(understudy.socket, { force: true });
+      await dropProposedSettings(paths.settings, understudy.number);
       await mergeLogs(understudy.log, paths.log);
     }
     await releaseIni(paths.ini);
     await rm(paths.socket, { force: true });
-    if (!(await leadsTo(paths.link, paths.socket)))
-      await symlinkAtomically(paths.socket, paths.link);
+    for (const sleeper of await findSleepers(context, row.name)) {
+      await rm(sleeper.socket, { force: true });
+      if (sleeper.number !== live.number) await removeOnDemand(sleeper);
+    }
+    const { socket } = seatOf(context, row.name, live);
+    if (!(await leadsTo(paths.link, socket))) await symlinkAtomically(socket, paths.link);
 
     const options = await optionsOf(context, row.app);
     const settling = { row, deploy: live, options, paths };
     if (row.settled === live.id && (await isBroughtOver(context, settling))) return;
     const ini = await moveLinks(context, settling);
-    if (ini.changed) await writeAtomically(paths.ini, ini.text);
+    if (isPreviewName(row.name)) {
+      const text = sleeperText(context, { instance: row.name, deploy: live, options }, ini.text);
+      await writeOnDemand(sleeperOf(context, row.name, live.number), text);
+    } else if (ini.changed) await writeAtomically(paths.ini, ini.text);
     context.store.changeInstance(row.name, { settled: live.id, degraded: null, gone: "[]" });
     this.#did(row.name, `${basename(paths.ini)} brought to ${shortCommit(live.newCommit)}`);
   }
@@ -209,7 +239,14 @@ class Reconciling {
   async #compareRef(row: InstanceRow, live: Deploy): Promise<void> {
     const { host } = this.#context;
     const commit = (await readRef(host, gitOf(this.#context, row.app), live.ref)) ?? absentCommit;
-    if (commit === live.newCommit || commit === absentCommit) return;
+    if (commit === live.newCommit) return;
+    if (isPreviewName(row.name)) {
+      if (commit !== absentCommit) return;
+      await removeInstance(this.#context, row);
+      this.#did(row.name, `removed: ${live.ref} is gone`);
+      return;
+    }
+    if (commit === absentCommit) return;
     this.astray.push(row.app);
     this.#did(row.name, `${live.ref} names ${shortCommit(commit)}, which is to be deployed`);
   }
@@ -217,7 +254,12 @@ class Reconciling {
   /** What a crash left in the folders that all instances share. */
   async #strays(): Promise<void> {
     const { layout } = this.#context.config;
-    const known = new Set(this.#context.store.instances().map(({ name }) => name));
+    const { store } = this.#context;
+    const names = [
+      ...store.instances().map(({ name }) => name),
+      ...store.previews().map(({ instance }) => instance),
+    ];
+    const known = new Set([...names, ...names.map(socketStem)]);
     const shared = [layout.vassals, layout.sitesAvailable, layout.sitesEnabled, layout.links];
     for (const folder of [...shared, layout.apps, layout.sockets, layout.appLogs]) {
       for (const name of await readdir(folder)) {

@@ -1,4 +1,5 @@
 import { readlink } from "node:fs/promises";
+import { relative } from "node:path";
 import {
   placeUrl,
   releasePath,
@@ -6,8 +7,8 @@ import {
   type Instance,
   type InstancePaths,
 } from "../app/instance.ts";
+import { isPreviewName } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
-import { pruneEnvironments } from "../environment/environment.ts";
 import type { RequirementsFile } from "../environment/requirements.ts";
 import { milliseconds, sleep } from "../host/clock.ts";
 import { UserError } from "../errors.ts";
@@ -17,6 +18,7 @@ import { layOutStaging, pruneReleases } from "../release/release.ts";
 import { readSettings } from "../settings/settings.ts";
 import type { Deploy, InstanceRow } from "../store/agent-store.ts";
 import { findVassal } from "../vassal/emperor.ts";
+import { installOnDemand, isAwake, retireOnDemand } from "../vassal/on-demand.ts";
 import {
   dropHeldIni,
   holdVassal,
@@ -28,7 +30,9 @@ import {
   steady,
   touchIni,
 } from "../vassal/vassal.ts";
-import { optionsOf, pathsOf, releaseContext, type DeployContext } from "./context.ts";
+import { optionsOf, pathsOf, releaseContext, runnerOf, type DeployContext } from "./context.ts";
+import { keptDeploys, tidyEnvironments } from "./kept.ts";
+import { findSleepers, seatOf, sleeperOf, sleeperText } from "./seat.ts";
 import { Traffic } from "./traffic.ts";
 import { findUnderstudies, healthCheck, planIni, retireUnderstudy } from "./understudy.ts";
 
@@ -133,15 +137,19 @@ export class Settler {
     // The traffic is with this deploy's understudy: those of former deploys have done their part.
     await this.retireUnderstudies(row, options, deploy.number - 1);
     task.goOn();
-    const cut = await bringOver(context, { row, deploy, options, paths }, task.goOn);
+    const seat = seatOf(context, row.name, deploy);
+    const settling = { row, deploy, options, paths };
+    const bring = isPreviewName(row.name) ? putToSleep : bringOver;
+    const cut = await bring(context, settling, task.goOn);
     task.goOn();
-    await expectServing(context, { row, options, paths });
-    await this.traffic.lead(paths.link, paths.socket, task.goOn);
+    if (!isPreviewName(row.name)) await expectServing(context, settling, seat);
+    await this.traffic.lead(paths.link, seat.socket, task.goOn);
     store.changeInstance(row.name, { settled: deploy.id, degraded: null, gone: "[]" });
     this.#note(task, cut ? `settled; requests were cut after ${options.grace} s` : "settled");
 
     await this.#drain(task);
     await this.retireUnderstudies(row, options, deploy.number);
+    await this.#retireSleepers(row, options, deploy.number);
     await this.tidy(row.name);
     // What the last requests stand in goes when they have ended.
     void this.#allRetired(row.name)
@@ -161,8 +169,6 @@ export class Settler {
   /** Those of deploys up to this number; they end in their own time, beside what comes next. */
   async retireUnderstudies(row: Instance, { grace }: AppOptions, upTo: number): Promise<void> {
     const context = this.#expectContext();
-    const all = this.#retiring.get(row.name) ?? new Set();
-    this.#retiring.set(row.name, all);
     for (const understudy of await findUnderstudies(context, row.name)) {
       if (understudy.number > upTo) continue;
       const retiring = retireUnderstudy(context, row.name, understudy, grace * 1000).then(
@@ -176,9 +182,35 @@ export class Settler {
         (error: unknown) =>
           context.log.error({ err: error, understudy: understudy.name }, "could not retire"),
       );
-      all.add(retiring);
-      void retiring.then(() => all.delete(retiring));
+      this.#retires(row.name, retiring);
     }
+  }
+
+  /** A preview's vassals of releases before this one, which may be waking for a request of before. */
+  async #retireSleepers(row: Instance, options: AppOptions, before: number): Promise<void> {
+    const { emperor, log } = this.#expectContext();
+    const terms = {
+      boot: options.health_deadline * 1000,
+      grace: options.grace * 1000,
+      drained: () => sleep(drain),
+    };
+    for (const sleeper of await findSleepers(this.#expectContext(), row.name)) {
+      if (sleeper.number >= before) continue;
+      const retiring = retireOnDemand(emperor, sleeper, terms).then(
+        (killed) => {
+          if (killed > 0) log.warn({ ini: sleeper.ini, killed }, "requests were cut");
+        },
+        (error: unknown) => log.error({ err: error, ini: sleeper.ini }, "could not retire"),
+      );
+      this.#retires(row.name, retiring);
+    }
+  }
+
+  #retires(instance: string, retiring: Promise<void>): void {
+    const all = this.#retiring.get(instance) ?? new Set();
+    this.#retiring.set(instance, all);
+    all.add(retiring);
+    void retiring.then(() => all.delete(retiring));
   }
 
   async #degrade(task: Task, error: unknown): Promise<void> {
@@ -241,11 +273,16 @@ interface Settling {
   paths: InstancePaths;
 }
 
-/** Whether the permanent vassal's links and ini are what this deploy wants. */
+/** Whether the permanent vassal's links and ini, or a preview's sleeper, are what this deploy wants. */
 export async function isBroughtOver(
   context: DeployContext,
   { row, deploy, options, paths }: Settling,
 ): Promise<boolean> {
+  if (isPreviewName(row.name)) {
+    const sleepers = await findSleepers(context, row.name);
+    const own = sleeperOf(context, row.name, deploy.number);
+    return sleepers.length === 1 && (await isPresent(own.ini));
+  }
   const [app, env, planned] = await Promise.all([
     readlink(paths.app).catch(() => undefined),
     readlink(paths.env).catch(() => undefined),
@@ -253,7 +290,7 @@ export async function isBroughtOver(
   ]);
   return (
     app === `releases/${deploy.newCommit}` &&
-    env === `envs/${deploy.environment ?? ""}` &&
+    env === relative(paths.folder, environmentPath(paths, deploy.environment ?? "")) &&
     planned.current === planned.text &&
     (await isPresent(paths.ini))
   );
@@ -266,7 +303,8 @@ export async function moveLinks(
 ): Promise<{ text: string; changed: boolean; isStale: boolean }> {
   const [main] = JSON.parse(deploy.requirements) as RequirementsFile[];
   await symlinkAtomically(`releases/${deploy.newCommit}`, paths.app);
-  await symlinkAtomically(`envs/${deploy.environment ?? ""}`, paths.env);
+  const environment = environmentPath(paths, deploy.environment ?? "");
+  await symlinkAtomically(relative(paths.folder, environment), paths.env);
   await writeAtomically(paths.requirements, main?.text ?? "");
 
   const settings = await readSettings(paths.settings);
@@ -295,7 +333,7 @@ async function bringOver(
 
   await releaseIni(paths.ini);
   const ini = await moveLinks(context, settling);
-  await provideLog(paths.log, context.identities.apps, context.host.isRoot);
+  await provideLog(paths.log, runnerOf(context, row.name), context.host.isRoot);
   let killed = 0;
   if (former && ini.isStale) {
     killed = await holdVassal(emperor, paths.ini, options.grace * 1000);
@@ -313,37 +351,51 @@ async function bringOver(
   return killed > 0 || drained > options.grace * 1000;
 }
 
+/**
+ * A preview's release gets its own vassal, which nobody has to wait for: it sleeps. Only where somebody looks
+ * at the one before is it woken, so that they notice nothing.
+ */
+async function putToSleep(
+  context: DeployContext,
+  settling: Settling,
+  goOn: () => void,
+): Promise<boolean> {
+  const { emperor } = context;
+  const { row, deploy, options, paths } = settling;
+  const { text } = await moveLinks(context, settling);
+  await provideLog(paths.log, runnerOf(context, row.name), context.host.isRoot);
+  goOn();
+  const sleeper = sleeperOf(context, row.name, deploy.number);
+  await installOnDemand(
+    emperor,
+    sleeper,
+    sleeperText(context, { instance: row.name, deploy, options }, text),
+  );
+  for (const former of await findSleepers(context, row.name)) {
+    if (former.number === deploy.number || !(await isAwake(emperor, former))) continue;
+    await expectServing(context, settling, sleeper);
+    break;
+  }
+  return false;
+}
+
 /** An answer on the vassal's own socket, on which nobody else calls yet. */
 async function expectServing(
   context: DeployContext,
-  { row, options, paths }: Omit<Settling, "deploy">,
+  { row, options }: Settling,
+  seat: { ini: string; socket: string },
 ): Promise<void> {
-  const health = await proveHealthy(context.emperor, paths, healthCheck(context, row, options));
+  const health = await proveHealthy(context.emperor, seat, healthCheck(context, row, options));
   if (!health.healthy) throw new Error(`the vassal came up and is not well: ${health.problem}`);
 }
 
-/** Keeps what is on the air, what was lately, what is being deployed, and what a living process stands in. */
 async function prune(context: DeployContext, row: InstanceRow): Promise<void> {
-  const { store, config } = context;
-  const paths = pathsOf(context, row.name);
-  const lately = store.releases(row.name).slice(0, config.server.kept_releases + 1);
-  const coming = store.unfinishedDeploys().filter((deploy) => deploy.instance === row.name);
-  const live = row.live === null ? undefined : store.deploy(row.live);
-  const kept = [...lately, ...coming, ...(live ? [live] : [])];
-
-  const folders = await workingFolders();
-  const inUse = store
-    .releases(row.name)
-    .filter((deploy) => folders.has(releasePath(paths, deploy.newCommit)));
-  const keptDeploys = [...kept, ...inUse];
+  const kept = keptDeploys(context, row, await workingFolders());
   await pruneReleases(
     releaseContext(context, row),
-    new Set(keptDeploys.map((deploy) => deploy.newCommit)),
+    new Set(kept.map((deploy) => deploy.newCommit)),
   );
-  const environments = keptDeploys
-    .map((deploy) => deploy.environment)
-    .filter((hash) => hash !== null);
-  await pruneEnvironments({ host: context.host, paths }, new Set(environments));
+  await tidyEnvironments(context, row);
 }
 
 /** What people and `reeve show` see of where an instance stands. */

@@ -1,5 +1,5 @@
-import { Turn } from "../host/clock.ts";
 import { symlinkAtomically } from "../host/files.ts";
+import { Turns } from "../host/turns.ts";
 
 /**
  * Where each instance's traffic goes. nginx opens the instance's link anew for every connection, so one
@@ -7,7 +7,7 @@ import { symlinkAtomically } from "../host/files.ts";
  * The vassals bind their sockets in another folder, and never where nginx looks.
  */
 export class Traffic {
-  readonly #turns = new Map<string, Turn>();
+  readonly #turns = new Turns();
 
   /** `expectCurrent` throws where something newer has come, whose traffic this would take. */
   async lead(
@@ -15,9 +15,7 @@ export class Traffic {
     socket: string,
     expectCurrent: () => void = () => undefined,
   ): Promise<void> {
-    const turn = this.#turns.get(link) ?? new Turn();
-    this.#turns.set(link, turn);
-    await turn.take(async () => {
+    await this.#turns.run(link, async () => {
       expectCurrent();
       await symlinkAtomically(socket, link);
     });

@@ -1,10 +1,21 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { environmentPath, placeUrl, releasePath, type Instance } from "../app/instance.ts";
+import {
+  environmentPath,
+  placeUrl,
+  releasePath,
+  socketStem,
+  type Instance,
+} from "../app/instance.ts";
+import { branchName, isPreviewName, previewName } from "../app/names.ts";
 import { isUntouched } from "../app/signature.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import { isPresent } from "../host/files.ts";
-import { proposedSettings } from "../settings/settings.ts";
+import {
+  dropProposedSettings,
+  findProposedSettings,
+  proposedSettings,
+} from "../settings/settings.ts";
 import type { Deploy } from "../store/agent-store.ts";
 import { understudyIni, vassalIni, withVirtualenv } from "../vassal/vassal-ini.ts";
 import {
@@ -15,7 +26,7 @@ import {
   retireVassal,
   type HealthCheck,
 } from "../vassal/vassal.ts";
-import { pathsOf, type DeployContext } from "./context.ts";
+import { pathsOf, runnerOf, type DeployContext } from "./context.ts";
 
 export interface Understudy {
   /** The number of its deploy. */
@@ -34,7 +45,7 @@ export function understudyOf(context: DeployContext, instance: string, number: n
     number,
     name,
     ini: join(vassals, `${name}.ini`),
-    socket: join(sockets, `${name}.sock`),
+    socket: join(sockets, `${socketStem(instance)}.next-${number}.sock`),
     log: join(appLogs, `${name}.log`),
   };
 }
@@ -48,11 +59,13 @@ export async function findUnderstudies(
   const names = (
     await Promise.all([vassals, sockets, appLogs].map((folder) => readdir(folder)))
   ).flat();
-  const pattern = new RegExp(`^${instance}\\.next-(\\d+)\\.(?:ini|sock|log)$`);
-  const numbers = names
-    .map((name) => pattern.exec(name)?.[1])
-    .filter((number) => number !== undefined);
-  return [...new Set(numbers)].map((number) => understudyOf(context, instance, Number(number)));
+  const stems = [...new Set([instance, socketStem(instance)])].map(literally).join("|");
+  const pattern = new RegExp(`^(?:${stems})\\.next-(\\d+)\\.(?:ini|sock|log)$`);
+  const numbers = [
+    ...names.map((name) => Number(pattern.exec(name)?.[1])).filter(Number.isInteger),
+    ...(await findProposedSettings(pathsOf(context, instance).settings)),
+  ];
+  return [...new Set(numbers)].map((number) => understudyOf(context, instance, number));
 }
 
 export interface PlannedIni {
@@ -74,7 +87,11 @@ export async function planIni(
   if (current !== undefined && !isUntouched(current)) {
     return { text: withVirtualenv(current, environment), current, edited: true };
   }
-  const values = vassalValues(context, instance, options, { environment, module: deploy.module });
+  const values = vassalValues(context, instance, options, {
+    environment,
+    module: deploy.module,
+    commit: deploy.newCommit,
+  });
   return { text: vassalIni(values), current, edited: false };
 }
 
@@ -102,7 +119,7 @@ export function understudyText(
       log,
       release: releasePath(paths, deploy.newCommit),
       environment: environmentPath(paths, deploy.environment ?? ""),
-      settings: deploy.reason === "settings" ? proposedSettings(paths.settings) : paths.settings,
+      settings: proposedSettings(paths.settings, deploy.number),
     },
   );
 }
@@ -140,18 +157,22 @@ export async function retireUnderstudy(
   const killed = (await isPresent(understudy.ini))
     ? await retireVassal(context.emperor, understudy.ini, grace)
     : 0;
+  const { settings, log } = pathsOf(context, instance);
   await removeSocket(understudy.socket);
-  await mergeLogs(understudy.log, pathsOf(context, instance).log);
+  await dropProposedSettings(settings, understudy.number);
+  await mergeLogs(understudy.log, log);
   return killed;
 }
 
 /** The same for one that never carried a request: its words were told to the pusher. */
 export async function discardUnderstudy(
   context: DeployContext,
+  instance: string,
   understudy: Understudy,
 ): Promise<void> {
   await discardVassal(context.emperor, understudy.ini);
   await removeSocket(understudy.socket);
+  await dropProposedSettings(pathsOf(context, instance).settings, understudy.number);
   await rm(understudy.log, { force: true });
 }
 
@@ -159,23 +180,36 @@ function vassalValues(
   context: DeployContext,
   instance: Instance,
   options: AppOptions,
-  release: { environment: string; module: string },
+  release: { environment: string; module: string; commit: string },
 ): Parameters<typeof vassalIni>[0] {
   const { layout, server } = context.config;
-  const { apps } = context.identities;
+  const runner = runnerOf(context, instance.name);
   return {
     name: instance.name,
     url: placeUrl(instance.place, server.port),
+    release: isPreviewName(instance.name) ? releaseHeader(instance, release.commit) : undefined,
     sockets: layout.sockets,
+    socket: socketStem(instance.name) === instance.name ? "%n" : socketStem(instance.name),
     srv: layout.srv,
     own: layout.apps,
     logs: layout.appLogs,
-    ...release,
+    environment: release.environment,
+    module: release.module,
     workers: options.workers,
     listen: context.listen,
     grace: options.grace,
     identity: context.host.isRoot
-      ? { user: apps.name, group: apps.name, web: server.web_user }
+      ? { user: runner.name, group: runner.name, web: server.web_user }
       : undefined,
   };
+}
+
+/** What a preview's answers carry; a branch whose name is not for an ini is named by its slug. */
+function releaseHeader({ name, app, branch }: Instance, commit: string): string {
+  const slug = name.slice(0, -previewName("", app).length);
+  return `${branchName.safeParse(branch).success ? branch : slug} ${commit}`;
+}
+
+function literally(text: string): string {
+  return text.replaceAll(".", "\\.");
 }

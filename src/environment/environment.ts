@@ -73,14 +73,52 @@ export async function buildEnvironment(
   }
 }
 
+/**
+ * Copies another instance's sealed environment, for a user that may not read that one. Its scripts name the
+ * interpreter by its path; they are changed as the user that will run them, because a link among them must
+ * lead nobody with more rights anywhere.
+ */
+export async function copyEnvironment(
+  context: Pick<EnvironmentContext, "host" | "paths" | "appUser">,
+  from: string,
+  hash: string,
+): Promise<void> {
+  const { paths, host, appUser } = context;
+  const path = environmentPath(paths, hash);
+  await writeFile(markerOf(path), "");
+  try {
+    await host.run({ file: "cp", args: ["-a", "--reflink=auto", "--", from, path] });
+    await host.run(
+      host.isRoot
+        ? { file: "chown", args: ["-hR", `${appUser.uid}:${appUser.gid}`, "--", path] }
+        : { file: "chmod", args: ["-R", "u+w", "--", path] },
+    );
+    const scripts = [join(path, "bin"), "-type", "f", "-exec"];
+    const moved = `1s|^#!${from}/|#!${path}/|`;
+    await host.run({
+      file: "find",
+      args: [...scripts, "sed", "-i", moved, "{}", "+"],
+      as: appUser,
+    });
+    await host.run(sealEnvironment(path, appUser, host.isRoot));
+    await rm(markerOf(path));
+  } catch (error) {
+    await removeEnvironment(context, hash);
+    throw explain(error);
+  }
+}
+
+/** Those on disk, half-built ones included. */
+export async function listEnvironments(paths: InstancePaths): Promise<string[]> {
+  return (await readdir(paths.environments)).filter((name) => /^[0-9a-f]{16}$/.test(name));
+}
+
 /** Removes every environment that is not kept, and what an interrupted build left. */
 export async function pruneEnvironments(
   context: Pick<EnvironmentContext, "host" | "paths">,
   kept: ReadonlySet<string>,
 ): Promise<string[]> {
-  const there = (await readdir(context.paths.environments)).filter((name) =>
-    /^[0-9a-f]{16}$/.test(name),
-  );
+  const there = await listEnvironments(context.paths);
   const complete = await Promise.all(there.map((hash) => hasEnvironment(context.paths, hash)));
   const removed = there.filter((hash, index) => !kept.has(hash) || complete[index] === false);
   for (const hash of removed) await removeEnvironment(context, hash);

@@ -145,6 +145,7 @@ function controlVerbs(control: Control): Verbs {
     ...readingVerbs(control),
     ...appVerbs(control),
     ...deployVerbs(control),
+    ...previewVerbs(control),
     ...judgedAccountVerbs(control),
   };
 }
@@ -190,10 +191,28 @@ function deployVerbs(control: Control): Verbs {
       record: () => undefined,
     }),
     changeSettings: judged(control, "changeSettings", {
-      input: app.extend({ change: settingsChange }),
+      input: app.extend({ change: settingsChange, ofPreviews: z.boolean() }),
       run: (question, asked) => changeSettings(control, question, asked),
       // Names only: values are secrets.
       record: ({ change }) => [...Object.keys(change.set), ...change.unset].join(", "),
+    }),
+  };
+}
+
+function previewVerbs(control: Control): Verbs {
+  const { agent } = control;
+  const named = app.extend({ branch: z.string() });
+  return {
+    pinPreview: judged(control, "pinPreview", {
+      input: named.extend({ pinned: z.boolean() }),
+      run: (question, { exchange }) => agent.ask("pinPreview", question, { onLine: exchange.say }),
+      record: ({ branch, pinned }) => `${branch} ${pinned ? "pinned" : "not pinned"}`,
+    }),
+    removePreview: judged(control, "removePreview", {
+      input: named,
+      run: (question, { caller: { account }, exchange }) =>
+        agent.ask("removePreview", { ...question, account }, { onLine: exchange.say }),
+      record: ({ branch }) => branch,
     }),
   };
 }
@@ -253,22 +272,39 @@ export async function reconcileAll(
   return done.length + swept.length + astray.length > 0;
 }
 
-/** A change of an app that is on the air is a deploy of the same commit; before the first push it just waits. */
+/**
+ * A change of an app that is on the air is a deploy of the same commit; before the first push it just waits.
+ * So does a change of the set for previews, for the next push of each.
+ */
 async function changeSettings(
   control: Control,
-  { app: name, change }: Question<"changeSettings">,
+  question: Question<"changeSettings">,
   { caller: { account }, exchange: { say } }: Asked,
 ): Promise<void> {
+  const { app: name, change, ofPreviews } = question;
+  if (ofPreviews) {
+    await control.agent.ask("changeSettings", question);
+    say(`${name}: kept; each preview has it with its next push`);
+    return;
+  }
   const { state } = await control.agent.ask("show", { app: name });
   if (state === "never deployed") {
-    await control.agent.ask("changeSettings", { app: name, change });
+    await control.agent.ask("changeSettings", question);
     say(`${name}: kept for its first deploy`);
     return;
   }
   await deployByCommand(control, { app: name, account, reason: "settings", settings: change }, say);
 }
 
-const readingNames = ["show", "releases", "deploys", "deployLog", "options", "settings"] as const;
+const readingNames = [
+  "show",
+  "releases",
+  "deploys",
+  "deployLog",
+  "options",
+  "settings",
+  "previews",
+] as const;
 
 function readingVerbs(control: Control): Verbs {
   const { agent, rights } = control;

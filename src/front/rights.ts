@@ -14,6 +14,7 @@ export const needs = {
 
   apps: "anybody",
   show: "read",
+  previews: "read",
   releases: "read",
   deploys: "read",
   deployLog: "read",
@@ -21,6 +22,9 @@ export const needs = {
   options: "read",
   // Whoever can deploy can have the app print its settings.
   settings: "deploy",
+  // What a push of the branch's end does as well.
+  removePreview: "preview",
+  pinPreview: "deploy",
   rollback: "deploy",
   redeploy: "deploy",
   rebuild: "deploy",
@@ -55,6 +59,9 @@ export type Action = keyof typeof needs;
  */
 const appsOwnOptions = new Set([
   "production_branch",
+  "previews",
+  "preview_settings",
+  "preview_password",
   "health_path",
   "health_status",
   "health_deadline",
@@ -152,6 +159,8 @@ const words: Partial<Record<Action, string>> = {
   pushProduction: "put on the air what it pushes to",
   settings: "see the settings of",
   rollback: "roll back",
+  removePreview: "remove previews of",
+  pinPreview: "pin previews of",
   changeSettings: "change the settings of",
   setOptions: "change the options of",
   grant: "grant rights in",

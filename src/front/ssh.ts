@@ -36,6 +36,8 @@ export const sshCommands = [
   "create",
   "settings",
   "options",
+  "previews",
+  "preview",
   "releases",
   "rollback",
   "redeploy",

@@ -70,5 +70,10 @@ async function readLooseRef(path: string): Promise<string | undefined> {
   }
 }
 
+/** Removes a ref that is still where it was seen. The hooks are left out: they are how git asks us. */
+export function deleteRef(context: GitContext, ref: string, commit: string): Command {
+  return gitCommand(context, ["-c", "core.hooksPath=/dev/null", "update-ref", "-d", ref, commit]);
+}
+
 /** The tree that holds nothing; git knows it without having it. */
 export const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";

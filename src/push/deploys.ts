@@ -10,6 +10,7 @@ import { headline } from "../app/headline.ts";
 import { printable } from "../host/lines.ts";
 import type { SettingsChange } from "../settings/settings.ts";
 import type { DeployReason, Holder } from "../store/agent-store.ts";
+import type { BranchPolicy } from "./policy.ts";
 import { readProposal, type Proposal } from "./proposal.ts";
 import { holderOf } from "./pushers.ts";
 import { CommitTree } from "./tree.ts";
@@ -26,8 +27,10 @@ export interface Wanted {
   oldCommit: string;
   newCommit: string;
   account: string;
-  reason: DeployReason;
+  reason: Exclude<DeployReason, "removal">;
   holder: Holder;
+  /** The branch, where it is not the app's own. */
+  preview?: string | undefined;
   settings?: SettingsChange | undefined;
 }
 
@@ -99,7 +102,7 @@ let turns = 0;
 interface Command {
   app: string;
   account: string;
-  reason: DeployReason;
+  reason: Wanted["reason"];
   /** The commit to put on the air; without one, the commit that the ref has. */
   commit?: string;
   settings?: SettingsChange;
@@ -116,7 +119,7 @@ export async function deployByCommand(
 ): Promise<void> {
   const { app, reason, account, settings } = command;
   const git = world.gitOf(app);
-  const ref = `refs/heads/${await productionBranch(world, app)}`;
+  const ref = `refs/heads/${(await branchPolicy(world, app)).productionBranch}`;
   const oldCommit = await currentCommit(world, git, ref);
   if (oldCommit === absentCommit)
     throw new UserError(
@@ -134,7 +137,7 @@ export async function deployByCommand(
       { app, ref, oldCommit, newCommit, account, reason, holder, settings },
       say,
     );
-    await world.agent.ask("switch", { holder, ref, newCommit });
+    await world.agent.ask("switch", { app, holder, ref, newCommit });
     if (newCommit !== oldCommit) await world.host.run(moveRef(git, { ref, oldCommit, newCommit }));
     await world.agent.ask("confirm", { holder, ref }, { onLine: say });
   } finally {
@@ -186,9 +189,10 @@ function commitNamed(deploys: Deploys, named: string): string | undefined {
   return found[0] ?? deploys.find((deploy) => String(deploy.number) === named)?.newCommit;
 }
 
-export async function productionBranch(world: DeployWorld, app: string): Promise<string> {
+export async function branchPolicy(world: DeployWorld, app: string): Promise<BranchPolicy> {
   const { values } = await world.agent.ask("options", { app });
-  return String(values.find(({ name }) => name === "production_branch")?.value);
+  const of = (option: string): string => String(values.find(({ name }) => name === option)?.value);
+  return { productionBranch: of("production_branch"), previews: of("previews") };
 }
 
 async function currentCommit(world: DeployWorld, git: GitContext, ref: string): Promise<string> {

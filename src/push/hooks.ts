@@ -1,9 +1,18 @@
 import type { Logger } from "pino";
+import { absentCommit, branchOf, isBranchRef, quotedBranch } from "../app/names.ts";
 import { asUserError, describeError, UserError } from "../errors.ts";
 import { waitFor } from "../host/clock.ts";
+import { printable } from "../host/lines.ts";
 import { findProcess } from "../host/processes.ts";
-import { prepare, productionBranch, type DeployWorld } from "./deploys.ts";
-import { judgeRef, parseRefUpdates, refAction, type RefAction, type RefUpdate } from "./policy.ts";
+import { branchPolicy, prepare, type DeployWorld } from "./deploys.ts";
+import {
+  judgeRef,
+  parseRefUpdates,
+  refAction,
+  type BranchPolicy,
+  type RefAction,
+  type RefUpdate,
+} from "./policy.ts";
 import type { Pusher, Pushers } from "./pushers.ts";
 import type { Holder } from "../store/agent-store.ts";
 
@@ -91,24 +100,51 @@ async function deployRef(
 ): Promise<void> {
   const pusher = expectPusher(world, question);
   const { app, caller, holder } = pusher;
+  const policy = await branchPolicy(world, app);
   for (const update of updates) {
-    const production = await productionBranch(world, app);
-    world.judgeRight(pusher, refAction(production, update.ref), update);
-    if (judgeRef(app, production, update) !== "deploy") continue;
+    const { ref, oldCommit } = update;
+    world.judgeRight(pusher, refAction(policy.productionBranch, ref), update);
+    const verdict = judgeRef(app, policy, update);
     const wanted = { ...update, app, account: caller.account, holder, reason: "push" as const };
-    await prepare(world, wanted, say);
+    const preview = branchOf(ref) === policy.productionBranch ? undefined : branchOf(ref);
+    if (verdict === "deploy") await prepare(world, { ...wanted, preview }, say);
+    else if (verdict === "remove") {
+      const { account } = caller;
+      const removal = { app, ref, oldCommit, account, holder };
+      await world.agent.ask("prepareRemoval", removal, { onLine: say });
+    } else if (isBranchRef(ref)) say(keptLine(app, policy, ref));
   }
 }
 
-/** git holds the branch's lock and is about to move it: so does the traffic. A branch without a proven deploy stays. */
+function keptLine(app: string, { previews }: BranchPolicy, ref: string): string {
+  const why =
+    previews === "off" ? "has no previews" : `has previews of ${JSON.stringify(previews)} only`;
+  return printable(
+    `reeve: ${branchOf(ref)} is kept, and not on the air: ${app} ${why} (reeve options ${app} set previews=all)`,
+  );
+}
+
+/**
+ * git holds the branch's lock and is about to move it: so does the traffic. A branch without a proven deploy
+ * stays, unless nothing of it is on the air.
+ */
 async function moveTraffic(
   world: HookWorld,
   question: HookQuestion,
   updates: RefUpdate[],
 ): Promise<void> {
-  const { holder } = expectPusher(world, question);
-  for (const { ref, newCommit } of updates)
-    await world.agent.ask("switch", { holder, ref, newCommit });
+  const { app, holder } = expectPusher(world, question);
+  const policy = await branchPolicy(world, question.app);
+  for (const update of updates.filter(isMove)) {
+    const { ref, newCommit } = update;
+    if (judgeRef(app, policy, update) === "store") continue;
+    await world.agent.ask("switch", { app, holder, ref, newCommit });
+  }
+}
+
+/** git also asks about refs that are in its packed list only to be left there, from nothing to nothing. */
+function isMove({ oldCommit, newCommit }: RefUpdate): boolean {
+  return oldCommit !== absentCommit || newCommit !== absentCommit;
 }
 
 async function sayLive(
@@ -121,9 +157,29 @@ async function sayLive(
   const holder =
     world.pushers.find(question.pid, question.app)?.holder ?? (await findProcess(question.pid));
   if (!holder) return;
-  for (const { ref } of updates.filter((update) => update.ref.startsWith("refs/heads/"))) {
+  const branches = updates.filter((update) => isBranchRef(update.ref));
+  for (const { ref } of branches) {
     await confirm(world, { holder: { turn: 0, ...holder }, ref }, say);
   }
+  const [pushed] = branches.filter((update) => update.newCommit !== absentCommit);
+  if (pushed) await sayWhatIsMissing(world, question.app, pushed.ref, say);
+}
+
+/** Who pushes an app for the first time may not know which branch is the one for it. */
+async function sayWhatIsMissing(
+  world: HookWorld,
+  app: string,
+  ref: string,
+  say: Say,
+): Promise<void> {
+  const { state } = await world.agent.ask("show", { app });
+  if (state !== "never deployed") return;
+  const { productionBranch } = await branchPolicy(world, app);
+  say(
+    printable(
+      `reeve: ${app} itself is not on the air yet: git push deploy ${quotedBranch(branchOf(ref))}:${productionBranch}`,
+    ),
+  );
 }
 
 /** Milliseconds that an agent which fell has to come back, before the pusher is told to look later. */

@@ -1,5 +1,6 @@
-import { absentCommit } from "../app/names.ts";
+import { absentCommit, branchOf, isBranchRef } from "../app/names.ts";
 import { UserError } from "../errors.ts";
+import { isPreviewed } from "../preview/pattern.ts";
 
 /** One line of a push: a ref, where it was and where it shall be. */
 export interface RefUpdate {
@@ -8,27 +9,33 @@ export interface RefUpdate {
   newCommit: string;
 }
 
-export type Verdict = "deploy" | "store";
+export type Verdict = "deploy" | "remove" | "store";
+
+/** What an app's options say of its branches. */
+export interface BranchPolicy {
+  productionBranch: string;
+  /** all, off, or patterns. */
+  previews: string;
+}
+
+const longestBranch = 400;
 
 /**
- * What becomes of a ref. The production branch is deployed, tags are kept; everything else is refused in
- * words that hold the command which would have worked.
+ * What becomes of a ref. The production branch is deployed, other branches are previews where the app has
+ * them, and go with their branch; what else there is of branches and tags is kept, and any other ref refused.
  */
-export function judgeRef(app: string, productionBranch: string, update: RefUpdate): Verdict {
+export function judgeRef(app: string, policy: BranchPolicy, update: RefUpdate): Verdict {
   const { ref, newCommit } = update;
   if (ref.startsWith("refs/tags/")) return "store";
-  if (!ref.startsWith("refs/heads/")) {
+  if (!isBranchRef(ref)) {
     throw new UserError("REF_REFUSED", `${ref} is neither a branch nor a tag`);
   }
-  const branch = ref.slice("refs/heads/".length);
-  if (branch !== productionBranch) {
-    throw new UserError(
-      "BRANCH_REFUSED",
-      `${app} puts the branch ${productionBranch} on the air, not ${branch}`,
-      {
-        hint: `Previews of branches are not on yet. To put this branch on the air: git push deploy ${quoted(branch)}:${productionBranch}`,
-      },
-    );
+  const branch = branchOf(ref);
+  if (branch !== policy.productionBranch) {
+    // Also where previews are off: one may be left from before.
+    if (newCommit === absentCommit) return "remove";
+    expectReadable(app, policy, branch);
+    return isPreviewed(policy.previews, branch) ? "deploy" : "store";
   }
   if (newCommit === absentCommit) {
     throw new UserError(
@@ -50,11 +57,17 @@ export function refAction(productionBranch: string, ref: string): RefAction {
   return isOther ? "pushBranch" : "pushProduction";
 }
 
-/** A branch's name as git and a shell take it; its full name where git would read something else. */
-function quoted(branch: string): string {
-  const isTaken = /^(-|refs\/|HEAD$|[0-9a-f]{40}$)/.test(branch);
-  const source = isTaken ? `refs/heads/${branch}` : branch;
-  return /^[A-Za-z0-9._/-]+$/.test(source) ? source : `'${source.replaceAll("'", "'\\''")}'`;
+/** What is not UTF-8 has lost its name on the way here: it would be another branch that is looked for. */
+function expectReadable(app: string, { productionBranch }: BranchPolicy, branch: string): void {
+  const problem = branch.includes("\ufffd")
+    ? "is not written in UTF-8"
+    : branch.length > longestBranch
+      ? `is longer than ${longestBranch} characters`
+      : undefined;
+  if (problem === undefined) return;
+  throw new UserError("BRANCH_REFUSED", `${branch.slice(0, longestBranch)} ${problem}`, {
+    hint: `Give it another name; or, to put it on the air as ${app} itself: git push deploy HEAD:${productionBranch}`,
+  });
 }
 
 const line = /^([0-9a-f]{40}) ([0-9a-f]{40}) (refs\/\S+|HEAD)$/;

@@ -1,5 +1,5 @@
 import { chmod, chown, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { reservedSetting, settingNameGrammar } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import { isPresent } from "../host/files.ts";
@@ -7,7 +7,8 @@ import type { Host, Identity } from "../host/host.ts";
 
 /**
  * An app's settings are a folder of files, one for each variable, which uWSGI's `envdir` takes to the
- * letter: no value of theirs is ever read as configuration.
+ * letter: no value of theirs is ever read as configuration. What reeve tells the app lies there too, so that
+ * a new commit changes no ini.
  */
 export type Settings = ReadonlyMap<string, string>;
 
@@ -56,7 +57,13 @@ export function expectSettingsChange(change: SettingsChange): SettingsChange {
 
 export async function readSettings(folder: string): Promise<Settings> {
   if (!(await isPresent(folder))) return new Map();
-  const names = (await readdir(folder)).filter((name) => settingNameGrammar.test(name)).sort();
+  return readFiles(folder, (name) => !isVariable(name));
+}
+
+async function readFiles(folder: string, isWanted: (name: string) => boolean): Promise<Settings> {
+  const names = (await readdir(folder))
+    .filter((name) => settingNameGrammar.test(name) && isWanted(name))
+    .sort();
   const entries = await Promise.all(
     names.map(async (name) => [name, await readFile(join(folder, name), "utf8")] as const),
   );
@@ -89,31 +96,54 @@ export async function writeSettings(
   if (host.isRoot) await chown(folder, 0, app.gid);
 }
 
-/** The folder in which a change waits for its release to be proven. */
-export function proposedSettings(folder: string): string {
-  return `${folder}.next`;
+/** What reeve tells the app of its release; in the same folder, and nobody's to set. */
+export interface ReleaseVariables {
+  REEVE_APP: string;
+  REEVE_BRANCH: string;
+  REEVE_COMMIT: string;
+  REEVE_URL: string;
+}
+
+function isVariable(name: string): boolean {
+  return name.startsWith("REEVE_");
+}
+
+/** The folder of one deploy's understudy; it becomes the app's when the deploy is live. */
+export function proposedSettings(folder: string, deploy: number): string {
+  return `${folder}.next-${deploy}`;
+}
+
+/** The deploys whose proposed settings stand beside an instance's own. */
+export async function findProposedSettings(folder: string): Promise<number[]> {
+  const names = await readdir(dirname(folder)).catch(() => []);
+  const pattern = new RegExp(`^${basename(folder)}\\.next-(\\d+)$`);
+  return names.map((name) => Number(pattern.exec(name)?.[1])).filter(Number.isInteger);
 }
 
 /**
- * Makes the proposed settings the app's. `onGone` is told the names that are gone, before anything moves: a
- * vassal that only reloads keeps its environment (tried: a removed file left the variable standing). A stop
- * between the two renames is made good by doing it again.
+ * Makes a deploy's settings the app's; its understudy keeps its own copy, with which it may start again.
+ * `onGone` is told the names that are gone, before anything moves: a vassal that only reloads keeps its
+ * environment (tried: a removed file left the variable standing). A stop between the two renames is made
+ * good by doing it again.
  */
 export async function adoptSettings(
+  { host, app }: { host: Host; app: Identity },
   folder: string,
+  deploy: number,
   onGone: (names: string[]) => void,
 ): Promise<void> {
-  const proposed = proposedSettings(folder);
+  const proposed = proposedSettings(folder, deploy);
   if (!(await isPresent(proposed))) return;
-  const former = formerSettings(folder);
+  const after = await readFiles(proposed, () => true);
+  const [coming, former] = [`${folder}.coming`, formerSettings(folder)];
+  await writeSettings(host, coming, after, app);
   if (await isPresent(folder)) {
-    const after = await readSettings(proposed);
     const gone = [...(await readSettings(folder)).keys()].filter((name) => !after.has(name));
     if (gone.length > 0) onGone(gone);
     await rm(former, { recursive: true, force: true });
     await rename(folder, former);
   }
-  await rename(proposed, folder);
+  await rename(coming, folder);
 }
 
 /** Undoes an adoption, as long as the former settings are there. */
@@ -135,10 +165,11 @@ function formerSettings(folder: string): string {
 
 /** After a stop in the midst of `adoptSettings` that was not wanted in the end: the former ones are back. */
 export async function mendSettings(folder: string): Promise<void> {
+  await rm(`${folder}.coming`, { recursive: true, force: true });
   if (await isPresent(folder)) await forgetFormerSettings(folder);
   else await bringBackSettings(folder);
 }
 
-export async function dropProposedSettings(folder: string): Promise<void> {
-  await rm(proposedSettings(folder), { recursive: true, force: true });
+export async function dropProposedSettings(folder: string, deploy: number): Promise<void> {
+  await rm(proposedSettings(folder, deploy), { recursive: true, force: true });
 }

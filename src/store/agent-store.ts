@@ -69,14 +69,23 @@ const migrations = [
   `ALTER TABLE deploy ADD COLUMN former_place TEXT;`,
   // Set from the moment at which somebody wants the app removed.
   `ALTER TABLE app ADD COLUMN destroyed_at TEXT;`,
+  `
+  CREATE TABLE preview (
+    instance TEXT PRIMARY KEY,
+    app TEXT NOT NULL REFERENCES app(name) ON DELETE CASCADE,
+    branch TEXT NOT NULL,
+    pinned INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (app, branch)
+  ) STRICT;
+  `,
 ];
 
 /**
- * preparing → proven → switched → live, or refused from any of the first three.
+ * preparing → proven → switched → live (or removed, with its branch), or refused from any of the first three.
  * `proven`: healthy, waiting for the ref; `switched`: carries the traffic, the ref is moving.
  */
-export type DeployState = "preparing" | "proven" | "switched" | "live" | "refused";
-export type DeployReason = "push" | "rollback" | "redeploy" | "settings" | "rebuild";
+export type DeployState = "preparing" | "proven" | "switched" | "live" | "removed" | "refused";
+export type DeployReason = "push" | "rollback" | "redeploy" | "settings" | "rebuild" | "removal";
 
 export interface NewDeploy {
   app: string;
@@ -127,6 +136,15 @@ export interface InstanceRow extends Instance {
   degraded: string | null;
   /** Settings that were taken away and that the permanent vassal may still hold, as JSON. */
   gone: string;
+}
+
+/** A branch's claim to its name; it comes before the instance of that name, and goes after it. */
+export interface Preview {
+  instance: string;
+  app: string;
+  branch: string;
+  /** Neither age nor number removes it. */
+  pinned: boolean;
 }
 
 type InstanceChange = Partial<Pick<InstanceRow, "live" | "settled" | "degraded" | "gone">>;
@@ -262,6 +280,49 @@ export class AgentStore {
 
   changeInstance(name: string, change: InstanceChange): void {
     this.#change("instance", instanceColumns, change, ["name", name]);
+  }
+
+  /**
+   * The name of a branch's preview: the one that it has, or the one that `choose` finds among those that
+   * are free. Looked up and written down in one go, so that two branches never get the same.
+   */
+  claimPreview(
+    app: string,
+    branch: string,
+    choose: (isTaken: (instance: string) => boolean) => string,
+  ): Preview {
+    const claimed = this.preview(app, branch);
+    if (claimed) return claimed;
+    const instance = choose(
+      (name) =>
+        this.#get("SELECT instance FROM preview WHERE instance = ?", name) !== undefined ||
+        this.instance(name) !== undefined,
+    );
+    this.#run(
+      "INSERT INTO preview (instance, app, branch) VALUES (?, ?, ?)",
+      instance,
+      app,
+      branch,
+    );
+    return { instance, app, branch, pinned: false };
+  }
+
+  preview(app: string, branch: string): Preview | undefined {
+    const row = this.#get("SELECT * FROM preview WHERE app = ? AND branch = ?", app, branch);
+    return row && toPreview(row);
+  }
+
+  previews(): Preview[] {
+    return this.#all("SELECT * FROM preview ORDER BY instance").map(toPreview);
+  }
+
+  pinPreview(instance: string, pinned: boolean): void {
+    this.#run("UPDATE preview SET pinned = ? WHERE instance = ?", Number(pinned), instance);
+  }
+
+  /** The name is free again. */
+  forgetPreview(instance: string): void {
+    this.#run("DELETE FROM preview WHERE instance = ?", instance);
   }
 
   startDeploy(deploy: NewDeploy): Deploy {
@@ -432,6 +493,15 @@ function toInstance(row: Row): InstanceRow {
     settled: row["settled"] as number | null,
     degraded: row["degraded"] as string | null,
     gone: text(row["gone"]),
+  };
+}
+
+function toPreview(row: Row): Preview {
+  return {
+    instance: text(row["instance"]),
+    app: text(row["app"]),
+    branch: text(row["branch"]),
+    pinned: row["pinned"] === 1,
   };
 }
 

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { z } from "zod";
@@ -20,6 +21,11 @@ const emperorStatus = z.object({ pid: z.number(), vassals: z.array(vassalStatus)
 export interface Emperor {
   pidFile: string;
   statsSocket: string;
+}
+
+/** uWSGI's `listen`: it refuses to start with more than the kernel allows. */
+export function longestQueue(): number {
+  return Math.min(1024, Number(readFileSync("/proc/sys/net/core/somaxconn", "utf8")));
 }
 
 /** The vassals that the Emperor runs, or `EMPEROR_DOWN`. */

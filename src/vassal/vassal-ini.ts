@@ -7,7 +7,11 @@ import { programRoot } from "../config/config.ts";
 export interface VassalValues {
   name: string;
   url: string;
+  /** `X-Reeve-Release`, in a preview's answers only. */
+  release: string | undefined;
   sockets: string;
+  /** The socket's name in that folder, `%n` where it is the instance's own. */
+  socket: string;
   srv: string;
   own: string;
   logs: string;
@@ -40,6 +44,8 @@ export interface UnderstudyValues {
   environment: string;
   log: string;
   settings: string;
+  /** What its first line calls it, where it is none. */
+  title?: string;
 }
 
 interface Permanent {
@@ -65,7 +71,10 @@ export function understudyIni(
     .replaceAll(permanent.log, understudy.log)
     .replaceAll(permanent.settings, understudy.settings)
     .replace(new RegExp(`${escaped(permanent.app)}(?=[/\\s]|$)`, "gm"), () => understudy.release)
-    .replace(/^; .*: (http.*)$/m, `; The understudy of ${permanent.name}: $1`);
+    .replace(
+      /^; .*: (http.*)$/m,
+      `; ${understudy.title ?? `The understudy of ${permanent.name}`}: $1`,
+    );
 }
 
 /** The ini with another environment and not a byte else changed. */

@@ -18,6 +18,7 @@ export interface VhostValues {
   listen: string[];
   standardPort: boolean;
   socket: string;
+  preview: { passwords: string | undefined } | undefined;
   /** Matches the administrator's own file, and nothing where there is none. */
   localPattern: string;
 }

@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
 } from "node:fs";
@@ -77,7 +78,7 @@ export class TestServer {
   }
 
   /** Starts it (again); resolves when it prints its ready lines. */
-  async up(): Promise<void> {
+  async up(variables: Record<string, string> = {}): Promise<void> {
     this.#said = "";
     const child = spawn(process.execPath, [join(projectRoot, "dist/main.js"), "up"], {
       env: {
@@ -85,6 +86,7 @@ export class TestServer {
         REEVE_HOME: this.home,
         REEVE_PORT: String(this.port),
         REEVE_SSH_PORT: String(this.sshPort),
+        ...variables,
       },
       stdio: ["ignore", "pipe", "pipe"],
       ...(this.#user === undefined ? {} : { uid: this.#user, gid: this.#user }),
@@ -220,6 +222,33 @@ export class TestServer {
         !names.some((name) => name.startsWith(`${app}.next-`))
       );
     }, 60_000);
+  }
+
+  /** Waits until a preview's traffic is led to the vassal that sleeps, and nothing else of it is left. */
+  async asleepAfterPush(preview: string): Promise<void> {
+    await eventually(() => {
+      const names = ["etc/vassals", "run/sockets", "log/apps"].flatMap((folder) =>
+        readdirSync(this.path(folder)).filter((name) => name.startsWith(preview)),
+      );
+      const inis = names.filter((name) => name.endsWith(".ini"));
+      return !names.some((name) => name.includes(".next-")) && inis.length === 1;
+    }, 60_000);
+  }
+
+  /** The processes of an instance's vassals, masters and workers. */
+  processesOf(instance: string): number[] {
+    return readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .filter((pid) => {
+        try {
+          return readlinkSync(`/proc/${pid}/cwd`).startsWith(
+            this.path("srv", instance, "releases"),
+          );
+        } catch {
+          return false;
+        }
+      })
+      .map(Number);
   }
 
   /** The process of one of reeve's services, by what its command line holds. */

@@ -6,6 +6,7 @@ import { listenAddresses, programRoot, type Config } from "../../config/config.t
 import { starterFile } from "../../config/option-table.ts";
 import { serverOptions } from "../../config/server-options.ts";
 import type { Identities } from "../../deploy/context.ts";
+import { longestQueue } from "../../vassal/emperor.ts";
 import { isPresent, writeAtomically } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
 
@@ -76,6 +77,7 @@ export async function writeConfigurations(
     pidFile: layout.emperorPid,
     statsSocket: layout.emperorStats,
     logFile: join(layout.log, "emperor.log"),
+    listen: longestQueue(),
   });
   await render("nginx.conf", layout.nginxConfiguration, {
     user: isRoot ? server.web_user : "",

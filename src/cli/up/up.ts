@@ -43,7 +43,8 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
   await expectFreePort(config.server.port);
 
   const identities = await findIdentities(config, host);
-  await expectReachable(host, config.layout.home, [identities.front, identities.apps]);
+  const { front, apps, previews } = identities;
+  await expectReachable(host, config.layout.home, [front, apps, previews]);
   await makeFolders(config, host, identities);
   await writeFile(pidFile, await describeSelf());
   if (!host.isRoot)
@@ -155,12 +156,13 @@ async function startServices(list: Service[], say: Say): Promise<() => Promise<v
 async function findIdentities({ server }: Config, host: Host): Promise<Identities> {
   if (!host.isRoot) {
     const own = ownIdentity();
-    return { front: own, apps: own, web: own };
+    return { front: own, apps: own, previews: own, web: own };
   }
   const web = await findIdentity(host, server.web_user);
   return {
     front: await ensureIdentity(host, server.front_user),
     apps: await ensureIdentity(host, server.app_user),
+    previews: await ensureIdentity(host, server.preview_user),
     web: web ?? (await ensureIdentity(host, server.web_user)),
   };
 }

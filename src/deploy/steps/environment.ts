@@ -1,27 +1,33 @@
-import { buildEnvironment, hasEnvironment } from "../../environment/environment.ts";
+import { environmentPath, releasePath } from "../../app/instance.ts";
+import { isPreviewName } from "../../app/names.ts";
+import {
+  buildEnvironment,
+  copyEnvironment,
+  hasEnvironment,
+} from "../../environment/environment.ts";
 import {
   environmentHash,
   hasLocalPaths,
   type RequirementsFile,
 } from "../../environment/requirements.ts";
 import type { Deploy } from "../../store/agent-store.ts";
-import { pathsOf, type DeployContext } from "../context.ts";
+import { pathsOf, runnerOf, type DeployContext } from "../context.ts";
 import { note, plural, type Preparation, type Step } from "../step.ts";
 
-/** The virtualenv that the requirements ask for: built, or there already. */
+/** The virtualenv that the requirements ask for: built, copied from production's, or there already. */
 export const environmentStep: Step = {
   name: "environment",
-  run: async (preparation) => {
+  run: (preparation) => {
     const { context, deploy, instance } = preparation;
     const files = JSON.parse(deploy.requirements) as RequirementsFile[];
     const hash = hashOf(context, deploy, files);
-    note(preparation, { environment: hash });
-    if (await hasEnvironment(pathsOf(context, instance.name), hash)) return "unchanged";
-
-    const packages = await build(preparation, hash, files);
-    context.store.keepEnvironment(deploy.app, hash, packages);
-    const count = packages.split("\n").filter(Boolean).length;
-    return `built with ${context.installer.name}, ${plural(count, "package")}`;
+    const paths = pathsOf(context, instance.name);
+    // One at a time: previews share theirs, and what nobody has written down may be removed.
+    return context.turns.run(paths.environments, async () => {
+      note(preparation, { environment: hash });
+      if (await hasEnvironment(paths, hash)) return "unchanged";
+      return (await takeFromProduction(preparation, hash)) ?? build(preparation, hash, files);
+    });
   },
   // A build that failed has taken itself back; one that is complete saves the next push its time.
   undo: () => Promise.resolve(),
@@ -39,18 +45,38 @@ function hashOf(context: DeployContext, deploy: Deploy, files: RequirementsFile[
   });
 }
 
-function build(
+/** A preview may have production's. Never the other way: what a preview builds, a branch's author wrote. */
+async function takeFromProduction(
+  { context, instance }: Preparation,
+  hash: string,
+): Promise<string | undefined> {
+  const from = pathsOf(context, instance.app);
+  if (!isPreviewName(instance.name) || !(await hasEnvironment(from, hash))) return undefined;
+  const { host } = context;
+  await copyEnvironment(
+    { host, paths: pathsOf(context, instance.name), appUser: runnerOf(context, instance.name) },
+    environmentPath(from, hash),
+    hash,
+  );
+  const packages = context.store.environmentPackages(instance.app, hash) ?? "";
+  return `copied from production's, ${plural(countOf(packages), "package")}`;
+}
+
+async function build(
   { context, instance, deploy, line, signal }: Preparation,
   hash: string,
   files: RequirementsFile[],
 ): Promise<string> {
-  const { server } = context.config;
+  const { config, store, installer } = context;
+  const { server } = config;
   const paths = pathsOf(context, instance.name);
-  return buildEnvironment(
+  // Production is never held to the versions that a preview's build has told of.
+  const kept = isPreviewName(instance.name) ? `preview ${hash}` : hash;
+  const packages = await buildEnvironment(
     {
       host: context.host,
       paths,
-      installer: context.installer,
+      installer,
       python: server.python,
       sources: {
         index: server.package_index,
@@ -58,7 +84,7 @@ function build(
         proxy: server.package_proxy,
         caFile: server.package_ca_file,
       },
-      appUser: context.identities.apps,
+      appUser: runnerOf(context, instance.name),
       deadline: server.build_deadline * 1000,
       signal,
       onLine: (text) => line(`    ${text}`),
@@ -66,8 +92,14 @@ function build(
     {
       hash,
       files,
-      release: `${paths.releases}/${deploy.newCommit}`,
-      packages: context.store.environmentPackages(deploy.app, hash),
+      release: releasePath(paths, deploy.newCommit),
+      packages: store.environmentPackages(deploy.app, kept),
     },
   );
+  store.keepEnvironment(deploy.app, kept, packages);
+  return `built with ${installer.name}, ${plural(countOf(packages), "package")}`;
+}
+
+function countOf(packages: string): number {
+  return packages.split("\n").filter(Boolean).length;
 }

@@ -10,7 +10,7 @@ import {
   proveHealthy,
   provideLog,
 } from "../../vassal/vassal.ts";
-import { optionsOf, pathsOf, type DeployContext } from "../context.ts";
+import { optionsOf, pathsOf, runnerOf, type DeployContext } from "../context.ts";
 import { moveLinks } from "../settle.ts";
 import type { Step } from "../step.ts";
 import { healthCheck } from "../understudy.ts";
@@ -32,7 +32,8 @@ export const restartStep: Step = {
 
     const began = milliseconds();
     await holdVassal(context.emperor, paths.ini, grace);
-    await adoptSettings(paths.settings, () => undefined);
+    const owner = { host: context.host, app: runnerOf(context, instance.name) };
+    await adoptSettings(owner, paths.settings, deploy.number, () => undefined);
     await startVassal(context, { row: { ...instance, gone: "[]" }, deploy, options, paths });
     const health = await proveHealthy(
       context.emperor,
@@ -72,7 +73,7 @@ async function startVassal(
 ): Promise<void> {
   const { paths } = settling;
   const ini = await moveLinks(context, settling);
-  await provideLog(paths.log, context.identities.apps, context.host.isRoot);
+  await provideLog(paths.log, runnerOf(context, settling.row.name), context.host.isRoot);
   await installIni(context.emperor, paths.ini, ini.text);
   await dropHeldIni(paths.ini);
 }

@@ -1,27 +1,42 @@
+import { placeUrl } from "../../app/instance.ts";
 import {
   changedSettings,
   dropProposedSettings,
   proposedSettings,
   readSettings,
   writeSettings,
+  type ReleaseVariables,
 } from "../../settings/settings.ts";
-import { pathsOf } from "../context.ts";
-import type { Step } from "../step.ts";
+import { pathsOf, runnerOf, settingsSource } from "../context.ts";
+import type { Preparation, Step } from "../step.ts";
 
-/** A change of the settings, beside those that the app has: it becomes theirs when the deploy is live. */
+/**
+ * What the app will see: its settings, with what this deploy changes in them, and what reeve says of the
+ * release. It becomes the instance's when the deploy is live.
+ */
 export const settingsStep: Step = {
   name: "settings",
-  run: async ({ context, instance, settings: change }) => {
-    if (!change) return undefined;
-    const { settings } = pathsOf(context, instance.name);
-    const proposed = changedSettings(await readSettings(settings), change);
+  run: async (preparation) => {
+    const { context, instance, options, deploy, settings: change } = preparation;
+    const current = await readSettings(settingsSource(context, instance, options));
+    const variables = Object.entries(variablesOf(preparation));
     await writeSettings(
       context.host,
-      proposedSettings(settings),
-      proposed,
-      context.identities.apps,
+      proposedSettings(pathsOf(context, instance.name).settings, deploy.number),
+      new Map([...(change ? changedSettings(current, change) : current), ...variables]),
+      runnerOf(context, instance.name),
     );
     return undefined;
   },
-  undo: (context, deploy) => dropProposedSettings(pathsOf(context, deploy.instance).settings),
+  undo: (context, deploy) =>
+    dropProposedSettings(pathsOf(context, deploy.instance).settings, deploy.number),
 };
+
+function variablesOf({ context, instance, deploy }: Preparation): ReleaseVariables {
+  return {
+    REEVE_APP: instance.app,
+    REEVE_BRANCH: instance.branch,
+    REEVE_COMMIT: deploy.newCommit,
+    REEVE_URL: placeUrl(instance.place, context.config.server.port),
+  };
+}

@@ -1,6 +1,7 @@
 import { UserError } from "../../errors.ts";
 import { reasonOfFailure, tailOfLog } from "../../vassal/app-log.ts";
 import { bootVassal, proveHealthy, provideLog } from "../../vassal/vassal.ts";
+import { runnerOf } from "../context.ts";
 import type { Step } from "../step.ts";
 import {
   discardUnderstudy,
@@ -15,9 +16,10 @@ export const understudyStep: Step = {
   name: "understudy",
   run: async ({ context, options, instance, deploy, line, signal }) => {
     const understudy = understudyOf(context, instance.name, deploy.number);
+    const runner = runnerOf(context, instance.name);
     const [planned] = await Promise.all([
       planIni(context, { instance, deploy, options }),
-      provideLog(understudy.log, context.identities.apps, context.host.isRoot),
+      provideLog(understudy.log, runner, context.host.isRoot),
     ]);
     if (planned.edited) line("  vassal       edited by hand: left as it is, and proven as it is");
     await bootVassal(
@@ -35,7 +37,11 @@ export const understudyStep: Step = {
     throw unhealthy(health.problem, await tailOfLog(understudy.log, 300));
   },
   undo: (context, deploy) =>
-    discardUnderstudy(context, understudyOf(context, deploy.instance, deploy.number)),
+    discardUnderstudy(
+      context,
+      deploy.instance,
+      understudyOf(context, deploy.instance, deploy.number),
+    ),
 };
 
 /** What the pusher reads: the app's own words. */

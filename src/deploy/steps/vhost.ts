@@ -1,22 +1,25 @@
-import { readdir } from "node:fs/promises";
-import { placeUrl, type Instance, type Place } from "../../app/instance.ts";
+import { readdir, rm } from "node:fs/promises";
+import { placeUrl, type Instance, type InstancePaths, type Place } from "../../app/instance.ts";
 import { isUntouched } from "../../app/signature.ts";
+import { isPreviewName } from "../../app/names.ts";
+import type { AppOptions } from "../../config/app-options.ts";
 import { listenAddresses } from "../../config/config.ts";
 import { readIfPresent } from "../../host/files.ts";
+import { writePasswords } from "../../vhost/passwords.ts";
 import { installVhost, removeVhost, vhostText } from "../../vhost/vhost.ts";
-import { pathsOf, type DeployContext } from "../context.ts";
+import { optionsOf, pathsOf, type DeployContext } from "../context.ts";
 import { note, type Step } from "../step.ts";
 
 /** The instance's place, and the server block that leads there. */
 export const vhostStep: Step = {
   name: "vhost",
   run: async (preparation) => {
-    const { context, instance, line } = preparation;
+    const { context, instance, options, line } = preparation;
     const former = context.store.instance(instance.name)?.place ?? null;
     // Written down first: whoever takes it back, after a crash as well, puts this place back.
     note(preparation, { formerPlace: JSON.stringify(former) });
     context.store.placeInstance(instance);
-    const done = await provideVhost(context, instance);
+    const done = await provideVhost(context, instance, options);
     if (done === "edited") line("  vhost        edited by hand: left as it is");
     return done === "made" || done === "changed" ? `${done} for ${instance.place.host}` : undefined;
   },
@@ -29,7 +32,8 @@ export const vhostStep: Step = {
       const { site, siteLink } = pathsOf(context, row.name);
       await removeVhost(context.host, context.nginx, { available: site, enabled: siteLink });
     } else {
-      await provideVhost(context, { ...row, place: former });
+      const options = await optionsOf(context, row.app);
+      await provideVhost(context, { ...row, place: former }, options);
     }
     context.store.replaceInstance(row.name, former ? { ...row, place: former } : undefined);
   },
@@ -39,6 +43,7 @@ export const vhostStep: Step = {
 export async function provideVhost(
   context: DeployContext,
   instance: Instance,
+  options: AppOptions,
 ): Promise<"made" | "changed" | "edited" | "unchanged"> {
   const { host, nginx, config } = context;
   const paths = pathsOf(context, instance.name);
@@ -50,6 +55,9 @@ export async function provideVhost(
     listen: listenAddresses(config),
     standardPort: port === 80,
     socket: paths.link,
+    preview: isPreviewName(instance.name)
+      ? { passwords: await providePasswords(context, paths, options) }
+      : undefined,
     localPattern: paths.vhostLocal.replace(/f$/, "[f]"),
   });
   const current = await readIfPresent(paths.site);
@@ -58,4 +66,18 @@ export async function provideVhost(
   if (current === text && enabled) return "unchanged";
   await installVhost(host, nginx, { available: paths.site, enabled: paths.siteLink }, text);
   return current === undefined ? "made" : "changed";
+}
+
+/** The file of a preview's password, where the app's options want one. */
+async function providePasswords(
+  context: DeployContext,
+  { passwords }: InstancePaths,
+  { preview_password: password }: AppOptions,
+): Promise<string | undefined> {
+  if (password === "") {
+    await rm(passwords, { force: true });
+    return undefined;
+  }
+  await writePasswords(context.host, passwords, { preview: password }, context.identities.web);
+  return passwords;
 }

@@ -38,6 +38,8 @@ describe("the command line", () => {
       "create",
       "settings",
       "options",
+      "previews",
+      "preview",
       "releases",
       "rollback",
       "redeploy",

@@ -45,6 +45,21 @@ describe("an instance's lock", () => {
     expect(locks.isHeld("demo")).toBe(false);
   });
 
+  it("is refused where two pushes would wait for each other for ever", async () => {
+    const locks = new HolderLocks();
+    const nothing = (): void => undefined;
+    await locks.take("a", first, nothing);
+    await locks.take("b", second, nothing);
+    await locks.take("c", third, nothing);
+    const waiting = [locks.take("b", first, nothing), locks.take("c", second, nothing)];
+
+    await expect(locks.take("a", third, nothing)).rejects.toMatchObject({ code: "PUSHES_CROSSED" });
+
+    locks.release(third);
+    locks.release(second);
+    await expect(Promise.all(waiting)).resolves.toHaveLength(2);
+  });
+
   it("can be taken again by who has it: all refs of one push share their holder", async () => {
     const locks = new HolderLocks();
 

@@ -16,6 +16,7 @@ import {
   changedSettings,
   dropProposedSettings,
   expectSettingsChange,
+  findProposedSettings,
   forgetFormerSettings,
   mendSettings,
   proposedSettings,
@@ -162,10 +163,12 @@ describe("a change of settings", () => {
 });
 
 describe("settings that wait for their release to be proven", () => {
+  const owner = { host, app: nobody };
+
   /** Resolves to the names that are gone. */
-  async function adopt(folder: string): Promise<string[]> {
+  async function adopt(folder: string, deploy = 7): Promise<string[]> {
     const told: string[] = [];
-    await adoptSettings(folder, (gone) => told.push(...gone));
+    await adoptSettings(owner, folder, deploy, (gone) => told.push(...gone));
     await forgetFormerSettings(folder);
     return told;
   }
@@ -173,22 +176,22 @@ describe("settings that wait for their release to be proven", () => {
   it("take the place of the former ones, and the names that are gone are told", async () => {
     const folder = settingsFolder();
     await write(folder, { A: "1", OLD: "1", OLDER: "1" });
-    await write(proposedSettings(folder), { A: "2", NEW: "1" });
+    await write(proposedSettings(folder, 7), { A: "2", NEW: "1" });
 
     const gone = await adopt(folder);
 
     expect(gone).toEqual(["OLD", "OLDER"]);
     expect(Object.fromEntries(await readSettings(folder))).toEqual({ A: "2", NEW: "1" });
-    expect(readdirSync(join(folder, ".."))).toEqual(["settings"]);
+    expect(readdirSync(join(folder, "..")).sort()).toEqual(["settings", "settings.next-7"]);
   });
 
   it("can be taken back as long as the former ones are there, also when adopting was cut off", async () => {
     for (const stop of ["before", "between", "after"]) {
       const folder = settingsFolder();
       await write(folder, { A: "1" });
-      await write(proposedSettings(folder), { A: "2" });
+      await write(proposedSettings(folder, 7), { A: "2" });
       if (stop === "between") renameSync(folder, `${folder}.former`);
-      if (stop === "after") await adoptSettings(folder, () => undefined);
+      if (stop === "after") await adoptSettings(owner, folder, 7, () => undefined);
 
       await bringBackSettings(folder);
       await mendSettings(folder);
@@ -197,9 +200,32 @@ describe("settings that wait for their release to be proven", () => {
     }
   });
 
+  it("stay beside them for the understudy, which may have to start once more", async () => {
+    const folder = settingsFolder();
+    await write(proposedSettings(folder, 7), { A: "2" });
+    await write(proposedSettings(folder, 12), { A: "3" });
+
+    await adopt(folder, 12);
+
+    expect((await findProposedSettings(folder)).sort()).toEqual([12, 7]);
+    expect(Object.fromEntries(await readSettings(proposedSettings(folder, 12)))).toEqual({
+      A: "3",
+    });
+  });
+
+  it("come with what reeve says of the release, which is none of the app's settings", async () => {
+    const folder = settingsFolder();
+    await write(proposedSettings(folder, 7), { A: "1", REEVE_COMMIT: "c0ffee" });
+
+    await adopt(folder);
+
+    expect(Object.fromEntries(await readSettings(folder))).toEqual({ A: "1" });
+    expect(readFileSync(join(folder, "REEVE_COMMIT"), "utf8")).toBe("c0ffee");
+  });
+
   it("can be the first ones", async () => {
     const folder = settingsFolder();
-    await write(proposedSettings(folder), { A: "1" });
+    await write(proposedSettings(folder, 7), { A: "1" });
 
     expect(await adopt(folder)).toEqual([]);
 
@@ -209,12 +235,12 @@ describe("settings that wait for their release to be proven", () => {
   it("are adopted to the end after a stop between the two renames", async () => {
     const folder = settingsFolder();
     await write(`${folder}.former`, { A: "1", OLD: "1" });
-    await write(proposedSettings(folder), { A: "2" });
+    await write(proposedSettings(folder, 7), { A: "2" });
 
     await adopt(folder);
 
     expect(Object.fromEntries(await readSettings(folder))).toEqual({ A: "2" });
-    expect(readdirSync(join(folder, ".."))).toEqual(["settings"]);
+    expect(readdirSync(join(folder, "..")).sort()).toEqual(["settings", "settings.next-7"]);
   });
 
   it("are adopted once: without any, nothing changes", async () => {
@@ -229,12 +255,12 @@ describe("settings that wait for their release to be proven", () => {
   it("are dropped with a release that is refused, and the former ones stay", async () => {
     const folder = settingsFolder();
     await write(folder, { A: "1" });
-    await write(proposedSettings(folder), { A: "2" });
+    await write(proposedSettings(folder, 7), { A: "2" });
 
-    await dropProposedSettings(folder);
-    await dropProposedSettings(folder);
+    await dropProposedSettings(folder, 7);
+    await dropProposedSettings(folder, 7);
 
-    expect(existsSync(proposedSettings(folder))).toBe(false);
+    expect(existsSync(proposedSettings(folder, 7))).toBe(false);
     expect(Object.fromEntries(await readSettings(folder))).toEqual({ A: "1" });
   });
 });

@@ -1,56 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isAppName, isHostName, moduleName } from "../../../src/app/names.ts";
-import { instancePaths } from "../../../src/app/instance.ts";
+import { instancePaths, socketStem } from "../../../src/app/instance.ts";
 import { appOptions } from "../../../src/config/app-options.ts";
 import { embeddedLayout } from "../../../src/config/layout.ts";
 import { understudyIni, vassalIni, type VassalValues } from "../../../src/vassal/vassal-ini.ts";
 import { vhostText } from "../../../src/vhost/vhost.ts";
-
-/** What uWSGI makes of an ini: sections and keys in their order, with the values apart. */
-function readIni(text: string): { keys: string[]; values: string[] } {
-  const lines = text
-    .split(/\r\n|[\r\n\u2028\u2029]/)
-    .map((line) => line.trim())
-    .filter((line) => line !== "" && !line.startsWith(";") && !line.startsWith("#"));
-  return {
-    keys: lines.map((line) => line.split("=")[0]!.trim()),
-    values: lines.map((line) => line.slice(line.indexOf("=") + 1).trim()),
-  };
-}
-
-interface Directive {
-  name: string;
-  words: string[];
-  block: Directive[] | undefined;
-}
-
-/** What nginx makes of a configuration: directives with their arguments, blocks within blocks. */
-function readNginx(text: string): Directive[] {
-  const tokens = [...text.matchAll(/#[^\n]*|[{};]|"(?:\\.|[^"])*"|'(?:\\.|[^'])*'|[^\s{};]+/g)]
-    .map(([token]) => token)
-    .filter((token) => !token.startsWith("#"));
-  const root: Directive[] = [];
-  const open = [root];
-  let words: string[] = [];
-  for (const token of tokens) {
-    if (token === "}") open.pop();
-    else if (token === ";" || token === "{") {
-      const block = token === "{" ? [] : undefined;
-      open.at(-1)?.push({ name: words[0] ?? "", words: words.slice(1), block });
-      if (block) open.push(block);
-      words = [];
-    } else words.push(token);
-  }
-  expect(open).toHaveLength(1);
-  expect(words).toEqual([]);
-  return root;
-}
-
-/** The same without what stands in the leaves. */
-function shapeOf(directives: Directive[]): unknown[] {
-  return directives.map(({ name, words, block }) => [name, words.length, block && shapeOf(block)]);
-}
+import { readIni, readNginx, shapeOf } from "../../support/structures.ts";
 
 function matching(grammar: RegExp, isValid: (text: string) => boolean): fc.Arbitrary<string> {
   return fc.stringMatching(grammar).filter(isValid);
@@ -79,12 +35,15 @@ function valuesOf(
   given: Pick<VassalValues, "name" | "module" | "workers" | "grace"> & {
     host: string;
     hash: string;
+    branch?: string;
   },
 ): VassalValues {
   return {
     ...given,
     url: `http://${given.host}:8080/`,
+    release: given.branch === undefined ? undefined : `${given.branch} ${"0".repeat(40)}`,
     sockets: layout.sockets,
+    socket: socketStem(given.name) === given.name ? "%n" : socketStem(given.name),
     srv: layout.srv,
     own: layout.apps,
     logs: layout.appLogs,
@@ -193,6 +152,7 @@ describe("whatever passes the grammars", () => {
           listen: ["127.0.0.1:8080", "[::1]:8080"],
           standardPort,
           socket: instancePaths(layout, given.name).socket,
+          preview: undefined,
           localPattern: instancePaths(layout, given.name).vhostLocal.replace(/f$/, "[f]"),
         });
       const shape = shapeOf(readNginx(vhost({ name: "demo", host: "demo.localhost" })));

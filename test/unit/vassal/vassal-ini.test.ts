@@ -10,7 +10,9 @@ import {
 const values: VassalValues = {
   name: "demo",
   url: "http://demo.localhost:8080/",
+  release: undefined,
   sockets: "/run/reeve/sockets",
+  socket: "%n",
   srv: "/srv",
   own: "/etc/reeve/apps",
   logs: "/var/log/reeve/apps",
@@ -69,7 +71,7 @@ module = app:app
         logto2 = /var/log/reeve/apps/%n.log
         log-x-forwarded-for = true
 
-        ; The settings, one file each, and the one folder that the app may write.
+        ; The settings and what reeve says of the release, one file each, and the one folder that the app may write.
         envdir = /etc/reeve/apps/%n/settings
         env = REEVE_DATA=/srv/%n/data
 

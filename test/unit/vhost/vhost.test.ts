@@ -26,6 +26,7 @@ const values: VhostValues = {
   listen: ["127.0.0.1:80", "[::1]:80"],
   standardPort: true,
   socket: "/run/reeve/sockets/demo.sock",
+  preview: undefined,
   localPattern: "/etc/reeve/apps/demo/vhost.local.con[f]",
 };
 
@@ -35,6 +36,25 @@ function directivesOf(text: string): string[] {
     .map((line) => line.trim())
     .filter((line) => line !== "" && !line.startsWith("#"));
 }
+
+describe("the server block of a preview", () => {
+  const preview = { ...values, name: "new-cart--demo" };
+
+  it("keeps search engines away", () => {
+    expect(directivesOf(vhostText({ ...preview, preview: { passwords: undefined } }))).toContain(
+      "add_header X-Robots-Tag noindex always;",
+    );
+  });
+
+  it("asks for the password, where there is one", () => {
+    const passwords = "/etc/reeve/apps/new-cart--demo/passwords";
+
+    const directives = directivesOf(vhostText({ ...preview, preview: { passwords } }));
+
+    expect(directives).toContain('auth_basic "new-cart--demo";');
+    expect(directives).toContain(`auth_basic_user_file ${passwords};`);
+  });
+});
 
 describe("the server block", () => {
   it("reads like the article's, with Debian's proxy_params at the standard port", () => {

@@ -1,0 +1,61 @@
+import { releasePath } from "../app/instance.ts";
+import { isPreviewName } from "../app/names.ts";
+import { listEnvironments, pruneEnvironments } from "../environment/environment.ts";
+import { workingFolders } from "../host/processes.ts";
+import type { Deploy, InstanceRow } from "../store/agent-store.ts";
+import { pathsOf, type DeployContext } from "./context.ts";
+
+/** What is on the air, what was lately, what is being deployed, and what a living process stands in. */
+export function keptDeploys(
+  context: DeployContext,
+  row: InstanceRow,
+  inUse: ReadonlySet<string>,
+): Deploy[] {
+  const { store, config } = context;
+  const paths = pathsOf(context, row.name);
+  const releases = store.releases(row.name);
+  const live = row.live === null ? undefined : store.deploy(row.live);
+  return [
+    ...releases.slice(0, config.server.kept_releases + 1),
+    ...store.unfinishedDeploys().filter((deploy) => deploy.instance === row.name),
+    ...(live ? [live] : []),
+    ...releases.filter((deploy) => inUse.has(releasePath(paths, deploy.newCommit))),
+  ];
+}
+
+/** Removes the environments that nobody needs of those that an instance shares: previews have theirs together. */
+export async function tidyEnvironments(
+  context: DeployContext,
+  instance: { name: string; app: string },
+): Promise<void> {
+  const { store, host, turns } = context;
+  const paths = pathsOf(context, instance.name);
+  await turns.run(paths.environments, async () => {
+    const rows = store.instances().filter((row) => sharesWith(instance, row));
+    const onAir = rows.flatMap(({ live }) => (live === null ? [] : [store.deploy(live)]));
+    const wanted = new Set(onAir.map((deploy) => deploy?.environment));
+    // With hundreds of previews beside each other nearly always all of them are on the air.
+    const there = await listEnvironments(paths);
+    if (there.every((hash) => wanted.has(hash))) return;
+
+    const inUse = await workingFolders();
+    const deploys = [
+      ...rows.flatMap((row) => keptDeploys(context, row, inUse)),
+      ...store
+        .unfinishedDeploys()
+        .filter(({ app, instance: name }) => sharesWith(instance, { name, app })),
+    ];
+    const kept = deploys.map((deploy) => deploy.environment).filter((hash) => hash !== null);
+    await pruneEnvironments({ host, paths }, new Set(kept));
+  });
+}
+
+function sharesWith(
+  one: { name: string; app: string },
+  other: { name: string; app: string },
+): boolean {
+  return (
+    other.name === one.name ||
+    (other.app === one.app && isPreviewName(other.name) && isPreviewName(one.name))
+  );
+}

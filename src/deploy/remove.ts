@@ -1,0 +1,108 @@
+import { readdir, rm } from "node:fs/promises";
+import { placeUrl, type Instance } from "../app/instance.ts";
+import { absentCommit } from "../app/names.ts";
+import { UserError } from "../errors.ts";
+import { isPresent } from "../host/files.ts";
+import { removeTree, unpinRelease } from "../release/release-commands.ts";
+import type { Deploy, NewDeploy } from "../store/agent-store.ts";
+import { removeOnDemand } from "../vassal/on-demand.ts";
+import { dropHeldIni, retireVassal } from "../vassal/vassal.ts";
+import { removeVhost } from "../vhost/vhost.ts";
+import { gitOf, pathsOf, type DeployContext } from "./context.ts";
+import { tidyEnvironments } from "./kept.ts";
+import { stepLine } from "./report.ts";
+import { findSleepers } from "./seat.ts";
+import { findUnderstudies } from "./understudy.ts";
+
+/** Milliseconds that what is being answered may take when its instance is removed. */
+const grace = 2000;
+
+/** Writes down that a preview goes: a deploy of no commit, with a record like any other. */
+export function startRemoval(
+  { store }: DeployContext,
+  instance: Instance,
+  {
+    subject,
+    ...removal
+  }: Pick<NewDeploy, "ref" | "oldCommit" | "account" | "holder"> & { subject: string },
+): Deploy {
+  const deploy = store.startDeploy({
+    ...removal,
+    app: instance.app,
+    instance: instance.name,
+    reason: "removal",
+    newCommit: absentCommit,
+  });
+  store.changeDeploy(deploy.id, { state: "proven", subject });
+  return { ...deploy, state: "proven" };
+}
+
+/** The branch is gone, and its preview goes after it. */
+export async function confirmRemoval(context: DeployContext, deploy: Deploy): Promise<string[]> {
+  const { store, config } = context;
+  const row = store.instance(deploy.instance);
+  await removeInstance(context, { name: deploy.instance, app: deploy.app });
+  const took = Math.max(0, Date.now() - new Date(deploy.startedAt).getTime());
+  store.changeDeploy(deploy.id, { state: "removed", milliseconds: took });
+  context.attempts.end(deploy.id);
+  return [stepLine("removed", row ? placeUrl(row.place, config.server.port) : "", took)];
+}
+
+/**
+ * Takes an instance off the air and removes everything that it left, on disk and in the store; the record of
+ * its deploys stays. Whoever calls has its lock. Done again after it was broken off, it removes the rest.
+ */
+export async function removeInstance(
+  context: DeployContext,
+  instance: { name: string; app: string },
+): Promise<void> {
+  const { settler, store } = context;
+  const { name } = instance;
+  settler.supersede(name);
+  await settler.idle(name);
+
+  await removeFromNginx(context, name);
+  await removeVassals(context, name);
+  await removeFolders(context, instance);
+  store.replaceInstance(name, undefined);
+  store.forgetPreview(name);
+}
+
+async function removeFromNginx(context: DeployContext, instance: string): Promise<void> {
+  const { site, siteLink } = pathsOf(context, instance);
+  try {
+    await removeVhost(context.host, context.nginx, { available: site, enabled: siteLink });
+  } catch (error) {
+    // Where nginx does not run there is nobody to tell: it starts with what is there.
+    if (!(error instanceof UserError && error.code === "NGINX_DOWN")) throw error;
+  }
+}
+
+async function removeVassals(context: DeployContext, instance: string): Promise<void> {
+  const paths = pathsOf(context, instance);
+  const understudies = await findUnderstudies(context, instance);
+  for (const ini of [paths.ini, ...understudies.map((understudy) => understudy.ini)]) {
+    if (await isPresent(ini)) await retireVassal(context.emperor, ini, grace);
+  }
+  await dropHeldIni(paths.ini);
+  for (const sleeper of await findSleepers(context, instance)) {
+    if (await isPresent(sleeper.ini)) await retireVassal(context.emperor, sleeper.ini, grace);
+    await removeOnDemand(sleeper);
+  }
+  const left = understudies.flatMap(({ socket, log }) => [socket, log]);
+  for (const path of [paths.socket, paths.link, paths.log, ...left])
+    await rm(path, { force: true });
+}
+
+async function removeFolders(
+  context: DeployContext,
+  instance: { name: string; app: string },
+): Promise<void> {
+  const paths = pathsOf(context, instance.name);
+  for (const commit of await readdir(paths.releases).catch(() => []))
+    await context.host.run(unpinRelease(gitOf(context, instance.app), instance.name, commit));
+  await rm(paths.own, { recursive: true, force: true });
+  for (const command of removeTree(paths.folder, context.host.isRoot))
+    if (await isPresent(paths.folder)) await context.host.run(command);
+  if (await isPresent(paths.environments)) await tidyEnvironments(context, instance);
+}

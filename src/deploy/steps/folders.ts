@@ -1,0 +1,19 @@
+import { isPreviewName } from "../../app/names.ts";
+import { provideFolders } from "../folders.ts";
+import { removeInstance } from "../remove.ts";
+import type { Step } from "../step.ts";
+
+/** The folders of a preview, at its first push; an app has its own since it was made. */
+export const foldersStep: Step = {
+  name: "folders",
+  run: async ({ context, instance }) => {
+    if (isPreviewName(instance.name) && !context.store.instance(instance.name))
+      await provideFolders(context, instance.name);
+    return undefined;
+  },
+  /** A preview that has never been on the air leaves nothing, its name included. */
+  undo: async (context, { instance, app }) => {
+    if (!isPreviewName(instance) || context.store.instance(instance)?.live) return;
+    await removeInstance(context, { name: instance, app });
+  },
+};

@@ -1,0 +1,280 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { instancePaths } from "../../src/app/instance.ts";
+import { appOptions, type AppOptions } from "../../src/config/app-options.ts";
+import { embeddedLayout } from "../../src/config/layout.ts";
+import { serverOptions } from "../../src/config/server-options.ts";
+import type { DeployContext } from "../../src/deploy/context.ts";
+import { sleeperText } from "../../src/deploy/seat.ts";
+import { planIni } from "../../src/deploy/understudy.ts";
+import { choosePreviewName } from "../../src/preview/slug.ts";
+import type { Deploy } from "../../src/store/agent-store.ts";
+import { vhostText } from "../../src/vhost/vhost.ts";
+import { plainApp } from "../support/apps.ts";
+import { TestServer } from "../support/server.ts";
+import { readNginx, shapeOf } from "../support/structures.ts";
+import type { Workspace } from "../support/workspace.ts";
+
+const commit = "3f2a91c0123456789abcdef0123456789abcdef0";
+
+/** threats D17, R1, R3, R7, R8: git takes all of these as branches. */
+const hostile = [
+  "-rf",
+  "--upload-pack=x",
+  "$(id)",
+  "`id`",
+  "a;id",
+  "a'b",
+  'a"b',
+  "{a}",
+  "a}b",
+  "%n%p",
+  "@(/etc/passwd)",
+  "$(PATH)",
+  "%(socket)",
+  "$(touch /tmp/PWNED)".replace(" ", "${IFS}"),
+  "refs/heads/x",
+  "MAIN",
+  "Main",
+  "café",
+  "cafe\u0301",
+  "é",
+  "xn",
+  "git",
+  "www",
+  "other",
+  "demo",
+  "localhost",
+  "default",
+  commit,
+  "x".repeat(200),
+  "y/".repeat(60) + "y",
+  "d",
+  "d/f",
+  "a,b",
+  "a&b|c>d",
+  "a#b",
+  "!a",
+  "世界",
+  "\u202eright-to-left",
+];
+
+describe("branches with every name that git takes", () => {
+  let server: TestServer;
+  let demo: Workspace;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+    for (const app of ["demo", "other"]) {
+      demo = await server.workspace(app, plainApp(app));
+      await demo.push();
+    }
+    demo = await server.workspace("demo", plainApp("demo"));
+    await demo.push("+main");
+    await server.reeve("options", "demo", "set", "preview_limit=100");
+    rmSync("/tmp/PWNED", { force: true });
+  });
+  afterAll(() => server.remove());
+
+  it("are each on the air under a host of their own, or refused in one line", async () => {
+    const push = await demo.push(...hostile.map((name) => `main:refs/heads/${name}`));
+
+    const listed = await server.json<{ branch: string; preview: string }[]>("previews", "demo");
+    const onAir = new Map(listed.map(({ branch, preview }) => [branch, preview]));
+    const refused = hostile.filter((name) => !onAir.has(name));
+    // A folder cannot be a file: of these two git itself takes only one.
+    expect(refused, push.output).toEqual([expect.stringMatching(/^d(\/f)?$/)]);
+    expect(push.output).toContain(`refs/heads/${refused[0] ?? ""}`);
+    expect(new Set(onAir.values()).size).toBe(onAir.size);
+    for (const preview of onAir.values()) {
+      expect(preview).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*--demo$/);
+      expect(preview.length).toBeLessThanOrEqual(63);
+      expect((await server.get(preview)).body).toBe("demo");
+    }
+    expect(existsSync("/tmp/PWNED")).toBe(false);
+  });
+
+  it("take nothing from production, from another app or from reeve", async () => {
+    expect((await server.get("demo")).body).toBe("demo");
+    expect((await server.get("other")).body).toBe("other");
+    expect((await server.get("www")).status).toBe(404);
+    expect((await demo.push(":main")).output).toContain("error[PRODUCTION_DELETE]");
+    demo.write(plainApp("after"));
+    await demo.commit("after");
+    const push = await demo.push();
+    expect(push.exitCode, push.output).toBe(0);
+    expect((await server.get("demo")).body).toBe("after");
+  });
+
+  it("keep their hosts from an app whose options name one of them", async () => {
+    await server.reeve("options", "other", "set", "host=git--demo.localhost");
+
+    const redeploy = await server.reeve("redeploy", "other");
+
+    expect(redeploy.output).toContain(
+      "error[PLACE_TAKEN]: git--demo.localhost/ belongs to git--demo",
+    );
+    expect((await server.get("git--demo")).body).toBe("demo");
+  });
+
+  it("are removed one and all by a push of their ends", async () => {
+    const listed = await server.json<{ branch: string }[]>("previews", "demo");
+
+    const push = await demo.push(...listed.map(({ branch }) => `:refs/heads/${branch}`));
+
+    expect(push.exitCode, push.output).toBe(0);
+    expect(await server.json("previews", "demo")).toEqual([]);
+  });
+});
+
+const folder = mkdtempSync(join(tmpdir(), "reeve-names-"));
+const layout = embeddedLayout(folder);
+const runner = { name: "reeve-previews", uid: 1, gid: 1 };
+const defaults = (table: object): never =>
+  Object.fromEntries(
+    Object.entries(table).map(([name, { default: value }]: [string, { default: unknown }]) => [
+      name,
+      value,
+    ]),
+  ) as never;
+const options: AppOptions = defaults(appOptions);
+const context = {
+  config: { layout, server: defaults(serverOptions) },
+  identities: { apps: runner, previews: runner },
+  host: { isRoot: true },
+  listen: 1024,
+} as unknown as DeployContext;
+
+interface Generated {
+  branch: string;
+  name: string;
+  ini: string;
+  vhost: string;
+}
+
+async function generate(app: string, branch: string, taken: Set<string>): Promise<Generated> {
+  const name = choosePreviewName(app, branch, (known) => taken.has(known));
+  taken.add(name);
+  const place = { host: `${name}.example.org`, path: "/" };
+  const instance = { name, app, branch, place };
+  const deploy = {
+    number: 7,
+    newCommit: commit,
+    environment: "0123456789abcdef",
+    module: "app:app",
+  } as Deploy;
+  const { text } = await planIni(context, { instance, deploy, options });
+  const paths = instancePaths(layout, name);
+  return {
+    branch,
+    name,
+    ini: sleeperText(context, { instance: name, deploy, options }, text),
+    vhost: vhostText({
+      ...{ name, place, url: `http://${place.host}/`, socket: paths.link, standardPort: false },
+      listen: ["127.0.0.1:8080"],
+      preview: { passwords: paths.passwords },
+      localPattern: paths.vhostLocal.replace(/f$/, "[f]"),
+    }),
+  };
+}
+
+describe("10,000 generated branches", () => {
+  const branch = fc.oneof(
+    fc.constantFrom(...hostile),
+    fc.string({ unit: "grapheme", minLength: 1, maxLength: 244 }),
+    fc.string({ unit: "binary", minLength: 1, maxLength: 60 }),
+    fc
+      .tuple(fc.constantFrom(...hostile), fc.string({ unit: "grapheme", maxLength: 20 }))
+      .map((words) => words.join("/")),
+    fc.stringMatching(/^[a-z]{2,9}[/_-][A-Za-z0-9._-]{1,40}$/),
+  );
+  const app = fc.constantFrom("demo", "a", "my-shop", "x".repeat(30));
+  let generated: Generated[];
+
+  beforeAll(async () => {
+    const taken = new Set<string>();
+    generated = [await generate("demo", "plain", taken)];
+    for (const [owner, name] of fc.sample(fc.tuple(app, branch), { numRuns: 10_000, seed: 4 }))
+      generated.push(await generate(owner, name, taken));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("are to uWSGI the same keys in the same order, each with the values that were meant", () => {
+    const files = generated.map(({ name, ini }) => {
+      const file = join(folder, `${name}.rel-7.ini`);
+      writeFileSync(file, ini);
+      // uWSGI reads the settings while it reads the ini.
+      mkdirSync(instancePaths(layout, name).settings, { recursive: true });
+      return file;
+    });
+    const read: string[][] = [];
+    for (let at = 0; at < files.length; at += 250)
+      read.push(...showConfig(files.slice(at, at + 250)));
+
+    expect(read).toHaveLength(generated.length);
+    const keys = (lines: string[]): string[] => lines.map((line) => line.split(" = ")[0] ?? "");
+    const expected = keys(read[0] ?? []);
+    expect(expected).toContain("add-header");
+    read.forEach((lines, index) => {
+      const name = generated[index]?.name ?? "";
+      expect(keys(lines)).toEqual(expected);
+      expect(lines).toContain("http-socket = fd://0");
+      expect(lines).toContain(`chdir = ${layout.srv}/${name}/releases/${commit}`);
+      expect(lines).toContain(`logto2 = ${layout.appLogs}/${name}.log`);
+    });
+  });
+
+  it("are to nginx as many server blocks, each the same but for its leaves", () => {
+    const sites = join(folder, "sites.conf");
+    writeFileSync(sites, generated.map(({ vhost }) => vhost).join("\n"));
+    const main = join(folder, "nginx.conf");
+    writeFileSync(
+      main,
+      `pid ${folder}/nginx.pid; error_log ${folder}/error.log; events {} http { access_log off;
+       server_names_hash_bucket_size 256; server_names_hash_max_size 131072; include ${sites}; }`,
+    );
+
+    const output = execFileSync("nginx", ["-p", folder, "-c", main, "-T", "-q"], {
+      maxBuffer: 256 * 1024 * 1024,
+    }).toString();
+
+    const blocks = readNginx(output).filter(({ name }) => name === "server");
+    expect(blocks).toHaveLength(generated.length);
+    const shape = JSON.stringify(shapeOf(blocks.slice(0, 1)));
+    blocks.forEach((block, index) => {
+      expect(JSON.stringify(shapeOf([block]))).toBe(shape);
+      const named = block.block?.find(({ name }) => name === "server_name");
+      expect(named?.words).toEqual([`${generated[index]?.name ?? ""}.example.org`]);
+    });
+    const hosts = new Set(generated.map(({ name }) => name));
+    expect(hosts.size).toBe(generated.length);
+  });
+});
+
+/** What uWSGI itself makes of inis: for each its lines, in their order. */
+function showConfig(files: string[]): string[][] {
+  const output = execFileSync(
+    "sh",
+    // It goes on to start, in a folder that is not there; what it has read it has said by then.
+    [
+      "-c",
+      'uwsgi-core --show-config --no-server "$@" 2>&1 || true',
+      "sh",
+      ...files.flatMap((file) => ["--ini", file]),
+    ],
+    { maxBuffer: 64 * 1024 * 1024 },
+  ).toString();
+  const lines = output
+    .slice(output.indexOf("[uwsgi]\n"), output.indexOf(";end of configuration"))
+    .split("\n");
+  const read: string[][] = [];
+  for (const line of lines) {
+    if (line.startsWith("ini = ")) read.push([]);
+    else if (line !== "" && line !== "[uwsgi]") read.at(-1)?.push(line);
+  }
+  return read;
+}
