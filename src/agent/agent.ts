@@ -9,7 +9,6 @@ import { sweepPreviews } from "../deploy/previews.ts";
 import { reconcile } from "../deploy/reconcile.ts";
 import { Settler } from "../deploy/settle.ts";
 import type { Installer } from "../environment/environment-commands.ts";
-import { Turn } from "../host/clock.ts";
 import { answerVerbs, listenOn, verbServer } from "../host/channel.ts";
 import { isExecutable } from "../host/files.ts";
 import { LocalHost, type Host } from "../host/host.ts";
@@ -86,7 +85,7 @@ async function makeContext(config: Config): Promise<DeployContext> {
       configuration: layout.nginxConfiguration,
       prefix: layout.nginx,
       pidFile: layout.nginxPid,
-      turn: new Turn(),
+      turns: new Turns(),
     },
     locks: new HolderLocks(),
     attempts: new Attempts(),

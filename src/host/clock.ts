@@ -7,17 +7,6 @@ export function milliseconds(): number {
   return performance.now();
 }
 
-/** Runs one thing after the other, whatever became of the one before. */
-export class Turn {
-  #last: Promise<unknown> = Promise.resolve();
-
-  take<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work, work);
-    this.#last = turn;
-    return turn;
-  }
-}
-
 export interface Patience {
   /** Milliseconds after which `undefined` is the answer. */
   within: number;

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { UserError } from "../errors.ts";
-import { waitFor, type Turn } from "../host/clock.ts";
+import { waitFor } from "../host/clock.ts";
+import type { Turns } from "../host/turns.ts";
 import { CommandFailed, type Command, type Host } from "../host/host.ts";
 import { childrenOf, findProcess, titleOf } from "../host/processes.ts";
 
@@ -13,7 +14,7 @@ interface NginxPaths {
 
 export interface Nginx extends NginxPaths {
   /** Its test and its reload read the files of all instances: one change at a time. */
-  turn: Turn;
+  turns: Turns;
 }
 
 function nginxCommand({ configuration, prefix }: NginxPaths, args: string[]): Command {

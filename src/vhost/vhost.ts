@@ -45,7 +45,7 @@ export async function installVhost(
   site: Site,
   text: string,
 ): Promise<void> {
-  await nginx.turn.take(async () => {
+  await nginx.turns.run(nginx.configuration, async () => {
     const former = {
       text: await readIfPresent(site.available),
       enabled: await isPresent(site.enabled),
@@ -68,7 +68,7 @@ export async function installVhost(
 
 /** Takes a server block away; what nginx serves for others does not change. */
 export async function removeVhost(host: Host, nginx: Nginx, site: Site): Promise<void> {
-  await nginx.turn.take(async () => {
+  await nginx.turns.run(nginx.configuration, async () => {
     if (!(await isPresent(site.available)) && !(await isPresent(site.enabled))) return;
     await putBack(site, { text: undefined, enabled: false });
     await reloadNginx(host, nginx).catch((error: unknown) => {

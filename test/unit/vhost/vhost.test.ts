@@ -7,7 +7,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { Turn } from "../../../src/host/clock.ts";
+import { Turns } from "../../../src/host/turns.ts";
 import { describe, expect, it } from "vitest";
 import { isUntouched } from "../../../src/app/signature.ts";
 import {
@@ -108,7 +108,7 @@ function nginx() {
     configuration: join(folder, "nginx.conf"),
     prefix: folder,
     pidFile: join(folder, "nginx.pid"),
-    turn: new Turn(),
+    turns: new Turns(),
   };
   const test = `nginx -p ${folder} -c ${own.configuration} -t -q`;
   return { site, own, test };
