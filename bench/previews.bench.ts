@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { plainApp } from "../test/support/apps.ts";
 import { eventually, TestServer } from "../test/support/server.ts";
@@ -34,6 +34,11 @@ describe(`${number} previews`, () => {
       if (exitCode !== 0) throw new Error(output);
     }
     await eventually(async () => (await asleep(server)) === number, 600_000);
+    // The understudies of the last pushes are still finishing what they carried.
+    await eventually(
+      () => !readdirSync(server.path("log/apps")).some((name) => name.includes(".next-")),
+      60_000,
+    );
   }, 3_000_000);
   afterAll(async () => {
     await server.remove();
