@@ -50,7 +50,7 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
   if (!host.isRoot)
     say("reeve: not root, so apps, git and reeve all run as one user: nothing keeps them apart");
   const program = await findProgram(config, host, identities, say);
-  await writeConfigurations(config, program, host.isRoot);
+  await writeConfigurations(config, program, host.isRoot ? identities.web : undefined);
   const ssh = await prepareSsh(config, host, identities.front, say);
 
   await expectNginxTakes(config, host);
