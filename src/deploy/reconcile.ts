@@ -251,7 +251,7 @@ class Reconciling {
     this.#did(row.name, `${live.ref} names ${shortCommit(commit)}, which is to be deployed`);
   }
 
-  /** What a crash left in the folders that all instances share. */
+  /** What a crash left in the folders that all instances share, and half written in an instance's own. */
   async #strays(): Promise<void> {
     const { layout } = this.#context.config;
     const { store } = this.#context;
@@ -260,9 +260,13 @@ class Reconciling {
       ...store.previews().map(({ instance }) => instance),
     ];
     const known = new Set([...names, ...names.map(socketStem)]);
+    const own = names.flatMap((name) => {
+      const { folder, staging } = pathsOf(this.#context, name);
+      return [folder, staging];
+    });
     const shared = [layout.vassals, layout.sitesAvailable, layout.sitesEnabled, layout.links];
-    for (const folder of [...shared, layout.apps, layout.sockets, layout.appLogs]) {
-      for (const name of await readdir(folder)) {
+    for (const folder of [...shared, layout.apps, layout.sockets, layout.appLogs, ...own]) {
+      for (const name of await readdir(folder).catch(() => [])) {
         const understudyOf = /^(.+)\.next-\d+\.(?:ini|sock|log)$/.exec(name)?.[1];
         const isStray = /^\..+\.tmp$|\.ini\.new$/.test(name)
           ? this.#atStart || (await isForgotten(join(folder, name)))
