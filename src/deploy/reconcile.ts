@@ -35,8 +35,9 @@ import { releaseStep } from "./steps/release.ts";
 import { provideVhost } from "./steps/vhost.ts";
 import { findUnderstudies } from "./understudy.ts";
 
-/** How long a push that survived the agent may take to end before the agent judges it. */
+/** How long a push that survived the agent may take to move its ref, or to end, before the agent judges it. */
 const patience = 30_000;
+const patienceWithCommands = 2000;
 /** Milliseconds after which a file that was to be renamed is nobody's any more. */
 const forgotten = 60_000;
 
@@ -126,7 +127,14 @@ class Reconciling {
   async #judge(deploy: Deploy): Promise<void> {
     const context = this.#context;
     if (!this.#atStart && (await isAlive(deploy.holder))) return;
-    await waitFor(async () => !(await isAlive(deploy.holder)), { within: patience, every: 100 });
+    // Without a switch no ref can move; after it, whoever moves the ref may be waiting for this agent.
+    const isDecided = async (): Promise<boolean> =>
+      deploy.state !== "switched" ||
+      (await hasGoneThrough(context, deploy)) ||
+      !(await isAlive(deploy.holder));
+    // A command's holder is the front, which goes on living when it has given up.
+    const within = deploy.holder.turn > 0 ? patienceWithCommands : patience;
+    await waitFor(isDecided, { within, every: 100 });
     if (this.#emperorRuns) await judgeDeploy(context, deploy);
     else if (await hasGoneThrough(context, deploy)) {
       if (deploy.reason === "removal") await confirmDeploy(context, deploy.id);
