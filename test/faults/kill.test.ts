@@ -92,13 +92,15 @@ describe("kill -9", () => {
   });
   afterAll(async () => {
     await stage.close();
-    printTable(["killed", "when", "push", "failed here", "failed beside", "after"], rows);
+    printTable(["killed", "when", "push", "took", "failed here", "failed beside", "after"], rows);
   });
 
   it.each(chosen())("of the %s when %s", async (victim, moment) => {
     await stage.refresh();
     await stage.come();
+    const began = performance.now();
     const { said, killed, exitCode } = await pushAndKill(stage, victim, moment);
+    const took = (performance.now() - began) / 1000;
     if (supervised.includes(victim) && killed) stage.fell();
     await stage.back();
     const wrong = await stage.whole();
@@ -108,6 +110,7 @@ describe("kill -9", () => {
       victim,
       moment,
       killed ? `exit ${exitCode}` : "not there",
+      `${took.toFixed(1)} s`,
       String(failed.demo.length),
       String(failed.other.length),
       wrong.join("; ") || "whole",
@@ -118,6 +121,9 @@ describe("kill -9", () => {
     expect(wrong, said).toEqual([]);
     if (!carriers.includes(victim)) expect(failed).toEqual({ demo: [], other: [] });
     expect(said).not.toMatch(/INTERNAL|the client hung/);
+    if (exitCode === 0) expect(said).toMatch(/ live +http|on the air/);
+    // A push never waits for an agent that waits for the push.
+    if (victim === "agent") expect(took, said).toBeLessThan(8);
     expect(next.exitCode, next.output).toBe(0);
     expect(next.served).toBe(next.text);
   });

@@ -9,9 +9,11 @@ import { isLong } from "./stage.ts";
 
 const clients = isLong ? 10 : 4;
 const apps = isLong ? 10 : 3;
-const pushes = isLong ? 500 : 24;
+const pushes = isLong ? 500 : 200;
+/** Milliseconds after which no further push begins. */
+const longest = isLong ? 900_000 : 25_000;
 /** Milliseconds between two deaths; the supervisor's pauses grow with each that comes within 30 s. */
-const between = isLong ? 6000 : 4000;
+const between = 4000;
 
 /** Pushes from all sides while reeve's processes are killed one after the other. */
 describe("the soak", () => {
@@ -34,8 +36,9 @@ describe("the soak", () => {
 
     const outcomes = { through: 0, refused: 0, broken: [] as string[] };
     let next = 0;
+    const end = Date.now() + longest;
     const work = async (): Promise<void> => {
-      while (next < pushes) {
+      while (next < pushes && Date.now() < end) {
         const turn = ++next;
         const index = turn % apps;
         const push = await pushOne(workspaces[index]!, `${names[index] ?? ""} ${turn}`);
@@ -50,14 +53,16 @@ describe("the soak", () => {
     await eventually(async () => (await server.reeve("apps")).exitCode === 0, 60_000);
     const wrong: string[] = [];
     for (const [index, name] of names.entries()) {
+      await server.settled(name).catch(() => wrong.push(`${name} does not settle`));
+      const lost = await differing(server, workspaces[index]!, name);
+      if (lost) wrong.push(lost);
+    }
+    for (const [index, name] of names.entries()) {
       const last = await pushUntilThrough(workspaces[index]!, `${name} last`);
       if (!last) wrong.push(`${name} takes no push any more`);
       await server.settled(name).catch(() => wrong.push(`${name} does not settle`));
       const { body } = await server.get(name);
       if (body !== `${name} last`) wrong.push(`${name} serves ${body}`);
-      const commit = await workspaces[index]!.remoteCommit();
-      const [live] = await server.json<{ commit: string; live: boolean }[]>("releases", name);
-      if (live?.commit !== commit) wrong.push(`${name}: ref ${commit}, record ${live?.commit}`);
     }
     let after = look(server);
     await eventually(() => {
@@ -70,7 +75,7 @@ describe("the soak", () => {
       [
         [
           "",
-          pushes,
+          next,
           outcomes.through,
           outcomes.refused,
           deaths,
@@ -87,6 +92,22 @@ describe("the soak", () => {
     expect(after.descriptors).toBeLessThanOrEqual(before.descriptors + 20);
   });
 });
+
+/** Where the branch, the record and what is served are not of one mind. */
+async function differing(
+  server: TestServer,
+  workspace: Workspace,
+  name: string,
+): Promise<string | undefined> {
+  const commit = await workspace.remoteCommit();
+  const text = (await workspace.git("log", "-1", "--format=%s", commit)).output.trim();
+  const due = text === "The first commit" ? `${name} 0` : text;
+  const releases = await server.json<{ commit: string; live: boolean }[]>("releases", name);
+  const record = releases.find(({ live }) => live)?.commit;
+  const { body } = await server.get(name);
+  if (body === due && record === commit) return undefined;
+  return `${name}: ref ${commit} (${due}), record ${record ?? "none"}, served ${body}`;
+}
 
 /** A commit of its own on top of nothing: several push to the same app at once. */
 async function pushOne(
