@@ -27,8 +27,10 @@ const refusals: Fault[] = [
 
 /** Calls that come by the hundred: every so many of them, and not beyond the settling of one deploy. */
 const many: Record<string, number> = { openat: 23, pwrite64: 17, write: 37, socket: 11 };
-/** In `npm test` only every so many calls. */
-const stride = isLong ? 1 : 6;
+/** In `npm test` only two calls of the first kind, with two of the errors. */
+const stride = isLong ? 1 : 8;
+const [noSpace, , noDescriptors] = refusals;
+const tried = isLong ? refusals : [noSpace!, noDescriptors!];
 
 describe("one of the agent's calls", () => {
   let stage: Stage;
@@ -55,16 +57,17 @@ describe("one of the agent's calls", () => {
     await everyCall(stage, rows, death);
   });
 
-  it.each(refusals)("fails with $name, and the pusher is told so", async (fault) => {
+  it.each(tried)("fails with $name, and the pusher is told so", async (fault) => {
     await everyCall(stage, rows, fault);
   });
 });
 
 async function everyCall(stage: Stage, rows: string[][], fault: Fault): Promise<void> {
   const problems: string[] = [];
-  for (const call of fault.calls) {
+  for (const call of isLong ? fault.calls : fault.calls.slice(0, 1)) {
     const step = (many[call] ?? 1) * stride;
-    for (let at = 1; at < 12 * step || many[call] === undefined; at += step) {
+    const end = isLong ? (many[call] === undefined ? Infinity : 12 * step) : 2 * step;
+    for (let at = isLong ? 1 : 3; at < end; at += step) {
       const { row, problem } = await oneCall(stage, fault, call, at);
       if (!row) break;
       rows.push(row);

@@ -72,10 +72,8 @@ const carriers = ["Emperor", "nginx"];
 const supervised = ["agent", "front", ...carriers];
 
 const inShort: [string, string][] = [
-  ["agent", "environment half built"],
   ["agent", "switched"],
   ["front", "understudy boots"],
-  ["git's hook", "understudy boots"],
   ["git receive-pack", "the ref moves"],
   ["Emperor", "live"],
 ];

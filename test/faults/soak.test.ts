@@ -11,7 +11,7 @@ const clients = isLong ? 10 : 4;
 const apps = isLong ? 10 : 3;
 const pushes = isLong ? 500 : 200;
 /** Milliseconds after which no further push begins. */
-const longest = isLong ? 900_000 : 25_000;
+const longest = isLong ? 900_000 : 15_000;
 /** Milliseconds between two deaths; the supervisor's pauses grow with each that comes within 30 s. */
 const between = 4000;
 

@@ -4,8 +4,8 @@ import { plainApp } from "../support/apps.ts";
 import { projectRoot, TestServer } from "../support/server.ts";
 import { isLong } from "./stage.ts";
 
-const rounds = isLong ? 20 : 4;
-const apps = isLong ? 20 : 6;
+const rounds = isLong ? 20 : 2;
+const apps = isLong ? 20 : 4;
 
 describe("pushes at the same time", () => {
   let server: TestServer;
