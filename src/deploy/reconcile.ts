@@ -84,7 +84,8 @@ class Reconciling {
       this.#did(app, "removed, as was begun");
     }
     for (const { name } of store.instances()) {
-      await this.#context.settler.rested(name);
+      // At the start the agent takes no questions yet: what settles may do so for a minute.
+      if (!this.#atStart) await this.#context.settler.rested(name);
       const row = store.instance(name);
       if (!row) continue;
       // One app's trouble is not the others': they are put right all the same.
