@@ -27,6 +27,17 @@ export default defineConfig({
       },
       {
         test: {
+          // What is killed, and what the system refuses, at every step.
+          name: "faults",
+          include: ["test/faults/**/*.test.ts"],
+          exclude: process.env["ROUNDS"] === undefined ? ["test/faults/**/*.long.test.ts"] : [],
+          fileParallelism: false,
+          testTimeout: 3_600_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
           name: "bench",
           include: ["bench/**/*.bench.ts"],
           fileParallelism: false,

@@ -14,6 +14,7 @@ import { expectPreview, removePreview } from "../deploy/previews.ts";
 import { destroyApp } from "../deploy/destroy.ts";
 import { reconcile } from "../deploy/reconcile.ts";
 import { findUnderstudies } from "../deploy/understudy.ts";
+import { UserError } from "../errors.ts";
 import type { Exchange, Verb, Verbs } from "../host/channel.ts";
 import { expectSettingsChange } from "../settings/settings.ts";
 import type { Answers } from "./answers.ts";
@@ -90,7 +91,11 @@ function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
       // Of a branch that is not on the air only the branch goes.
       if (!proven && newCommit === absentCommit && !context.store.preview(app, branchOf(ref)))
         return null;
-      if (!proven) throw new Error(`no proven deploy of ${newCommit} waits for ${ref}`);
+      if (!proven)
+        throw new UserError(
+          "PUSH_GONE",
+          `no proven deploy of ${newCommit} waits for ${ref} any more`,
+        );
       await switchDeploy(context, proven.id);
       return null;
     },

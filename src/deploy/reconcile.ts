@@ -35,8 +35,9 @@ import { releaseStep } from "./steps/release.ts";
 import { provideVhost } from "./steps/vhost.ts";
 import { findUnderstudies } from "./understudy.ts";
 
-/** How long a push that survived the agent may take to end before the agent judges it. */
+/** How long a push that survived the agent may take to move its ref, or to end, before the agent judges it. */
 const patience = 30_000;
+const patienceWithCommands = 2000;
 /** Milliseconds after which a file that was to be renamed is nobody's any more. */
 const forgotten = 60_000;
 
@@ -83,7 +84,8 @@ class Reconciling {
       this.#did(app, "removed, as was begun");
     }
     for (const { name } of store.instances()) {
-      await this.#context.settler.rested(name);
+      // At the start the agent takes no questions yet: what settles may do so for a minute.
+      if (!this.#atStart) await this.#context.settler.rested(name);
       const row = store.instance(name);
       if (!row) continue;
       // One app's trouble is not the others': they are put right all the same.
@@ -126,7 +128,14 @@ class Reconciling {
   async #judge(deploy: Deploy): Promise<void> {
     const context = this.#context;
     if (!this.#atStart && (await isAlive(deploy.holder))) return;
-    await waitFor(async () => !(await isAlive(deploy.holder)), { within: patience, every: 100 });
+    // Without a switch no ref can move; after it, whoever moves the ref may be waiting for this agent.
+    const isDecided = async (): Promise<boolean> =>
+      deploy.state !== "switched" ||
+      (await hasGoneThrough(context, deploy)) ||
+      !(await isAlive(deploy.holder));
+    // A command's holder is the front, which goes on living when it has given up.
+    const within = deploy.holder.turn > 0 ? patienceWithCommands : patience;
+    await waitFor(isDecided, { within, every: 100 });
     if (this.#emperorRuns) await judgeDeploy(context, deploy);
     else if (await hasGoneThrough(context, deploy)) {
       if (deploy.reason === "removal") await confirmDeploy(context, deploy.id);
@@ -251,7 +260,7 @@ class Reconciling {
     this.#did(row.name, `${live.ref} names ${shortCommit(commit)}, which is to be deployed`);
   }
 
-  /** What a crash left in the folders that all instances share. */
+  /** What a crash left in the folders that all instances share, and half written in an instance's own. */
   async #strays(): Promise<void> {
     const { layout } = this.#context.config;
     const { store } = this.#context;
@@ -260,9 +269,13 @@ class Reconciling {
       ...store.previews().map(({ instance }) => instance),
     ];
     const known = new Set([...names, ...names.map(socketStem)]);
+    const own = names.flatMap((name) => {
+      const { folder, staging } = pathsOf(this.#context, name);
+      return [folder, staging];
+    });
     const shared = [layout.vassals, layout.sitesAvailable, layout.sitesEnabled, layout.links];
-    for (const folder of [...shared, layout.apps, layout.sockets, layout.appLogs]) {
-      for (const name of await readdir(folder)) {
+    for (const folder of [...shared, layout.apps, layout.sockets, layout.appLogs, ...own]) {
+      for (const name of await readdir(folder).catch(() => [])) {
         const understudyOf = /^(.+)\.next-\d+\.(?:ini|sock|log)$/.exec(name)?.[1];
         const isStray = /^\..+\.tmp$|\.ini\.new$/.test(name)
           ? this.#atStart || (await isForgotten(join(folder, name)))

@@ -110,7 +110,11 @@ export async function copyEnvironment(
 
 /** Those on disk, half-built ones included. */
 export async function listEnvironments(paths: InstancePaths): Promise<string[]> {
-  return (await readdir(paths.environments)).filter((name) => /^[0-9a-f]{16}$/.test(name));
+  // A marker may stand alone: whoever set it was stopped before the folder was made, or after it was removed.
+  const hashes = (await readdir(paths.environments))
+    .map((name) => /^([0-9a-f]{16})(?:\.building)?$/.exec(name)?.[1])
+    .filter((hash) => hash !== undefined);
+  return [...new Set(hashes)];
 }
 
 /** Removes every environment that is not kept, and what an interrupted build left. */

@@ -80,8 +80,9 @@ export async function answerService(
   if (pid === undefined) return;
   request.onStart(pid);
   answer.writeHead(200, { "content-type": `application/x-git-${service}-result`, ...noCache });
-  output.pipe(answer);
+  output.pipe(answer, { end: false });
   output.on("error", () => answer.destroy());
+  const said = new Promise<void>((resolve) => output.once("end", resolve).once("close", resolve));
 
   question.setTimeout(idle, () => question.destroy());
   // From here on it is git's and the hooks' time, which has other limits.
@@ -97,7 +98,20 @@ export async function answerService(
   });
 
   await new Promise<void>((resolve) => git.once("close", resolve));
-  request.onEnd(pid, git.signalCode !== null);
+  const wasKilled = git.signalCode !== null;
+  request.onEnd(pid, wasKilled);
+  await said;
+  if (!answer.destroyed) answer.end(wasKilled && service === "receive-pack" ? lastWords() : "");
+}
+
+/**
+ * What git would have ended with: a message on side band 3, which is fatal (gitprotocol-pack(5)). A client that
+ * gets a clean end and no report instead waits for ever for its own other half (tried, git 2.39).
+ */
+function lastWords(): string {
+  const told = new UserError("PUSH_GONE", "git was killed on the server before this push ended");
+  const text = `\x03${describeError(told).join("\n")}\n`;
+  return `${(4 + Buffer.byteLength(text)).toString(16).padStart(4, "0")}${text}0000`;
 }
 
 /** Its input's end lets git remove its quarantine; a signal first would leave the folder behind. */

@@ -191,19 +191,29 @@ async function confirm(
   question: { holder: Holder; ref: string },
   say: Say,
 ): Promise<void> {
-  const said = await waitFor(
-    () =>
-      agent.ask("confirm", question, { onLine: say }).then(
+  let tries = 0;
+  let words = 0;
+  const onLine = (line: string): void => {
+    words += 1;
+    say(line);
+  };
+  const done = await waitFor(
+    () => {
+      tries += 1;
+      return agent.ask("confirm", question, { onLine }).then(
         () => true,
         (error: unknown) => {
           if (asUserError(error).code === "SERVER_DOWN") return false;
           throw error;
         },
-      ),
+      );
+    },
     { within: patience, every: 100 },
   );
-  if (!said)
+  if (!done)
     say("reeve: on the air; its agent is down and writes it down when it is back: reeve apps");
+  else if (tries > 1 && words === 0)
+    say("reeve: on the air; its agent was started anew meanwhile and has written it down");
 }
 
 function expectPusher(world: HookWorld, question: HookQuestion): Pusher & { holder: Holder } {

@@ -1,4 +1,12 @@
-import { readdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { eventually, TestServer } from "../support/server.ts";
@@ -81,6 +89,14 @@ describe("what differs from the record", () => {
         writeFileSync(server.path("lib/repositories/demo.git/refs/heads/main.lock"), "");
       },
       /^nosuch\.next-3\.ini: left over, removed\ndemo\.git: refs\/heads\/main\.lock removed$/m,
+    ],
+    [
+      "a file that was half written when everything stopped",
+      () => {
+        writeFileSync(srv(".staging/.basis.tmp"), "");
+        utimesSync(srv(".staging/.basis.tmp"), 1, 1);
+      },
+      /^\.basis\.tmp: left over, removed$/m,
     ],
   ])("is %s: it is put right, the second time there is nothing to do", async (_, spoil, said) => {
     spoil();

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
@@ -97,6 +98,26 @@ describe("the embedded server", () => {
       expect((await server.get("demo")).body).toBe(service);
     },
   );
+
+  it("tells a pusher whose git is killed on the server, and lets nobody wait for ever", async () => {
+    await server.settled("demo");
+    const served = (await server.get("demo")).body;
+    demo.write(plainApp("killed", { importFor: 2 }));
+    await demo.commit("Killed");
+    const push = demo.push("+HEAD:main");
+    await eventually(() => readdirSync(server.path("etc/vassals")).join().includes(".next-"));
+    const git = execFileSync("pgrep", ["-f", `receive-pack.*${server.home}`])
+      .toString()
+      .trim();
+    for (const pid of git.split("\n")) process.kill(Number(pid), "SIGKILL");
+
+    const { exitCode, output } = await push;
+
+    expect(exitCode).not.toBe(0);
+    expect(output).toContain("error[PUSH_GONE]: git was killed on the server");
+    expect((await server.get("demo")).body).toBe(served);
+    await server.settled("demo");
+  });
 
   it("starts its Emperor again when that dies, and the apps are back without a push", async () => {
     process.kill(Number(server.read("run/emperor.pid")), "SIGKILL");

@@ -40,6 +40,8 @@ interface Circumstances {
   uv?: boolean;
   /** With an sshd, at a port of its own. */
   ssh?: boolean;
+  /** Added to what `reeve up` has in its environment. */
+  environment?: Record<string, string>;
 }
 
 /** The real embedded server, in a folder and on a port of its own. */
@@ -51,13 +53,19 @@ export class TestServer {
   readonly workspaces: string;
   #process: ChildProcess | undefined;
   readonly #user: number | undefined;
+  readonly #environment: Record<string, string>;
   #said = "";
 
-  private constructor(home: string, ports: { http: number; ssh: number }, user?: number) {
+  private constructor(
+    home: string,
+    ports: { http: number; ssh: number },
+    { user, environment = {} }: Circumstances,
+  ) {
     this.home = home;
     this.port = ports.http;
     this.sshPort = ports.ssh;
     this.#user = user;
+    this.#environment = environment;
     this.workspaces = mkdtempSync(join(tmpdir(), "reeve-work-"));
   }
 
@@ -69,7 +77,7 @@ export class TestServer {
     const home = mkdtempSync(join(tmpdir(), "reeve-"));
     chmodSync(home, 0o755);
     const ports = { http: await freePort(), ssh: circumstances.ssh ? await freePort() : 0 };
-    const server = new TestServer(home, ports, circumstances.user);
+    const server = new TestServer(home, ports, circumstances);
     if (circumstances.user !== undefined) chownSync(home, circumstances.user, circumstances.user);
     if (circumstances.uv !== false) symlinkSync(sharedTools(), join(home, "tools"));
     if (options.length > 0) await server.write("etc/server.toml", `${options.join("\n")}\n`);
@@ -83,6 +91,7 @@ export class TestServer {
     const child = spawn(process.execPath, [join(projectRoot, "dist/main.js"), "up"], {
       env: {
         ...process.env,
+        ...this.#environment,
         REEVE_HOME: this.home,
         REEVE_PORT: String(this.port),
         REEVE_SSH_PORT: String(this.sshPort),

@@ -60,6 +60,18 @@ export class Workspace {
     return this.head();
   }
 
+  /** A commit of these files alone, beside the branch: several may be made at once. */
+  async commitBeside(files: Record<string, string>, subject: string): Promise<string> {
+    const entries = await Promise.all(
+      Object.entries(files).map(async ([name, text]) => {
+        const blob = await this.#written(["hash-object", "-w", "--stdin"], text);
+        return `100644 blob ${blob}\t${name}\n`;
+      }),
+    );
+    const tree = await this.#written(["mktree"], entries.join(""));
+    return this.#written(["commit-tree", tree, "-m", subject], "");
+  }
+
   async head(): Promise<string> {
     return (await this.git("rev-parse", "HEAD")).output.trim();
   }
@@ -95,5 +107,9 @@ export class Workspace {
   /** git as it runs, to be killed or waited for. Never rejects. */
   start(...words: string[]) {
     return execa("git", words, { cwd: this.folder, env: identity, all: true, reject: false });
+  }
+
+  async #written(words: string[], input: string): Promise<string> {
+    return (await execa("git", words, { cwd: this.folder, env: identity, input })).stdout.trim();
   }
 }

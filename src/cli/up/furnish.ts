@@ -8,7 +8,7 @@ import { serverOptions } from "../../config/server-options.ts";
 import type { Identities } from "../../deploy/context.ts";
 import { longestQueue } from "../../vassal/emperor.ts";
 import { isPresent, writeAtomically } from "../../host/files.ts";
-import type { Host } from "../../host/host.ts";
+import type { Host, Identity } from "../../host/host.ts";
 
 /** Makes every folder with its owner: who may enter which is what keeps the halves apart. */
 export async function makeFolders(
@@ -57,11 +57,11 @@ export async function makeFolders(
   }
 }
 
-/** Writes the configuration of what reeve starts. It is reeve's own and made anew at every start. */
+/** Writes the configuration of what reeve starts. It is reeve's own and made anew at every start. `web`: with root. */
 export async function writeConfigurations(
   config: Config,
   program: string,
-  isRoot: boolean,
+  web: Identity | undefined,
 ): Promise<void> {
   const { layout, server } = config;
   const listen = listenAddresses(config);
@@ -74,13 +74,16 @@ export async function writeConfigurations(
   }
   await render("emperor.ini", layout.emperorIni, {
     vassals: layout.vassals,
+    run: layout.run,
+    sockets: layout.sockets,
+    web: web?.gid,
     pidFile: layout.emperorPid,
     statsSocket: layout.emperorStats,
     logFile: join(layout.log, "emperor.log"),
     listen: longestQueue(),
   });
   await render("nginx.conf", layout.nginxConfiguration, {
-    user: isRoot ? server.web_user : "",
+    user: web ? server.web_user : "",
     pidFile: layout.nginxPid,
     logs: layout.log,
     mimeTypes: "/etc/nginx/mime.types",

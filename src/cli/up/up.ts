@@ -47,10 +47,13 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
   await expectReachable(host, config.layout.home, [front, apps, previews]);
   await makeFolders(config, host, identities);
   await writeFile(pidFile, await describeSelf());
+  // After a reboot the numbers in them may be others' processes, which would get our signals.
+  for (const stale of [config.layout.emperorPid, config.layout.nginxPid])
+    await rm(stale, { force: true });
   if (!host.isRoot)
     say("reeve: not root, so apps, git and reeve all run as one user: nothing keeps them apart");
   const program = await findProgram(config, host, identities, say);
-  await writeConfigurations(config, program, host.isRoot);
+  await writeConfigurations(config, program, host.isRoot ? identities.web : undefined);
   const ssh = await prepareSsh(config, host, identities.front, say);
 
   await expectNginxTakes(config, host);

@@ -166,10 +166,12 @@ describe("environments that nothing needs any more", () => {
     const context = demo("true");
     for (const hash of [one, two, three]) await build(context, hash);
     writeFileSync(`${environmentPath(context.paths, two)}.building`, "");
+    const begun = "f".repeat(16);
+    writeFileSync(`${environmentPath(context.paths, begun)}.building`, "");
 
     const removed = await pruneEnvironments(context, new Set([one, two]));
 
-    expect(removed.sort()).toEqual([two, three]);
+    expect(removed.sort()).toEqual([two, three, begun].sort());
     expect(readdirSync(context.paths.environments).sort()).toEqual([".cache", one]);
   });
 });

@@ -1,0 +1,176 @@
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { printTable } from "../../bench/table.ts";
+import { childrenOf, kill, processesUnder } from "./processes.ts";
+import { isLong, Stage } from "./stage.ts";
+
+/** A moment of a deploy, in the order in which they come. */
+interface Moment {
+  name: string;
+  /** Looked at every few milliseconds, with what the pusher was told so far. */
+  isReached: (stage: Stage, push: { said: string; deploy: number; before: string }) => boolean;
+}
+
+const moments: Moment[] = [
+  { name: "git takes the pack", isReached: ({ server }) => find(server.home, receivePack) > 0 },
+  { name: "update asks", isReached: ({ server }) => find(server.home, /hooks\/update/) > 0 },
+  { name: "the deploy began", isReached: (_, { said }) => said.includes("reeve: demo") },
+  { name: "released", isReached: (_, { said }) => / release +checked/.test(said) },
+  {
+    name: "environment half built",
+    isReached: (stage, { said }) => /Using Python|Resolved|Installed/.test(said) && stage.has("."),
+  },
+  { name: "environment built", isReached: (_, { said }) => / environment +built/.test(said) },
+  {
+    name: "understudy boots",
+    isReached: (stage, { deploy }) => stage.has(`etc/vassals/demo.next-${deploy}.ini`),
+  },
+  { name: "proven", isReached: (_, { said }) => / understudy +healthy/.test(said) },
+  {
+    name: "the ref moves",
+    isReached: ({ server }) => find(server.home, /hooks\/reference-transaction/) > 0,
+  },
+  {
+    name: "switched",
+    isReached: (stage, { deploy }) => stage.link().endsWith(`demo.next-${deploy}.sock`),
+  },
+  { name: "live", isReached: (_, { said }) => / live +http/.test(said) },
+  {
+    name: "the vassal reloads",
+    isReached: (stage, { said, before }) =>
+      / live +http/.test(said) && stage.server.read("etc/vassals/demo.ini") !== before,
+  },
+  {
+    name: "the traffic is back",
+    isReached: (stage, { said, deploy }) =>
+      / live +http/.test(said) &&
+      stage.link().endsWith("/demo.sock") &&
+      stage.has(`etc/vassals/demo.next-${deploy}.ini`),
+  },
+];
+
+const receivePack = /receive-pack.*demo\.git/;
+
+function find(home: string, title: RegExp): number {
+  return processesUnder(home).find((running) => title.test(running.title))?.pid ?? 0;
+}
+
+/** Who is killed. Their number; 0 where they are not there at that moment. */
+const victims: Record<string, (stage: Stage, client: number) => number> = {
+  agent: ({ server }) => server.servicePid("agent"),
+  front: ({ server }) => server.servicePid("front"),
+  "git's hook": ({ server }) => find(server.home, /^(\/bin\/)?sh .*hooks\//),
+  "the hook's curl": ({ server }) => find(server.home, /^curl .*hooks\//),
+  "git receive-pack": ({ server }) => find(server.home, receivePack),
+  client: (_, client) => childrenOf(client).flatMap(childrenOf)[0] ?? client,
+  Emperor: ({ server }) => Number(server.read("run/emperor.pid")),
+  nginx: ({ server }) => Number(server.read("run/nginx.pid")),
+};
+
+/** Without these, no app answers for a moment: what their visitors see is not counted. */
+const carriers = ["Emperor", "nginx"];
+const supervised = ["agent", "front", ...carriers];
+
+const inShort: [string, string][] = [
+  ["agent", "switched"],
+  ["front", "understudy boots"],
+  ["git receive-pack", "the ref moves"],
+  ["Emperor", "live"],
+];
+const cases = Object.keys(victims).flatMap((victim) =>
+  moments.map((moment) => [victim, moment.name] as [string, string]),
+);
+
+describe("kill -9", () => {
+  let stage: Stage;
+  const rows: string[][] = [];
+
+  beforeAll(async () => {
+    stage = await Stage.open();
+  });
+  afterAll(async () => {
+    await stage.close();
+    printTable(["killed", "when", "push", "took", "failed here", "failed beside", "after"], rows);
+  });
+
+  it.each(chosen())("of the %s when %s", async (victim, moment) => {
+    await stage.refresh();
+    await stage.come();
+    const began = performance.now();
+    const { said, killed, exitCode } = await pushAndKill(stage, victim, moment);
+    const took = (performance.now() - began) / 1000;
+    if (supervised.includes(victim) && killed) stage.fell();
+    await stage.back();
+    const wrong = await stage.whole();
+    const failed = await stage.leave();
+    const next = await stage.pushAgain();
+    const row = [
+      victim,
+      moment,
+      killed ? `exit ${exitCode}` : "not there",
+      `${took.toFixed(1)} s`,
+      String(failed.demo.length),
+      String(failed.other.length),
+      wrong.join("; ") || "whole",
+    ];
+    rows.push(row);
+    process.stdout.write(`${row.join("  ")}\n`);
+
+    expect(wrong, said).toEqual([]);
+    if (!carriers.includes(victim)) expect(failed).toEqual({ demo: [], other: [] });
+    expect(said).not.toMatch(/INTERNAL|the client hung/);
+    if (exitCode === 0) expect(said).toMatch(/ live +http|on the air/);
+    // A push never waits for an agent that waits for the push.
+    if (victim === "agent") expect(took, said).toBeLessThan(8);
+    expect(next.exitCode, next.output).toBe(0);
+    expect(next.served).toBe(next.text);
+  });
+});
+
+function chosen(): [string, string][] {
+  const [victim, moment] = (process.env["ROUNDS"] ?? "").split("@");
+  if (!isLong) return inShort;
+  const wanted = cases.filter(
+    (one) => one[0].includes(victim ?? "") && (moment === undefined || one[1].includes(moment)),
+  );
+  return wanted.length > 0 ? wanted : cases;
+}
+
+async function pushAndKill(
+  stage: Stage,
+  victim: string,
+  name: string,
+): Promise<{ said: string; killed: boolean; exitCode: number }> {
+  const { deploy } = await stage.nextCommit();
+  const before = readFileSync(stage.server.path("etc/vassals/demo.ini"), "utf8");
+  const moment = moments.find((one) => one.name === name)!;
+  const push = stage.demo.start("push", "deploy", "+HEAD:main");
+  let said = "";
+  push.all.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  const ending = new AbortController();
+  void push.then(() => ending.abort());
+
+  let killed = false;
+  for (const end = Date.now() + 20_000; Date.now() < end;) {
+    if (moment.isReached(stage, { said, deploy, before })) {
+      const pid = victims[victim]!(stage, ending.signal.aborted ? 0 : (push.pid ?? 0));
+      killed = pid > 0 && kill(pid);
+      break;
+    }
+    if (ending.signal.aborted && !said.includes(" live ")) break;
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  const hung = setTimeout(() => {
+    said += "\nthe client hung\n";
+    killTree(push.pid ?? 0);
+  }, 60_000);
+  const { exitCode } = await push;
+  clearTimeout(hung);
+  return { said, killed, exitCode: exitCode ?? -1 };
+}
+
+function killTree(pid: number): void {
+  const children = childrenOf(pid);
+  kill(pid);
+  for (const child of children) killTree(child);
+}

@@ -1,0 +1,84 @@
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { plainApp } from "../support/apps.ts";
+import { projectRoot, TestServer } from "../support/server.ts";
+import { isLong } from "./stage.ts";
+
+const rounds = isLong ? 20 : 2;
+const apps = isLong ? 20 : 4;
+
+describe("pushes at the same time", () => {
+  let server: TestServer;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+  });
+  afterAll(() => server.remove());
+
+  it("to one app: one wins, and the other is told before anything was built for it", async () => {
+    const hooks = server.path("etc/hooks");
+    // The window between the end of `update` and the move of the branch, held open.
+    const workspaces = await Promise.all([
+      server.workspace("demo", plainApp("first of one")),
+      server.workspace("demo", plainApp("first of two")),
+    ]);
+    await workspaces[0].git("push", "--quiet", "deploy", "main");
+    await server.settled("demo");
+    widen(server, hooks);
+
+    for (let round = 0; round < rounds; round += 1) {
+      const pushes = await Promise.all(
+        workspaces.map((workspace, index) =>
+          workspace.deploy(plainApp(`${index} in round ${round}`), `${index} in round ${round}`),
+        ),
+      );
+
+      const won = pushes.filter(({ exitCode }) => exitCode === 0);
+      const lost = pushes.filter(({ exitCode }) => exitCode !== 0);
+      expect(won, pushes.map(({ output }) => output).join("\n---\n")).toHaveLength(1);
+      expect(lost[0]?.output).not.toContain("understudy");
+      expect(lost[0]?.output).toMatch(/error\[REF_MOVED\]|failed to update ref|stale info/);
+      const index = pushes.findIndex(({ exitCode }) => exitCode === 0);
+      expect((await server.get("demo")).body).toBe(`${index} in round ${round}`);
+      expect(await workspaces[0].remoteCommit()).toBe(won[0]?.commit);
+    }
+    await server.settled("demo");
+  });
+
+  it("to as many apps: all of them are right", async () => {
+    const names = Array.from({ length: apps }, (_, index) => `app-${index}`);
+    const workspaces = await Promise.all(
+      names.map((name) => server.workspace(name, plainApp(`${name} one`))),
+    );
+
+    for (const text of ["one", "two"]) {
+      const pushes = await Promise.all(
+        workspaces.map((workspace, index) =>
+          workspace.deploy(plainApp(`${names[index] ?? ""} ${text}`), text),
+        ),
+      );
+
+      for (const [index, push] of pushes.entries()) {
+        const name = names[index] ?? "";
+        expect(push.exitCode, push.output).toBe(0);
+        expect((await server.get(name)).body).toBe(`${name} ${text}`);
+        expect(await workspaces[index]?.remoteCommit()).toBe(push.commit);
+      }
+    }
+    for (const name of names) await server.settled(name);
+  });
+});
+
+/** reeve's own hooks, with a pause at the end of `update`. */
+function widen(server: TestServer, hooks: string): void {
+  mkdirSync(hooks, { recursive: true });
+  for (const name of ["ask", "pre-receive", "update", "reference-transaction", "post-receive"]) {
+    const text = readFileSync(`${projectRoot}/hooks/${name}`, "utf8");
+    const wide = name === "update" ? `${text}verdict=$?\nsleep 0.5\nexit $verdict\n` : text;
+    writeFileSync(`${hooks}/${name}`, wide);
+    chmodSync(`${hooks}/${name}`, 0o755);
+  }
+  const path = server.path("etc/git.conf");
+  const configuration = server.read("etc/git.conf");
+  writeFileSync(path, configuration.replace(/hooksPath = .*/, `hooksPath = ${hooks}`));
+}
