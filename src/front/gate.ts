@@ -120,10 +120,10 @@ async function answerGit(
       onStart: (pid) => {
         if (isPush) gate.pushers.started(pid, { caller, app: route.app });
       },
-      onEnd: (pid, wasKilled) => {
+      onEnd: (pid, wasCut) => {
         if (!isPush) return;
         gate.pushers.ended(pid);
-        if (wasKilled) void gate.repositories.sweepOne(route.app);
+        if (wasCut) void gate.repositories.sweepOne(route.app);
       },
     },
     question,

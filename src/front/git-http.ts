@@ -55,7 +55,7 @@ export interface ServiceRequest {
   log: Logger;
   /** Called with git's process as soon as it exists, and again when it is gone. */
   onStart: (pid: number) => void;
-  onEnd: (pid: number, wasKilled: boolean) => void;
+  onEnd: (pid: number, wasCut: boolean) => void;
 }
 
 /** Milliseconds that git has to end by itself when its input was cut. */
@@ -98,10 +98,11 @@ export async function answerService(
   });
 
   await new Promise<void>((resolve) => git.once("close", resolve));
-  const wasKilled = git.signalCode !== null;
-  request.onEnd(pid, wasKilled);
+  // It refuses refs in a report and ends with 0: anything else is an end in the midst of its work.
+  const wasCut = git.exitCode !== 0;
+  request.onEnd(pid, wasCut);
   await said;
-  if (!answer.destroyed) answer.end(wasKilled && service === "receive-pack" ? lastWords() : "");
+  if (!answer.destroyed) answer.end(wasCut && service === "receive-pack" ? lastWords() : "");
 }
 
 /**
@@ -109,7 +110,10 @@ export async function answerService(
  * gets a clean end and no report instead waits for ever for its own other half (tried, git 2.39).
  */
 function lastWords(): string {
-  const told = new UserError("PUSH_GONE", "git was killed on the server before this push ended");
+  const told = new UserError(
+    "PUSH_GONE",
+    "git ended on the server in the midst of this push: it was killed, or could not move the ref",
+  );
   const text = `\x03${describeError(told).join("\n")}\n`;
   return `${(4 + Buffer.byteLength(text)).toString(16).padStart(4, "0")}${text}0000`;
 }

@@ -114,7 +114,7 @@ describe("the embedded server", () => {
     const { exitCode, output } = await push;
 
     expect(exitCode).not.toBe(0);
-    expect(output).toContain("error[PUSH_GONE]: git was killed on the server");
+    expect(output).toContain("error[PUSH_GONE]: git ended on the server");
     expect((await server.get("demo")).body).toBe(served);
     await server.settled("demo");
   });
