@@ -226,7 +226,6 @@ async function measure(
     sorted[Math.floor(sorted.length * 0.999)] ?? 0,
     Math.max(...steady.took),
   ]);
-  process.stdout.write(`${rows.at(-1)?.join("  ") ?? ""}\n`);
 }
 
 /** As the article has it: one ini in an Emperor's folder, and one folder with the code. */
@@ -276,7 +275,8 @@ class Article {
 
   async stop(): Promise<void> {
     const gone = new Promise<void>((resolve) => this.#emperor.once("exit", () => resolve()));
-    this.#emperor.kill("SIGTERM");
+    // It and its vassals, which lead no groups of their own.
+    if (this.#emperor.pid) process.kill(-this.#emperor.pid, "SIGKILL");
     await gone;
     rmSync(this.#folder, { recursive: true, force: true });
   }
