@@ -184,7 +184,9 @@ describe.runIf(process.getuid?.() === 0)("with root", () => {
       server.read("run/emperor.pid").trim(),
     ])
       .toString()
-      .trim();
-    expect(vassals).toBe("reeve-apps");
+      .trim()
+      .split("\n");
+    // An understudy that has just ended may still be listed.
+    expect([...new Set(vassals)]).toEqual(["reeve-apps"]);
   });
 });
