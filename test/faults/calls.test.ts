@@ -158,7 +158,10 @@ async function attach(
     said: () => said,
     end: async () => {
       strace.kill("SIGINT");
+      // It waits for threads that were killed with their process and that nobody reaps.
+      const hung = setTimeout(() => strace.kill("SIGKILL"), 2000);
       await gone;
+      clearTimeout(hung);
     },
   };
 }
