@@ -1,5 +1,5 @@
 import { UserError } from "../errors.ts";
-import { isAlive } from "../host/processes.ts";
+import { findProcess, isAlive } from "../host/processes.ts";
 import type { Holder } from "../store/agent-store.ts";
 
 interface Held {
@@ -75,6 +75,14 @@ export class HolderLocks {
     held.holder = next.holder;
     next.go();
   }
+}
+
+let turns = 0;
+
+/** The agent itself, for what it does without a push: each time as another holder. */
+export async function ownHolder(): Promise<Holder> {
+  const own = await findProcess(process.pid);
+  return { pid: process.pid, startTime: own?.startTime ?? 0, turn: ++turns };
 }
 
 function isSame(one: Holder, other: Holder): boolean {

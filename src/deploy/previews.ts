@@ -3,10 +3,10 @@ import { branchOf, quotedBranch } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import { UserError } from "../errors.ts";
 import { deleteRef } from "../host/git.ts";
-import { findProcess } from "../host/processes.ts";
+import { ownHolder } from "./locks.ts";
 import { isExpired, leastUsed, type PreviewUse } from "../preview/limits.ts";
 import { isPreviewed } from "../preview/pattern.ts";
-import type { Holder, Preview } from "../store/agent-store.ts";
+import type { Preview } from "../store/agent-store.ts";
 import { gitOf, optionsOf, pathsOf, type DeployContext } from "./context.ts";
 import { currentCommit } from "./refs.ts";
 import { confirmRemoval, startRemoval } from "./remove.ts";
@@ -88,8 +88,6 @@ async function sweepApp(context: DeployContext, app: string): Promise<void> {
   }
 }
 
-let turns = 0;
-
 /**
  * Removes a preview without a push, and its branch on the server with it: a branch that is there says what is
  * on the air, and the next push of it puts it there again.
@@ -114,11 +112,6 @@ export async function removePreview(
   } finally {
     locks.release(holder);
   }
-}
-
-async function ownHolder(): Promise<Holder> {
-  const own = await findProcess(process.pid);
-  return { pid: process.pid, startTime: own?.startTime ?? 0, turn: ++turns };
 }
 
 /** The preview that somebody means, by its branch or by its name: `PREVIEW_UNKNOWN`. */

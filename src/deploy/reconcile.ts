@@ -7,7 +7,7 @@ import { asUserError, UserError } from "../errors.ts";
 import { waitFor } from "../host/clock.ts";
 import { isPresent, symlinkAtomically, writeAtomically } from "../host/files.ts";
 import { readRef } from "../host/git.ts";
-import { findProcess, isAlive } from "../host/processes.ts";
+import { isAlive } from "../host/processes.ts";
 import { sweepStaging } from "../release/release.ts";
 import { dropProposedSettings, mendSettings } from "../settings/settings.ts";
 import type { Deploy, Holder, InstanceRow } from "../store/agent-store.ts";
@@ -26,6 +26,7 @@ import {
 } from "./deploy.ts";
 import { destroyApp } from "./destroy.ts";
 import { provideFolders } from "./folders.ts";
+import { ownHolder } from "./locks.ts";
 import { removeInstance } from "./remove.ts";
 import { findSleepers, seatOf, sleeperOf, sleeperText } from "./seat.ts";
 import { isBroughtOver, moveLinks } from "./settle.ts";
@@ -59,8 +60,6 @@ export async function reconcile(context: DeployContext, atStart: boolean): Promi
   await work.run();
   return { done: work.done, astray: work.astray };
 }
-
-let turns = 0;
 
 class Reconciling {
   readonly done: string[] = [];
@@ -115,8 +114,7 @@ class Reconciling {
   async #holding(name: string, work: (holder: Holder) => Promise<void>): Promise<void> {
     const { locks } = this.#context;
     if (locks.isHeld(name)) return;
-    const own = await findProcess(process.pid);
-    const holder = { pid: process.pid, startTime: own?.startTime ?? 0, turn: 1e9 + ++turns };
+    const holder = await ownHolder();
     await locks.take(name, holder, () => undefined);
     try {
       await work(holder);
