@@ -58,6 +58,7 @@ export const questions = {
     account: line,
     reason: z.enum(["push", "rollback", "redeploy", "settings", "rebuild"]),
     holder,
+    preview: branch.optional(),
   }),
   prepare: z.object({
     deploy: number,

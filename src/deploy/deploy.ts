@@ -58,6 +58,8 @@ export interface DeployRequest {
   account: string;
   reason: Exclude<DeployReason, "removal">;
   holder: Holder;
+  /** The branch, where whoever asks takes it for a preview: for this its right was judged. */
+  preview?: string | undefined;
 }
 
 /** What the repository asks for, as the front read it; or why it could not be read. */
@@ -364,8 +366,14 @@ async function lockInstance(
 ): Promise<Instance> {
   const find = (): Instance => instanceOf(context, request.app, request.ref, options);
   const branch = branchOf(request.ref);
-  if (branch !== options.production_branch && !isPreviewed(options.previews, branch))
-    throw notOnTheAir(request);
+  const isPreview = branch !== options.production_branch;
+  if (isPreview && !isPreviewed(options.previews, branch)) throw notOnTheAir(request);
+  if (isPreview !== (request.preview !== undefined))
+    throw new UserError(
+      "BRANCH_REFUSED",
+      `the production branch of ${request.app} was changed while this push was on its way`,
+      { hint: "Push again." },
+    );
   for (;;) {
     const instance = find();
     try {

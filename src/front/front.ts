@@ -6,6 +6,7 @@ import type { Config } from "../config/config.ts";
 import { listenOn, verbServer } from "../host/channel.ts";
 import { gitEnvironment } from "../host/git.ts";
 import { LocalHost } from "../host/host.ts";
+import { branchPolicy } from "../push/deploys.ts";
 import { Pushers } from "../push/pushers.ts";
 import type { Holder } from "../store/agent-store.ts";
 import { FrontStore } from "../store/front-store.ts";
@@ -68,7 +69,10 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
     credentials: new Credentials(store, await readToken(layout)),
     rights,
     repositories,
-    pushers: new Pushers(tellingOf(agent, log)),
+    pushers: new Pushers({
+      policyOf: (app) => branchPolicy(agent, app),
+      onGone: tellingOf(agent, log),
+    }),
     apps: new AppMaker({ store, repositories, createApp }),
     createOnPush: server.create_on_push,
     log,

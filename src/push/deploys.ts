@@ -119,7 +119,7 @@ export async function deployByCommand(
 ): Promise<void> {
   const { app, reason, account, settings } = command;
   const git = world.gitOf(app);
-  const ref = `refs/heads/${(await branchPolicy(world, app)).productionBranch}`;
+  const ref = `refs/heads/${(await branchPolicy(world.agent, app)).productionBranch}`;
   const oldCommit = await currentCommit(world, git, ref);
   if (oldCommit === absentCommit)
     throw new UserError(
@@ -189,8 +189,8 @@ function commitNamed(deploys: Deploys, named: string): string | undefined {
   return found[0] ?? deploys.find((deploy) => String(deploy.number) === named)?.newCommit;
 }
 
-export async function branchPolicy(world: DeployWorld, app: string): Promise<BranchPolicy> {
-  const { values } = await world.agent.ask("options", { app });
+export async function branchPolicy(agent: AgentClient, app: string): Promise<BranchPolicy> {
+  const { values } = await agent.ask("options", { app });
   const of = (option: string): string => String(values.find(({ name }) => name === option)?.value);
   return { productionBranch: of("production_branch"), previews: of("previews") };
 }

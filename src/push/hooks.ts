@@ -13,7 +13,7 @@ import {
   type RefAction,
   type RefUpdate,
 } from "./policy.ts";
-import type { Pusher, Pushers } from "./pushers.ts";
+import type { Pusher, Pushers, Running } from "./pushers.ts";
 import type { Holder } from "../store/agent-store.ts";
 
 export interface HookQuestion {
@@ -100,11 +100,12 @@ async function deployRef(
 ): Promise<void> {
   const pusher = expectPusher(world, question);
   const { app, caller, holder } = pusher;
-  const policy = await branchPolicy(world, app);
+  const policy = await policyOf(world, pusher);
   for (const update of updates) {
     const { ref, oldCommit } = update;
     world.judgeRight(pusher, refAction(policy.productionBranch, ref), update);
     const verdict = judgeRef(app, policy, update);
+    pusher.judged.set(ref, verdict);
     const wanted = { ...update, app, account: caller.account, holder, reason: "push" as const };
     const preview = branchOf(ref) === policy.productionBranch ? undefined : branchOf(ref);
     if (verdict === "deploy") await prepare(world, { ...wanted, preview }, say);
@@ -133,11 +134,9 @@ async function moveTraffic(
   question: HookQuestion,
   updates: RefUpdate[],
 ): Promise<void> {
-  const { app, holder } = expectPusher(world, question);
-  const policy = await branchPolicy(world, question.app);
-  for (const update of updates.filter(isMove)) {
-    const { ref, newCommit } = update;
-    if (judgeRef(app, policy, update) === "store") continue;
+  const { app, holder, judged } = expectPusher(world, question);
+  for (const { ref, newCommit } of updates.filter(isMove)) {
+    if (judged.get(ref) === "store") continue;
     await world.agent.ask("switch", { app, holder, ref, newCommit });
   }
 }
@@ -154,27 +153,29 @@ async function sayLive(
   say: Say,
 ): Promise<void> {
   // The refs have moved, whatever became of the front meanwhile.
-  const holder =
-    world.pushers.find(question.pid, question.app)?.holder ?? (await findProcess(question.pid));
+  const pusher = world.pushers.find(question.pid, question.app);
+  const holder = pusher?.holder ?? (await findProcess(question.pid));
   if (!holder) return;
   const branches = updates.filter((update) => isBranchRef(update.ref));
   for (const { ref } of branches) {
     await confirm(world, { holder: { turn: 0, ...holder }, ref }, say);
   }
   const [pushed] = branches.filter((update) => update.newCommit !== absentCommit);
-  if (pushed) await sayWhatIsMissing(world, question.app, pushed.ref, say);
+  if (pusher && pushed) await sayWhatIsMissing(world, pusher, pushed.ref, say);
 }
 
 /** Who pushes an app for the first time may not know which branch is the one for it. */
 async function sayWhatIsMissing(
   world: HookWorld,
-  app: string,
+  pusher: Running,
   ref: string,
   say: Say,
 ): Promise<void> {
+  const { app } = pusher;
+  const { productionBranch } = await policyOf(world, pusher);
+  if (branchOf(ref) === productionBranch) return;
   const { state } = await world.agent.ask("show", { app });
   if (state !== "never deployed") return;
-  const { productionBranch } = await branchPolicy(world, app);
   say(
     printable(
       `reeve: ${app} itself is not on the air yet: git push deploy ${quotedBranch(branchOf(ref))}:${productionBranch}`,
@@ -216,7 +217,12 @@ async function confirm(
     say("reeve: on the air; its agent was started anew meanwhile and has written it down");
 }
 
-function expectPusher(world: HookWorld, question: HookQuestion): Pusher & { holder: Holder } {
+/** As it was when the push began; what the agent does goes by the options as they are then. */
+function policyOf({ agent }: HookWorld, { policy, app }: Running): Promise<BranchPolicy> {
+  return policy.catch(() => branchPolicy(agent, app));
+}
+
+function expectPusher(world: HookWorld, question: HookQuestion): Running {
   const pusher = world.pushers.find(question.pid, question.app);
   if (pusher) return pusher;
   throw new UserError(

@@ -2,10 +2,25 @@ import { readFileSync } from "node:fs";
 import { isAlive } from "../host/processes.ts";
 import type { Holder } from "../store/agent-store.ts";
 import type { Caller } from "../store/front-store.ts";
+import type { BranchPolicy, Verdict } from "./policy.ts";
 
 export interface Pusher {
   caller: Caller;
   app: string;
+}
+
+/** A push under way. */
+export interface Running extends Pusher {
+  holder: Holder;
+  /** Asked for when the push begins: it is there when the first hook wants it. */
+  policy: Promise<BranchPolicy>;
+  /** What `update` made of each ref. */
+  judged: Map<string, Verdict>;
+}
+
+interface Watching {
+  policyOf: (app: string) => Promise<BranchPolicy>;
+  onGone: (holder: Holder) => void;
 }
 
 /**
@@ -13,21 +28,25 @@ export interface Pusher {
  * that is how the front knows on whose behalf git asks.
  */
 export class Pushers {
-  readonly #running = new Map<number, Pusher & { holder: Holder }>();
-  readonly #onGone: (holder: Holder) => void;
+  readonly #running = new Map<number, Running>();
+  readonly #watching: Watching;
 
-  constructor(onGone: (holder: Holder) => void) {
-    this.#onGone = onGone;
+  constructor(watching: Watching) {
+    this.#watching = watching;
   }
 
   started(pid: number, pusher: Pusher): void {
-    this.#running.set(pid, { ...pusher, holder: holderOf(pid) });
+    const holder = holderOf(pid);
+    const policy = this.#watching.policyOf(pusher.app);
+    // Whoever wants it asks again then: the agent may be back.
+    policy.catch(() => undefined);
+    this.#running.set(pid, { ...pusher, holder, policy, judged: new Map() });
   }
 
   ended(pid: number): void {
     const pusher = this.#running.get(pid);
     this.#running.delete(pid);
-    if (pusher) this.#onGone(pusher.holder);
+    if (pusher) this.#watching.onGone(pusher.holder);
   }
 
   /** Ends those whose process is gone: over SSH git is not our child, and nobody else says so. */
@@ -37,7 +56,7 @@ export class Pushers {
     }
   }
 
-  find(pid: number, app: string): (Pusher & { holder: Holder }) | undefined {
+  find(pid: number, app: string): Running | undefined {
     const pusher = this.#running.get(pid);
     return pusher?.app === app ? pusher : undefined;
   }

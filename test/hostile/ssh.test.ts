@@ -1,5 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -84,6 +92,35 @@ describe("a session over SSH", () => {
     expect(all).toContain("ModuleNotFoundError: No module named 'nosuchmodule'");
     expect(await demo.remoteCommit()).toBe(before);
     await demo.git("reset", "--quiet", "--hard", "HEAD~1");
+  });
+
+  it("does not deploy a preview's push to production, whatever is made of its branch meanwhile", async () => {
+    const moved = await server.workspace("moved", plainApp("before"));
+    await moved.push();
+    const reviewer = await makePerson(server, "rita", { moved: "preview" });
+    await moved.git("switch", "--quiet", "--create", "feature");
+    moved.write(plainApp("after"));
+    await moved.commit("Hold my place");
+    const gate = mkdtempSync(join(server.workspaces, "gate-"));
+    // Over SSH git asks its hook here when it runs on the server already.
+    moved.write({
+      ".git/hooks/pre-push": `#!/bin/sh\n: >${gate}/reached\nuntil [ -e ${gate}/go ]; do sleep 0.05; done\n`,
+    });
+    chmodSync(join(moved.folder, ".git/hooks/pre-push"), 0o755);
+
+    const pushing = moved.start(
+      "-c",
+      `core.sshCommand=${reviewer.ssh.gitSshCommand}`,
+      ...["push", reviewer.ssh.remote("moved"), "feature"],
+    );
+    await eventually(() => Promise.resolve(existsSync(join(gate, "reached"))));
+    await server.reeve("options", "moved", "set", "production_branch=feature");
+    writeFileSync(join(gate, "go"), "");
+    const { exitCode, all } = await pushing;
+
+    expect(exitCode, all).toBe(1);
+    expect(all).toContain("the production branch of moved was changed while this push");
+    expect((await server.get("moved")).body).toBe("before");
   });
 
   it("that is killed in the middle of a push leaves what is served and the ref of one mind, and no lock", async () => {

@@ -2,6 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { findProcess } from "../../../src/host/processes.ts";
+import { UserError } from "../../../src/errors.ts";
+import type { Holder } from "../../../src/store/agent-store.ts";
 import { holderOf, Pushers, type Pusher } from "../../../src/push/pushers.ts";
 
 const admin: Pusher = {
@@ -9,31 +11,50 @@ const admin: Pusher = {
   app: "demo",
 };
 
+const policy = { productionBranch: "main", previews: "all" };
+
+function pushersTelling(onGone: (holder: Holder) => void): Pushers {
+  return new Pushers({ policyOf: () => Promise.resolve(policy), onGone });
+}
+
 describe("whose push a process carries", () => {
-  it("is known from its start to its end, by its number and its app", () => {
+  it("is known from its start to its end, by its number and its app", async () => {
     const gone: unknown[] = [];
-    const pushers = new Pushers((holder) => gone.push(holder));
+    const pushers = pushersTelling((holder) => gone.push(holder));
 
     pushers.started(process.pid, admin);
     const found = pushers.find(process.pid, "demo");
     pushers.ended(process.pid);
 
-    expect(found).toEqual({ ...admin, holder: holderOf(process.pid) });
+    expect(found).toMatchObject({ ...admin, holder: holderOf(process.pid) });
+    expect(await found?.policy).toEqual(policy);
     expect(gone).toEqual([holderOf(process.pid)]);
     expect(pushers.find(process.pid, "demo")).toBeUndefined();
   });
 
   it("is nobody's that did not start here, nor another app's", () => {
-    const pushers = new Pushers(() => undefined);
+    const pushers = pushersTelling(() => undefined);
     pushers.started(process.pid, admin);
 
     expect(pushers.find(process.pid, "shop")).toBeUndefined();
     expect(pushers.find(1, "demo")).toBeUndefined();
   });
 
+  it("does not end the front where the agent cannot say its policy", async () => {
+    const down = new UserError("SERVER_DOWN", "no answer");
+    const pushers = new Pushers({
+      policyOf: () => Promise.reject(down),
+      onGone: () => undefined,
+    });
+
+    pushers.started(process.pid, admin);
+
+    await expect(pushers.find(process.pid, "demo")?.policy).rejects.toBe(down);
+  });
+
   it("ends once", () => {
     let ended = 0;
-    const pushers = new Pushers(() => (ended += 1));
+    const pushers = pushersTelling(() => (ended += 1));
     pushers.started(process.pid, admin);
 
     pushers.ended(process.pid);
@@ -45,7 +66,7 @@ describe("whose push a process carries", () => {
 
   it("ends by itself when the process is gone, whoever's child it was", async () => {
     const gone: unknown[] = [];
-    const pushers = new Pushers((holder) => gone.push(holder));
+    const pushers = pushersTelling((holder) => gone.push(holder));
     const child = spawn("sleep", ["60"]);
     pushers.started(child.pid!, admin);
     pushers.started(process.pid, admin);
