@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { moduleName } from "../app/names.ts";
 import type { Question } from "../agent/questions.ts";
 import { UserError } from "../errors.ts";
-import type { CommitTree, Entry } from "./tree.ts";
+import type { CommitTree, Entry, Reading } from "./tree.ts";
 
 export type Proposal = Question<"prepare">["proposal"];
 type RequirementsFile = Extract<Proposal, { module: string }>["requirements"][number];
@@ -15,7 +15,13 @@ const mostNamed = 5;
 /** What the repository asks for: what to run and what that needs. It is a proposal; the options win. */
 export async function readProposal(tree: CommitTree): Promise<Proposal> {
   try {
-    const [module, requirements] = await Promise.all([findModule(tree), readRequirements(tree)]);
+    // What most apps have, at once.
+    const usual = ["Procfile", "app.py", "wsgi.py"];
+    const { entries, reading } = await tree.lookAndRead(usual, "requirements.txt");
+    const [module, requirements] = await Promise.all([
+      findModule(tree, entries as Usual),
+      readRequirements(tree, reading),
+    ]);
     return { module, requirements };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
@@ -24,11 +30,10 @@ export async function readProposal(tree: CommitTree): Promise<Proposal> {
   }
 }
 
+type Usual = [procfile: Entry, app: Entry, wsgi: Entry];
+
 /** The Procfile's `wsgi` line; else `app.py`, `wsgi.py` or the one Django project, by what frameworks write. */
-async function findModule(tree: CommitTree): Promise<string> {
-  // One look for all that most apps have: git's start is what costs.
-  const paths = ["Procfile", "app.py", "wsgi.py"];
-  const [procfile, app, wsgi] = (await tree.look(paths)) as [Entry, Entry, Entry];
+async function findModule(tree: CommitTree, [procfile, app, wsgi]: Usual): Promise<string> {
   const processes = await tree.readEntry(procfile);
   if (processes !== undefined) return moduleOfProcfile(processes);
 
@@ -91,13 +96,13 @@ function withoutWsgi(web: string | undefined): UserError {
 const include = /^\s*(?:-r|--requirement|-c|--constraint)(?:\s+|=)?["']?([^"'\s#]+)/;
 
 /** `requirements.txt` and every file that it includes, in the order in which they are met. */
-async function readRequirements(tree: CommitTree): Promise<RequirementsFile[]> {
+async function readRequirements(tree: CommitTree, first: Reading): Promise<RequirementsFile[]> {
+  if (first.kind === "absent") return [];
   const files: RequirementsFile[] = [];
-  const waiting = ["requirements.txt"];
+  const waiting = [first.path];
   for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) {
     if (files.some((file) => file.path === path)) continue;
-    const { kind, text } = await tree.read(path);
-    if (kind === "absent" && files.length === 0) return [];
+    const { text } = path === first.path ? first : await tree.read(path);
     if (text === undefined) {
       throw new UserError(
         "BUILD_TREE_INVALID",

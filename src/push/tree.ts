@@ -10,6 +10,16 @@ export interface Entry {
   size: number;
 }
 
+/** A file's text; undefined where there is none, or where it is too large to be one. */
+export interface Reading extends Entry {
+  text: string | undefined;
+}
+
+type Asked = [what: "info" | "contents", path: string];
+
+/** Bytes: paths of a repository can be 4096 long, and git repeats them. */
+const longestEntry = 8192;
+
 /**
  * One commit's tree, read from git's objects: nothing is followed on a disk. A link inside the tree is
  * resolved by git itself and cannot lead out of it.
@@ -26,27 +36,30 @@ export class CommitTree {
   }
 
   async look(paths: string[]): Promise<Entry[]> {
-    const asked = paths.filter((path) => !path.includes("\n"));
-    const output = await this.#host.run(
-      gitCommand(this.#git, ["cat-file", "--batch-check", "--follow-symlinks"], {
-        input: asked.map((path) => `${this.#commit}:${path}\n`).join(""),
-      }),
-    );
-    return parseEntries(output, asked);
+    return parseEntries(await this.#ask(paths.map((path) => ["info", path])), paths).entries;
   }
 
-  /** A file's text; undefined where there is none, or where it is too large to be one. */
-  async read(path: string): Promise<Entry & { text: string | undefined }> {
+  async read(path: string): Promise<Reading> {
+    return (await this.lookAndRead([], path)).reading;
+  }
+
+  /** Both by one git, whose start is what costs. */
+  async lookAndRead(
+    paths: string[],
+    path: string,
+  ): Promise<{ entries: Entry[]; reading: Reading }> {
+    const all = [...paths, path];
     try {
-      const output = await this.#contents(path);
-      const [entry = absent(path)] = parseEntries(output, [path]);
-      const isText = entry.kind === "file" && entry.size <= largest;
-      return { ...entry, text: isText ? output.slice(output.indexOf("\n") + 1, -1) : undefined };
+      const questions: Asked[] = [
+        ...paths.map((info): Asked => ["info", info]),
+        ["contents", path],
+      ];
+      const { entries, rest } = parseEntries(await this.#ask(questions), all);
+      return withText(entries, rest.slice(0, -1));
     } catch (error) {
       // More than anybody is to read: a look says what it is.
       if (!(error instanceof CommandFailed)) throw error;
-      const [entry = absent(path)] = await this.look([path]);
-      return { ...entry, text: undefined };
+      return withText(await this.look(all), undefined);
     }
   }
 
@@ -55,12 +68,14 @@ export class CommitTree {
     return (await this.read(path)).text;
   }
 
-  #contents(path: string): Promise<string> {
-    const command = gitCommand(this.#git, ["cat-file", "--batch", "--follow-symlinks"], {
-      input: `${this.#commit}:${path}\n`,
-      longestOutput: largest + 1024,
+  #ask(questions: Asked[]): Promise<string> {
+    const asked = questions.filter(([, path]) => !path.includes("\n"));
+    const lines = asked.map(([what, path]) => `${what} ${this.#commit}:${path}\n`);
+    const command = gitCommand(this.#git, ["cat-file", "--batch-command", "--follow-symlinks"], {
+      input: lines.join(""),
+      longestOutput: largest + asked.length * longestEntry,
     });
-    return path.includes("\n") ? Promise.resolve("") : this.#host.run(command);
+    return asked.length === 0 ? Promise.resolve("") : this.#host.run(command);
   }
 
   async folders(): Promise<string[]> {
@@ -75,19 +90,35 @@ function absent(path: string): Entry {
   return { path, kind: "absent", size: 0 };
 }
 
-/** `git cat-file --batch-check --follow-symlinks` (git-cat-file(1)): a line each, two where a link leads nowhere. */
-export function parseEntries(output: string, paths: string[]): Entry[] {
-  const lines = output.split("\n");
-  let position = 0;
-  return paths.map((path) => {
-    const words = (lines[position] ?? "").split(" ");
-    position += 1;
-    const [first = "", second = ""] = words;
+/** The last entry is the one whose text was asked for. */
+function withText(all: Entry[], text: string | undefined): { entries: Entry[]; reading: Reading } {
+  const entries = all.slice(0, -1);
+  const last = all.at(-1) ?? absent("");
+  const isText = last.kind === "file" && last.size <= largest;
+  return { entries, reading: { ...last, text: isText ? text : undefined } };
+}
+
+/**
+ * What `git cat-file --batch-command --follow-symlinks` says (git-cat-file(1)): a line for each path, two where
+ * a link leads nowhere. `rest` is what comes after.
+ */
+export function parseEntries(output: string, paths: string[]): { entries: Entry[]; rest: string } {
+  let rest = output;
+  const takeLine = (): string => {
+    const end = rest.indexOf("\n");
+    const line = end < 0 ? rest : rest.slice(0, end);
+    rest = end < 0 ? "" : rest.slice(end + 1);
+    return line;
+  };
+  const entries = paths.map((path): Entry => {
+    if (path.includes("\n")) return absent(path);
+    const [first = "", second = "", size] = takeLine().split(" ");
     if (first === "symlink" || first === "dangling" || first === "loop" || first === "notdir") {
-      position += 1;
+      takeLine();
       return { path, kind: first === "symlink" ? "outside" : "absent", size: 0 };
     }
-    if (!/^[0-9a-f]{40}$/.test(first)) return { path, kind: "absent", size: 0 };
-    return { path, kind: second === "blob" ? "file" : "folder", size: Number(words[2]) };
+    if (!/^[0-9a-f]{40}$/.test(first)) return absent(path);
+    return { path, kind: second === "blob" ? "file" : "folder", size: Number(size) };
   });
+  return { entries, rest };
 }

@@ -150,9 +150,10 @@ async function stage(context: ReleaseContext, before: string, commit: string): P
   try {
     // From here until the end the tree is neither the one nor the other.
     await rm(basis, { force: true });
-    const [changes] = await Promise.all([
-      host.run(listChanges(git, before, commit)).then(parseChanges),
+    // The longer one starts first.
+    const [, changes] = await Promise.all([
       host.run(checkOut(git, { tree, index }, commit)),
+      host.run(listChanges(git, before, commit)).then(parseChanges),
     ]);
     await setIndexTime(index);
     const sources = sourcesIn(changes);

@@ -112,7 +112,9 @@ export async function proveHealthy(
       }
       cancelled?.throwIfAborted();
       // A boot that fails closes what is open: the Emperor says so a moment later.
-      await waitFor(() => Promise.resolve(hasDied()), { within: "failure" in answer ? 300 : 25 });
+      await waitFor(() => Promise.resolve(hasDied()), {
+        within: "failure" in answer ? 300 : 2 * deathEvery,
+      });
       const problem = hasDied() ? undefined : problemOf(answer, check.question.path);
       if (problem !== undefined) return { healthy: false, problem };
     }
@@ -135,15 +137,18 @@ function isHealthy(status: number, wanted: number): boolean {
   return wanted === 0 ? status !== 400 && status < 500 : status === wanted;
 }
 
+/** Milliseconds: most boots are over before the first look, which costs as much as there are vassals. */
+const deathEvery = 50;
+
 function watchForDeath(emperor: Emperor, id: string, died: AbortController): { stop: () => void } {
   let watching = true;
   const look = async (): Promise<void> => {
     let seen = false;
     while (watching) {
+      await sleep(deathEvery);
       const status = await findVassal(emperor, id);
       if (status ? status.cursed > 0 : seen) died.abort();
       seen ||= status !== undefined;
-      await sleep(20);
     }
   };
   // An Emperor that is gone cannot boot anything either.

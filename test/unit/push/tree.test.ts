@@ -10,7 +10,7 @@ describe("what git says of a list of paths", () => {
   it("is read entry by entry", () => {
     const output = `${id} blob 12\n${id} tree 30\nmain:nosuch missing\n`;
 
-    expect(parseEntries(output, ["app.py", "shop", "nosuch"])).toEqual([
+    expect(parseEntries(output, ["app.py", "shop", "nosuch"]).entries).toEqual([
       { path: "app.py", kind: "file", size: 12 },
       { path: "shop", kind: "folder", size: 30 },
       { path: "nosuch", kind: "absent", size: 0 },
@@ -25,14 +25,16 @@ describe("what git says of a list of paths", () => {
   ])("takes two lines for a link that leads to no file: %j", (lines, kind) => {
     const output = `${lines}${id} blob 12\n`;
 
-    expect(parseEntries(output, ["link", "app.py"])).toEqual([
+    expect(parseEntries(output, ["link", "app.py"]).entries).toEqual([
       { path: "link", kind, size: 0 },
       { path: "app.py", kind: "file", size: 12 },
     ]);
   });
 
   it("is nothing for paths that it says nothing of", () => {
-    expect(parseEntries("", ["app.py"])).toEqual([{ path: "app.py", kind: "absent", size: 0 }]);
+    expect(parseEntries("", ["app.py"]).entries).toEqual([
+      { path: "app.py", kind: "absent", size: 0 },
+    ]);
   });
 });
 
@@ -98,6 +100,28 @@ describe("a commit's tree", () => {
 
     for (const path of ["shop", "nosuch", "large", "two\nlines"])
       expect((await tree.read(path)).text).toBeUndefined();
+  });
+
+  it("is looked at and read at once, whatever the text looks like", async () => {
+    const text = `${id} blob 3\nno header\n\nü\n`;
+    const tree = treeOf({ "app.py": "app = 1\n", up: { link: "../x" }, needs: text });
+
+    const { entries, reading } = await tree.lookAndRead(
+      ["app.py", "up", "no", "two\nlines"],
+      "needs",
+    );
+
+    expect(entries.map(({ kind }) => kind)).toEqual(["file", "outside", "absent", "absent"]);
+    expect(reading).toMatchObject({ path: "needs", kind: "file", text });
+  });
+
+  it("is looked at as well where the text is too large to be read", async () => {
+    const tree = treeOf({ "app.py": "app = 1\n", needs: "x".repeat(1024 * 1024 * 2) });
+
+    const { entries, reading } = await tree.lookAndRead(["app.py", "no"], "needs");
+
+    expect(entries.map(({ kind }) => kind)).toEqual(["file", "absent"]);
+    expect(reading).toMatchObject({ kind: "file", size: 1024 * 1024 * 2, text: undefined });
   });
 
   it("lists its folders by their names to the letter", async () => {
