@@ -24,7 +24,7 @@ export async function createApp(context: DeployContext, app: string): Promise<vo
         appOptions,
         `What reeve does about ${app}. Also: reeve options ${app} set NAME=VALUE`,
       ),
-      0o640,
+      { mode: 0o640 },
     );
   }
   context.store.createApp(app);
@@ -38,13 +38,15 @@ export async function setOptions(
 ): Promise<void> {
   expectApp(context, app);
   const path = optionsFile(context.config.layout, app);
-  const before = (await readIfPresent(path)) ?? "";
-  const after = Object.entries(set).reduce(
-    (text, [name, value]) => withOption(appOptions, text, name, value),
-    before,
-  );
-  readOptions(appOptions, { path, text: after, code: "OPTION_INVALID" });
-  await writeAtomically(path, after, 0o640);
+  await context.turns.run(path, async () => {
+    const before = (await readIfPresent(path)) ?? "";
+    const after = Object.entries(set).reduce(
+      (text, [name, value]) => withOption(appOptions, text, name, value),
+      before,
+    );
+    readOptions(appOptions, { path, text: after, code: "OPTION_INVALID" });
+    await writeAtomically(path, after, { mode: 0o640 });
+  });
 }
 
 /**

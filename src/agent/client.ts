@@ -4,6 +4,7 @@ import type { Question, QuestionName } from "./questions.ts";
 
 interface AskOptions {
   onLine?: (line: string) => void;
+  onSent?: () => void;
   signal?: AbortSignal;
 }
 

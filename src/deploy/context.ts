@@ -51,7 +51,7 @@ export interface DeployContext {
   locks: HolderLocks;
   attempts: Attempts;
   settler: Settler;
-  /** One at a time: builds and removals in a folder of environments, changes of nginx. */
+  /** One at a time: builds and removals in a folder of environments, changes of an options file. */
   turns: Turns;
   log: Logger;
 }
@@ -122,13 +122,14 @@ export function releaseContext(
   context: DeployContext,
   instance: Pick<Instance, "name" | "app">,
 ): ReleaseContext {
+  const appUser = runnerOf(context, instance.name);
   return {
     host: context.host,
     git: gitOf(context, instance.app),
     paths: pathsOf(context, instance.name),
     instance: instance.name,
     python: context.config.server.python,
-    gitUser: context.identities.front,
-    appUser: runnerOf(context, instance.name),
+    gitUser: { ...context.identities.front, gid: appUser.gid },
+    appUser,
   };
 }

@@ -275,7 +275,7 @@ class Reconciling {
     for (const folder of [...shared, layout.apps, layout.sockets, layout.appLogs, ...own]) {
       for (const name of await readdir(folder).catch(() => [])) {
         const understudyOf = /^(.+)\.next-\d+\.(?:ini|sock|log)$/.exec(name)?.[1];
-        const isStray = /^\..+\.tmp$|\.ini\.new$/.test(name)
+        const isStray = /^\..+\.tmp$/.test(name)
           ? this.#atStart || (await isForgotten(join(folder, name)))
           : understudyOf !== undefined && !known.has(understudyOf);
         if (!isStray) continue;

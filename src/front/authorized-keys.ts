@@ -23,7 +23,7 @@ export class AuthorizedKeys {
       const lines = this.#store
         .keys()
         .map((key) => authorizedKey(key, [program, controlSocket, key.fingerprint]));
-      return writeAtomically(authorizedKeys, lines.join(""), 0o600);
+      return writeAtomically(authorizedKeys, lines.join(""), { mode: 0o600 });
     };
     this.#writing = this.#writing.then(write, write);
     await this.#writing;

@@ -9,6 +9,6 @@ export async function readToken(layout: Layout): Promise<string> {
   const kept = (await readIfPresent(path))?.trim();
   if (kept) return kept;
   const token = randomBytes(24).toString("base64url");
-  await writeAtomically(path, `${token}\n`, 0o600);
+  await writeAtomically(path, `${token}\n`, { mode: 0o600 });
   return token;
 }

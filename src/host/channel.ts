@@ -125,6 +125,8 @@ const reply = z.union([
 
 export interface CallOptions {
   onLine?: ((line: string) => void) | undefined;
+  /** The question is on its way, or will never be. */
+  onSent?: (() => void) | undefined;
   signal?: AbortSignal | undefined;
   /** What to say when nobody answers, and what to do then where it is not to start the server. */
   whenDown: string;
@@ -183,6 +185,7 @@ export function callVerb(
       },
     );
     client.on("error", down);
+    if (options.onSent) client.once("finish", options.onSent).once("close", options.onSent);
     client.end(JSON.stringify(input));
   });
 }

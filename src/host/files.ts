@@ -2,14 +2,22 @@ import { constants } from "node:fs";
 import { access, lstat, open, readFile, rename, rm, symlink } from "node:fs/promises";
 import { dirname, basename, join } from "node:path";
 
-/** Writes a file that another process reads: it sees the old text or the new one, never a half. */
-export async function writeAtomically(path: string, text: string, mode = 0o644): Promise<void> {
+/**
+ * Writes a file that another process reads: it sees the old text or the new one, never a half. `modified` is
+ * its time, in seconds; without one it is now.
+ */
+export async function writeAtomically(
+  path: string,
+  text: string,
+  { mode = 0o644, modified }: { mode?: number; modified?: number } = {},
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.tmp`);
   await rm(temporary, { force: true });
   const file = await open(temporary, "wx", mode);
   try {
     await file.writeFile(text);
     await file.chmod(mode);
+    if (modified !== undefined) await file.utimes(modified, modified);
     await file.sync();
   } finally {
     await file.close();

@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import { simpleGit } from "simple-git";
 import type { AgentClient } from "../agent/client.ts";
 import type { Answers } from "../agent/answers.ts";
@@ -46,8 +45,11 @@ export async function prepare(
   say: Say,
 ): Promise<void> {
   const voice = new HeldVoice(say);
-  const starting = world.agent.ask("start", wanted, { onLine: (line) => voice.say(line) });
-  const reading = readCommit(world, wanted, voice);
+  let onSent: () => void = () => undefined;
+  const sent = new Promise<void>((resolve) => (onSent = resolve));
+  const starting = world.agent.ask("start", wanted, { onLine: (line) => voice.say(line), onSent });
+  // The start of a process holds this one up: what was just asked of the agent goes on its way first.
+  const reading = sent.then(() => readCommit(world, wanted, voice));
   await Promise.allSettled([starting, reading]);
   voice.free();
   const { deploy } = await starting;
@@ -59,10 +61,6 @@ async function readCommit(
   wanted: Omit<Wanted, "settings">,
   voice: HeldVoice,
 ): Promise<{ subject: string; proposal: Proposal }> {
-  // The start of a process holds this one up: what was just asked of the agent goes on its way first, which
-  // takes two turns of the loop, one to connect and one to write.
-  await setImmediate();
-  await setImmediate();
   const git = gitOf(wanted.app);
   const readSubject = async (): Promise<string> => {
     const subject = await subjectOf(git, wanted.newCommit);

@@ -1,4 +1,5 @@
-import { chmod, lutimes, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { constants } from "node:fs";
+import { chmod, lutimes, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { releasePath, type InstancePaths } from "../app/instance.ts";
 import { absentCommit } from "../app/names.ts";
@@ -27,7 +28,7 @@ export interface ReleaseContext {
   paths: InstancePaths;
   instance: string;
   python: string;
-  /** git runs as this user, into a tree that belongs to it until it is sealed. */
+  /** git runs as this user, into a tree that belongs to it until it is sealed; in the app's group, which may read it. */
   gitUser: Identity;
   appUser: Identity;
 }
@@ -43,10 +44,11 @@ export interface Release {
 }
 
 /**
- * Puts a commit's tree on disk, compiled and sealed, or finds the one that is there.
+ * Puts a commit's tree on disk, compiled and closed, or finds the one that is there.
  *
  * The staging tree is a copy by hard links of the release before, with the index that goes with it, so
- * that git only touches what changed. It becomes the release by a rename; the next one is laid out later.
+ * that git only touches what changed. It becomes the release by a rename; the next one is laid out later, and
+ * only then is each file of this one root's: until then its folder keeps everybody out who could write to them.
  */
 export async function makeRelease(context: ReleaseContext, commit: string): Promise<Release> {
   const path = releasePath(context.paths, commit);
@@ -57,11 +59,26 @@ export async function makeRelease(context: ReleaseContext, commit: string): Prom
 
   const sealing = stagingOf(context.paths).sealing;
   await rename(stagingOf(context.paths).tree, sealing);
-  await context.host.run(seal(sealing, context));
+  if (context.host.isRoot) await closeFolder(sealing, context.appUser);
+  else await context.host.run(seal(sealing, context));
   await rename(sealing, path);
   // Without root a folder that cannot be written cannot be moved either: it is closed where it stays.
   if (!context.host.isRoot) await chmod(path, 0o555);
   return { commit, path, made: true, changed, from };
+}
+
+/** Only root and the app pass this folder: what is in it may still be git's user's. */
+async function closeFolder(path: string, app: Identity): Promise<void> {
+  const folder = await open(
+    path,
+    constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW,
+  );
+  try {
+    await folder.chown(0, app.gid);
+    await folder.chmod(0o750);
+  } finally {
+    await folder.close();
+  }
 }
 
 /** How many files the release has that differ from an older commit; of a first commit, all of them. */
@@ -105,6 +122,8 @@ export async function layOutStaging(context: ReleaseContext): Promise<string> {
     return emptyTree;
   }
   await discard(context, next);
+  // Before anything of it is shared with a tree that git writes to.
+  await host.run(seal(source, context));
   await host.run(copyByLinks(source, next));
   await host.run(openFolders(next, gitUser, host.isRoot));
   await host.run(compileSources(python, next, everySource, gitUser));
@@ -152,14 +171,14 @@ async function stage(context: ReleaseContext, before: string, commit: string): P
     await rm(basis, { force: true });
     // The longer one starts first.
     const [, changes] = await Promise.all([
-      host.run(checkOut(git, { tree, index }, commit)),
+      host.run(checkOut({ ...git, as: gitUser }, { tree, index }, commit)),
       host.run(listChanges(git, before, commit)).then(parseChanges),
     ]);
     await setIndexTime(index);
     const sources = sourcesIn(changes);
     const isUrgent = sources.length > fewSources || sources.some((source) => source[0] === "-");
     if (isUrgent) await host.run(compileSources(python, tree, sources, gitUser));
-    await writeAtomically(basis, commit, 0o600);
+    await writeAtomically(basis, commit, { mode: 0o600 });
     return changes.length;
   } catch (error) {
     await emptyStaging(context);

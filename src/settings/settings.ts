@@ -86,12 +86,13 @@ export async function writeSettings(
 ): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder);
-  for (const [name, value] of settings) {
+  const write = async ([name, value]: [string, string]): Promise<void> => {
     const path = join(folder, name);
     await writeFile(path, value, { mode: 0o640 });
     await chmod(path, 0o640);
     if (host.isRoot) await chown(path, 0, app.gid);
-  }
+  };
+  await Promise.all([...settings].map(write));
   await chmod(folder, 0o750);
   if (host.isRoot) await chown(folder, 0, app.gid);
 }

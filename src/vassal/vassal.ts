@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { chmod, open, rename, rm, stat, utimes } from "node:fs/promises";
+import { open, rename, rm, stat, utimes } from "node:fs/promises";
 import { basename } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { milliseconds, sleep, waitFor } from "../host/clock.ts";
@@ -37,17 +37,16 @@ async function putIni(
   ini: string,
   { text, newerThan }: { text: string; newerThan: number },
 ): Promise<void> {
-  const temporary = `${ini}.new`;
-  await writeAtomically(temporary, text, 0o644);
-  await makeNewer(temporary, newerThan);
-  await rename(temporary, ini);
+  await writeAtomically(ini, text, { modified: secondsAfter(newerThan) });
   await wakeEmperor(emperor);
 }
 
 /** The administrator's `touch`, done so that the Emperor cannot miss it. */
 export async function touchIni(emperor: Emperor, ini: string): Promise<void> {
   const seen = await findVassal(emperor, basename(ini));
-  await makeNewer(ini, Math.max(seen?.last_mod ?? 0, Math.floor((await stat(ini)).mtimeMs / 1000)));
+  const written = Math.floor((await stat(ini)).mtimeMs / 1000);
+  const seconds = secondsAfter(Math.max(seen?.last_mod ?? 0, written));
+  await utimes(ini, seconds, seconds);
   await wakeEmperor(emperor);
 }
 
@@ -322,8 +321,6 @@ async function anyAlive(processes: ProcessId[]): Promise<boolean> {
 }
 
 /** The Emperor reloads only for a modification time that is later in whole seconds (uWSGI core/emperor.c). */
-async function makeNewer(path: string, than: number): Promise<void> {
-  const seconds = Math.max(Math.floor(Date.now() / 1000), than + 1);
-  await utimes(path, seconds, seconds);
-  await chmod(path, 0o644);
+function secondsAfter(than: number): number {
+  return Math.max(Math.floor(Date.now() / 1000), than + 1);
 }

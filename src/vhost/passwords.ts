@@ -13,7 +13,7 @@ export async function writePasswords(
   const lines = Object.entries(passwords).map(
     ([name, password]) => `${name}:${hashed(password)}\n`,
   );
-  await writeAtomically(path, lines.join(""), 0o640);
+  await writeAtomically(path, lines.join(""), { mode: 0o640 });
   if (host.isRoot) await chown(path, 0, web.gid);
 }
 

@@ -69,7 +69,7 @@ export async function writeConfigurations(
     await writeAtomically(
       layout.serverFile,
       starterFile(serverOptions, "reeve's configuration. Read at the start."),
-      0o600,
+      { mode: 0o600 },
     );
   }
   await render("emperor.ini", layout.emperorIni, {

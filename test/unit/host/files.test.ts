@@ -33,12 +33,20 @@ describe("writing a file that others read", () => {
     expect(statSync(path).ino).not.toBe(before);
   });
 
+  it("gives it the time that was asked for, which is there when the file is", async () => {
+    const path = join(temporaryFolder(), "app.ini");
+
+    await writeAtomically(path, "text", { modified: 4_000_000_000 });
+
+    expect(statSync(path).mtimeMs).toBe(4_000_000_000_000);
+  });
+
   it("gives it the mode that was asked for, whatever the umask", async () => {
     const path = join(temporaryFolder(), "token");
     const umask = process.umask(0o077);
     onTestFinished(() => void process.umask(umask));
 
-    await writeAtomically(path, "open", 0o644);
+    await writeAtomically(path, "open", { mode: 0o644 });
 
     expect(statSync(path).mode & 0o7777).toBe(0o644);
   });

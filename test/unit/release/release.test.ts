@@ -10,7 +10,7 @@ import {
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { absentCommit } from "../../../src/app/names.ts";
-import { CommandFailed, LocalHost, type Command } from "../../../src/host/host.ts";
+import { CommandFailed, LocalHost, type Command, type Identity } from "../../../src/host/host.ts";
 import {
   countChanges,
   layOutStaging,
@@ -147,28 +147,44 @@ class FullDisk extends LocalHost {
 }
 
 describe("a release that is made", () => {
-  it.runIf(isRoot)("is root's: whoever runs the app can read it and change nothing", async () => {
-    const context = demo();
-    const first = context.repository.commit({ "app.py": "a = 0\n", "shop/x.py": "" });
-    const commit = context.repository.commit({ "app.py": "a = 1\n" });
-    await makeRelease(context, first);
-    await layOutStaging(context);
+  describe.runIf(isRoot)("with root", () => {
+    const app = { name: "app", uid: 64_000, gid: 64_000 };
 
-    const { path } = await makeRelease(context, commit);
-
-    for (const name of ["", "app.py", "shop", "shop/x.py", "shop/__pycache__"]) {
-      expect(lstatSync(join(path, name))).toMatchObject({ uid: 0, gid: nobody.gid });
+    async function made() {
+      const context = { ...demo(), appUser: app, gitUser: { ...nobody, gid: app.gid } };
+      const { path } = await makeRelease(
+        context,
+        context.repository.commit({ "app.py": "a = 1\n", "shop/x.py": "" }),
+      );
+      const { host } = context;
+      const touch = (name: string, as: Identity) =>
+        host.run({ file: "touch", args: [join(path, name)], as });
+      const read = (as: Identity) => host.run({ file: "cat", args: [join(path, "app.py")], as });
+      return { context, path, touch, read };
     }
-    const as = nobody;
-    await expect(
-      context.host.run({ file: "touch", args: [join(path, "app.py")], as }),
-    ).rejects.toThrow("Permission denied");
-    await expect(
-      context.host.run({ file: "touch", args: [join(path, "shop", "new")], as }),
-    ).rejects.toThrow("Permission denied");
-    expect(await context.host.run({ file: "cat", args: [join(path, "app.py")], as })).toBe(
-      "a = 1\n",
-    );
+
+    it("lets the app read and change nothing, and keeps everybody else out", async () => {
+      const { touch, read } = await made();
+
+      expect(await read(app)).toBe("a = 1\n");
+      for (const name of ["app.py", "shop/x.py", "new.py", "shop/new.py"])
+        for (const as of [app, nobody])
+          await expect(touch(name, as), name).rejects.toThrow("Permission denied");
+      await expect(read(nobody)).rejects.toThrow("Permission denied");
+    });
+
+    it("is root's to its last file before the next staging tree shares any of them", async () => {
+      const { context, path, touch, read } = await made();
+
+      await layOutStaging(context);
+
+      for (const name of ["", "app.py", "shop", "shop/x.py"])
+        expect(lstatSync(join(path, name))).toMatchObject({ uid: 0, gid: app.gid });
+      expect(await read(app)).toBe("a = 1\n");
+      await expect(touch("app.py", app)).rejects.toThrow("Permission denied");
+      const shared = join(stagingOf(context.paths).tree, "app.py");
+      expect(lstatSync(shared)).toMatchObject({ ino: lstatSync(join(path, "app.py")).ino, uid: 0 });
+    });
   });
 
   it.skipIf(!canDropRoot)("works without root as well, and is at least read-only", async () => {
