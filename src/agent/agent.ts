@@ -14,7 +14,7 @@ import { isExecutable } from "../host/files.ts";
 import { LocalHost, type Host } from "../host/host.ts";
 import { ensureIdentity, ownIdentity } from "../host/identity.ts";
 import { Turns } from "../host/turns.ts";
-import { AgentStore } from "../store/agent-store.ts";
+import { AgentStore, type Holder } from "../store/agent-store.ts";
 import { longestQueue } from "../vassal/emperor.ts";
 import { agentVerbs } from "./verbs.ts";
 
@@ -38,11 +38,7 @@ export async function runAgent(config: Config): Promise<void> {
     ),
   );
   await listenOn(server, config.layout.agentSocket);
-  const sweep = setInterval(() => {
-    void judgeDeadHolders(context).catch((error: unknown) =>
-      context.log.error({ err: error }, "could not judge a push that is gone"),
-    );
-  }, sweepEvery);
+  const sweep = setInterval(() => void judgeDeadHolders(context), sweepEvery);
   const sweepers = [
     setTimeout(() => void sweepPreviews(context), firstSweep),
     setInterval(() => void sweepPreviews(context), previewsEvery),
@@ -59,8 +55,17 @@ export async function runAgent(config: Config): Promise<void> {
   }
 }
 
+const told = new WeakSet<Holder>();
+
 async function judgeDeadHolders(context: DeployContext): Promise<void> {
-  for (const holder of await context.locks.deadHolders()) await judgeHolder(context, holder);
+  for (const holder of await context.locks.deadHolders()) {
+    await judgeHolder(context, holder).catch((error: unknown) => {
+      // It is tried again at once, and said once.
+      if (!told.has(holder))
+        context.log.error({ err: error, holder }, "could not judge a push that is gone");
+      told.add(holder);
+    });
+  }
 }
 
 async function makeContext(config: Config): Promise<DeployContext> {

@@ -51,7 +51,7 @@ export interface DeployContext {
   locks: HolderLocks;
   attempts: Attempts;
   settler: Settler;
-  /** One at a time: builds and removals in a folder of environments, changes of an options file. */
+  /** One at a time: work in a folder of environments, changes of an options file, the judging of a holder. */
   turns: Turns;
   log: Logger;
 }

@@ -14,6 +14,7 @@ import type { Deploy, DeployReason, Holder, InstanceRow } from "../store/agent-s
 import { instanceOf, optionsOf, pathsOf, runnerOf, type DeployContext } from "./context.ts";
 import { expectRoom } from "./previews.ts";
 import { currentCommit } from "./refs.ts";
+import { keyOf } from "./locks.ts";
 import { confirmRemoval, startRemoval } from "./remove.ts";
 import { DeployReport } from "./report.ts";
 import { seatOf } from "./seat.ts";
@@ -275,21 +276,26 @@ export async function prepareRemoval(
 
 /**
  * The process that carried a push is gone, and with it every doubt: where its ref has moved, the deploy is
- * live; where it has not, the traffic goes back to what the ref says.
+ * live; where it has not, the traffic goes back to what the ref says. Where that fails, on a full disk say,
+ * nothing else happens to the instance until it succeeds.
  */
-export async function judgeHolder(context: DeployContext, holder: Holder): Promise<void> {
-  try {
-    for (const { id } of context.store.unfinishedOf(holder)) {
-      await context.attempts.stop(
-        id,
-        new UserError("PUSH_GONE", "the push that carried this deploy is gone"),
-      );
-      const left = context.store.unfinishedDeploys().find((deploy) => deploy.id === id);
-      if (left) await judgeDeploy(context, left);
+export function judgeHolder(context: DeployContext, holder: Holder): Promise<void> {
+  return context.turns.run(keyOf(holder), async () => {
+    try {
+      for (const { id } of context.store.unfinishedOf(holder)) await judgeEnded(context, id);
+    } catch (error) {
+      context.locks.keep(holder);
+      throw error;
     }
-  } finally {
     context.locks.release(holder);
-  }
+  });
+}
+
+async function judgeEnded(context: DeployContext, id: number): Promise<void> {
+  const gone = new UserError("PUSH_GONE", "the push that carried this deploy is gone");
+  await context.attempts.stop(id, gone);
+  const left = context.store.unfinishedDeploys().find((deploy) => deploy.id === id);
+  if (left) await judgeDeploy(context, left);
 }
 
 /** Writes down that the deploy is on the air, with its settings. Resolves to the milliseconds it took. */

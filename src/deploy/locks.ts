@@ -19,6 +19,8 @@ interface Waiting {
  */
 export class HolderLocks {
   readonly #held = new Map<string, Held>();
+  /** Whose end could not be judged, so far. */
+  readonly #unjudged = new Map<string, Holder>();
 
   /**
    * Resolves when the lock is the holder's; `onWait` is called once if it must wait. Two pushes of the same
@@ -47,16 +49,25 @@ export class HolderLocks {
 
   /** Everything that this holder held is given to the next in turn. */
   release(holder: Holder): void {
+    this.#unjudged.delete(keyOf(holder));
     for (const [name, held] of this.#held) {
       if (isSame(held.holder, holder)) this.#hand(name, held);
     }
   }
 
-  /** Holders whose process is gone: nobody will say so for them. */
+  /** Its work has ended, and it is not known how: it keeps what it holds until it was judged. */
+  keep(holder: Holder): void {
+    this.#unjudged.set(keyOf(holder), holder);
+  }
+
+  /** Holders who are to be judged: their process is gone and nobody will say so for them, or they are kept. */
   async deadHolders(): Promise<Holder[]> {
     const holders = [...this.#held.values()].map((held) => held.holder);
     const alive = await Promise.all(holders.map(isAlive));
-    return holders.filter((_, index) => alive[index] === false);
+    const dead = holders.filter((_, index) => alive[index] === false);
+    return [
+      ...new Map([...dead, ...this.#unjudged.values()].map((one) => [keyOf(one), one])).values(),
+    ];
   }
 
   /** Whether the one cannot go on before the other has ended. */
@@ -85,6 +96,10 @@ export async function ownHolder(): Promise<Holder> {
   return { pid: process.pid, startTime: own?.startTime ?? 0, turn: ++turns };
 }
 
+export function keyOf({ pid, startTime, turn }: Holder): string {
+  return `${pid} ${startTime} ${turn}`;
+}
+
 function isSame(one: Holder, other: Holder): boolean {
-  return one.pid === other.pid && one.startTime === other.startTime && one.turn === other.turn;
+  return keyOf(one) === keyOf(other);
 }

@@ -204,8 +204,13 @@ async function confirm(
       return agent.ask("confirm", question, { onLine }).then(
         () => true,
         (error: unknown) => {
-          if (asUserError(error).code === "SERVER_DOWN") return false;
-          throw error;
+          const told = asUserError(error);
+          if (told.code === "SERVER_DOWN") return false;
+          for (const line of describeError(told)) onLine(line);
+          onLine(
+            "reeve: on the air all the same; written down as soon as that is mended: reeve apps",
+          );
+          return true;
         },
       );
     },

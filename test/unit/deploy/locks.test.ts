@@ -149,4 +149,20 @@ describe("a holder that is gone", () => {
 
     expect(got).toEqual([living, gone, second]);
   });
+
+  it("stays with a holder whose end could not be judged, and who is to be judged again", async () => {
+    const locks = new HolderLocks();
+    const alive = { ...(await findProcess(process.pid))!, turn: 0 };
+    const { got } = queue(locks, [alive, second]);
+
+    locks.keep(alive);
+    await moment();
+    expect(got).toEqual([alive]);
+    expect(await locks.deadHolders()).toEqual([alive]);
+
+    locks.release(alive);
+    await moment();
+    expect(got).toEqual([alive, second]);
+    expect(await locks.deadHolders()).not.toContainEqual(alive);
+  });
 });
