@@ -4,7 +4,15 @@ export default defineConfig({
   test: {
     projects: [
       // No test changes a module, so that none needs modules of its own: most of the time went there.
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], isolate: false } },
+      {
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          isolate: false,
+          // For a machine that is busy with something else as well.
+          testTimeout: 30_000,
+        },
+      },
       {
         test: {
           name: "integration",

@@ -23,20 +23,23 @@ export function keptDeploys(
   ];
 }
 
-/** Removes the environments that nobody needs of those that an instance shares: previews have theirs together. */
+/**
+ * Removes the environments that nobody needs of those that an instance shares: previews have theirs together.
+ * Resolves to those that it removed.
+ */
 export async function tidyEnvironments(
   context: DeployContext,
   instance: { name: string; app: string },
-): Promise<void> {
+): Promise<string[]> {
   const { store, host, turns } = context;
   const paths = pathsOf(context, instance.name);
-  await turns.run(paths.environments, async () => {
+  return turns.run(paths.environments, async () => {
     const rows = store.instances().filter((row) => sharesWith(instance, row));
     const onAir = rows.flatMap(({ live }) => (live === null ? [] : [store.deploy(live)]));
     const wanted = new Set(onAir.map((deploy) => deploy?.environment));
     // With hundreds of previews beside each other nearly always all of them are on the air.
     const there = await listEnvironments(paths);
-    if (there.every((hash) => wanted.has(hash))) return;
+    if (there.every((hash) => wanted.has(hash))) return [];
 
     const inUse = await workingFolders();
     const deploys = [
@@ -46,7 +49,7 @@ export async function tidyEnvironments(
         .filter(({ app, instance: name }) => sharesWith(instance, { name, app })),
     ];
     const kept = deploys.map((deploy) => deploy.environment).filter((hash) => hash !== null);
-    await pruneEnvironments({ host, paths }, new Set(kept));
+    return pruneEnvironments({ host, paths }, new Set(kept));
   });
 }
 

@@ -94,6 +94,22 @@ class Reconciling {
       });
     }
     await this.#strays();
+    // At the start nobody waits for it: there may be hundreds.
+    const tidying = this.#tidy();
+    if (!this.#atStart) await tidying;
+  }
+
+  /** What was no longer needed, and whose removal was cut off after its deploy had settled. */
+  async #tidy(): Promise<void> {
+    const { store, settler, log } = this.#context;
+    for (const { name } of store.instances()) {
+      await settler.rested(name);
+      const removed = await settler.tidy(name).catch((error: unknown) => {
+        log.error({ err: error, instance: name }, "could not tidy up");
+        return [];
+      });
+      for (const what of removed) this.#did(name, `${what} removed, as nobody needs it`);
+    }
   }
 
   /** Previews whose first deploy was broken off: they have never been on the air. */

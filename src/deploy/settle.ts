@@ -7,7 +7,7 @@ import {
   type Instance,
   type InstancePaths,
 } from "../app/instance.ts";
-import { isPreviewName } from "../app/names.ts";
+import { isPreviewName, shortCommit } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import type { RequirementsFile } from "../environment/requirements.ts";
 import { milliseconds, sleep } from "../host/clock.ts";
@@ -62,7 +62,7 @@ export class Settler {
   readonly traffic = new Traffic();
   readonly #tasks = new Map<string, Task>();
   readonly #retiring = new Map<string, Set<Promise<void>>>();
-  readonly #tidying = new Map<string, Promise<void>>();
+  readonly #tidying = new Map<string, Promise<unknown>>();
   #context: DeployContext | undefined;
 
   /** The context holds the settler and the settler needs the context: they are made known to each other here. */
@@ -105,17 +105,25 @@ export class Settler {
     await this.tidied(instance);
   }
 
-  /** Removes what is no longer needed, and lays out the staging tree for the next checkout. */
-  async tidy(instance: string): Promise<void> {
+  /**
+   * Removes what is no longer needed, and lays out the staging tree for the next checkout. Resolves to what
+   * was removed, in words.
+   */
+  async tidy(instance: string): Promise<string[]> {
     const context = this.#expectContext();
     const row = context.store.instance(instance);
     // A deploy that has the lock may be using what would be removed; its own settling tidies.
-    if (!row || context.locks.isHeld(instance)) return;
-    const work = prune(context, row).then(async () => {
-      await layOutStaging(releaseContext(context, row));
-    });
+    if (!row || context.locks.isHeld(instance)) return [];
+    const work = this.tidied(instance)
+      .then(() => prune(context, row))
+      .then(async (removed) => {
+        await layOutStaging(releaseContext(context, row));
+        return removed;
+      });
     this.#tidying.set(instance, work);
-    await work.finally(() => this.#tidying.delete(instance));
+    return work.finally(() => {
+      if (this.#tidying.get(instance) === work) this.#tidying.delete(instance);
+    });
   }
 
   /** A deploy waits here before it looks for what is on disk. */
@@ -389,13 +397,17 @@ async function expectServing(
   if (!health.healthy) throw new Error(`the vassal came up and is not well: ${health.problem}`);
 }
 
-async function prune(context: DeployContext, row: InstanceRow): Promise<void> {
+async function prune(context: DeployContext, row: InstanceRow): Promise<string[]> {
   const kept = keptDeploys(context, row, await workingFolders());
-  await pruneReleases(
+  const releases = await pruneReleases(
     releaseContext(context, row),
     new Set(kept.map((deploy) => deploy.newCommit)),
   );
-  await tidyEnvironments(context, row);
+  const environments = await tidyEnvironments(context, row);
+  return [
+    ...releases.map((commit) => `release ${shortCommit(commit)}`),
+    ...environments.map((hash) => `environment ${hash}`),
+  ];
 }
 
 /** What people and `reeve show` see of where an instance stands. */

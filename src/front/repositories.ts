@@ -1,21 +1,19 @@
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { simpleGit } from "simple-git";
 import { repositoryPath } from "../app/instance.ts";
 import { isAppName } from "../app/names.ts";
 import type { Layout } from "../config/layout.ts";
 import { isPresent } from "../host/files.ts";
 import { gitEnvironment } from "../host/git.ts";
-import type { Host } from "../host/host.ts";
 import { workingFolders } from "../host/processes.ts";
 
 /** The bare repositories, the front's own. A name has passed the grammar before it gets here. */
 export class Repositories {
   readonly #layout: Layout;
-  readonly #host: Host;
 
-  constructor(layout: Layout, host: Host) {
+  constructor(layout: Layout) {
     this.#layout = layout;
-    this.#host = host;
   }
 
   path(app: string): string {
@@ -77,11 +75,12 @@ export class Repositories {
     const making = `${path}.${process.pid}.making`;
     await rm(making, { recursive: true, force: true });
     await mkdir(making, { mode: 0o700 });
-    await this.#host.run({
-      file: "git",
-      args: ["init", "--quiet", "--bare", "--initial-branch=main", "--template=", "--", making],
-      env: gitEnvironment(this.#layout.gitConfiguration),
-    });
+    // It warns of what others may have written: this configuration is ours, and of templates there is none.
+    await simpleGit(making, {
+      unsafe: { allowUnsafeTemplateDir: true, allowUnsafeConfigPaths: true },
+    })
+      .env({ PATH: process.env["PATH"], ...gitEnvironment(this.#layout.gitConfiguration) })
+      .init(true, ["--quiet", "--initial-branch=main", "--template="]);
     await rename(making, path);
   }
 }

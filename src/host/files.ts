@@ -6,31 +6,40 @@ import { dirname, basename, join } from "node:path";
  * Writes a file that another process reads: it sees the old text or the new one, never a half. `modified` is
  * its time, in seconds; without one it is now.
  */
-export async function writeAtomically(
+export function writeAtomically(
   path: string,
   text: string,
   { mode = 0o644, modified }: { mode?: number; modified?: number } = {},
 ): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.tmp`);
-  await rm(temporary, { force: true });
-  const file = await open(temporary, "wx", mode);
-  try {
-    await file.writeFile(text);
-    await file.chmod(mode);
-    if (modified !== undefined) await file.utimes(modified, modified);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
+  return replace(path, async (temporary) => {
+    const file = await open(temporary, "wx", mode);
+    try {
+      await file.writeFile(text);
+      await file.chmod(mode);
+      if (modified !== undefined) await file.utimes(modified, modified);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  });
 }
 
 /** Leads `link` to `target` by one rename; what it led to before is untouched. */
-export async function symlinkAtomically(target: string, link: string): Promise<void> {
-  const temporary = join(dirname(link), `.${basename(link)}.tmp`);
+export function symlinkAtomically(target: string, link: string): Promise<void> {
+  return replace(link, (temporary) => symlink(target, temporary));
+}
+
+/** What cannot be made, or cannot take its place, is not left beside it. */
+async function replace(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.tmp`);
   await rm(temporary, { force: true });
-  await symlink(target, temporary);
-  await rename(temporary, link);
+  try {
+    await make(temporary);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
+  }
 }
 
 export async function readIfPresent(path: string): Promise<string | undefined> {

@@ -21,6 +21,8 @@ export interface Command {
    */
   as?: Identity | undefined;
   input?: string;
+  /** How standard output becomes text; without, UTF-8. latin1: one character for each byte. */
+  encoding?: "latin1";
   /** Bytes of standard output after which the process is killed; without, 256 MiB. */
   longestOutput?: number;
   /** Milliseconds after which the process and all its children are killed. */
@@ -97,6 +99,7 @@ export class LocalHost implements Host {
       reject: false,
       detached: true,
       stripFinalNewline: false,
+      encoding: command.encoding ?? "utf8",
       // A build may print without end: its lines are passed on and only the last ones are kept.
       buffer: { stdout: options.onLine === undefined, stderr: false },
       maxBuffer: command.longestOutput ?? 256 * 1024 * 1024,

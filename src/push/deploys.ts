@@ -1,4 +1,3 @@
-import { simpleGit } from "simple-git";
 import type { AgentClient } from "../agent/client.ts";
 import type { Answers } from "../agent/answers.ts";
 import { absentCommit } from "../app/names.ts";
@@ -6,7 +5,6 @@ import { UserError } from "../errors.ts";
 import { gitCommand, readRef, type GitContext } from "../host/git.ts";
 import type { Host } from "../host/host.ts";
 import { headline } from "../app/headline.ts";
-import { printable } from "../host/lines.ts";
 import type { SettingsChange } from "../settings/settings.ts";
 import type { DeployReason, Holder } from "../store/agent-store.ts";
 import type { BranchPolicy } from "./policy.ts";
@@ -61,17 +59,10 @@ async function readCommit(
   wanted: Omit<Wanted, "settings">,
   voice: HeldVoice,
 ): Promise<{ subject: string; proposal: Proposal }> {
-  const git = gitOf(wanted.app);
-  const readSubject = async (): Promise<string> => {
-    const subject = await subjectOf(git, wanted.newCommit);
-    voice.free(headline({ ...wanted, subject }));
-    return subject;
-  };
-  const [subject, proposal] = await Promise.all([
-    readSubject(),
-    readProposal(new CommitTree(host, git, wanted.newCommit)),
-  ]);
-  return { subject, proposal };
+  const tree = await CommitTree.open(host, gitOf(wanted.app), wanted.newCommit);
+  const { subject } = tree;
+  voice.free(headline({ ...wanted, subject }));
+  return { subject, proposal: await readProposal(tree) };
 }
 
 /** Keeps what is said until the headline is known, which comes first. */
@@ -212,19 +203,4 @@ function moveRef(
     newCommit,
     oldCommit,
   ]);
-}
-
-const longestSubject = 72;
-
-async function subjectOf(git: GitContext, commit: string): Promise<string> {
-  const subject = await simpleGit().raw(
-    `--git-dir=${git.repository}`,
-    "log",
-    "-1",
-    "--format=%s",
-    commit,
-    "--",
-  );
-  const line = printable(subject.trim()).replaceAll('"', "'");
-  return line.length > longestSubject ? `${line.slice(0, longestSubject - 1)}…` : line;
 }

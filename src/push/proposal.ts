@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { moduleName } from "../app/names.ts";
 import type { Question } from "../agent/questions.ts";
 import { UserError } from "../errors.ts";
-import type { CommitTree, Entry, Reading } from "./tree.ts";
+import type { CommitTree, Entry } from "./tree.ts";
 
 export type Proposal = Question<"prepare">["proposal"];
 type RequirementsFile = Extract<Proposal, { module: string }>["requirements"][number];
@@ -15,13 +15,7 @@ const mostNamed = 5;
 /** What the repository asks for: what to run and what that needs. It is a proposal; the options win. */
 export async function readProposal(tree: CommitTree): Promise<Proposal> {
   try {
-    // What most apps have, at once.
-    const usual = ["Procfile", "app.py", "wsgi.py"];
-    const { entries, reading } = await tree.lookAndRead(usual, "requirements.txt");
-    const [module, requirements] = await Promise.all([
-      findModule(tree, entries as Usual),
-      readRequirements(tree, reading),
-    ]);
+    const [module, requirements] = await Promise.all([findModule(tree), readRequirements(tree)]);
     return { module, requirements };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
@@ -30,11 +24,10 @@ export async function readProposal(tree: CommitTree): Promise<Proposal> {
   }
 }
 
-type Usual = [procfile: Entry, app: Entry, wsgi: Entry];
-
 /** The Procfile's `wsgi` line; else `app.py`, `wsgi.py` or the one Django project, by what frameworks write. */
-async function findModule(tree: CommitTree, [procfile, app, wsgi]: Usual): Promise<string> {
-  const processes = await tree.readEntry(procfile);
+async function findModule(tree: CommitTree): Promise<string> {
+  const [app, wsgi] = (await tree.look(["app.py", "wsgi.py"])) as [Entry, Entry];
+  const processes = await tree.read("Procfile");
   if (processes !== undefined) return moduleOfProcfile(processes);
 
   if (app.kind === "file") return "app:app";
@@ -96,13 +89,14 @@ function withoutWsgi(web: string | undefined): UserError {
 const include = /^\s*(?:-r|--requirement|-c|--constraint)(?:\s+|=)?["']?([^"'\s#]+)/;
 
 /** `requirements.txt` and every file that it includes, in the order in which they are met. */
-async function readRequirements(tree: CommitTree, first: Reading): Promise<RequirementsFile[]> {
+async function readRequirements(tree: CommitTree): Promise<RequirementsFile[]> {
+  const [first] = (await tree.look(["requirements.txt"])) as [Entry];
   if (first.kind === "absent") return [];
   const files: RequirementsFile[] = [];
   const waiting = [first.path];
   for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) {
     if (files.some((file) => file.path === path)) continue;
-    const { text } = path === first.path ? first : await tree.read(path);
+    const text = await tree.read(path);
     if (text === undefined) {
       throw new UserError(
         "BUILD_TREE_INVALID",

@@ -1,30 +1,76 @@
 import { gitCommand, type GitContext } from "../host/git.ts";
 import { CommandFailed, type Host } from "../host/host.ts";
+import { subjectOf } from "./subject.ts";
 
 /** Larger files than this are nobody's Procfile or requirements. */
 const largest = 1024 * 1024;
+/** Bytes that git may say of one path: it can be 4096 long, and is repeated. */
+const longestHeader = 8192;
 
 export interface Entry {
   path: string;
   kind: "file" | "folder" | "absent" | "outside";
   size: number;
+  /** Only where it was read, and is not too large to be text that anybody wrote. */
+  bytes?: Buffer;
 }
 
-/** A file's text; undefined where there is none, or where it is too large to be one. */
-export interface Reading extends Entry {
-  text: string | undefined;
+interface Asked {
+  what: "info" | "contents";
+  /** In the commit's tree; the commit itself without one. */
+  path?: string;
 }
 
-type Asked = [what: "info" | "contents", path: string];
-
-/** Bytes: paths of a repository can be 4096 long, and git repeats them. */
-const longestEntry = 8192;
+/** What most apps have is asked for together with the commit: the start of a git is what costs. */
+const usual: Asked[] = [
+  { what: "contents", path: "Procfile" },
+  { what: "info", path: "app.py" },
+  { what: "info", path: "wsgi.py" },
+  { what: "contents", path: "requirements.txt" },
+];
 
 /**
- * One commit's tree, read from git's objects: nothing is followed on a disk. A link inside the tree is
+ * One commit and its tree, read from git's objects: nothing is followed on a disk. A link inside the tree is
  * resolved by git itself and cannot lead out of it.
  */
 export class CommitTree {
+  readonly subject: string;
+  readonly #reader: Reader;
+  readonly #known: ReadonlyMap<string, Entry>;
+
+  private constructor(reader: Reader, subject: string, entries: Entry[]) {
+    this.subject = subject;
+    this.#reader = reader;
+    this.#known = new Map(entries.map((entry) => [entry.path, entry]));
+  }
+
+  static async open(host: Host, git: GitContext, commit: string): Promise<CommitTree> {
+    const reader = new Reader(host, git, commit);
+    const [self, ...entries] = await reader.ask([{ what: "contents" }, ...usual]);
+    return new CommitTree(reader, subjectOf(self?.bytes ?? Buffer.alloc(0)), entries);
+  }
+
+  async look(paths: string[]): Promise<Entry[]> {
+    const unknown = paths.filter((path) => !this.#known.has(path));
+    const asked = await this.#reader.ask(unknown.map((path) => ({ what: "info", path })));
+    const found = new Map(asked.map((entry) => [entry.path, entry]));
+    return paths.map((path) => this.#known.get(path) ?? found.get(path) ?? absent(path));
+  }
+
+  /** A file's text; undefined where there is none, or where it is too large to be one. */
+  async read(path: string): Promise<string | undefined> {
+    let entry = this.#known.get(path);
+    if (!entry || (entry.kind === "file" && !entry.bytes))
+      [entry] = await this.#reader.ask([{ what: "contents", path }]);
+    return entry?.kind === "file" ? entry.bytes?.toString() : undefined;
+  }
+
+  folders(): Promise<string[]> {
+    return this.#reader.folders();
+  }
+}
+
+class Reader {
   readonly #host: Host;
   readonly #git: GitContext;
   readonly #commit: string;
@@ -35,47 +81,27 @@ export class CommitTree {
     this.#commit = commit;
   }
 
-  async look(paths: string[]): Promise<Entry[]> {
-    return parseEntries(await this.#ask(paths.map((path) => ["info", path])), paths).entries;
-  }
-
-  async read(path: string): Promise<Reading> {
-    return (await this.lookAndRead([], path)).reading;
-  }
-
-  /** Both by one git, whose start is what costs. */
-  async lookAndRead(
-    paths: string[],
-    path: string,
-  ): Promise<{ entries: Entry[]; reading: Reading }> {
-    const all = [...paths, path];
-    try {
-      const questions: Asked[] = [
-        ...paths.map((info): Asked => ["info", info]),
-        ["contents", path],
-      ];
-      const { entries, rest } = parseEntries(await this.#ask(questions), all);
-      return withText(entries, rest.slice(0, -1));
-    } catch (error) {
-      // More than anybody is to read: a look says what it is.
-      if (!(error instanceof CommandFailed)) throw error;
-      return withText(await this.look(all), undefined);
-    }
-  }
-
-  async readEntry({ path, kind, size }: Entry): Promise<string | undefined> {
-    if (kind !== "file" || size > largest) return undefined;
-    return (await this.read(path)).text;
-  }
-
-  #ask(questions: Asked[]): Promise<string> {
-    const asked = questions.filter(([, path]) => !path.includes("\n"));
-    const lines = asked.map(([what, path]) => `${what} ${this.#commit}:${path}\n`);
+  /** All by one git, unless that is more than anybody is to read: then one by one, and what is too large is only looked at. */
+  async ask(questions: Asked[]): Promise<Entry[]> {
     const command = gitCommand(this.#git, ["cat-file", "--batch-command", "--follow-symlinks"], {
-      input: lines.join(""),
-      longestOutput: largest + asked.length * longestEntry,
+      input: questions
+        .filter(isAskable)
+        .map((question) => this.#line(question))
+        .join(""),
+      encoding: "latin1",
+      longestOutput: questions.map(longestReply).reduce((sum, length) => sum + length, 0),
     });
-    return asked.length === 0 ? Promise.resolve("") : this.#host.run(command);
+    try {
+      const output = questions.some(isAskable) ? await this.#host.run(command) : "";
+      return parseReplies(output, questions);
+    } catch (error) {
+      if (!(error instanceof CommandFailed)) throw error;
+      const [first, ...others] = questions;
+      if (first && others.length === 0 && first.what === "contents")
+        return this.ask([{ ...first, what: "info" }]);
+      if (others.length === 0) throw error;
+      return (await Promise.all(questions.map((question) => this.ask([question])))).flat();
+    }
   }
 
   async folders(): Promise<string[]> {
@@ -84,41 +110,48 @@ export class CommitTree {
     );
     return output.split("\0").filter(Boolean);
   }
+
+  #line({ what, path }: Asked): string {
+    return `${what} ${this.#commit}${path === undefined ? "" : `:${path}`}\n`;
+  }
+}
+
+function isAskable({ path }: Asked): boolean {
+  return path?.includes("\n") !== true;
+}
+
+function longestReply({ what }: Asked): number {
+  return longestHeader + (what === "contents" ? largest : 0);
 }
 
 function absent(path: string): Entry {
   return { path, kind: "absent", size: 0 };
 }
 
-/** The last entry is the one whose text was asked for. */
-function withText(all: Entry[], text: string | undefined): { entries: Entry[]; reading: Reading } {
-  const entries = all.slice(0, -1);
-  const last = all.at(-1) ?? absent("");
-  const isText = last.kind === "file" && last.size <= largest;
-  return { entries, reading: { ...last, text: isText ? text : undefined } };
-}
-
 /**
- * What `git cat-file --batch-command --follow-symlinks` says (git-cat-file(1)): a line for each path, two where
- * a link leads nowhere. `rest` is what comes after.
+ * What `git cat-file --batch-command --follow-symlinks` says (git-cat-file(1)), one character for each byte: a
+ * header, and what was asked for behind it; or a word, a length and a target, where a link leads to no file.
  */
-export function parseEntries(output: string, paths: string[]): { entries: Entry[]; rest: string } {
+export function parseReplies(output: string, questions: Asked[]): Entry[] {
   let rest = output;
-  const takeLine = (): string => {
-    const end = rest.indexOf("\n");
-    const line = end < 0 ? rest : rest.slice(0, end);
-    rest = end < 0 ? "" : rest.slice(end + 1);
-    return line;
+  const take = (length: number): string => {
+    const taken = rest.slice(0, length);
+    rest = rest.slice(length + 1);
+    return taken;
   };
-  const entries = paths.map((path): Entry => {
-    if (path.includes("\n")) return absent(path);
-    const [first = "", second = "", size] = takeLine().split(" ");
-    if (first === "symlink" || first === "dangling" || first === "loop" || first === "notdir") {
-      takeLine();
+  return questions.map((question): Entry => {
+    const { what, path = "" } = question;
+    if (!isAskable(question) || rest === "") return absent(path);
+    const [first = "", second = "", third] = take(rest.indexOf("\n")).split(" ");
+    if (/^(symlink|dangling|loop|notdir)$/.test(first)) {
+      take(Number(second));
       return { path, kind: first === "symlink" ? "outside" : "absent", size: 0 };
     }
     if (!/^[0-9a-f]{40}$/.test(first)) return absent(path);
-    return { path, kind: second === "blob" ? "file" : "folder", size: Number(size) };
+    const size = Number(third);
+    const kind = second === "tree" ? "folder" : "file";
+    if (what === "info") return { path, kind, size };
+    const bytes = Buffer.from(take(size), "latin1");
+    return { path, kind, size, ...(size <= largest ? { bytes } : {}) };
   });
-  return { entries, rest };
 }

@@ -249,23 +249,25 @@ function heldOf(ini: string): string {
  */
 export async function retireVassal(emperor: Emperor, ini: string, grace: number): Promise<number> {
   const status = await findVassal(emperor, basename(ini)).catch(() => undefined);
-  const workers = status && status.cursed === 0 ? await workersOf(status.pid) : [];
-  // A worker that is still booting would not hear the stop.
-  if (workers.length > 0) {
-    const waiting = { within: 5000, goOn: () => undefined };
-    await steady(emperor, ini, waiting).catch(() => undefined);
-  }
+  // One that is still booting would not hear the stop.
+  if (status?.cursed === 0)
+    await steady(emperor, ini, { within: 5000, goOn: () => undefined }).catch(() => undefined);
 
   const master = status && (await findProcess(status.pid));
+  const workers = master ? await workersOf(master.pid) : [];
   await rm(ini, { force: true });
   await wakeEmperor(emperor).catch(() => undefined);
-
-  const processes = [...(master ? [master] : []), ...workers];
-  const gone = await waitFor(async () => !(await anyAlive(processes)), {
+  if (!master) return 0;
+  if (workers.length === 0) {
+    // Nothing that a visitor waits for.
+    await killTree(master);
+    return 0;
+  }
+  const gone = await waitFor(async () => !(await anyAlive([master, ...workers])), {
     within: grace + 2000,
     every: 50,
   });
-  return gone ? 0 : killAll(processes);
+  return gone ? 0 : (await killTree(master)) + (await killAll(workers));
 }
 
 /** Ends a vassal that carries nothing at once, also one that is still booting and would hear no stop. */
@@ -273,9 +275,19 @@ export async function discardVassal(emperor: Emperor, ini: string): Promise<void
   const status = await findVassal(emperor, basename(ini)).catch(() => undefined);
   await rm(ini, { force: true });
   await wakeEmperor(emperor).catch(() => undefined);
-  if (!status) return;
-  const master = await findProcess(status.pid);
-  await killAll([...(master ? [master] : []), ...(await workersOf(status.pid))]);
+  const master = status && (await findProcess(status.pid));
+  if (master) await killTree(master);
+}
+
+/** It is held still first: what it started between a look and its end would go on without it. */
+async function killTree(master: ProcessId): Promise<number> {
+  if (!(await isAlive(master))) return 0;
+  try {
+    process.kill(master.pid, "SIGSTOP");
+  } catch {
+    return 0;
+  }
+  return killAll([...(await workersOf(master.pid)), master]);
 }
 
 async function killAll(processes: ProcessId[]): Promise<number> {

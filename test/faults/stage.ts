@@ -118,8 +118,9 @@ export class Stage {
     await eventually(async () => {
       const apps = await this.server.reeve("apps");
       if (apps.exitCode !== 0) return false;
-      const answers = await Promise.all(["demo", "other"].map((app) => this.server.get(app)));
-      return answers.every(({ status }) => status === 200);
+      // nginx itself may be what is not there yet.
+      const asking = ["demo", "other"].map((app) => this.server.get(app).catch(() => undefined));
+      return (await Promise.all(asking)).every((answer) => answer?.status === 200);
     }, 60_000);
   }
 

@@ -49,6 +49,11 @@ describe("what differs from the record", () => {
       /^demo: environment [0-9a-f]{16} built again$/m,
     ],
     [
+      "an environment whose removal was cut off",
+      () => writeFileSync(srv("envs", "0123456789abcdef.building"), ""),
+      /^demo: environment 0123456789abcdef removed, as nobody needs it$/m,
+    ],
+    [
       "a link to the code that leads elsewhere",
       () => {
         rmSync(srv("app"));

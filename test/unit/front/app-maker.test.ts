@@ -5,7 +5,6 @@ import { embeddedLayout } from "../../../src/config/layout.ts";
 import { AppMaker } from "../../../src/front/app-maker.ts";
 import { Repositories } from "../../../src/front/repositories.ts";
 import { localAdministrator } from "../../../src/front/rights.ts";
-import { LocalHost } from "../../../src/host/host.ts";
 import { FrontStore, type Caller } from "../../../src/store/front-store.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
@@ -18,7 +17,7 @@ function setUp() {
   const made: string[] = [];
   const maker = new AppMaker({
     store,
-    repositories: new Repositories(layout, new LocalHost()),
+    repositories: new Repositories(layout),
     createApp: (app) => Promise.resolve(made.push(app)),
   });
   return { store, maker, made };

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { embeddedLayout } from "../../../src/config/layout.ts";
 import { Repositories } from "../../../src/front/repositories.ts";
-import { LocalHost } from "../../../src/host/host.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
 function fresh() {
@@ -12,7 +11,7 @@ function fresh() {
   for (const folder of [layout.repositories, layout.frontState, layout.etc])
     mkdirSync(folder, { recursive: true });
   writeFileSync(layout.gitConfiguration, "");
-  return { layout, repositories: new Repositories(layout, new LocalHost()) };
+  return { layout, repositories: new Repositories(layout) };
 }
 
 describe("the repositories", () => {

@@ -33,6 +33,16 @@ describe("writing a file that others read", () => {
     expect(statSync(path).ino).not.toBe(before);
   });
 
+  it("leaves nothing beside a path that it cannot take", async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, "taken", "full"), { recursive: true });
+
+    await expect(writeAtomically(join(folder, "taken"), "text")).rejects.toThrow();
+    await expect(symlinkAtomically("target", join(folder, "taken"))).rejects.toThrow();
+
+    expect(readdirSync(folder)).toEqual(["taken"]);
+  });
+
   it("gives it the time that was asked for, which is there when the file is", async () => {
     const path = join(temporaryFolder(), "app.ini");
 

@@ -10,8 +10,8 @@ const host = new LocalHost();
 
 const repository = new Repository({ folder: sharedFolder() });
 
-function proposalOf(files: Files) {
-  return readProposal(new CommitTree(host, repository.git, repository.snapshot(files)));
+async function proposalOf(files: Files) {
+  return readProposal(await CommitTree.open(host, repository.git, repository.snapshot(files)));
 }
 
 async function moduleOf(files: Files): Promise<string> {
