@@ -226,14 +226,13 @@ export async function confirmDeploy(context: DeployContext, id: number): Promise
   const { store, config } = context;
   const row = store.instance(deploy.instance) as InstanceRow;
   const took = await recordLive(context, deploy);
+  if (wasRestarted(context, deploy)) void context.settler.tidy(row.name).catch(() => undefined);
+  else context.settler.start(row.name, id);
 
   const said: string[] = [];
   const report = new DeployReport(store, (line) => said.push(line));
   report.keepLog(logOf(context, deploy));
   report.stepTook("live", placeUrl(row.place, config.server.port), took);
-
-  if (wasRestarted(context, deploy)) void context.settler.tidy(row.name).catch(() => undefined);
-  else context.settler.start(row.name, id);
   return said;
 }
 
@@ -306,15 +305,20 @@ export async function recordLive(context: DeployContext, deploy: Deploy): Promis
   await adoptSettings(owner, settings, deploy.number, (gone) =>
     store.changeInstance(deploy.instance, { gone: JSON.stringify(gone) }),
   );
-  if (deploy.reason === "rebuild") store.raiseGeneration(deploy.app);
   const now = new Date();
   const took = Math.max(0, now.getTime() - new Date(deploy.startedAt).getTime());
   const settled = wasRestarted(context, deploy);
   store.recordLive(deploy, { liveAt: now.toISOString(), milliseconds: took, settled });
-  await forgetFormerSettings(settings);
-  // There is no understudy with which they would go.
-  if (settled) await dropProposedSettings(settings, deploy.number);
   context.attempts.end(deploy.id);
+  // What cannot be removed now is removed when it tidies up, or by the next deploy.
+  const cleaning = [
+    forgetFormerSettings(settings),
+    // There is no understudy with which they would go.
+    ...(settled ? [dropProposedSettings(settings, deploy.number)] : []),
+  ];
+  for (const cleaned of await Promise.allSettled(cleaning))
+    if (cleaned.status === "rejected")
+      context.log.warn({ err: cleaned.reason as unknown }, "could not clear settings away");
   return took;
 }
 

@@ -41,8 +41,9 @@ export class DeployReport {
   }
 
   line(text: string): void {
-    if (this.#logPath !== undefined) appendFileSync(this.#logPath, `${text}\n`);
+    // Whoever waits for it reads it, also where the disk is full.
     this.#say(text);
+    if (this.#logPath !== undefined) appendFileSync(this.#logPath, `${text}\n`);
   }
 
   /** Runs one step of the deploy; it is written down before it begins, and said when it has done something. */

@@ -15,7 +15,7 @@ import { UserError } from "../errors.ts";
 import { isPresent, symlinkAtomically, writeAtomically } from "../host/files.ts";
 import { workingFolders } from "../host/processes.ts";
 import { layOutStaging, pruneReleases } from "../release/release.ts";
-import { readSettings } from "../settings/settings.ts";
+import { mendSettings, readSettings } from "../settings/settings.ts";
 import type { Deploy, InstanceRow } from "../store/agent-store.ts";
 import { findVassal } from "../vassal/emperor.ts";
 import { installOnDemand, isAwake, retireOnDemand } from "../vassal/on-demand.ts";
@@ -115,6 +115,7 @@ export class Settler {
     // A deploy that has the lock may be using what would be removed; its own settling tidies.
     if (!row || context.locks.isHeld(instance)) return [];
     const work = this.tidied(instance)
+      .then(() => mendSettings(pathsOf(context, instance).settings))
       .then(() => prune(context, row))
       .then(async (removed) => {
         await layOutStaging(releaseContext(context, row));

@@ -407,6 +407,7 @@ export class AgentStore {
     this.#database.transaction(() => {
       this.changeDeploy(deploy.id, { state: "live", ...when });
       this.changeInstance(deploy.instance, instance);
+      if (deploy.reason === "rebuild") this.raiseGeneration(deploy.app);
     });
   }
 
