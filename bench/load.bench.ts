@@ -88,9 +88,10 @@ describe("deploys under load", () => {
     const bad = [
       "import nosuchmodule\n",
       good.replace("200 OK", "500 Oh"),
-      "import os, threading\n" + good.replace("time.sleep(2)", "os._exit(3)"),
+      "import time\ntime.sleep(3600)\n",
       "import os, time\ntime.sleep(2)\nos._exit(4)\n",
     ];
+    await command("options", "demo", "set", "health_deadline=6");
     await measure("reeve, deploys that fail", socketless(), part(2.5), async (round) => {
       const { exitCode, output } = await workspace.deploy({
         "app.py": `# ${round}\n${bad[round % bad.length] ?? ""}`,
