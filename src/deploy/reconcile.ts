@@ -1,13 +1,13 @@
 import { lstat, readdir, readlink, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { releasePath, socketStem } from "../app/instance.ts";
+import { releasePath, repositoryPath, socketStem } from "../app/instance.ts";
 import { absentCommit, isPreviewName, shortCommit } from "../app/names.ts";
 import { hasEnvironment } from "../environment/environment.ts";
 import { asUserError, UserError } from "../errors.ts";
 import { waitFor } from "../host/clock.ts";
 import { isPresent, symlinkAtomically, writeAtomically } from "../host/files.ts";
-import { readRef } from "../host/git.ts";
-import { isAlive } from "../host/processes.ts";
+import { readRef, removeLocks } from "../host/git.ts";
+import { isAlive, workingFolders } from "../host/processes.ts";
 import { sweepStaging } from "../release/release.ts";
 import { dropProposedSettings, mendSettings } from "../settings/settings.ts";
 import type { Deploy, Holder, InstanceRow } from "../store/agent-store.ts";
@@ -76,6 +76,7 @@ class Reconciling {
 
   async run(): Promise<void> {
     const { store, log } = this.#context;
+    if (this.#atStart) await this.#removeLocks();
     for (const deploy of store.unfinishedDeploys()) await this.#judge(deploy);
     await this.#unplaced();
     for (const app of store.destroyedApps()) {
@@ -97,6 +98,17 @@ class Reconciling {
     // At the start nobody waits for it: there may be hundreds.
     const tidying = this.#tidy();
     if (!this.#atStart) await tidying;
+  }
+
+  /** Of gits that died with the agent before this one; not of those that carry a push just now. */
+  async #removeLocks(): Promise<void> {
+    const { store, host, identities, config } = this.#context;
+    const busy = await workingFolders();
+    const repositories = store.apps().map((app) => repositoryPath(config.layout, app));
+    const idle: string[] = [];
+    for (const path of repositories)
+      if (!busy.has(path) && (await isPresent(path))) idle.push(path);
+    if (idle.length > 0) await host.run(removeLocks(idle, identities.front));
   }
 
   /** What was no longer needed, and whose removal was cut off after its deploy had settled. */

@@ -75,5 +75,11 @@ export function deleteRef(context: GitContext, ref: string, commit: string): Com
   return gitCommand(context, ["-c", "core.hooksPath=/dev/null", "update-ref", "-d", ref, commit]);
 }
 
+/** A git that was killed leaves the locks of what it was changing, and they keep every other git away for ever. */
+export function removeLocks(repositories: string[], as: Identity): Command {
+  const locks = ["-name", "*.lock", "!", "-path", "*/objects/*"];
+  return { file: "find", args: [...repositories, "-type", "f", ...locks, "-delete"], as };
+}
+
 /** The tree that holds nothing; git knows it without having it. */
 export const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";

@@ -1,4 +1,5 @@
 import {
+  existsSync,
   readdirSync,
   readlinkSync,
   renameSync,
@@ -131,6 +132,16 @@ describe("what differs from the record", () => {
     expect((await server.get("demo")).body).toBe("one");
     await server.settled("demo");
     expect((await server.reeve("reconcile")).output).toBe("everything is as it should be");
+  });
+
+  it("is a lock that a git left which died with the agent", async () => {
+    const lock = server.path("lib/repositories/demo.git/packed-refs.lock");
+    writeFileSync(lock, "");
+
+    process.kill(server.servicePid("agent"), "SIGKILL");
+
+    await eventually(() => !existsSync(lock), 20_000);
+    await eventually(async () => (await server.reeve("apps")).exitCode === 0, 20_000);
   });
 
   it("is an app whose removal was cut off: it is brought to its end", async () => {
