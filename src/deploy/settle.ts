@@ -34,7 +34,13 @@ import { optionsOf, pathsOf, releaseContext, runnerOf, type DeployContext } from
 import { keptDeploys, tidyEnvironments } from "./kept.ts";
 import { findSleepers, seatOf, sleeperOf, sleeperText } from "./seat.ts";
 import { Traffic } from "./traffic.ts";
-import { findUnderstudies, healthCheck, planIni, retireUnderstudy } from "./understudy.ts";
+import {
+  findUnderstudies,
+  healthCheck,
+  planIni,
+  retireUnderstudy,
+  type Understudy,
+} from "./understudy.ts";
 
 /** Long enough for the requests that wait in a vassal's queue to be taken by a worker (measured: 1 s). */
 const drain = 1000;
@@ -89,7 +95,11 @@ export class Settler {
     };
     task.done = (former?.done ?? Promise.resolve())
       .then(() => this.#settle(task))
-      .catch((error: unknown) => this.#degrade(task, error));
+      .catch((error: unknown) => this.#degrade(task, error))
+      .catch((error: unknown) => {
+        this.#expectContext().log.error({ err: error, instance }, "could not settle");
+        this.#again(task, retrySoon);
+      });
     this.#tasks.set(instance, task);
   }
 
@@ -141,6 +151,9 @@ export class Settler {
     const options = await optionsOf(context, row.app);
     const paths = pathsOf(context, row.name);
 
+    // An attempt before this one may have failed when the vassal had the traffic already.
+    const cover = await this.#cover(task);
+    if (cover) await this.#carryBy(task, cover);
     await this.#drain(task);
     task.goOn();
     // The traffic is with this deploy's understudy: those of former deploys have done their part.
@@ -155,15 +168,31 @@ export class Settler {
     await this.traffic.lead(paths.link, seat.socket, task.goOn);
     store.changeInstance(row.name, { settled: deploy.id, degraded: null, gone: "[]" });
     this.#note(task, cut ? `settled; requests were cut after ${options.grace} s` : "settled");
+    await this.#clearAway(task, { row, options, deploy });
+  }
 
+  /** What a deploy that has settled needs no more. It has settled, whatever becomes of this. */
+  async #clearAway(
+    task: Task,
+    done: { row: Instance; options: AppOptions; deploy: Deploy },
+  ): Promise<void> {
+    const { row, options, deploy } = done;
     await this.#drain(task);
-    await this.retireUnderstudies(row, options, deploy.number);
-    await this.#retireSleepers(row, options, deploy.number);
-    await this.tidy(row.name);
-    // What the last requests stand in goes when they have ended.
-    void this.#allRetired(row.name)
-      .then(() => this.tidy(row.name))
-      .catch(() => undefined);
+    try {
+      await this.retireUnderstudies(row, options, deploy.number);
+      await this.#retireSleepers(row, options, deploy.number);
+      await this.tidy(row.name);
+      // What the last requests stand in goes when they have ended.
+      void this.#allRetired(row.name)
+        .then(() => this.tidy(row.name))
+        .catch(() => undefined);
+    } catch (error) {
+      const { log } = this.#expectContext();
+      log.error({ err: error, instance: row.name }, "could not clear away");
+      this.#later(async () => {
+        if (!task.isSuperseded()) await this.#clearAway(task, done);
+      });
+    }
   }
 
   async #allRetired(instance: string): Promise<void> {
@@ -176,7 +205,8 @@ export class Settler {
   }
 
   /** Those of deploys up to this number; they end in their own time, beside what comes next. */
-  async retireUnderstudies(row: Instance, { grace }: AppOptions, upTo: number): Promise<void> {
+  async retireUnderstudies(row: Instance, options: AppOptions, upTo: number): Promise<void> {
+    const { grace } = options;
     const context = this.#expectContext();
     for (const understudy of await findUnderstudies(context, row.name)) {
       if (understudy.number > upTo) continue;
@@ -188,8 +218,10 @@ export class Settler {
           const note = `its understudy retired; requests were cut after ${grace} s`;
           context.store.changeDeploy(cut.id, { note: [cut.note, note].filter(Boolean).join("; ") });
         },
-        (error: unknown) =>
-          context.log.error({ err: error, understudy: understudy.name }, "could not retire"),
+        (error: unknown) => {
+          context.log.error({ err: error, understudy: understudy.name }, "could not retire");
+          this.#later(() => this.retireUnderstudies(row, options, upTo));
+        },
       );
       this.#retires(row.name, retiring);
     }
@@ -209,7 +241,10 @@ export class Settler {
         (killed) => {
           if (killed > 0) log.warn({ ini: sleeper.ini, killed }, "requests were cut");
         },
-        (error: unknown) => log.error({ err: error, ini: sleeper.ini }, "could not retire"),
+        (error: unknown) => {
+          log.error({ err: error, ini: sleeper.ini }, "could not retire");
+          this.#later(() => this.#retireSleepers(row, options, before));
+        },
       );
       this.#retires(row.name, retiring);
     }
@@ -230,7 +265,8 @@ export class Settler {
     const context = this.#expectContext();
     const message = error instanceof Error ? error.message : String(error);
     const log = { err: error, instance: task.instance };
-    if (!(await this.#isCovered(task)) || isEmperorDown(error)) {
+    const cover = await this.#cover(task);
+    if (!cover || isEmperorDown(error)) {
       // Nobody serves in the vassal's stead, or nothing is wrong with it: the Emperor goes on trying.
       context.log.error(log, "the permanent vassal did not come up");
       this.#note(task, message);
@@ -241,18 +277,40 @@ export class Settler {
     context.store.changeInstance(task.instance, { degraded: message });
     this.#note(task, `degraded: ${message}`);
     this.#again(task, retryAfter);
-    // Left where it is, the Emperor would start it again and again.
-    await holdVassal(context.emperor, pathsOf(context, task.instance).ini, 0).catch(
-      (failure: unknown) =>
-        context.log.error({ err: failure }, "could not stop the vassal that failed"),
+    await this.#hold(task, cover).catch((failure: unknown) =>
+      context.log.error({ err: failure }, "could not stop the vassal that failed"),
     );
   }
 
-  async #isCovered(task: Task): Promise<boolean> {
+  /** Left where it is, the Emperor would start the vassal again and again. It may have had the traffic for a moment. */
+  async #hold(task: Task, cover: Understudy): Promise<void> {
+    const context = this.#expectContext();
+    if (await this.#carryBy(task, cover)) await this.#drain(task);
+    task.goOn();
+    await holdVassal(context.emperor, pathsOf(context, task.instance).ini, 0);
+  }
+
+  /** Resolves to whether the traffic went elsewhere before. */
+  async #carryBy(task: Task, { socket }: Understudy): Promise<boolean> {
+    const { link } = pathsOf(this.#expectContext(), task.instance);
+    if ((await readlink(link).catch(() => undefined)) === socket) return false;
+    await this.traffic.lead(link, socket, task.goOn);
+    return true;
+  }
+
+  /** Who serves in the vassal's stead. */
+  async #cover(task: Task): Promise<Understudy | undefined> {
     const context = this.#expectContext();
     const number = context.store.deploy(task.deploy)?.number;
     const understudies = await findUnderstudies(context, task.instance);
-    return understudies.some((understudy) => understudy.number === number);
+    return understudies.find((understudy) => understudy.number === number);
+  }
+
+  #later(work: () => Promise<void>): void {
+    const { log } = this.#expectContext();
+    setTimeout(() => {
+      work().catch((error: unknown) => log.error({ err: error }, "could not clear away"));
+    }, retrySoon).unref();
   }
 
   #again(task: Task, after: number): void {
