@@ -86,15 +86,11 @@ export const serverOptions = {
     default: "reeve",
     sentence: "With root: the system user that the front and git run as.",
   },
-  app_user: {
-    schema: userName,
-    default: "reeve-apps",
-    sentence: "With root: the system user that the apps and their installers run as.",
-  },
-  preview_user: {
-    schema: userName,
-    default: "reeve-previews",
-    sentence: "With root: the system user that previews and their installers run as.",
+  first_user_id: {
+    schema: wholeNumber(1000, 59_000),
+    default: 30_000,
+    sentence:
+      "With root: the number of the first app's system user; each further one gets the next that is free.",
   },
   web_user: {
     schema: userName,

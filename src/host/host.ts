@@ -169,7 +169,14 @@ function watchLimits(
 
 /** As setpriv(1) takes them. */
 export function privilegeArguments(identity: Identity): string[] {
-  return [`--reuid=${identity.uid}`, `--regid=${identity.gid}`, "--clear-groups", "--no-new-privs"];
+  return [
+    `--reuid=${identity.uid}`,
+    `--regid=${identity.gid}`,
+    "--clear-groups",
+    "--no-new-privs",
+    "--inh-caps=-all",
+    "--bounding-set=-all",
+  ];
 }
 
 function killGroup(pid: number | undefined): void {

@@ -70,7 +70,8 @@ export class Supervised {
   #spawn(pause = firstPause): void {
     const { file, args, env, log, as } = this.#service;
     const output = openSync(log, "a", 0o640);
-    const privileges = as ? privilegeArguments(as) : [];
+    // Root's own processes start others: none of them gains a right that its parent does not give.
+    const privileges = as ? privilegeArguments(as) : ["--no-new-privs"];
     const startedAt = Date.now();
     const child = spawn("setpriv", ["--pdeathsig=TERM", ...privileges, "--", file, ...args], {
       cwd: "/",

@@ -85,6 +85,19 @@ export function withVirtualenv(ini: string, environment: string): string {
   );
 }
 
+/** The ini with another user, where it names one, and not a byte else changed. */
+export function withUser(ini: string, user: string): string {
+  return ini.replace(/^([ \t]*(?:uid|gid)[ \t]*=[ \t]*).*$/gm, (_, key: string) => key + user);
+}
+
+const takenUpAtStart = /^[ \t]*(?:uid|gid|limit-as|limit-nproc)[ \t]*=.*$/gm;
+
+/** Whether the ini changes what a reload cannot: it is done by a process that has given up its rights. */
+export function needsStart(former: string, ini: string): boolean {
+  const linesOf = (text: string): string => (text.match(takenUpAtStart) ?? []).join("\n");
+  return former !== "" && linesOf(former) !== linesOf(ini);
+}
+
 function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }

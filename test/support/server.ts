@@ -1,4 +1,4 @@
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -123,6 +123,7 @@ export class TestServer {
 
   async remove(): Promise<void> {
     await this.interrupt();
+    removeUsers(this.home);
     rmSync(this.home, { recursive: true, force: true });
     rmSync(this.workspaces, { recursive: true, force: true });
   }
@@ -266,6 +267,18 @@ export class TestServer {
     const pids = found.toString().trim().split("\n").map(Number);
     if (pids.length !== 1) throw new Error(`${pids.length} processes are ${word}`);
     return pids[0] ?? 0;
+  }
+}
+
+/** The system users that a server made for its apps: by their comments, because other servers have some as well. */
+function removeUsers(home: string): void {
+  if (process.getuid?.() !== 0) return;
+  for (const line of readFileSync("/etc/passwd", "utf8").split("\n")) {
+    const [name = "", , uid = "", , comment = ""] = line.split(":");
+    if (!comment.endsWith(`(reeve in ${home})`)) continue;
+    // Of an app that went its own way there may be something left; pkill(1) ends with 1 where there is nothing.
+    spawnSync("pkill", ["-KILL", "--uid", uid]);
+    execFileSync("userdel", ["--force", name]);
   }
 }
 

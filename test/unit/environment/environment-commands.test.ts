@@ -12,7 +12,7 @@ const build = {
   python: "/usr/bin/python3",
   scratch: "/srv/demo/envs/.cache",
   sources: { index: "", extraIndex: "", proxy: "", caFile: "" },
-  as: { name: "reeve-apps", uid: 995, gid: 994 },
+  as: { name: "reeve-demo", uid: 995, gid: 994 },
   deadline: 900_000,
 };
 const withPip = { ...build, installer: { name: "pip", file: "pip" } as const };

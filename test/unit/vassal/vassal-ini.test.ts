@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { isUntouched } from "../../../src/app/signature.ts";
 import {
+  needsStart,
   understudyIni,
   vassalIni,
+  withUser,
   withVirtualenv,
   type VassalValues,
 } from "../../../src/vassal/vassal-ini.ts";
@@ -21,7 +23,7 @@ const values: VassalValues = {
   workers: 2,
   listen: 1024,
   grace: 60,
-  identity: { user: "reeve-apps", group: "reeve-apps", web: "www-data" },
+  identity: { user: "reeve-demo", group: "reeve-demo", web: "www-data" },
 };
 
 describe("the vassal's ini", () => {
@@ -62,8 +64,8 @@ module = app:app
         enable-threads = true
         buffer-size = 32768
         listen = 1024
-        uid = reeve-apps
-        gid = reeve-apps
+        uid = reeve-demo
+        gid = reeve-demo
         ; No other groups than this one, whatever /etc/group says.
         no-initgroups = true
         chmod-socket = 660
@@ -193,5 +195,31 @@ describe("an ini with another environment", () => {
 
   it("takes the path to the letter", () => {
     expect(withVirtualenv("virtualenv = /old", "/srv/$1/$&")).toBe("virtualenv = /srv/$1/$&");
+  });
+});
+
+describe("an ini with another user", () => {
+  it("differs in the lines that name one, and in nothing else", () => {
+    const edited = "[uwsgi]\nuid = nobody\n  gid=nogroup\nworkers = 3\n; uid = mine\n";
+
+    expect(withUser(edited, "reeve-demo")).toBe(
+      "[uwsgi]\nuid = reeve-demo\n  gid=reeve-demo\nworkers = 3\n; uid = mine\n",
+    );
+  });
+
+  it("names none where it named none", () => {
+    expect(withUser("[uwsgi]\nworkers = 3\n", "reeve-demo")).toBe("[uwsgi]\nworkers = 3\n");
+  });
+});
+
+describe("a changed ini", () => {
+  it.each([
+    ["uid = a\nworkers = 2\n", "uid = b\nworkers = 2\n", true],
+    ["uid = a\n", "uid = a\nlimit-as = 512\n", true],
+    ["limit-nproc = 20\n", "limit-nproc = 30\n", true],
+    ["uid = a\nworkers = 2\n", "uid = a\nworkers = 3\n", false],
+    ["", "uid = a\n", false],
+  ])("from %j to %j needs a new start of the vassal: %s", (former, ini, needed) => {
+    expect(needsStart(former, ini)).toBe(needed);
   });
 });
