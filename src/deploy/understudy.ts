@@ -200,6 +200,8 @@ function vassalValues(
     module: release.module,
     workers: options.workers,
     listen: context.listen,
+    memory: options.memory,
+    processes: context.host.isRoot ? options.processes : 0,
     grace: options.grace,
     identity: context.host.isRoot
       ? { user: runner.name, group: runner.name, web: server.web_user }

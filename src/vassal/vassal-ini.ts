@@ -21,6 +21,10 @@ export interface VassalValues {
   workers: number;
   /** The socket's queue; uWSGI refuses to start with more than net.core.somaxconn. */
   listen: number;
+  /** MiB for each process; 0: as many as it likes. */
+  memory: number;
+  /** Of the user, so only where it is the app's own; 0: as many as it likes. */
+  processes: number;
   /** Seconds. */
   grace: number;
   /** Only with root. */

@@ -49,6 +49,8 @@ function valuesOf(
     logs: layout.appLogs,
     environment: `${layout.srv}/${given.name}/envs/${given.hash}`,
     listen: 1024,
+    memory: 4096,
+    processes: 512,
     identity,
   };
 }

@@ -22,6 +22,8 @@ const values: VassalValues = {
   module: "app:app",
   workers: 2,
   listen: 1024,
+  memory: 4096,
+  processes: 512,
   grace: 60,
   identity: { user: "reeve-demo", group: "reeve-demo", web: "www-data" },
 };
@@ -47,9 +49,9 @@ module = app:app
     expect(vassalIni(values).replace(/reeve \([0-9a-f]{12}\)/, "reeve (CHECKSUM)"))
       .toMatchInlineSnapshot(`
         "; demo: http://demo.localhost:8080/
-        ; Written by reeve (CHECKSUM). Edit it, and reeve leaves it alone, but for the path of the environment;
-        ; delete it, and the next deploy writes it anew. Better: write a section of your own, heading and all,
-        ; into the file that is included at the end.
+        ; Written by reeve (CHECKSUM). Edit it, and reeve leaves it alone, but for the path of the environment and
+        ; the user; delete it, and the next deploy writes it anew. Better: write a section of your own, heading and
+        ; all, into the file that is included at the end.
         [uwsgi]
         plugins = python3
         http-socket = /run/reeve/sockets/%n.sock
@@ -70,6 +72,10 @@ module = app:app
         no-initgroups = true
         chmod-socket = 660
         chown-socket = root:www-data
+        ; MiB of each process: the option memory.
+        limit-as = 4096
+        ; Of all that runs as this user: the option processes.
+        limit-nproc = 512
         logto2 = /var/log/reeve/apps/%n.log
         log-x-forwarded-for = true
 
@@ -93,6 +99,10 @@ module = app:app
 
     expect(ini).not.toMatch(/^(uid|gid|chown-socket) /m);
     expect(ini).toMatch(/^chmod-socket = 600$/m);
+  });
+
+  it("limits nothing where the options say so", () => {
+    expect(vassalIni({ ...values, memory: 0, processes: 0 })).not.toContain("limit-");
   });
 
   it("carries its checksum, so that a change by hand is seen", () => {
