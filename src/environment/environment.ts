@@ -2,6 +2,7 @@ import { chmod, chown, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { environmentPath, type InstancePaths } from "../app/instance.ts";
 import { UserError } from "../errors.ts";
+import type { Box } from "../host/box.ts";
 import { isPresent } from "../host/files.ts";
 import { CommandFailed, type Host, type Identity } from "../host/host.ts";
 import { printable } from "../host/lines.ts";
@@ -9,6 +10,7 @@ import {
   installRequirements,
   listPackages,
   makeEnvironment,
+  temporaryIn,
   type Installer,
   type PackageSources,
 } from "./environment-commands.ts";
@@ -27,6 +29,7 @@ export interface EnvironmentContext {
   python: string;
   sources: PackageSources;
   appUser: Identity;
+  box: Box;
   /** Milliseconds for one installer. */
   deadline: number;
   /** Aborted when nobody wants the environment any more. */
@@ -141,10 +144,7 @@ async function install(
     scratch: request.scratch,
     as: context.appUser,
   };
-  const say = {
-    onLine: (line: string) => onLine(withoutCredentials(printable(line))),
-    signal: context.signal,
-  };
+  const say = { onLine: bounded(onLine), signal: context.signal };
   await host.run(makeEnvironment(build), say);
   if (request.files.length === 0) return "";
 
@@ -153,6 +153,19 @@ async function install(
   const requirements = join(cwd, request.files[0]?.path ?? "");
   await host.run(installRequirements(build, { requirements, constraints, cwd }), say);
   return (await host.run(listPackages(build))).trim();
+}
+
+/** Of what an installer prints this much is a pusher's to read: whoever prints without end fills no log. */
+const longestOutput = 1024 * 1024;
+
+function bounded(onLine: (line: string) => void): (line: string) => void {
+  let length = 0;
+  return (line) => {
+    if (length > longestOutput) return;
+    length += line.length + 1;
+    const isLast = length > longestOutput;
+    onLine(isLast ? "(the rest is left out)" : withoutCredentials(printable(line)));
+  };
 }
 
 async function writeConstraints(
@@ -195,11 +208,10 @@ async function scratchFolder(context: EnvironmentContext): Promise<string> {
   const cache = join(context.paths.environments, ".cache");
   if (!(await isPresent(cache))) await ownFolder(context, cache);
   // What an earlier build left beside the installers' caches is of no use to this one.
-  await context.host.run({
-    file: "rm",
-    args: ["-rf", "--", join(cache, "tree")],
-    as: context.appUser,
-  });
+  const { host, appUser: as } = context;
+  const temporary = temporaryIn(cache);
+  await host.run({ file: "rm", args: ["-rf", "--", join(cache, "tree"), temporary], as });
+  await host.run({ file: "mkdir", args: ["--", temporary], as });
   return cache;
 }
 
@@ -263,6 +275,11 @@ function explain(error: unknown): unknown {
   }
   const message = error.timedOut
     ? `the installer did not end within ${(error.command.deadline ?? 0) / 1000} s and was stopped`
-    : `the installer ${error.exitCode === undefined ? "was killed" : `failed (exit code ${error.exitCode})`}`;
+    : `the installer ${wasKilled(error) ? "was killed" : `failed (exit code ${error.exitCode ?? "?"})`}`;
   return new UserError("ENVIRONMENT_FAILED", message, { cause: error });
+}
+
+/** In a box a signal is told as the shell tells it. */
+function wasKilled({ exitCode }: CommandFailed): boolean {
+  return exitCode === undefined || exitCode > 128;
 }

@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { openSync } from "node:fs";
 import { sleep } from "./clock.ts";
-import { privilegeArguments, type Identity } from "./host.ts";
+import { privilegeArguments } from "./box.ts";
+import type { Identity } from "./host.ts";
 
 export interface Service {
   name: string;

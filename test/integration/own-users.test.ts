@@ -3,7 +3,7 @@ import { lstatSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import Database from "libsql";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp } from "../support/apps.ts";
-import { TestServer } from "../support/server.ts";
+import { systemUsersOf, TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -13,15 +13,6 @@ const counting = evaluatingApp(
   `${ownName} + ' ' + str(open(os.environ['REEVE_DATA'] + '/n', 'a').write('x') and os.path.getsize(os.environ['REEVE_DATA'] + '/n'))`,
   "import os, pwd",
 );
-
-/** The machine's users that this server made. */
-function usersOf(server: TestServer): { name: string; uid: number; comment: string }[] {
-  return readFileSync("/etc/passwd", "utf8")
-    .split("\n")
-    .map((line) => line.split(":"))
-    .filter(([, , , , comment]) => comment?.endsWith(`(reeve in ${server.home})`))
-    .map(([name = "", , uid, , comment = ""]) => ({ name, uid: Number(uid), comment }));
-}
 
 /** What runs as this user; one that is dead and not yet missed by its parent does not. */
 function processesOf(uid: number): string[] {
@@ -56,7 +47,9 @@ describe.runIf(isRoot)("with root, an app", () => {
   });
 
   it("may write its data, and whatever else it has is root's, and closed to the others", () => {
-    const [own, previews] = usersOf(server).filter(({ comment }) => comment.includes("demo "));
+    const [own, previews] = systemUsersOf(server.home).filter(({ comment }) =>
+      comment.includes("demo "),
+    );
     const found = execFileSync("find", [server.path("srv/demo"), "-printf", "%P %U %G %m %y\n"]);
     for (const line of found.toString().trim().split("\n")) {
       const [path = "", uid, gid, mode = "", kind] = line.split(" ");
@@ -75,17 +68,17 @@ describe.runIf(isRoot)("with root, an app", () => {
   });
 
   it("keeps its name and number when the server starts again", async () => {
-    const before = usersOf(server);
+    const before = systemUsersOf(server.home);
 
     await server.interrupt();
     await server.up();
 
-    expect(usersOf(server)).toEqual(before);
+    expect(systemUsersOf(server.home)).toEqual(before);
     expect((await server.get("other")).status).toBe(200);
   });
 
   it("X21, X22: takes its users with it, their processes and files too, and never gives a number again", async () => {
-    const before = usersOf(server).filter(({ comment }) => comment.includes("demo "));
+    const before = systemUsersOf(server.home).filter(({ comment }) => comment.includes("demo "));
     const own = before[0];
     // What an app may leave behind: a process that outlives it, and a file where everybody may write.
     await demo.deploy(
@@ -99,11 +92,13 @@ describe.runIf(isRoot)("with root, an app", () => {
     const { exitCode, output } = await server.reeve("destroy", "demo", "--yes");
 
     expect(exitCode, output).toBe(0);
-    expect(usersOf(server).filter(({ comment }) => comment.includes("demo "))).toEqual([]);
+    expect(systemUsersOf(server.home).filter(({ comment }) => comment.includes("demo "))).toEqual(
+      [],
+    );
     expect(before.map(({ uid }) => processesOf(uid))).toEqual([[], []]);
     expect(() => lstatSync(`/tmp/left-by-${own?.uid ?? 0}`)).toThrow("ENOENT");
     await demo.push();
-    const after = usersOf(server).filter(({ comment }) => comment.includes("demo "));
+    const after = systemUsersOf(server.home).filter(({ comment }) => comment.includes("demo "));
     expect(after).toHaveLength(2);
     expect(before.map(({ uid }) => uid)).not.toContain(after[0]?.uid);
     expect(before.map(({ uid }) => uid)).not.toContain(after[1]?.uid);
@@ -134,7 +129,7 @@ describe.runIf(isRoot)("a home from when all apps shared one system user", () =>
   it("comes through the next start with everything on the air, each app as itself", async () => {
     await server.up();
 
-    const names = usersOf(server);
+    const names = systemUsersOf(server.home);
     expect(names).toHaveLength(6);
     for (const [app, name] of [
       ["demo", "reeve-demo"],
@@ -170,7 +165,7 @@ function makeShared(server: TestServer): void {
   const row = database.prepare("PRAGMA user_version").get() as { user_version: number };
   database.exec(`DROP TABLE runner; PRAGMA user_version = ${row.user_version - 1}`);
   database.close();
-  for (const { name, uid } of usersOf(server)) {
+  for (const { name, uid } of systemUsersOf(server.home)) {
     const of = ["-h", "--from", String(uid), "nobody"];
     execFileSync("chown", ["-R", ...of, server.path("srv"), server.path("log/apps")]);
     const group = ["-h", "--from", `:${uid}`, ":nogroup"];

@@ -273,13 +273,20 @@ export class TestServer {
 /** The system users that a server made for its apps: by their comments, because other servers have some as well. */
 function removeUsers(home: string): void {
   if (process.getuid?.() !== 0) return;
-  for (const line of readFileSync("/etc/passwd", "utf8").split("\n")) {
-    const [name = "", , uid = "", , comment = ""] = line.split(":");
-    if (!comment.endsWith(`(reeve in ${home})`)) continue;
+  for (const { name, uid } of systemUsersOf(home)) {
     // Of an app that went its own way there may be something left; pkill(1) ends with 1 where there is nothing.
-    spawnSync("pkill", ["-KILL", "--uid", uid]);
+    spawnSync("pkill", ["-KILL", "--uid", String(uid)]);
     execFileSync("userdel", ["--force", name]);
   }
+}
+
+/** Those that the server in this folder made. */
+export function systemUsersOf(home: string): { name: string; uid: number; comment: string }[] {
+  return readFileSync("/etc/passwd", "utf8")
+    .split("\n")
+    .map((line) => line.split(":"))
+    .filter(([, , , , comment]) => comment?.endsWith(`(reeve in ${home})`))
+    .map(([name = "", , uid, , comment = ""]) => ({ name, uid: Number(uid), comment }));
 }
 
 /** uv, installed once for all servers of a run. */

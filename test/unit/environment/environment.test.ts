@@ -56,6 +56,7 @@ function demo(script: string, host: Host = new LocalHost(), interpreter = "/bin/
     installer: { name: "pip", file: "pip" },
     sources: { index: "", extraIndex: "", proxy: "", caFile: "" },
     appUser: nobody,
+    box: { processes: 1000, memory: 4 * 2 ** 30, fileSize: 2 ** 30, openFiles: 1000 },
     deadline: 60_000,
     onLine: (line) => said.push(line),
   };
@@ -186,6 +187,20 @@ describe("a build that fails", () => {
     await expect(build(context)).rejects.toThrow();
 
     expect(context.said.sort()).toEqual(["Looking in https://***@pypi.example.org/simple", "no"]);
+  });
+});
+
+describe("a build that prints without end", () => {
+  it("B7: is heard out to a limit, in lines that are none too long, and goes on", async () => {
+    const context = demo(
+      'yes "$(printf %01000d 0)" | head -5000; head -c 1000000 /dev/zero; echo; echo last',
+    );
+
+    await build(context);
+
+    expect(context.said.join("\n").length).toBeLessThan(1_100_000);
+    expect(context.said.at(-1)).toBe("(the rest is left out)");
+    expect(await hasEnvironment(context.paths, one)).toBe(true);
   });
 });
 
