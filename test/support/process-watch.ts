@@ -49,7 +49,7 @@ function look(pid: number): Seen | undefined {
   const status = read(`${pid}/status`);
   const title = words(`${pid}/cmdline`).join(" ");
   if (!status || title === "" || /^State:\s+Z/m.test(status)) return undefined;
-  const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1] ?? "";
+  const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(status)?.[1] ?? "";
   const sets = ["CapInh", "CapPrm", "CapEff", "CapAmb"].map((name) => BigInt(`0x${field(name)}`));
   return {
     pid,

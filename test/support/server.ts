@@ -276,7 +276,7 @@ function removeUsers(home: string): void {
   for (const { name, uid } of systemUsersOf(home)) {
     // Of an app that went its own way there may be something left; pkill(1) ends with 1 where there is nothing.
     spawnSync("pkill", ["-KILL", "--uid", String(uid)]);
-    execFileSync("userdel", ["--force", name]);
+    execFileSync("userdel", ["--force", name], { stdio: "ignore" });
   }
 }
 

@@ -52,10 +52,17 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
     await rm(stale, { force: true });
   if (!host.isRoot)
     say("reeve: not root, so apps, git and reeve all run as one user: nothing keeps them apart");
+  else if (!(await host.hasNamespaces()))
+    say(
+      "reeve: this system makes no PID namespace for root, as in a container: what a build leaves running is not ended with it",
+    );
   const program = await findProgram(config, host, identities, say);
   await writeConfigurations(config, program, host.isRoot ? identities.web : undefined);
   const ssh = await prepareSsh(config, host, identities.front, say);
 
+  // What comes from here on is for root and the group of whoever makes it: an address in nginx's log may hold a
+  // secret, and a test of its configuration makes the log.
+  process.umask(0o027);
   await expectNginxTakes(config, host);
   const list = services(config, host, identities, program);
   // The last: the front writes before which keys are let in.
@@ -139,8 +146,6 @@ async function expectNginxTakes({ layout }: Config, host: Host): Promise<void> {
 const mercy = 10_000;
 
 async function startServices(list: Service[], say: Say): Promise<() => Promise<void>> {
-  // Logs and pid files are for root and for the group of whoever writes them: an address in nginx's may hold a secret.
-  process.umask(0o027);
   const running: Supervised[] = [];
   const stop = async (): Promise<void> => {
     for (const service of running.reverse()) await service.stop(mercy);
