@@ -44,6 +44,7 @@ describe.runIf(isRoot)("with root, an app", () => {
     expect(names[1]).toMatch(/^reeve-demo-preview(-\d+)?$/);
     const ini = server.read("etc/vassals/demo.ini");
     expect(ini).toContain(`uid = ${names[0] ?? ""}\ngid = ${names[0] ?? ""}\n`);
+    expect((await server.reeve("show", "demo")).output).toMatch(`user         ${names[0] ?? ""}\n`);
   });
 
   it("may write its data, and whatever else it has is root's, and closed to the others", () => {
