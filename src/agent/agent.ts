@@ -103,13 +103,12 @@ async function makeContext(config: Config): Promise<DeployContext> {
 async function findIdentities({ server }: Config, host: Host): Promise<Identities> {
   if (!host.isRoot) {
     const own = ownIdentity();
-    return { front: own, apps: own, previews: own, web: own };
+    return { front: own, web: own };
   }
-  const names = [server.front_user, server.app_user, server.preview_user, server.web_user];
-  const [front, apps, previews, web] = await Promise.all(
-    names.map((name) => ensureIdentity(host, name)),
+  const [front, web] = await Promise.all(
+    [server.front_user, server.web_user].map((name) => ensureIdentity(host, name)),
   );
-  return { front, apps, previews, web } as Identities;
+  return { front, web } as Identities;
 }
 
 /** uv where it is found, in reeve's own folder or on the system's path; else pip. */

@@ -59,6 +59,8 @@ export interface AppDetails extends AppSummary {
   module: string | null;
   release: string | null;
   environment: string | null;
+  /** The system user that it runs as; without root there is none of its own. */
+  user: string | null;
   packages: string[];
   degraded: string | null;
   deploys: number;

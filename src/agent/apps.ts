@@ -1,8 +1,9 @@
 import { optionsFile } from "../app/instance.ts";
 import { appOptions } from "../config/app-options.ts";
 import { readOptions, starterFile, withOption } from "../config/option-table.ts";
-import { pathsOf, runnerOf, type DeployContext } from "../deploy/context.ts";
+import { pathsOf, runnerOfApp, type DeployContext } from "../deploy/context.ts";
 import { provideFolders } from "../deploy/folders.ts";
+import { provideRunners } from "../deploy/runners.ts";
 import { isPresent, readIfPresent, writeAtomically } from "../host/files.ts";
 import {
   changedSettings,
@@ -15,6 +16,7 @@ import { expectApp } from "./queries.ts";
 
 /** Makes an app's folders and its options file, or leaves those that are there. */
 export async function createApp(context: DeployContext, app: string): Promise<void> {
+  await provideRunners(context, app);
   await provideFolders(context, app);
   const options = optionsFile(context.config.layout, app);
   if (!(await isPresent(options))) {
@@ -65,6 +67,6 @@ export async function changeSettings(
     context.host,
     folder,
     changedSettings(await readSettings(folder), change),
-    ofPreviews ? context.identities.previews : runnerOf(context, app),
+    runnerOfApp(context, app, ofPreviews),
   );
 }

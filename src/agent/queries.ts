@@ -3,7 +3,7 @@ import { branchOf, isPreviewName } from "../app/names.ts";
 import { headline } from "../app/headline.ts";
 import { deployLogPath, optionsFile, releasePath } from "../app/instance.ts";
 import { appOptions } from "../config/app-options.ts";
-import { optionsOf, pathsOf, type DeployContext } from "../deploy/context.ts";
+import { optionsOf, pathsOf, runnerOf, type DeployContext } from "../deploy/context.ts";
 import { previewDays, previewUses } from "../deploy/previews.ts";
 import { seatOf } from "../deploy/seat.ts";
 import { placeOf } from "../deploy/settle.ts";
@@ -45,6 +45,7 @@ export async function showApp(context: DeployContext, app: string): Promise<AppD
     module: live?.module ?? null,
     release: place?.release ?? null,
     environment: place?.environment ?? null,
+    user: context.host.isRoot ? runnerOf(context, app).name : null,
     packages: (packages ?? "").split("\n").filter(Boolean),
     degraded: row?.degraded ?? null,
     deploys: store.deploys(app, 1)[0]?.number ?? 0,

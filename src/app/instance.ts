@@ -79,16 +79,29 @@ export function instancePaths(layout: Layout, name: string): InstancePaths {
 
 /** As long as the longest name of an app: with it every socket's path fits (src/config/layout.ts). */
 const longestStem = 30;
-const hashLength = 12;
 
 /**
  * What an instance's sockets are called. A preview's name may be longer than a socket's path allows; then a
  * hash takes the place of its end, behind a dot, which no instance's own name holds.
  */
 export function socketStem(name: string): string {
-  if (name.length <= longestStem) return name;
+  return shortened(name, longestStem, ".");
+}
+
+/** useradd(8) takes 32 characters; the last ones are for a number, where somebody else has the name already. */
+const longestRunnerName = 28;
+
+/** What the system user is called that an app runs as, or its previews: `reeve-demo`, `reeve-demo-preview`. */
+export function runnerName(app: string, ofPreviews: boolean): string {
+  return shortened(`reeve-${app}${ofPreviews ? "-preview" : ""}`, longestRunnerName, "-");
+}
+
+const hashLength = 12;
+
+function shortened(name: string, longest: number, mark: string): string {
+  if (name.length <= longest) return name;
   const hash = createHash("sha256").update(name).digest("hex").slice(0, hashLength);
-  return `${name.slice(0, longestStem - hashLength - 1)}.${hash}`;
+  return `${name.slice(0, longest - hashLength - 1)}${mark}${hash}`;
 }
 
 export function releasePath(paths: InstancePaths, commit: string): string {

@@ -25,6 +25,7 @@ export function showCommand(): Command {
         ["runs", details.module],
         ["release", details.release],
         ["environment", details.environment],
+        ["user", details.user],
         ["packages", details.packages.join(", ") || null],
         ["deploys", String(details.deploys)],
       ];

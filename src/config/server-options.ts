@@ -55,6 +55,27 @@ export const serverOptions = {
     default: 900,
     sentence: "Seconds after which an installer that has not ended is stopped.",
   },
+  build_memory: {
+    schema: wholeNumber(64, 1_048_576),
+    default: 4096,
+    sentence: "MiB of address space that each process of an installer may take.",
+  },
+  build_processes: {
+    schema: wholeNumber(16, 100_000),
+    default: 512,
+    sentence:
+      "With root: how many processes and threads may run as an app's user when an installer starts one more.",
+  },
+  build_file_size: {
+    schema: wholeNumber(1, 1_048_576),
+    default: 4096,
+    sentence: "The largest file that an installer may write, in MiB.",
+  },
+  build_open_files: {
+    schema: wholeNumber(64, 1_048_576),
+    default: 4096,
+    sentence: "How many files each process of an installer may have open.",
+  },
   package_index: {
     schema: optionalUrl,
     default: "",
@@ -86,15 +107,11 @@ export const serverOptions = {
     default: "reeve",
     sentence: "With root: the system user that the front and git run as.",
   },
-  app_user: {
-    schema: userName,
-    default: "reeve-apps",
-    sentence: "With root: the system user that the apps and their installers run as.",
-  },
-  preview_user: {
-    schema: userName,
-    default: "reeve-previews",
-    sentence: "With root: the system user that previews and their installers run as.",
+  first_user_id: {
+    schema: wholeNumber(1000, 59_000),
+    default: 30_000,
+    sentence:
+      "With root: the number of the first app's system user; each further one gets the next that is free.",
   },
   web_user: {
     schema: userName,

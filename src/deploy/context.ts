@@ -6,7 +6,7 @@ import {
   type Instance,
   type InstancePaths,
 } from "../app/instance.ts";
-import { branchOf, isPreviewName } from "../app/names.ts";
+import { appOfInstance, branchOf, isPreviewName } from "../app/names.ts";
 import { appOptions, type AppOptions } from "../config/app-options.ts";
 import type { Config } from "../config/config.ts";
 import { readOptions } from "../config/option-table.ts";
@@ -25,11 +25,9 @@ import type { Attempts } from "./attempts.ts";
 import type { HolderLocks } from "./locks.ts";
 import type { Settler } from "./settle.ts";
 
-/** Who runs what. Without root all of them are the one user that reeve runs as. */
+/** Who runs what, apart from the apps. Without root all of them are the one user that reeve runs as. */
 export interface Identities {
   front: Identity;
-  apps: Identity;
-  previews: Identity;
   web: Identity;
 }
 
@@ -60,9 +58,23 @@ export function pathsOf(context: DeployContext, instance: string): InstancePaths
   return instancePaths(context.config.layout, instance);
 }
 
-/** The user that an instance runs as, and that builds for it: production's files are closed to previews. */
-export function runnerOf({ identities }: DeployContext, instance: string): Identity {
-  return isPreviewName(instance) ? identities.previews : identities.apps;
+/**
+ * The user that an instance runs as, and that builds for it. Each app has its own, and another one for its
+ * previews, to whom production's files are closed.
+ */
+export function runnerOf(context: DeployContext, instance: string): Identity {
+  return runnerOfApp(context, appOfInstance(instance), isPreviewName(instance));
+}
+
+export function runnerOfApp(
+  { host, identities, store }: DeployContext,
+  app: string,
+  ofPreviews: boolean,
+): Identity {
+  if (!host.isRoot) return identities.front;
+  const runner = store.runner(app, ofPreviews);
+  if (!runner) throw new Error(`${app} has no system user`);
+  return runner;
 }
 
 export function gitOf(context: DeployContext, app: string): GitContext {

@@ -4,6 +4,7 @@ import { optionsFile } from "../app/instance.ts";
 import type { Holder } from "../store/agent-store.ts";
 import type { DeployContext } from "./context.ts";
 import { removeInstance } from "./remove.ts";
+import { removeRunners } from "./runners.ts";
 
 /**
  * Takes an app off the air and removes everything that it left, but for the repository, which is the front's.
@@ -26,6 +27,7 @@ export async function destroyApp(
     await removeInstance(context, { name: app, app });
     await rm(optionsFile(layout, app), { force: true });
     await rm(join(layout.deployLogs, app), { recursive: true, force: true });
+    await removeRunners(context, app);
     context.store.deleteApp(app);
   } finally {
     context.locks.release(holder);

@@ -7,13 +7,21 @@ import { pathsOf, runnerOf, type DeployContext } from "./context.ts";
 export async function provideFolders(context: DeployContext, instance: string): Promise<void> {
   const paths = pathsOf(context, instance);
   const runner = runnerOf(context, instance);
-  for (const folder of [paths.folder, paths.releases, paths.environments, paths.own]) {
-    await mkdir(folder, { recursive: true });
-    await chmod(folder, 0o755);
+  const root = { uid: 0, gid: 0 };
+  const group = { uid: 0, gid: runner.gid };
+  const folders: [path: string, mode: number, owner: { uid: number; gid: number }][] = [
+    // Others pass through, to what is theirs in there, and cannot look around.
+    [paths.folder, 0o751, root],
+    [paths.own, 0o751, root],
+    [paths.releases, 0o750, group],
+    [paths.environments, 0o750, group],
+    [paths.data, 0o750, runner],
+  ];
+  for (const [path, mode, { uid, gid }] of folders) {
+    await mkdir(path, { recursive: true });
+    if (context.host.isRoot) await chown(path, uid, gid);
+    await chmod(path, mode);
   }
-  await mkdir(paths.data, { recursive: true });
-  await chmod(paths.data, 0o750);
-  if (context.host.isRoot) await chown(paths.data, runner.uid, runner.gid);
   if (!(await isPresent(paths.settings)))
     await writeSettings(context.host, paths.settings, new Map(), runner);
 }

@@ -15,7 +15,14 @@ import { removeOnDemand, writeOnDemand } from "../vassal/on-demand.ts";
 import { isEmperorRunning } from "../vassal/emperor.ts";
 import { runningNginx } from "../vhost/nginx.ts";
 import { mergeLogs, releaseIni } from "../vassal/vassal.ts";
-import { gitOf, optionsOf, pathsOf, releaseContext, type DeployContext } from "./context.ts";
+import {
+  gitOf,
+  optionsOf,
+  pathsOf,
+  releaseContext,
+  runnerOf,
+  type DeployContext,
+} from "./context.ts";
 import {
   confirmDeploy,
   hasGoneThrough,
@@ -26,8 +33,10 @@ import {
 } from "./deploy.ts";
 import { destroyApp } from "./destroy.ts";
 import { provideFolders } from "./folders.ts";
+import { handOver } from "./hand-over.ts";
 import { ownHolder } from "./locks.ts";
 import { removeInstance } from "./remove.ts";
+import { provideRunners } from "./runners.ts";
 import { findSleepers, seatOf, sleeperOf, sleeperText } from "./seat.ts";
 import { isBroughtOver, moveLinks } from "./settle.ts";
 import type { Preparation } from "./step.ts";
@@ -67,6 +76,7 @@ class Reconciling {
   readonly #context: DeployContext;
   readonly #atStart: boolean;
   readonly #emperorRuns: boolean;
+  readonly #handedOver = new Set<string>();
 
   constructor(context: DeployContext, atStart: boolean, emperorRuns: boolean) {
     this.#context = context;
@@ -77,6 +87,7 @@ class Reconciling {
   async run(): Promise<void> {
     const { store, log } = this.#context;
     if (this.#atStart) await this.#removeLocks();
+    await this.#provideRunners();
     for (const deploy of store.unfinishedDeploys()) await this.#judge(deploy);
     await this.#unplaced();
     for (const app of store.destroyedApps()) {
@@ -121,6 +132,17 @@ class Reconciling {
         return [];
       });
       for (const what of removed) this.#did(name, `${what} removed, as nobody needs it`);
+    }
+  }
+
+  /** Each app has its own system users, and what it has on disk is theirs. */
+  async #provideRunners(): Promise<void> {
+    const { store } = this.#context;
+    for (const app of store.apps()) await provideRunners(this.#context, app);
+    for (const name of [...store.apps(), ...store.previews().map(({ instance }) => instance)]) {
+      if (!(await handOver(this.#context, name))) continue;
+      this.#handedOver.add(name);
+      this.#did(name, `handed over to ${runnerOf(this.#context, name).name}`);
     }
   }
 
@@ -221,7 +243,7 @@ class Reconciling {
     const context = this.#context;
     const options = await optionsOf(context, row.app);
     const paths = pathsOf(context, row.name);
-    if (row.live !== row.settled) {
+    if (row.live !== row.settled || this.#handedOver.has(row.name)) {
       context.settler.start(row.name, live.id);
       this.#did(row.name, `goes on settling ${shortCommit(live.newCommit)}`);
       return;
@@ -261,7 +283,8 @@ class Reconciling {
 
     const options = await optionsOf(context, row.app);
     const settling = { row, deploy: live, options, paths };
-    if (row.settled === live.id && (await isBroughtOver(context, settling))) return;
+    const isSettled = row.settled === live.id && !this.#handedOver.has(row.name);
+    if (isSettled && (await isBroughtOver(context, settling))) return;
     const ini = await moveLinks(context, settling);
     if (isPreviewName(row.name)) {
       const text = sleeperText(context, { instance: row.name, deploy: live, options }, ini.text);

@@ -19,6 +19,7 @@ import { mendSettings, readSettings } from "../settings/settings.ts";
 import type { Deploy, InstanceRow } from "../store/agent-store.ts";
 import { findVassal } from "../vassal/emperor.ts";
 import { installOnDemand, isAwake, retireOnDemand } from "../vassal/on-demand.ts";
+import { needsStart } from "../vassal/vassal-ini.ts";
 import {
   dropHeldIni,
   holdVassal,
@@ -372,7 +373,8 @@ export async function moveLinks(
   await symlinkAtomically(`releases/${deploy.newCommit}`, paths.app);
   const environment = environmentPath(paths, deploy.environment ?? "");
   await symlinkAtomically(relative(paths.folder, environment), paths.env);
-  await writeAtomically(paths.requirements, main?.text ?? "");
+  // It may name an index with its password.
+  await writeAtomically(paths.requirements, main?.text ?? "", { mode: 0o640 });
 
   const settings = await readSettings(paths.settings);
   const gone = (JSON.parse(row.gone) as string[]).filter((name) => !settings.has(name));
@@ -381,7 +383,7 @@ export async function moveLinks(
     text: planned.text,
     changed: planned.text !== planned.current,
     // A vassal that only reloads keeps the variables it once had (tried): a new start forgets them.
-    isStale: gone.length > 0,
+    isStale: gone.length > 0 || needsStart(planned.current ?? "", planned.text),
   };
 }
 

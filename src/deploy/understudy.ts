@@ -17,7 +17,7 @@ import {
   proposedSettings,
 } from "../settings/settings.ts";
 import type { Deploy } from "../store/agent-store.ts";
-import { understudyIni, vassalIni, withVirtualenv } from "../vassal/vassal-ini.ts";
+import { understudyIni, vassalIni, withUser, withVirtualenv } from "../vassal/vassal-ini.ts";
 import {
   discardVassal,
   mergeLogs,
@@ -71,7 +71,7 @@ export async function findUnderstudies(
 export interface PlannedIni {
   text: string;
   current: string | undefined;
-  /** Somebody changed it since reeve wrote it: it stays, but for the path of the environment. */
+  /** Somebody changed it since reeve wrote it: it stays, but for the path of the environment and the user. */
   edited: boolean;
 }
 
@@ -85,7 +85,10 @@ export async function planIni(
   const environment = environmentPath(paths, deploy.environment ?? "");
   const current = await readIni(paths.ini);
   if (current !== undefined && !isUntouched(current)) {
-    return { text: withVirtualenv(current, environment), current, edited: true };
+    const text = withVirtualenv(current, environment);
+    const { isRoot } = context.host;
+    const runner = runnerOf(context, instance.name);
+    return { text: isRoot ? withUser(text, runner.name) : text, current, edited: true };
   }
   const values = vassalValues(context, instance, options, {
     environment,
@@ -197,6 +200,8 @@ function vassalValues(
     module: release.module,
     workers: options.workers,
     listen: context.listen,
+    memory: options.memory,
+    processes: context.host.isRoot ? options.processes : 0,
     grace: options.grace,
     identity: context.host.isRoot
       ? { user: runner.name, group: runner.name, web: server.web_user }

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Box } from "../host/box.ts";
 import type { Command, Identity } from "../host/host.ts";
 
 export interface Installer {
@@ -23,6 +24,8 @@ interface Build {
   scratch: string;
   sources: PackageSources;
   as: Identity;
+  /** Packages run code of their own when they are built. */
+  box: Box;
   /** Milliseconds. */
   deadline: number;
 }
@@ -74,6 +77,14 @@ export function interpreterOf(environment: string): string {
   return join(environment, "bin", "python");
 }
 
+/** Others' builds and apps see nothing of it, and what a build leaves there goes before the next. */
+export function temporaryIn(scratch: string): string {
+  return join(scratch, "tmp");
+}
+
+/** Bytes of what is read as a whole: the list of packages. */
+const longestOutput = 4 * 1024 * 1024;
+
 /**
  * Indexes and proxies go by the environment, so that no credential stands in an argument that every
  * user of the machine can read. uv does not read pip's configuration, so both get the same here.
@@ -82,6 +93,7 @@ function installerCommand(build: Build, file: string, args: string[]): Command {
   const { sources, scratch } = build;
   const env: Record<string, string> = {
     HOME: scratch,
+    TMPDIR: temporaryIn(scratch),
     PIP_CACHE_DIR: join(scratch, "pip"),
     PIP_CONFIG_FILE: "/dev/null",
     PIP_DISABLE_PIP_VERSION_CHECK: "1",
@@ -113,5 +125,6 @@ function installerCommand(build: Build, file: string, args: string[]): Command {
       REQUESTS_CA_BUNDLE: sources.caFile,
     });
   }
-  return { file, args, env, as: build.as, deadline: build.deadline, cwd: scratch };
+  const { as, box, deadline } = build;
+  return { file, args, env, as, box, deadline, longestOutput, cwd: scratch };
 }

@@ -2,13 +2,15 @@ import { chmod, chown, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { environmentPath, type InstancePaths } from "../app/instance.ts";
 import { UserError } from "../errors.ts";
+import type { Box } from "../host/box.ts";
 import { isPresent } from "../host/files.ts";
-import { CommandFailed, type Command, type Host, type Identity } from "../host/host.ts";
+import { CommandFailed, type Host, type Identity } from "../host/host.ts";
 import { printable } from "../host/lines.ts";
 import {
   installRequirements,
   listPackages,
   makeEnvironment,
+  temporaryIn,
   type Installer,
   type PackageSources,
 } from "./environment-commands.ts";
@@ -27,6 +29,7 @@ export interface EnvironmentContext {
   python: string;
   sources: PackageSources;
   appUser: Identity;
+  box: Box;
   /** Milliseconds for one installer. */
   deadline: number;
   /** Aborted when nobody wants the environment any more. */
@@ -60,11 +63,12 @@ export async function buildEnvironment(
   const path = environmentPath(paths, request.hash);
   await writeFile(markerOf(path), "");
   try {
-    await rm(path, { recursive: true, force: true });
+    // rm(1) is not led astray by somebody who moves folders meanwhile, as Node's is.
+    await host.run({ file: "rm", args: ["-rf", "--one-file-system", "--", path] });
     await ownFolder(context, path);
     const scratch = await scratchFolder(context);
     const packages = await install(context, { ...request, path, scratch });
-    await host.run(sealEnvironment(path, appUser, host.isRoot));
+    await sealEnvironment(host, path, appUser);
     await rm(markerOf(path));
     return packages;
   } catch (error) {
@@ -100,7 +104,7 @@ export async function copyEnvironment(
       args: [...scripts, "sed", "-i", moved, "{}", "+"],
       as: appUser,
     });
-    await host.run(sealEnvironment(path, appUser, host.isRoot));
+    await sealEnvironment(host, path, appUser);
     await rm(markerOf(path));
   } catch (error) {
     await removeEnvironment(context, hash);
@@ -140,10 +144,7 @@ async function install(
     scratch: request.scratch,
     as: context.appUser,
   };
-  const say = {
-    onLine: (line: string) => onLine(withoutCredentials(printable(line))),
-    signal: context.signal,
-  };
+  const say = { onLine: bounded(onLine), signal: context.signal };
   await host.run(makeEnvironment(build), say);
   if (request.files.length === 0) return "";
 
@@ -154,6 +155,19 @@ async function install(
   return (await host.run(listPackages(build))).trim();
 }
 
+/** Of what an installer prints this much is a pusher's to read: whoever prints without end fills no log. */
+const longestOutput = 1024 * 1024;
+
+function bounded(onLine: (line: string) => void): (line: string) => void {
+  let length = 0;
+  return (line) => {
+    if (length > longestOutput) return;
+    length += line.length + 1;
+    const isLast = length > longestOutput;
+    onLine(isLast ? "(the rest is left out)" : withoutCredentials(printable(line)));
+  };
+}
+
 async function writeConstraints(
   context: EnvironmentContext,
   request: EnvironmentRequest & { scratch: string },
@@ -161,9 +175,9 @@ async function writeConstraints(
   const pins = constraintsOf(request.packages ?? "");
   if (pins === "") return undefined;
   const path = join(request.scratch, "constraints.txt");
-  await rm(path, { force: true });
-  await writeFile(path, `${pins}\n`, { mode: 0o644 });
-  await give(context, path);
+  // Root follows no link that the folder's owner may have laid there.
+  const { host, appUser } = context;
+  await host.run({ file: "tee", args: ["--", path], input: `${pins}\n`, as: appUser });
   return path;
 }
 
@@ -194,11 +208,10 @@ async function scratchFolder(context: EnvironmentContext): Promise<string> {
   const cache = join(context.paths.environments, ".cache");
   if (!(await isPresent(cache))) await ownFolder(context, cache);
   // What an earlier build left beside the installers' caches is of no use to this one.
-  await context.host.run({
-    file: "rm",
-    args: ["-rf", "--", join(cache, "tree")],
-    as: context.appUser,
-  });
+  const { host, appUser: as } = context;
+  const temporary = temporaryIn(cache);
+  await host.run({ file: "rm", args: ["-rf", "--", join(cache, "tree"), temporary], as });
+  await host.run({ file: "mkdir", args: ["--", temporary], as });
   return cache;
 }
 
@@ -212,10 +225,22 @@ async function give(context: EnvironmentContext, path: string): Promise<void> {
   if (context.host.isRoot) await chown(path, context.appUser.uid, context.appUser.gid);
 }
 
-function sealEnvironment(path: string, appUser: Identity, isRoot: boolean): Command {
-  return isRoot
-    ? { file: "chown", args: ["-hR", `0:${appUser.gid}`, "--", path] }
-    : { file: "chmod", args: ["-R", "a-w", "--", path] };
+/**
+ * Takes an environment from the user that built it. An app of that user may be running and hold a folder of
+ * it open: so it is closed before anything else, belongs to root before its modes change, and only then opens
+ * for the app, which may read it. A program in it that would give others the rights of its owner must not.
+ */
+async function sealEnvironment(host: Host, path: string, appUser: Identity): Promise<void> {
+  const commands: [file: string, ...args: string[]][] = host.isRoot
+    ? [
+        ["chown", "-h", "0:0", "--", path],
+        ["chmod", "0700", "--", path],
+        ["chown", "-hR", `0:${appUser.gid}`, "--", path],
+        ["chmod", "-R", "u-s,g-s,go-w", "--", path],
+        ["chmod", "0750", "--", path],
+      ]
+    : [["chmod", "-R", "a-w", "--", path]];
+  for (const [file, ...args] of commands) await host.run({ file, args });
 }
 
 async function removeEnvironment(
@@ -250,6 +275,11 @@ function explain(error: unknown): unknown {
   }
   const message = error.timedOut
     ? `the installer did not end within ${(error.command.deadline ?? 0) / 1000} s and was stopped`
-    : `the installer ${error.exitCode === undefined ? "was killed" : `failed (exit code ${error.exitCode})`}`;
+    : `the installer ${wasKilled(error) ? "was killed" : `failed (exit code ${error.exitCode ?? "?"})`}`;
   return new UserError("ENVIRONMENT_FAILED", message, { cause: error });
+}
+
+/** In a box a signal is told as the shell tells it. */
+function wasKilled({ exitCode }: CommandFailed): boolean {
+  return exitCode === undefined || exitCode > 128;
 }

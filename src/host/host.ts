@@ -1,4 +1,5 @@
 import { execa } from "execa";
+import { boxed, privilegeArguments, tryNamespaces, type Box } from "./box.ts";
 import { LineSplitter } from "./lines.ts";
 
 /** A system user, as a process runs under it. */
@@ -20,6 +21,8 @@ export interface Command {
    * the agent that asked for it.
    */
   as?: Identity | undefined;
+  /** It runs code of strangers, as that user: with these limits, and in namespaces of its own where that can be. */
+  box?: Box | undefined;
   input?: string;
   /** How standard output becomes text; without, UTF-8. latin1: one character for each byte. */
   encoding?: "latin1";
@@ -82,9 +85,21 @@ const patience = 1000;
 /** Processes are started in a group of their own, so that a deadline ends their children as well. */
 export class LocalHost implements Host {
   readonly isRoot = process.getuid?.() === 0;
+  #namespaces: Promise<boolean> | undefined;
+
+  /** Whether boxes get namespaces of their own: with root, unless the system refuses. */
+  hasNamespaces(): Promise<boolean> {
+    this.#namespaces ??= this.isRoot
+      ? this.run(tryNamespaces()).then(
+          () => true,
+          () => false,
+        )
+      : Promise.resolve(false);
+    return this.#namespaces;
+  }
 
   async run(command: Command, options: RunOptions = {}): Promise<string> {
-    const { file, args } = this.#withIdentity(command);
+    const { file, args } = await this.#withIdentity(command);
     const tail: string[] = [];
     const keep = (line: string): void => {
       tail.push(line);
@@ -136,9 +151,13 @@ export class LocalHost implements Host {
     });
   }
 
-  #withIdentity(command: Command): { file: string; args: string[] } {
-    const { file, args, as } = command;
+  async #withIdentity(command: Command): Promise<{ file: string; args: string[] }> {
+    const { file, args, as, box } = command;
     if (as === undefined) return { file, args };
+    if (box) {
+      const means = { isRoot: this.isRoot, namespaces: await this.hasNamespaces() };
+      return boxed(command, box, as, means);
+    }
     const privileges = this.isRoot ? privilegeArguments(as) : ["--no-new-privs"];
     return { file: "setpriv", args: ["--pdeathsig=KILL", ...privileges, "--", file, ...args] };
   }
@@ -165,11 +184,6 @@ function watchLimits(
     kill();
   }
   return limits;
-}
-
-/** As setpriv(1) takes them. */
-export function privilegeArguments(identity: Identity): string[] {
-  return [`--reuid=${identity.uid}`, `--regid=${identity.gid}`, "--clear-groups", "--no-new-privs"];
 }
 
 function killGroup(pid: number | undefined): void {

@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { openSync } from "node:fs";
 import { sleep } from "./clock.ts";
-import { privilegeArguments, type Identity } from "./host.ts";
+import { privilegeArguments } from "./box.ts";
+import type { Identity } from "./host.ts";
 
 export interface Service {
   name: string;
@@ -70,7 +71,8 @@ export class Supervised {
   #spawn(pause = firstPause): void {
     const { file, args, env, log, as } = this.#service;
     const output = openSync(log, "a", 0o640);
-    const privileges = as ? privilegeArguments(as) : [];
+    // Root's own processes start others: none of them gains a right that its parent does not give.
+    const privileges = as ? privilegeArguments(as) : ["--no-new-privs"];
     const startedAt = Date.now();
     const child = spawn("setpriv", ["--pdeathsig=TERM", ...privileges, "--", file, ...args], {
       cwd: "/",

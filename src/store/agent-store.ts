@@ -1,5 +1,6 @@
 import { UserError } from "../errors.ts";
 import type { Instance } from "../app/instance.ts";
+import type { Identity } from "../host/host.ts";
 import type { ProcessId } from "../host/processes.ts";
 import { now, Sqlite, text, type Row } from "./sqlite.ts";
 
@@ -77,6 +78,18 @@ const migrations = [
     pinned INTEGER NOT NULL DEFAULT 0,
     UNIQUE (app, branch)
   ) STRICT;
+  `,
+  // Those that are gone stay on record: no number is given twice.
+  `
+  CREATE TABLE runner (
+    uid INTEGER PRIMARY KEY,
+    gid INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    app TEXT NOT NULL,
+    of_previews INTEGER NOT NULL,
+    removed_at TEXT
+  ) STRICT;
+  CREATE UNIQUE INDEX runner_of_app ON runner (app, of_previews) WHERE removed_at IS NULL;
   `,
 ];
 
@@ -323,6 +336,37 @@ export class AgentStore {
   /** The name is free again. */
   forgetPreview(instance: string): void {
     this.#run("DELETE FROM preview WHERE instance = ?", instance);
+  }
+
+  /** The system user that the app runs as, or its previews. */
+  runner(app: string, ofPreviews: boolean): Identity | undefined {
+    const row = this.#get(
+      "SELECT * FROM runner WHERE app = ? AND of_previews = ? AND removed_at IS NULL",
+      app,
+      Number(ofPreviews),
+    );
+    return row && { name: text(row["name"]), uid: Number(row["uid"]), gid: Number(row["gid"]) };
+  }
+
+  keepRunner({ name, uid, gid }: Identity, app: string, ofPreviews: boolean): void {
+    this.#run(
+      "INSERT INTO runner (uid, gid, name, app, of_previews) VALUES (?, ?, ?, ?, ?)",
+      uid,
+      gid,
+      name,
+      app,
+      Number(ofPreviews),
+    );
+  }
+
+  /** The user is gone; its number is nobody's for ever. */
+  retireRunner({ uid }: Identity): void {
+    this.#run("UPDATE runner SET removed_at = ? WHERE uid = ?", now(), uid);
+  }
+
+  /** The largest number that any app's user has had, or 0. */
+  lastRunnerNumber(): number {
+    return Number(this.#get("SELECT max(uid) AS last FROM runner")?.["last"] ?? 0);
   }
 
   startDeploy(deploy: NewDeploy): Deploy {

@@ -21,6 +21,10 @@ export interface VassalValues {
   workers: number;
   /** The socket's queue; uWSGI refuses to start with more than net.core.somaxconn. */
   listen: number;
+  /** MiB for each process; 0: as many as it likes. */
+  memory: number;
+  /** Of the user, so only where it is the app's own; 0: as many as it likes. */
+  processes: number;
   /** Seconds. */
   grace: number;
   /** Only with root. */
@@ -83,6 +87,19 @@ export function withVirtualenv(ini: string, environment: string): string {
     /^([ \t]*(?:virtualenv|venv|home|pyhome)[ \t]*=[ \t]*).*$/m,
     (_, key: string) => key + environment,
   );
+}
+
+/** The ini with another user, where it names one, and not a byte else changed. */
+export function withUser(ini: string, user: string): string {
+  return ini.replace(/^([ \t]*(?:uid|gid)[ \t]*=[ \t]*).*$/gm, (_, key: string) => key + user);
+}
+
+const takenUpAtStart = /^[ \t]*(?:uid|gid|limit-as|limit-nproc)[ \t]*=.*$/gm;
+
+/** Whether the ini changes what a reload cannot: it is done by a process that has given up its rights. */
+export function needsStart(former: string, ini: string): boolean {
+  const linesOf = (text: string): string => (text.match(takenUpAtStart) ?? []).join("\n");
+  return former !== "" && linesOf(former) !== linesOf(ini);
 }
 
 function escaped(text: string): string {

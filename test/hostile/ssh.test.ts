@@ -509,7 +509,7 @@ describe("S8: other ways in", () => {
     });
   });
 
-  it.each(["root", "reeve-apps", "www-data", "nobody", "ada"])(
+  it.each(["root", "reeve-demo", "www-data", "nobody", "ada"])(
     "as %s there is none",
     async (user) => {
       expect((await ada.ssh.run("apps", [], user)).exitCode).toBe(255);

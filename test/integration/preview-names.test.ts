@@ -133,7 +133,7 @@ describe("branches with every name that git takes", () => {
 
 const folder = mkdtempSync(join(tmpdir(), "reeve-names-"));
 const layout = embeddedLayout(folder);
-const runner = { name: "reeve-previews", uid: 1, gid: 1 };
+const runner = { name: "reeve-demo-preview", uid: 1, gid: 1 };
 const defaults = (table: object): never =>
   Object.fromEntries(
     Object.entries(table).map(([name, { default: value }]: [string, { default: unknown }]) => [
@@ -144,7 +144,7 @@ const defaults = (table: object): never =>
 const options: AppOptions = defaults(appOptions);
 const context = {
   config: { layout, server: defaults(serverOptions) },
-  identities: { apps: runner, previews: runner },
+  store: { runner: () => runner },
   host: { isRoot: true },
   listen: 1024,
 } as unknown as DeployContext;

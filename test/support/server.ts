@@ -1,4 +1,4 @@
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -123,6 +123,7 @@ export class TestServer {
 
   async remove(): Promise<void> {
     await this.interrupt();
+    removeUsers(this.home);
     rmSync(this.home, { recursive: true, force: true });
     rmSync(this.workspaces, { recursive: true, force: true });
   }
@@ -267,6 +268,25 @@ export class TestServer {
     if (pids.length !== 1) throw new Error(`${pids.length} processes are ${word}`);
     return pids[0] ?? 0;
   }
+}
+
+/** The system users that a server made for its apps: by their comments, because other servers have some as well. */
+function removeUsers(home: string): void {
+  if (process.getuid?.() !== 0) return;
+  for (const { name, uid } of systemUsersOf(home)) {
+    // Of an app that went its own way there may be something left; pkill(1) ends with 1 where there is nothing.
+    spawnSync("pkill", ["-KILL", "--uid", String(uid)]);
+    execFileSync("userdel", ["--force", name], { stdio: "ignore" });
+  }
+}
+
+/** Those that the server in this folder made. */
+export function systemUsersOf(home: string): { name: string; uid: number; comment: string }[] {
+  return readFileSync("/etc/passwd", "utf8")
+    .split("\n")
+    .map((line) => line.split(":"))
+    .filter(([, , , , comment]) => comment?.endsWith(`(reeve in ${home})`))
+    .map(([name = "", , uid, , comment = ""]) => ({ name, uid: Number(uid), comment }));
 }
 
 /** uv, installed once for all servers of a run. */

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { chmod, chown, cp, mkdir, rm } from "node:fs/promises";
+import { chmod, chown, cp, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import Handlebars from "handlebars";
 import { listenAddresses, programRoot, type Config } from "../../config/config.ts";
@@ -55,6 +55,12 @@ export async function makeFolders(
     if (host.isRoot) await chown(path, owner.uid, group.gid);
     await chmod(path, mode);
   }
+}
+
+/** nginx wrote its logs for everybody once; an address in them may hold a secret. */
+export async function closeLogs({ layout }: Config): Promise<void> {
+  const names = (await readdir(layout.log)).filter((name) => name.endsWith(".log"));
+  for (const name of names) await chmod(join(layout.log, name), 0o640);
 }
 
 /** Writes the configuration of what reeve starts. It is reeve's own and made anew at every start. `web`: with root. */

@@ -11,7 +11,7 @@ import {
 import type { Identities } from "../../deploy/context.ts";
 import { readToken } from "../../front/token.ts";
 import { isPresent } from "../../host/files.ts";
-import { CommandFailed, LocalHost, type Host } from "../../host/host.ts";
+import { CommandFailed, LocalHost, type Host, type Identity } from "../../host/host.ts";
 import { ensureIdentity, findIdentity, ownIdentity } from "../../host/identity.ts";
 import { Supervised, type Service } from "../../host/supervisor.ts";
 import { UserError } from "../../errors.ts";
@@ -26,7 +26,7 @@ import {
   isListening,
   isReadableBy,
 } from "./checks.ts";
-import { copyProgram, makeFolders, writeConfigurations } from "./furnish.ts";
+import { closeLogs, copyProgram, makeFolders, writeConfigurations } from "./furnish.ts";
 import { prepareSsh, type SshAccess } from "./ssh.ts";
 
 type Say = (line: string) => void;
@@ -43,19 +43,26 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
   await expectFreePort(config.server.port);
 
   const identities = await findIdentities(config, host);
-  const { front, apps, previews } = identities;
-  await expectReachable(host, config.layout.home, [front, apps, previews]);
+  await expectReachable(host, config.layout.home, [identities.front, await anybody(host)]);
   await makeFolders(config, host, identities);
+  await closeLogs(config);
   await writeFile(pidFile, await describeSelf());
   // After a reboot the numbers in them may be others' processes, which would get our signals.
   for (const stale of [config.layout.emperorPid, config.layout.nginxPid])
     await rm(stale, { force: true });
   if (!host.isRoot)
     say("reeve: not root, so apps, git and reeve all run as one user: nothing keeps them apart");
+  else if (!(await host.hasNamespaces()))
+    say(
+      "reeve: this system makes no PID namespace for root, as in a container: what a build leaves running is not ended with it",
+    );
   const program = await findProgram(config, host, identities, say);
   await writeConfigurations(config, program, host.isRoot ? identities.web : undefined);
   const ssh = await prepareSsh(config, host, identities.front, say);
 
+  // What comes from here on is for root and the group of whoever makes it: an address in nginx's log may hold a
+  // secret, and a test of its configuration makes the log.
+  process.umask(0o027);
   await expectNginxTakes(config, host);
   const list = services(config, host, identities, program);
   // The last: the front writes before which keys are let in.
@@ -159,31 +166,31 @@ async function startServices(list: Service[], say: Say): Promise<() => Promise<v
 async function findIdentities({ server }: Config, host: Host): Promise<Identities> {
   if (!host.isRoot) {
     const own = ownIdentity();
-    return { front: own, apps: own, previews: own, web: own };
+    return { front: own, web: own };
   }
   const web = await findIdentity(host, server.web_user);
   return {
     front: await ensureIdentity(host, server.front_user),
-    apps: await ensureIdentity(host, server.app_user),
-    previews: await ensureIdentity(host, server.preview_user),
     web: web ?? (await ensureIdentity(host, server.web_user)),
   };
+}
+
+/** Stands for the apps' system users, which come with the apps. */
+async function anybody(host: Host): Promise<Identity> {
+  return host.isRoot ? ensureIdentity(host, "nobody") : ownIdentity();
 }
 
 async function findProgram(
   config: Config,
   host: Host,
-  { front, apps }: Identities,
+  { front }: Identities,
   say: Say,
 ): Promise<string> {
   if (!host.isRoot) return programRoot;
-  for (const as of [front, apps]) {
-    if (await isReadableBy(host, join(programRoot, "dist", "main.js"), as)) continue;
-    const program = await copyProgram(config, host);
-    say(`reeve: ${as.name} may not read ${programRoot}, so it runs from a copy in ${program}`);
-    return program;
-  }
-  return programRoot;
+  if (await isReadableBy(host, join(programRoot, "dist", "main.js"), front)) return programRoot;
+  const program = await copyProgram(config, host);
+  say(`reeve: ${front.name} may not read ${programRoot}, so it runs from a copy in ${program}`);
+  return program;
 }
 
 async function welcome(config: Config, ssh: SshAccess | undefined): Promise<string[]> {

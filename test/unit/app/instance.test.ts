@@ -7,6 +7,7 @@ import {
   placeUrl,
   releasePath,
   repositoryPath,
+  runnerName,
 } from "../../../src/app/instance.ts";
 import { embeddedLayout } from "../../../src/config/layout.ts";
 
@@ -53,6 +54,30 @@ describe("an instance on disk", () => {
     expect(environmentPath(paths, "abc")).toBe("/r/srv/demo/envs/abc");
     expect(deployLogPath(layout, "demo", 7)).toBe("/r/log/deploys/demo/7.log");
     expect(repositoryPath(layout, "demo")).toBe("/r/lib/repositories/demo.git");
+  });
+});
+
+describe("a runner's name", () => {
+  it.each([
+    ["demo", false, "reeve-demo"],
+    ["demo", true, "reeve-demo-preview"],
+    ["x".repeat(30), false, /^reeve-x{9}-[0-9a-f]{12}$/],
+    ["x".repeat(30), true, /^reeve-x{9}-[0-9a-f]{12}$/],
+  ])(
+    "of %s (previews: %s) leaves room for a number in 32 characters: %s",
+    (app, ofPreviews, name) => {
+      const given = runnerName(app, ofPreviews);
+
+      expect(given).toMatch(typeof name === "string" ? new RegExp(`^${name}$`) : name);
+      expect(given.length).toBeLessThanOrEqual(28);
+    },
+  );
+
+  it("tells long names apart", () => {
+    const [one, other] = ["x".repeat(29), "x".repeat(30)];
+
+    expect(runnerName(one, true)).not.toBe(runnerName(other, true));
+    expect(runnerName(one, true)).not.toBe(runnerName(one, false));
   });
 });
 

@@ -12,7 +12,8 @@ const build = {
   python: "/usr/bin/python3",
   scratch: "/srv/demo/envs/.cache",
   sources: { index: "", extraIndex: "", proxy: "", caFile: "" },
-  as: { name: "reeve-apps", uid: 995, gid: 994 },
+  as: { name: "reeve-demo", uid: 995, gid: 994 },
+  box: { processes: 512, memory: 4 * 2 ** 30, fileSize: 2 ** 30, openFiles: 4096 },
   deadline: 900_000,
 };
 const withPip = { ...build, installer: { name: "pip", file: "pip" } as const };
@@ -115,11 +116,12 @@ describe.each([
     return [makeEnvironment(given), installRequirements(given, files), listPackages(given)];
   };
 
-  it("runs as the apps' user, until its deadline, with a folder of its own for caches", () => {
+  it("runs as the app's user, boxed, until its deadline, with folders of its own for all that it writes", () => {
     for (const command of commands()) {
-      expect(command).toMatchObject({ as: build.as, deadline: 900_000 });
+      expect(command).toMatchObject({ as: build.as, box: build.box, deadline: 900_000 });
       expect(command.env).toMatchObject({
         HOME: "/srv/demo/envs/.cache",
+        TMPDIR: "/srv/demo/envs/.cache/tmp",
         PIP_CACHE_DIR: "/srv/demo/envs/.cache/pip",
         UV_CACHE_DIR: "/srv/demo/envs/.cache/uv",
       });

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -55,6 +56,7 @@ function demo(script: string, host: Host = new LocalHost(), interpreter = "/bin/
     installer: { name: "pip", file: "pip" },
     sources: { index: "", extraIndex: "", proxy: "", caFile: "" },
     appUser: nobody,
+    box: { processes: 1000, memory: 4 * 2 ** 30, fileSize: 2 ** 30, openFiles: 1000 },
     deadline: 60_000,
     onLine: (line) => said.push(line),
   };
@@ -88,6 +90,33 @@ describe("building an environment", () => {
     await expect(
       context.host.run({ file: "touch", args: [join(path, "who")], as: nobody }),
     ).rejects.toThrow("Permission denied");
+  });
+
+  it.runIf(isRoot)("is sealed whatever modes the installer left", async () => {
+    const context = demo(
+      'umask 0; cp /bin/true "$3/suid"; chmod 6755 "$3/suid"; touch "$3/open"; mkdir "$3/shared"; chmod 2777 "$3/shared"',
+    );
+
+    await build(context);
+
+    const path = environmentPath(context.paths, one);
+    const modes = ["", "suid", "open", "shared"].map((name) => statSync(join(path, name)).mode);
+    expect(modes.map((mode) => (mode & 0o7777).toString(8))).toEqual(["750", "755", "644", "755"]);
+  });
+
+  it.runIf(isRoot)("follows no link that its own folder for scratch files has in it", async () => {
+    const context = demo("true");
+    await build(context);
+    const home = context.paths.folder;
+    const outside = join(home, "of-root");
+    writeFileSync(outside, "as it was");
+    symlinkSync(outside, join(context.paths.environments, ".cache", "constraints.txt"));
+
+    const files = [{ path: "requirements.txt", text: "greeting" }];
+    const request = { hash: two, files, release: home, packages: "greeting==1.0" };
+    await buildEnvironment(context, request).catch(() => undefined);
+
+    expect(readFileSync(outside, "utf8")).toBe("as it was");
   });
 
   it.skipIf(!canDropRoot)("works without root as well, and can be taken away again", async () => {
@@ -158,6 +187,20 @@ describe("a build that fails", () => {
     await expect(build(context)).rejects.toThrow();
 
     expect(context.said.sort()).toEqual(["Looking in https://***@pypi.example.org/simple", "no"]);
+  });
+});
+
+describe("a build that prints without end", () => {
+  it("B7: is heard out to a limit, in lines that are none too long, and goes on", async () => {
+    const context = demo(
+      'yes "$(printf %01000d 0)" | head -5000; head -c 1000000 /dev/zero; echo; echo last',
+    );
+
+    await build(context);
+
+    expect(context.said.join("\n").length).toBeLessThan(1_100_000);
+    expect(context.said.at(-1)).toBe("(the rest is left out)");
+    expect(await hasEnvironment(context.paths, one)).toBe(true);
   });
 });
 

@@ -29,7 +29,7 @@ const number = (option: "workers" | "grace"): fc.Arbitrary<number> =>
     .filter((given) => appOptions[option].schema.safeParse(given).success);
 
 const layout = embeddedLayout("/srv/reeve");
-const identity = { user: "reeve-apps", group: "reeve-apps", web: "www-data" };
+const identity = { user: "reeve-demo", group: "reeve-demo", web: "www-data" };
 
 function valuesOf(
   given: Pick<VassalValues, "name" | "module" | "workers" | "grace"> & {
@@ -49,6 +49,8 @@ function valuesOf(
     logs: layout.appLogs,
     environment: `${layout.srv}/${given.name}/envs/${given.hash}`,
     listen: 1024,
+    memory: 4096,
+    processes: 512,
     identity,
   };
 }

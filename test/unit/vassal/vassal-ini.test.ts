@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { isUntouched } from "../../../src/app/signature.ts";
 import {
+  needsStart,
   understudyIni,
   vassalIni,
+  withUser,
   withVirtualenv,
   type VassalValues,
 } from "../../../src/vassal/vassal-ini.ts";
@@ -20,8 +22,10 @@ const values: VassalValues = {
   module: "app:app",
   workers: 2,
   listen: 1024,
+  memory: 4096,
+  processes: 512,
   grace: 60,
-  identity: { user: "reeve-apps", group: "reeve-apps", web: "www-data" },
+  identity: { user: "reeve-demo", group: "reeve-demo", web: "www-data" },
 };
 
 describe("the vassal's ini", () => {
@@ -45,9 +49,9 @@ module = app:app
     expect(vassalIni(values).replace(/reeve \([0-9a-f]{12}\)/, "reeve (CHECKSUM)"))
       .toMatchInlineSnapshot(`
         "; demo: http://demo.localhost:8080/
-        ; Written by reeve (CHECKSUM). Edit it, and reeve leaves it alone, but for the path of the environment;
-        ; delete it, and the next deploy writes it anew. Better: write a section of your own, heading and all,
-        ; into the file that is included at the end.
+        ; Written by reeve (CHECKSUM). Edit it, and reeve leaves it alone, but for the path of the environment and
+        ; the user; delete it, and the next deploy writes it anew. Better: write a section of your own, heading and
+        ; all, into the file that is included at the end.
         [uwsgi]
         plugins = python3
         http-socket = /run/reeve/sockets/%n.sock
@@ -62,12 +66,16 @@ module = app:app
         enable-threads = true
         buffer-size = 32768
         listen = 1024
-        uid = reeve-apps
-        gid = reeve-apps
+        uid = reeve-demo
+        gid = reeve-demo
         ; No other groups than this one, whatever /etc/group says.
         no-initgroups = true
         chmod-socket = 660
         chown-socket = root:www-data
+        ; MiB of each process: the option memory.
+        limit-as = 4096
+        ; Of all that runs as this user: the option processes.
+        limit-nproc = 512
         logto2 = /var/log/reeve/apps/%n.log
         log-x-forwarded-for = true
 
@@ -91,6 +99,10 @@ module = app:app
 
     expect(ini).not.toMatch(/^(uid|gid|chown-socket) /m);
     expect(ini).toMatch(/^chmod-socket = 600$/m);
+  });
+
+  it("limits nothing where the options say so", () => {
+    expect(vassalIni({ ...values, memory: 0, processes: 0 })).not.toContain("limit-");
   });
 
   it("carries its checksum, so that a change by hand is seen", () => {
@@ -193,5 +205,31 @@ describe("an ini with another environment", () => {
 
   it("takes the path to the letter", () => {
     expect(withVirtualenv("virtualenv = /old", "/srv/$1/$&")).toBe("virtualenv = /srv/$1/$&");
+  });
+});
+
+describe("an ini with another user", () => {
+  it("differs in the lines that name one, and in nothing else", () => {
+    const edited = "[uwsgi]\nuid = nobody\n  gid=nogroup\nworkers = 3\n; uid = mine\n";
+
+    expect(withUser(edited, "reeve-demo")).toBe(
+      "[uwsgi]\nuid = reeve-demo\n  gid=reeve-demo\nworkers = 3\n; uid = mine\n",
+    );
+  });
+
+  it("names none where it named none", () => {
+    expect(withUser("[uwsgi]\nworkers = 3\n", "reeve-demo")).toBe("[uwsgi]\nworkers = 3\n");
+  });
+});
+
+describe("a changed ini", () => {
+  it.each([
+    ["uid = a\nworkers = 2\n", "uid = b\nworkers = 2\n", true],
+    ["uid = a\n", "uid = a\nlimit-as = 512\n", true],
+    ["limit-nproc = 20\n", "limit-nproc = 30\n", true],
+    ["uid = a\nworkers = 2\n", "uid = a\nworkers = 3\n", false],
+    ["", "uid = a\n", false],
+  ])("from %j to %j needs a new start of the vassal: %s", (former, ini, needed) => {
+    expect(needsStart(former, ini)).toBe(needed);
   });
 });

@@ -1,0 +1,93 @@
+import { UserError } from "../errors.ts";
+import { findIdentity } from "./identity.ts";
+import { CommandFailed, type Command, type Host, type Identity } from "./host.ts";
+
+/** One line of passwd(5). */
+export interface SystemUser extends Identity {
+  /** What stands in its fifth field, for people. */
+  comment: string;
+}
+
+/** shadow's tools wait for each other's locks, and for a directory service where there is one. */
+const deadline = 60_000;
+
+/** The machine's users, as far as it lists them. */
+export async function listSystemUsers(host: Host): Promise<SystemUser[]> {
+  const lines = (await host.run({ file: "getent", args: ["passwd"], deadline })).split("\n");
+  return lines.filter(Boolean).map((line) => {
+    const [name = "", , uid, gid, comment = ""] = line.split(":");
+    return { name, uid: Number(uid), gid: Number(gid), comment };
+  });
+}
+
+/** Makes a user that nobody can log in as, with a group of the same name and number; undefined where one of them is taken. */
+export async function addSystemUser(
+  host: Host,
+  user: { name: string; id: number; comment: string },
+): Promise<Identity | undefined> {
+  try {
+    await host.run(addUser(user));
+  } catch (error) {
+    // useradd(8): 4, the number is taken, by a user or by a group; 9, the name is.
+    if (error instanceof CommandFailed && (error.exitCode === 4 || error.exitCode === 9))
+      return undefined;
+    throw refused(error, `no system user ${user.name} could be made`);
+  }
+  return findIdentity(host, user.name);
+}
+
+/** Without a home, a shell or a password. The bounds are the number itself: as a system user it would get one below 1000. */
+export function addUser({ name, id, comment }: Parameters<typeof addSystemUser>[1]): Command {
+  const bounds = ["SYS_UID_MIN", "SYS_UID_MAX", "SYS_GID_MIN", "SYS_GID_MAX"];
+  return {
+    file: "useradd",
+    args: [
+      "--system",
+      "--user-group",
+      "--no-create-home",
+      ...["--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"],
+      ...["--comment", comment, "--uid", String(id)],
+      ...bounds.flatMap((bound) => ["-K", `${bound}=${id}`]),
+      "--",
+      name,
+    ],
+    deadline,
+  };
+}
+
+/**
+ * Removes a user with its processes, and with the files that they may have left where everybody can write.
+ * All of it is done with no more rights than the user's own.
+ */
+export async function removeSystemUser(host: Host, user: Identity, python: string): Promise<void> {
+  if (!host.isRoot || user.uid < 1000)
+    throw new Error(`${user.name} (${user.uid}) is not a user that may be removed`);
+  for (const command of clearUser(user, python)) {
+    await host.run(command).catch((error: unknown) => {
+      // Folders that are closed to the user hold nothing of its own.
+      if (!(error instanceof CommandFailed)) throw error;
+    });
+  }
+  try {
+    await host.run({ file: "userdel", args: ["--", user.name], deadline });
+  } catch (error) {
+    // userdel(8): 6, there is none.
+    if (error instanceof CommandFailed && error.exitCode === 6) return;
+    throw refused(error, `the system user ${user.name} could not be removed`);
+  }
+}
+
+/** The kernel's own loop over a user's processes leaves none out, however fast they make others (kill(2), -1). */
+function clearUser(as: Identity, python: string): Command[] {
+  const open = ["/tmp", "/var/tmp", "/dev/shm"];
+  return [
+    { file: python, args: ["-I", "-S", "-c", "import os; os.kill(-1, 9)"], as, deadline },
+    { file: "find", args: [...open, "-xdev", "-user", String(as.uid), "-delete"], as, deadline },
+    { file: "ipcrm", args: ["--all"], as, deadline },
+  ];
+}
+
+function refused(error: unknown, message: string): unknown {
+  if (!(error instanceof CommandFailed)) return error;
+  return new UserError("SYSTEM_REFUSED", `${message}:\n${error.output}`, { cause: error });
+}

@@ -1,0 +1,171 @@
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { embeddedLayout } from "../../../src/config/layout.ts";
+import type { DeployContext } from "../../../src/deploy/context.ts";
+import { runnerOf } from "../../../src/deploy/context.ts";
+import { provideRunners, removeRunners } from "../../../src/deploy/runners.ts";
+import { CommandFailed, type Command, type Host } from "../../../src/host/host.ts";
+import { Turns } from "../../../src/host/turns.ts";
+import { AgentStore } from "../../../src/store/agent-store.ts";
+import { temporaryFolder } from "../../support/unit-folder.ts";
+
+/** A machine with these users, as getent(1) and shadow's tools see it. */
+class Machine implements Host {
+  readonly isRoot = true;
+  readonly users = new Map<string, { uid: number; comment: string }>();
+  /** Those that getent does not list, as a directory service may have them. */
+  readonly unlisted = new Set<string>();
+  readonly ran: Command[] = [];
+
+  run(command: Command): Promise<string> {
+    this.ran.push(command);
+    const { file, args } = command;
+    if (file === "getent") return this.#look(args[1]);
+    if (file === "useradd") return this.#add(command);
+    if (file === "userdel") this.users.delete(args.at(-1) ?? "");
+    return Promise.resolve("");
+  }
+
+  #look(name: string | undefined): Promise<string> {
+    const listed = [...this.users].filter(([user]) => name === undefined || user === name);
+    return Promise.resolve(
+      listed.map(([user, { uid, comment }]) => `${user}:x:${uid}:${uid}:${comment}::\n`).join(""),
+    );
+  }
+
+  #add(command: Command): Promise<string> {
+    const after = (option: string) => command.args[command.args.indexOf(option) + 1] ?? "";
+    const name = command.args.at(-1) ?? "";
+    const uid = Number(after("--uid"));
+    const failing = (exitCode: number) =>
+      Promise.reject(new CommandFailed(command, { output: "no", exitCode, timedOut: false }));
+    if (this.users.has(name) || this.unlisted.has(name)) return failing(9);
+    if ([...this.users.values()].some((user) => user.uid === uid)) return failing(4);
+    this.users.set(name, { uid, comment: after("--comment") });
+    return Promise.resolve("");
+  }
+}
+
+function server(machine: Machine, home = "/r", first = 30_000): DeployContext {
+  const store = new AgentStore(join(temporaryFolder(), "agent.db"));
+  onTestFinished(() => store.close());
+  return {
+    host: machine,
+    store,
+    turns: new Turns(),
+    config: {
+      layout: embeddedLayout(home),
+      server: { first_user_id: first, python: "/usr/bin/python3" },
+    },
+  } as unknown as DeployContext;
+}
+
+describe("the system users of an app", () => {
+  it("are two, for itself and for its previews, with a name and a number that are free", async () => {
+    const machine = new Machine();
+    machine.users.set("reeve-demo", { uid: 30_001, comment: "somebody else's" });
+    const context = server(machine);
+
+    await provideRunners(context, "demo");
+
+    expect(runnerOf(context, "demo")).toEqual({ name: "reeve-demo-2", uid: 30_000, gid: 30_000 });
+    expect(runnerOf(context, "shop--demo")).toEqual({
+      name: "reeve-demo-preview",
+      uid: 30_002,
+      gid: 30_002,
+    });
+  });
+
+  it("are made once", async () => {
+    const machine = new Machine();
+    const context = server(machine);
+
+    await provideRunners(context, "demo");
+    await provideRunners(context, "demo");
+
+    expect(machine.users.size).toBe(2);
+  });
+
+  it("are nobody's but this server's, also where another one has an app of that name", async () => {
+    const machine = new Machine();
+    const [one, other] = [server(machine, "/one"), server(machine, "/other")];
+
+    await Promise.all([provideRunners(one, "demo"), provideRunners(other, "demo")]);
+
+    const all = [one, other].flatMap((context) => [
+      runnerOf(context, "demo").uid,
+      runnerOf(context, "shop--demo").uid,
+    ]);
+    expect(new Set(all).size).toBe(4);
+  });
+
+  it("get another name where a directory service has the first one", async () => {
+    const machine = new Machine();
+    machine.unlisted.add("reeve-demo");
+    const context = server(machine);
+
+    await provideRunners(context, "demo");
+
+    expect(runnerOf(context, "demo").name).toBe("reeve-demo-2");
+  });
+
+  it("are taken up where a crash came before they were on record", async () => {
+    const machine = new Machine();
+    machine.users.set("reeve-demo", { uid: 30_000, comment: "demo (reeve in /r)" });
+    const context = server(machine);
+
+    await provideRunners(context, "demo");
+
+    expect(runnerOf(context, "demo")).toMatchObject({ name: "reeve-demo", uid: 30_000 });
+  });
+
+  it("are made again with their numbers where the machine has lost them", async () => {
+    const machine = new Machine();
+    const context = server(machine);
+    await provideRunners(context, "demo");
+    const before = runnerOf(context, "demo");
+    machine.users.clear();
+
+    await provideRunners(context, "demo");
+
+    expect(runnerOf(context, "demo")).toEqual(before);
+  });
+
+  it("get new numbers where another machine has given theirs away", async () => {
+    const machine = new Machine();
+    const context = server(machine);
+    await provideRunners(context, "demo");
+    machine.users.clear();
+    machine.users.set("ada", { uid: 30_000, comment: "" });
+
+    await provideRunners(context, "demo");
+
+    expect(runnerOf(context, "demo")).toMatchObject({ name: "reeve-demo", uid: 30_002 });
+  });
+
+  it("go with the app, cleared by nobody with more rights, and their numbers never come back", async () => {
+    const machine = new Machine();
+    const context = server(machine);
+    await provideRunners(context, "demo");
+    const before = runnerOf(context, "demo");
+    machine.ran.length = 0;
+
+    await removeRunners(context, "demo");
+
+    expect(machine.users.size).toBe(0);
+    expect(machine.ran.slice(0, 4).map(({ file, as }) => [file, as?.uid])).toEqual([
+      ["/usr/bin/python3", before.uid],
+      ["find", before.uid],
+      ["ipcrm", before.uid],
+      ["userdel", undefined],
+    ]);
+    await provideRunners(context, "demo");
+    expect(runnerOf(context, "demo")).toMatchObject({ name: "reeve-demo", uid: 30_002 });
+  });
+
+  it("are refused with a next step where no number is left", async () => {
+    await expect(provideRunners(server(new Machine(), "/r", 59_999), "demo")).rejects.toMatchObject(
+      { code: "SYSTEM_REFUSED" },
+    );
+  });
+});

@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+import { addUser, listSystemUsers, removeSystemUser } from "../../../src/host/system-users.ts";
+import { RecordingHost } from "../../support/unit-host.ts";
+
+describe("a system user", () => {
+  it("is made without a password, a shell or a home, and with no number but its own", () => {
+    const { file, args } = addUser({
+      name: "reeve-demo",
+      id: 30_000,
+      comment: "demo (reeve in /r)",
+    });
+
+    expect([file, ...args].join(" ")).toBe(
+      "useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin " +
+        "--comment demo (reeve in /r) --uid 30000 -K SYS_UID_MIN=30000 -K SYS_UID_MAX=30000 " +
+        "-K SYS_GID_MIN=30000 -K SYS_GID_MAX=30000 -- reeve-demo",
+    );
+  });
+
+  it("is listed with what its line says", async () => {
+    const host = new RecordingHost({ isRoot: true }).answering(
+      "getent passwd",
+      "root:x:0:0:root:/root:/bin/bash\nreeve-demo:x:30000:30001:demo (reeve in /r):/nonexistent:/x\n",
+    );
+
+    expect(await listSystemUsers(host)).toEqual([
+      { name: "root", uid: 0, gid: 0, comment: "root" },
+      { name: "reeve-demo", uid: 30_000, gid: 30_001, comment: "demo (reeve in /r)" },
+    ]);
+  });
+
+  it.each([
+    ["root", 0, true],
+    ["www-data", 33, true],
+    ["reeve-demo", 30_000, false],
+  ])(
+    "is not removed where that would end others: %s, %i, as root: %s",
+    async (name, uid, isRoot) => {
+      const host = new RecordingHost({ isRoot });
+
+      const removing = removeSystemUser(host, { name, uid, gid: uid }, "/usr/bin/python3");
+
+      await expect(removing).rejects.toThrow("is not a user that may be removed");
+      expect(host.commands).toEqual([]);
+    },
+  );
+
+  it("that is gone already is removed all the same", async () => {
+    const host = new RecordingHost({ isRoot: true }).failing("userdel", "does not exist", 6);
+
+    await removeSystemUser(host, { name: "reeve-demo", uid: 30_000, gid: 30_000 }, "python3");
+
+    expect(host.lines.at(-1)).toBe("userdel -- reeve-demo");
+  });
+});
