@@ -90,6 +90,11 @@ async function makeContext(config: Config): Promise<DeployContext> {
       configuration: layout.nginxConfiguration,
       prefix: layout.nginx,
       pidFile: layout.nginxPid,
+      sites: {
+        available: layout.sitesAvailable,
+        enabled: layout.sitesEnabled,
+        sharedHosts: layout.sharedHosts,
+      },
       turns: new Turns(),
     },
     locks: new HolderLocks(),

@@ -187,16 +187,18 @@ export class TestServer {
   async ask(question: {
     host: string;
     path: string;
+    /** nginx's own, unless another one is named. */
+    port?: number;
     method?: string;
     headers?: Record<string, string>;
     body?: string | Buffer;
   }): Promise<Answer> {
-    const { host, path, method = "GET", headers = {}, body } = question;
+    const { host, path, port = this.port, method = "GET", headers = {}, body } = question;
     return new Promise((resolve, reject) => {
       const client = request(
         {
           host: "127.0.0.1",
-          port: this.port,
+          port,
           path,
           method,
           agent: false,
