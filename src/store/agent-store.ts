@@ -1,5 +1,6 @@
 import { UserError } from "../errors.ts";
 import { isSamePlace, type Instance, type Place } from "../app/instance.ts";
+import { isPreviewName } from "../app/names.ts";
 import type { ProcessId } from "../host/processes.ts";
 import { now, Sqlite, text, type Row } from "./sqlite.ts";
 
@@ -103,6 +104,8 @@ const migrations = [
   UPDATE deploy SET former_place = json_set(former_place, '$.port', 0) WHERE former_place LIKE '{%';
   UPDATE preview SET host = coalesce((SELECT host FROM instance WHERE name = preview.instance), '');
   `,
+  // A rebuild of a preview is for all previews, and nothing of production's.
+  `ALTER TABLE app ADD COLUMN preview_generation INTEGER NOT NULL DEFAULT 0;`,
 ];
 
 /**
@@ -256,12 +259,16 @@ export class AgentStore {
     return this.#all("SELECT name FROM app ORDER BY name").map((row) => text(row["name"]));
   }
 
-  generation(app: string): number {
-    return Number(this.#get("SELECT generation FROM app WHERE name = ?", app)?.["generation"] ?? 0);
+  /** How often an environment of the app's was rebuilt; previews have their own rebuilds on top. */
+  generation(app: string, ofPreviews: boolean): number {
+    const row = this.#get("SELECT generation, preview_generation FROM app WHERE name = ?", app);
+    const own = ofPreviews ? Number(row?.["preview_generation"] ?? 0) : 0;
+    return Number(row?.["generation"] ?? 0) + own;
   }
 
-  raiseGeneration(app: string): void {
-    this.#run("UPDATE app SET generation = generation + 1 WHERE name = ?", app);
+  raiseGeneration(app: string, ofPreviews: boolean): void {
+    const column = ofPreviews ? "preview_generation" : "generation";
+    this.#run(`UPDATE app SET ${column} = ${column} + 1 WHERE name = ?`, app);
   }
 
   /** A place belongs to one instance at a time: `PLACE_TAKEN`. */
@@ -420,11 +427,16 @@ export class AgentStore {
     ).map(toDeploy);
   }
 
-  /** Deploys that were on the air, each commit once by its last time there, the newest first. */
+  /**
+   * Deploys that were on the air, each commit once by its last time there, the newest first. What was there
+   * before a removal went with it.
+   */
   releases(instance: string): Deploy[] {
     return this.#all(
       `SELECT * FROM deploy WHERE id IN
-         (SELECT max(id) FROM deploy WHERE instance = ? AND live_at IS NOT NULL GROUP BY new_commit)
+         (SELECT max(id) FROM deploy WHERE instance = ?1 AND live_at IS NOT NULL AND id >
+            (SELECT coalesce(max(id), 0) FROM deploy WHERE instance = ?1 AND state = 'removed')
+          GROUP BY new_commit)
        ORDER BY id DESC`,
       instance,
     ).map(toDeploy);
@@ -456,7 +468,8 @@ export class AgentStore {
     this.#database.transaction(() => {
       this.changeDeploy(deploy.id, { state: "live", ...when });
       this.changeInstance(deploy.instance, instance);
-      if (deploy.reason === "rebuild") this.raiseGeneration(deploy.app);
+      if (deploy.reason === "rebuild")
+        this.raiseGeneration(deploy.app, isPreviewName(deploy.instance));
     });
   }
 

@@ -60,14 +60,23 @@ describe("apps", () => {
   it("have a generation that a rebuild raises, for each by itself", () => {
     const store = withApps("demo", "shop");
 
-    store.raiseGeneration("demo");
-    store.raiseGeneration("demo");
+    store.raiseGeneration("demo", false);
+    store.raiseGeneration("demo", false);
 
     expect([
-      store.generation("demo"),
-      store.generation("shop"),
-      store.generation("nosuch"),
+      store.generation("demo", false),
+      store.generation("shop", false),
+      store.generation("nosuch", false),
     ]).toEqual([2, 0, 0]);
+  });
+
+  it("have one for previews, whose rebuilds are nothing to production", () => {
+    const store = withApps("demo");
+
+    store.raiseGeneration("demo", false);
+    store.raiseGeneration("demo", true);
+
+    expect([store.generation("demo", false), store.generation("demo", true)]).toEqual([1, 2]);
   });
 
   it("leave nothing behind when they go: the next one of the name begins anew", () => {
@@ -76,7 +85,7 @@ describe("apps", () => {
     const id = goLive(store, "demo", "a");
     store.startStep(id, 1, "release");
     store.keepEnvironment("demo", "abc", "bottle==0.13.4");
-    store.raiseGeneration("demo");
+    store.raiseGeneration("demo", true);
 
     store.deleteApp("demo");
     store.createApp("demo");
@@ -86,7 +95,7 @@ describe("apps", () => {
     expect(store.deploy(id)).toBeUndefined();
     expect(store.steps(id)).toEqual([]);
     expect(store.environmentPackages("demo", "abc")).toBeUndefined();
-    expect(store.generation("demo")).toBe(0);
+    expect(store.generation("demo", true)).toBe(0);
     expect(store.startDeploy(newDeploy("demo"))).toMatchObject({ number: 1 });
   });
 });
