@@ -69,6 +69,8 @@ export async function removeInstance(
 }
 
 async function removeFromNginx(context: DeployContext, instance: string): Promise<void> {
+  // Before it has its place, nginx has not heard of it.
+  if (!context.store.instance(instance)) return;
   try {
     await removeVhost(context.host, context.nginx, instance);
   } catch (error) {

@@ -11,10 +11,6 @@ import {
 export class FileChanges {
   readonly #undoing: (() => Promise<unknown>)[] = [];
 
-  get isEmpty(): boolean {
-    return this.#undoing.length === 0;
-  }
-
   async write(path: string, text: string): Promise<void> {
     const former = await readIfPresent(path);
     if (former === text) return;

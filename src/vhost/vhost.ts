@@ -96,7 +96,10 @@ export async function installVhost(host: Host, nginx: Nginx, vhost: Vhost): Prom
   });
 }
 
-/** Takes an instance's vhost away; what nginx serves for others does not change. */
+/**
+ * Takes an instance's vhost away; what nginx serves for others does not change. nginx is told also where
+ * nothing is left to take away: whoever did that may not have come to tell it.
+ */
 export async function removeVhost(host: Host, nginx: Nginx, name: string): Promise<void> {
   const { sites } = nginx;
   await nginx.turns.run(nginx.configuration, async () => {
@@ -104,7 +107,6 @@ export async function removeVhost(host: Host, nginx: Nginx, name: string): Promi
     for (const link of await linksOf(sites, name)) await changes.remove(link);
     await changes.remove(siteOf(sites, name));
     await sweepSharedHosts(changes, sites);
-    if (changes.isEmpty) return;
     await reloadNginx(host, nginx).catch((error: unknown) => {
       // One that does not run will start without it.
       if (!(error instanceof UserError && error.code === "NGINX_DOWN")) throw error;

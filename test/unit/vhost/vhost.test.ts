@@ -202,13 +202,13 @@ describe("nginx that does not run", () => {
     expect(existsSync(join(sites.enabled, "demo.conf"))).toBe(false);
   });
 
-  it("is not asked at all where there is nothing to take away", async () => {
-    const { own } = nginx();
-    const host = new RecordingHost();
+  it("does not keep a block from being taken away", async () => {
+    const { sites, own, files } = nginx();
+    writeFileSync(join(sites.available, "demo.conf"), "old");
 
-    await removeVhost(host, own, "demo");
+    await removeVhost(new RecordingHost(), own, "demo");
 
-    expect(host.lines).toEqual([]);
+    expect(files()).toEqual([]);
   });
 });
 
