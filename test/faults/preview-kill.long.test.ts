@@ -176,7 +176,8 @@ describe("kill -9", () => {
     await nextCommit();
     const next = await demo.push("+HEAD:shop");
     const answered = await whole();
-    const removal = await seconds(() => demo.push(":shop"));
+    let gone = { exitCode: -1, output: "" };
+    const removal = await seconds(async () => (gone = await demo.push(":shop")));
     const left = await whole();
     const row = [
       ...[victim, what, push.killed ? moment.name : `${moment.name}: not there`],
@@ -192,8 +193,9 @@ describe("kill -9", () => {
     expect(state, push.said).toMatch(/^(there|gone)$/);
     expect(push.said).not.toMatch(/INTERNAL|the client hung/);
     expect(next.exitCode, next.output).toBe(0);
-    expect(answered).toBe("there");
-    expect(left).toBe("gone");
+    expect(answered, server.said).toBe("there");
+    expect(gone.exitCode, gone.output).toBe(0);
+    expect(left, server.said).toBe("gone");
     expect(removal).toBeLessThan(promptly);
   };
 
