@@ -65,7 +65,10 @@ const catalogue = {
     exit: 2,
     hint: "A unix socket's path ends at 107 bytes. Choose a shorter folder: npm start -- --home /srv/reeve",
   },
-  PLACE_TAKEN: { exit: 1, hint: "Give the app another host: reeve options APP set host=…" },
+  PLACE_TAKEN: {
+    exit: 1,
+    hint: "Give the app another host, or its previews: reeve options APP set host=… preview_host=…",
+  },
   PORT_TAKEN: { exit: 2, hint: "Choose another one: npm start -- --port 8081" },
   PREVIEW_LIMIT: {
     exit: 1,

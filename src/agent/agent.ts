@@ -15,7 +15,7 @@ import { LocalHost, type Host } from "../host/host.ts";
 import { ensureIdentity, ownIdentity } from "../host/identity.ts";
 import { Turns } from "../host/turns.ts";
 import { AgentStore, type Holder } from "../store/agent-store.ts";
-import { longestQueue } from "../vassal/emperor.ts";
+import { longestQueue, tellOfEnded } from "../vassal/emperor.ts";
 import { agentVerbs } from "./verbs.ts";
 
 const sweepEvery = 500;
@@ -38,7 +38,12 @@ export async function runAgent(config: Config): Promise<void> {
     ),
   );
   await listenOn(server, config.layout.agentSocket);
-  const sweep = setInterval(() => void judgeDeadHolders(context), sweepEvery);
+  const sweep = setInterval(() => {
+    void judgeDeadHolders(context);
+    void tellOfEnded(context.emperor).catch((error: unknown) =>
+      context.log.error({ err: error }, "could not tell the Emperor of a vassal that ended"),
+    );
+  }, sweepEvery);
   const sweepers = [
     setTimeout(() => void sweepPreviews(context), firstSweep),
     setInterval(() => void sweepPreviews(context), previewsEvery),
@@ -90,6 +95,11 @@ async function makeContext(config: Config): Promise<DeployContext> {
       configuration: layout.nginxConfiguration,
       prefix: layout.nginx,
       pidFile: layout.nginxPid,
+      sites: {
+        available: layout.sitesAvailable,
+        enabled: layout.sitesEnabled,
+        sharedHosts: layout.sharedHosts,
+      },
       turns: new Turns(),
     },
     locks: new HolderLocks(),

@@ -24,6 +24,7 @@ export interface Answers extends Record<QuestionName, unknown> {
   settings: Record<string, string>;
   changeSettings: null;
   previews: PreviewSummary[];
+  preview: { instance: string; branch: string };
   pinPreview: null;
   removePreview: null;
   destroy: null;
@@ -78,6 +79,8 @@ export interface ReleaseSummary {
 
 export interface DeploySummary {
   number: number;
+  /** The app itself, or the preview that it was about. */
+  instance: string;
   reason: DeployReason;
   state: DeployState;
   ref: string;

@@ -4,7 +4,7 @@ import { headline } from "../app/headline.ts";
 import { deployLogPath, optionsFile, releasePath } from "../app/instance.ts";
 import { appOptions } from "../config/app-options.ts";
 import { optionsOf, pathsOf, runnerOf, type DeployContext } from "../deploy/context.ts";
-import { previewDays, previewUses } from "../deploy/previews.ts";
+import { expectPreview, previewDays, previewUses } from "../deploy/previews.ts";
 import { seatOf } from "../deploy/seat.ts";
 import { placeOf } from "../deploy/settle.ts";
 import { findUnderstudies } from "../deploy/understudy.ts";
@@ -52,18 +52,22 @@ export async function showApp(context: DeployContext, app: string): Promise<AppD
   };
 }
 
-export async function listReleases(context: DeployContext, app: string): Promise<ReleaseSummary[]> {
-  expectApp(context, app);
-  const row = context.store.instance(app);
+export async function listReleases(
+  context: DeployContext,
+  app: string,
+  branch: string | undefined,
+): Promise<ReleaseSummary[]> {
+  const instance = expectInstance(context, app, branch);
+  const row = context.store.instance(instance);
   return Promise.all(
-    context.store.releases(app).map(async (deploy) => ({
+    context.store.releases(instance).map(async (deploy) => ({
       commit: deploy.newCommit,
       subject: deploy.subject,
       deploy: deploy.number,
       account: deploy.account,
       liveAt: deploy.liveAt ?? "",
       live: row?.live === deploy.id,
-      onDisk: await isPresent(releasePath(pathsOf(context, app), deploy.newCommit)),
+      onDisk: await isPresent(releasePath(pathsOf(context, instance), deploy.newCommit)),
     })),
   );
 }
@@ -72,6 +76,7 @@ export function listDeploys(context: DeployContext, app: string, limit: number):
   expectApp(context, app);
   return context.store.deploys(app, limit).map((deploy) => ({
     number: deploy.number,
+    instance: deploy.instance,
     reason: deploy.reason,
     state: deploy.state,
     ref: deploy.ref,
@@ -164,6 +169,16 @@ export async function listSettings(
   expectApp(context, app);
   const { settings, previewSettings } = pathsOf(context, app);
   return Object.fromEntries(await readSettings(ofPreviews ? previewSettings : settings));
+}
+
+/** The app itself; or the preview that is named: `PREVIEW_UNKNOWN`. */
+export function expectInstance(
+  context: DeployContext,
+  app: string,
+  branch: string | undefined,
+): string {
+  expectApp(context, app);
+  return branch === undefined ? app : expectPreview(context, app, branch).instance;
 }
 
 export function expectApp(context: DeployContext, app: string): void {

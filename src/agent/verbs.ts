@@ -23,6 +23,7 @@ import { changeSettings, createApp, setOptions } from "./apps.ts";
 import { questions, type Question, type QuestionName } from "./questions.ts";
 import {
   expectApp,
+  expectInstance,
   listDeploys,
   listOptions,
   listPreviews,
@@ -111,9 +112,9 @@ function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
       await judgeHolder(context, holder);
       return null;
     },
-    cancel: async ({ app, account }) => {
-      expectApp(context, app);
-      const { number } = await cancelDeploy(context, app, account);
+    cancel: async ({ app, branch, account }) => {
+      const instance = expectInstance(context, app, branch);
+      const { number } = await cancelDeploy(context, instance, account);
       return { number };
     },
     reconcile: () => reconcile(context, false),
@@ -165,15 +166,19 @@ function readingVerbs(context: DeployContext): Pick<Answering, ReadingVerb> {
   return {
     apps: () => summarizeApps(context),
     show: ({ app }) => showApp(context, app),
-    releases: ({ app }) => listReleases(context, app),
+    releases: ({ app, branch }) => listReleases(context, app, branch),
     deploys: ({ app, limit }) => Promise.resolve(listDeploys(context, app, limit)),
     deployLog: ({ app, number }) => readDeployLog(context, app, number),
     options: ({ app }) => listOptions(context, app),
     previews: ({ app }) => listPreviews(context, app),
+    preview: ({ app, branch: named }) => {
+      expectApp(context, app);
+      const { instance, branch } = expectPreview(context, app, named);
+      return Promise.resolve({ instance, branch });
+    },
     settings: ({ app, ofPreviews }) => listSettings(context, app, ofPreviews),
     logs: async ({ app, branch, lines, follow }, { say, gone }) => {
-      expectApp(context, app);
-      const instance = branch === undefined ? app : expectPreview(context, app, branch).instance;
+      const instance = expectInstance(context, app, branch);
       const understudies = (await findUnderstudies(context, instance)).map(
         (understudy) => understudy.log,
       );

@@ -14,7 +14,10 @@ export interface Instance {
 /** Where an instance answers. Granted by the administrator, never by the repository. */
 export interface Place {
   host: string;
+  /** Begins and ends with a slash; another one than `/` where several instances share the host. */
   path: string;
+  /** Of this instance alone; 0: the one at which all answer. */
+  port: number;
 }
 
 /** Everything of one instance on disk. */
@@ -29,8 +32,6 @@ export interface InstancePaths {
   environments: string;
   staging: string;
   ini: string;
-  site: string;
-  siteLink: string;
   /** The administrator's and the server's words about the instance: options, settings, local files. */
   own: string;
   settings: string;
@@ -63,8 +64,6 @@ export function instancePaths(layout: Layout, name: string): InstancePaths {
       : join(folder, "envs"),
     staging: join(folder, ".staging"),
     ini: join(layout.vassals, `${name}.ini`),
-    site: join(layout.sitesAvailable, `${name}.conf`),
-    siteLink: join(layout.sitesEnabled, `${name}.conf`),
     own,
     settings: join(own, "settings"),
     previewSettings: join(own, "preview-settings"),
@@ -125,6 +124,26 @@ export function deployLogPath(layout: Layout, app: string, number: number): stri
 }
 
 /** The address to give to people; the standard port is not said. */
-export function placeUrl(place: Place, port: number): string {
-  return `http://${place.host}${port === 80 ? "" : `:${port}`}${place.path}`;
+export function placeUrl(place: Place, serversPort: number): string {
+  return `http://${placeHost(place, serversPort)}${place.path}`;
+}
+
+/** What a browser says as its `Host` there. */
+export function placeHost({ host, port }: Place, serversPort: number): string {
+  const said = port === 0 ? serversPort : port;
+  return said === 80 ? host : `${host}:${said}`;
+}
+
+export function isSamePlace(one: Place, other: Place): boolean {
+  return one.host === other.host && one.path === other.path && one.port === other.port;
+}
+
+/** Whether a path tells the instance from others at the same host, which then have a server block in common. */
+export function sharesHost({ path }: Place): boolean {
+  return path !== "/";
+}
+
+/** The path at which something of the instance is asked, `/` being its own beginning. */
+export function pathUnder(place: Place, path: string): string {
+  return `${place.path.slice(0, -1)}${path}`;
 }

@@ -103,6 +103,11 @@ export function appOfInstance(name: string): string {
   return name.slice(isPreviewName(name) ? name.lastIndexOf(previewMark) + previewMark.length : 0);
 }
 
+/** The part of a preview's name that its branch gave to it. */
+export function slugOfPreview(name: string): string {
+  return name.slice(0, name.lastIndexOf(previewMark));
+}
+
 export function isPreviewName(name: string): boolean {
   return name.includes(previewMark);
 }

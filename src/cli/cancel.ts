@@ -7,6 +7,11 @@ export function cancelCommand(): Command {
   const command = new Command("cancel")
     .description("End the deploy that an app is in the middle of; what is on the air stays.")
     .argument("<app>", "its name", expectAppName)
-    .action((app: string) => commandServer("cancel", { app }));
+    .option("-b, --branch <branch>", "the preview of this branch, and not the app itself")
+    .action((app: string, { branch }: { branch?: string }) =>
+      branch === undefined
+        ? commandServer("cancel", { app })
+        : commandServer("cancelPreview", { app, branch }),
+    );
   return withExamples(command, "reeve cancel demo", "reeve cancel demo && reeve deploys demo");
 }

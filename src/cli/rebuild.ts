@@ -9,6 +9,11 @@ export function rebuildCommand(): Command {
       "Build the app's environment anew, with the versions that the index has today, and redeploy.",
     )
     .argument("<app>", "its name", expectAppName)
-    .action((app: string) => commandServer("rebuild", { app }));
+    .option("-b, --branch <branch>", "the preview of this branch, and not the app itself")
+    .action((app: string, { branch }: { branch?: string }) =>
+      branch === undefined
+        ? commandServer("rebuild", { app })
+        : commandServer("rebuildPreview", { app, branch }),
+    );
   return withExamples(command, "reeve rebuild demo", "reeve rebuild demo && reeve show demo");
 }

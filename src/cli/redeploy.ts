@@ -9,7 +9,12 @@ export function redeployCommand(): Command {
       "Deploy the commit that is on the air once more; git itself sends nothing when nothing changed.",
     )
     .argument("<app>", "its name", expectAppName)
-    .action((app: string) => commandServer("redeploy", { app }));
+    .option("-b, --branch <branch>", "the preview of this branch, and not the app itself")
+    .action((app: string, { branch }: { branch?: string }) =>
+      branch === undefined
+        ? commandServer("redeploy", { app })
+        : commandServer("redeployPreview", { app, branch }),
+    );
   return withExamples(
     command,
     "reeve redeploy demo",

@@ -7,12 +7,14 @@ import { printJson, shortTime, table } from "./table.ts";
 export function releasesCommand(): Command {
   const command = new Command("releases")
     .description(
-      "List what an app had on the air, the newest first. `disk`: a rollback to it builds nothing.",
+      "List what an app, or a preview, had on the air, the newest first. `disk`: a rollback to it builds nothing.",
     )
     .argument("<app>", "its name", expectAppName)
+    .option("-b, --branch <branch>", "of the preview of this branch")
     .option("--json", "for programs")
-    .action(async (app: string, { json }: { json?: boolean }) => {
-      const releases = await askServer("releases", { app });
+    .action(async (app: string, flags: { branch?: string; json?: boolean }) => {
+      const { json, ...of } = flags;
+      const releases = await askServer("releases", { app, ...of });
       if (json) {
         printJson(releases);
         return;

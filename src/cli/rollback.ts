@@ -10,8 +10,17 @@ export function rollbackCommand(): Command {
     )
     .argument("<app>", "its name", expectAppName)
     .argument("[release]", "the start of its commit, or its deploy's number")
-    .action(async (app: string, release?: string) => {
-      await commandServer("rollback", { app, ...(release === undefined ? {} : { release }) });
+    .option("-b, --branch <branch>", "the preview of this branch, and not the app itself")
+    .action(async (app: string, release: string | undefined, flags: { branch?: string }) => {
+      const { branch } = flags;
+      const question = { app, ...(release === undefined ? {} : { release }) };
+      if (branch === undefined) await commandServer("rollback", question);
+      else await commandServer("rollbackPreview", { ...question, branch });
     });
-  return withExamples(command, "reeve rollback demo", "reeve rollback demo 3f2a91c");
+  return withExamples(
+    command,
+    "reeve rollback demo",
+    "reeve rollback demo 3f2a91c",
+    "reeve rollback demo -b feature/new-cart",
+  );
 }

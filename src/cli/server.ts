@@ -9,9 +9,13 @@ import { callVerb } from "../host/channel.ts";
 interface Commands {
   create: { app: string };
   rollback: { app: string; release?: string };
+  rollbackPreview: { app: string; branch: string; release?: string };
   redeploy: { app: string };
+  redeployPreview: { app: string; branch: string };
   rebuild: { app: string };
+  rebuildPreview: { app: string; branch: string };
   cancel: { app: string };
+  cancelPreview: { app: string; branch: string };
   reconcile: Record<string, never>;
   changeSettings: Question<"changeSettings">;
   pinPreview: Question<"pinPreview">;

@@ -2,6 +2,12 @@ import { z } from "zod";
 import { branchName, isHostName } from "../app/names.ts";
 import { wholeNumber, type OptionTable, type OptionValues } from "./option-table.ts";
 
+/** `9000-9099`: the first and the last. */
+function arePorts(text: string): boolean {
+  const [, first = 0, last = 0] = (/^(\d{4,5})-(\d{4,5})$/.exec(text) ?? []).map(Number);
+  return first >= 1024 && first <= last && last <= 65_535;
+}
+
 /** The words of this option: a strict part of what git allows in a branch, and the asterisk. */
 const previewsGrammar = /^[A-Za-z0-9._/*-]+( [A-Za-z0-9._/*-]+)*$/;
 
@@ -25,6 +31,20 @@ export const appOptions = {
     default: "all",
     sentence:
       "Which other branches are put on the air as previews: all, off, or patterns such as feature/* fix/*.",
+  },
+  preview_host: {
+    schema: z.string().refine((text) => text === "" || isHostName(text), "is not a host name"),
+    default: "",
+    sentence:
+      "The one host at which all previews answer, told apart by path; empty: each has a host of its own, <branch>--<app>.<domain>.",
+  },
+  preview_ports: {
+    schema: z
+      .string()
+      .refine((text) => text === "" || arePorts(text), "is not a range of ports from 1024 on"),
+    default: "",
+    sentence:
+      "Ports such as 9000-9099, one for each preview: they tell previews apart at preview_host, or else at the server's domain; empty: none.",
   },
   preview_settings: {
     schema: z.string().regex(/^(own|app)$/, "is neither own nor app"),

@@ -43,9 +43,9 @@ export function readKey(variables = process.env): string | undefined {
   return variables["REEVE_KEY"];
 }
 
-/** Where nginx listens. */
-export function listenAddresses({ server }: Config): string[] {
-  return loopbackAddresses().map((address) => `${address}:${server.port}`);
+/** Where nginx listens: for all, or for one instance that has a port of its own. */
+export function listenAddresses({ server }: Config, port = server.port): string[] {
+  return loopbackAddresses().map((address) => `${address}:${port}`);
 }
 
 /** Where reeve listens: on loopback, and on the IPv6 one where the machine has it. */

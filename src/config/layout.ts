@@ -14,6 +14,8 @@ export interface Layout {
   nginx: string;
   sitesAvailable: string;
   sitesEnabled: string;
+  /** A folder for each host that previews share, with a link to the location of each. */
+  sharedHosts: string;
   srv: string;
   state: string;
   repositories: string;
@@ -63,6 +65,7 @@ export function embeddedLayout(home: string): Layout {
     nginx,
     sitesAvailable: join(nginx, "sites-available"),
     sitesEnabled: join(nginx, "sites-enabled"),
+    sharedHosts: join(nginx, "shared-hosts"),
     srv: join(home, "srv"),
     state,
     repositories: join(state, "repositories"),

@@ -5,6 +5,7 @@ import {
   repositoryPath,
   type Instance,
   type InstancePaths,
+  type Place,
 } from "../app/instance.ts";
 import { appOfInstance, branchOf, isPreviewName } from "../app/names.ts";
 import { appOptions, type AppOptions } from "../config/app-options.ts";
@@ -15,7 +16,9 @@ import type { GitContext } from "../host/git.ts";
 import { UserError } from "../errors.ts";
 import { readIfPresent } from "../host/files.ts";
 import type { Host, Identity } from "../host/host.ts";
+import { isPortTaken } from "../host/ports.ts";
 import type { Turns } from "../host/turns.ts";
+import { choosePlace, placesOf } from "../preview/place.ts";
 import { choosePreviewName } from "../preview/slug.ts";
 import type { ReleaseContext } from "../release/release.ts";
 import type { AgentStore } from "../store/agent-store.ts";
@@ -103,21 +106,60 @@ export function instanceOf(
 ): Instance {
   const branch = branchOf(ref);
   if (branch === options.production_branch) return productionInstance(context, app, options);
-  const { instance } = context.store.claimPreview(app, branch, (isTaken) =>
-    choosePreviewName(app, branch, isTaken),
+  const { instance, place } = context.store.claimPreview(app, branch, {
+    name: (isTaken) => choosePreviewName(app, branch, isTaken),
+    place: (name, current, isFree) =>
+      choosePreviewPlace(context, { app, name, options }, current, isFree),
+  });
+  return { name: instance, app, branch, place };
+}
+
+function choosePreviewPlace(
+  context: DeployContext,
+  { app, name, options }: { app: string; name: string; options: AppOptions },
+  current: Place | undefined,
+  isFree: (place: Place) => boolean,
+): Place {
+  const { domain, port: serversPort } = context.config.server;
+  const places = placesOf(name, domain, options);
+  const isUsable = (place: Place): boolean =>
+    isFree(place) && (place.port === 0 || !isPortTaken(place.port));
+  const place = choosePlace(
+    places.filter(({ port }) => port !== serversPort),
+    current,
+    isUsable,
   );
-  const host = `${instance}.${context.config.server.domain}`;
-  return { name: instance, app, branch, place: { host, path: "/" } };
+  if (place) {
+    expectGrantable(context, place);
+    return place;
+  }
+  const [first] = places;
+  if (first?.port === 0) context.store.expectPlaceFree({ name, place: first });
+  throw new UserError(
+    "PREVIEW_LIMIT",
+    `none of the ports ${options.preview_ports} is free for a preview of ${app}`,
+    {
+      hint: `Remove a preview (reeve previews ${app}), or ask the administrator for more ports: preview_ports.`,
+    },
+  );
 }
 
 /** The app's own instance, at the place that the administrator's options give it. */
 function productionInstance(context: DeployContext, app: string, options: AppOptions): Instance {
-  const { domain } = context.config.server;
-  const host = options.host === "" ? `${app}.${domain}` : options.host;
-  if (host === domain || host === `git.${domain}`) {
+  const place = { host: appHost(context, app, options), path: "/", port: 0 };
+  expectGrantable(context, place);
+  return { name: app, app, branch: options.production_branch, place };
+}
+
+function appHost({ config }: DeployContext, app: string, { host }: AppOptions): string {
+  return host === "" ? `${app}.${config.server.domain}` : host;
+}
+
+/** At a port of its own an instance takes nothing away from anybody. */
+function expectGrantable({ config }: DeployContext, { host, port }: Place): void {
+  const { domain } = config.server;
+  if (port === 0 && (host === domain || host === `git.${domain}`))
     throw new UserError("PLACE_TAKEN", `${host} belongs to reeve itself`);
-  }
-  return { name: app, app, branch: options.production_branch, place: { host, path: "/" } };
 }
 
 /** The settings that a deploy starts from: an app's are its own; a preview's are those that its app's options name. */

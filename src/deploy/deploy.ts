@@ -236,18 +236,22 @@ export async function confirmDeploy(context: DeployContext, id: number): Promise
   return said;
 }
 
-/** Ends the deploy that an app is in the middle of, as if it had failed: `DEPLOY_UNKNOWN` where there is none. */
+/** Ends the deploy that an instance is in the middle of, as if it had failed: `DEPLOY_UNKNOWN` where there is none. */
 export async function cancelDeploy(
   context: DeployContext,
-  app: string,
+  instance: string,
   account: string,
 ): Promise<Deploy> {
   const running = context.store
     .unfinishedDeploys()
     .find(
-      (deploy) => deploy.app === app && deploy.state !== "switched" && deploy.reason !== "removal",
+      (deploy) =>
+        deploy.instance === instance && deploy.state !== "switched" && deploy.reason !== "removal",
     );
-  if (!running) throw new UserError("DEPLOY_UNKNOWN", `nothing of ${app} is being deployed`);
+  if (!running)
+    throw new UserError("DEPLOY_UNKNOWN", `${instance} is not being deployed`, {
+      hint: "A preview's deploy is cancelled by its branch: reeve cancel APP -b BRANCH. See reeve deploys APP.",
+    });
   const why = new UserError("DEPLOY_CANCELLED", `${account} cancelled this deploy`);
   await context.attempts.stop(running.id, why);
   return running;

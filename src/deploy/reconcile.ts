@@ -322,7 +322,11 @@ class Reconciling {
       const { folder, staging } = pathsOf(this.#context, name);
       return [folder, staging];
     });
-    const shared = [layout.vassals, layout.sitesAvailable, layout.sitesEnabled, layout.links];
+    const hosts = await readdir(layout.sharedHosts).catch(() => []);
+    const shared = [
+      ...[layout.vassals, layout.sitesAvailable, layout.sitesEnabled, layout.links],
+      ...hosts.map((host) => join(layout.sharedHosts, host)),
+    ];
     for (const folder of [...shared, layout.apps, layout.sockets, layout.appLogs, ...own]) {
       for (const name of await readdir(folder).catch(() => [])) {
         const understudyOf = /^(.+)\.next-\d+\.(?:ini|sock|log)$/.exec(name)?.[1];

@@ -69,9 +69,10 @@ export async function removeInstance(
 }
 
 async function removeFromNginx(context: DeployContext, instance: string): Promise<void> {
-  const { site, siteLink } = pathsOf(context, instance);
+  // Before it has its place, nginx has not heard of it.
+  if (!context.store.instance(instance)) return;
   try {
-    await removeVhost(context.host, context.nginx, { available: site, enabled: siteLink });
+    await removeVhost(context.host, context.nginx, instance);
   } catch (error) {
     // Where nginx does not run there is nobody to tell: it starts with what is there.
     if (!(error instanceof UserError && error.code === "NGINX_DOWN")) throw error;

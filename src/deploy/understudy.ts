@@ -2,12 +2,15 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
   environmentPath,
+  pathUnder,
+  placeHost,
   placeUrl,
   releasePath,
+  sharesHost,
   socketStem,
   type Instance,
 } from "../app/instance.ts";
-import { branchName, isPreviewName, previewName } from "../app/names.ts";
+import { branchName, isPreviewName, slugOfPreview } from "../app/names.ts";
 import { isUntouched } from "../app/signature.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import { isPresent } from "../host/files.ts";
@@ -127,19 +130,18 @@ export function understudyText(
   );
 }
 
-/** What an instance is asked before it goes on the air: its own host, as nginx would say it. */
+/** What an instance is asked before it goes on the air: at its own place, as nginx would say it. */
 export function healthCheck(
   context: DeployContext,
   instance: Instance,
   options: AppOptions,
 ): HealthCheck {
   const { port } = context.config.server;
-  const host = new URL(placeUrl(instance.place, port)).host;
   return {
     question: {
-      path: options.health_path,
+      path: pathUnder(instance.place, options.health_path),
       headers: {
-        Host: host,
+        Host: placeHost(instance.place, port),
         "X-Forwarded-Proto": "http",
         "X-Forwarded-For": "127.0.0.1",
         "User-Agent": "reeve (health)",
@@ -198,6 +200,7 @@ function vassalValues(
     logs: layout.appLogs,
     environment: release.environment,
     module: release.module,
+    mount: sharesHost(instance.place) ? instance.place.path.slice(0, -1) : undefined,
     workers: options.workers,
     listen: context.listen,
     memory: options.memory,
@@ -210,9 +213,8 @@ function vassalValues(
 }
 
 /** What a preview's answers carry; a branch whose name is not for an ini is named by its slug. */
-function releaseHeader({ name, app, branch }: Instance, commit: string): string {
-  const slug = name.slice(0, -previewName("", app).length);
-  return `${branchName.safeParse(branch).success ? branch : slug} ${commit}`;
+function releaseHeader({ name, branch }: Instance, commit: string): string {
+  return `${branchName.safeParse(branch).success ? branch : slugOfPreview(name)} ${commit}`;
 }
 
 function literally(text: string): string {

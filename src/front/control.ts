@@ -6,7 +6,7 @@ import { appName } from "../app/names.ts";
 import type { Question } from "../agent/questions.ts";
 import { answerVerbs, type Exchange, type Verb, type Verbs } from "../host/channel.ts";
 import { asUserError, describeError, UserError } from "../errors.ts";
-import { deployByCommand, findRelease } from "../push/deploys.ts";
+import { deployByCommand, findRelease, findTarget } from "../push/deploys.ts";
 import { answerHook, type HookWorld } from "../push/hooks.ts";
 import { holderOf } from "../push/pushers.ts";
 import type { Caller } from "../store/front-store.ts";
@@ -150,38 +150,45 @@ function controlVerbs(control: Control): Verbs {
   };
 }
 
+const named = app.extend({ branch: z.string() });
+const release = z.string().max(100).optional();
+
+interface CommandQuestion {
+  app: string;
+  /** The preview that is meant; without one, the app itself. */
+  branch?: string;
+  release?: string | undefined;
+}
+
+/** Each is asked about the app itself, and as another verb, which needs less of a right, about a preview. */
 function deployVerbs(control: Control): Verbs {
+  const deploying = (reason: "rollback" | "redeploy" | "rebuild") => ({
+    run: (question: CommandQuestion, asked: Asked) => deployAgain(control, reason, question, asked),
+    record: (question: CommandQuestion) =>
+      [question.branch, question.release].filter(Boolean).join(" ") || undefined,
+  });
+  const cancelling = {
+    run: (question: CommandQuestion, asked: Asked) => cancel(control, question, asked),
+    record: ({ branch }: CommandQuestion) => branch,
+  };
   return {
     rollback: judged(control, "rollback", {
-      input: app.extend({ release: z.string().max(100).optional() }),
-      run: async ({ app: name, release }, { caller, exchange }) => {
-        const commit = await findRelease(control, name, release);
-        const { account } = caller;
-        const command = { app: name, account, reason: "rollback" as const, commit };
-        await deployByCommand(control, command, exchange.say);
-      },
-      record: ({ release }) => release,
+      input: app.extend({ release }),
+      ...deploying("rollback"),
     }),
-    redeploy: judged(control, "redeploy", {
-      input: app,
-      run: ({ app: name }, { caller: { account }, exchange }) =>
-        deployByCommand(control, { app: name, account, reason: "redeploy" }, exchange.say),
-      record: () => undefined,
+    rollbackPreview: judged(control, "rollbackPreview", {
+      input: named.extend({ release }),
+      ...deploying("rollback"),
     }),
-    rebuild: judged(control, "rebuild", {
-      input: app,
-      run: ({ app: name }, { caller: { account }, exchange }) =>
-        deployByCommand(control, { app: name, account, reason: "rebuild" }, exchange.say),
-      record: () => undefined,
+    redeploy: judged(control, "redeploy", { input: app, ...deploying("redeploy") }),
+    redeployPreview: judged(control, "redeployPreview", {
+      input: named,
+      ...deploying("redeploy"),
     }),
-    cancel: judged(control, "cancel", {
-      input: app,
-      run: async ({ app: name }, { caller: { account }, exchange }) => {
-        const { number } = await control.agent.ask("cancel", { app: name, account });
-        exchange.say(`${name}: deploy ${number} is cancelled`);
-      },
-      record: () => undefined,
-    }),
+    rebuild: judged(control, "rebuild", { input: app, ...deploying("rebuild") }),
+    rebuildPreview: judged(control, "rebuildPreview", { input: named, ...deploying("rebuild") }),
+    cancel: judged(control, "cancel", { input: app, ...cancelling }),
+    cancelPreview: judged(control, "cancelPreview", { input: named, ...cancelling }),
     reconcile: judged(control, "reconcile", {
       input: z.object({}),
       run: async (_, { caller: { account }, exchange }) => {
@@ -199,9 +206,29 @@ function deployVerbs(control: Control): Verbs {
   };
 }
 
+async function deployAgain(
+  control: Control,
+  reason: "rollback" | "redeploy" | "rebuild",
+  question: CommandQuestion,
+  { caller: { account }, exchange: { say } }: Asked,
+): Promise<void> {
+  const target = await findTarget(control, question.app, question.branch);
+  const commit =
+    reason === "rollback" ? await findRelease(control, target, question.release) : undefined;
+  await deployByCommand(control, { target, account, reason, commit }, say);
+}
+
+async function cancel(
+  { agent }: Control,
+  { app: name, branch }: CommandQuestion,
+  { caller: { account }, exchange: { say } }: Asked,
+): Promise<void> {
+  const { number } = await agent.ask("cancel", { app: name, branch, account });
+  say(`${name}: deploy ${number} is cancelled`);
+}
+
 function previewVerbs(control: Control): Verbs {
   const { agent } = control;
-  const named = app.extend({ branch: z.string() });
   return {
     pinPreview: judged(control, "pinPreview", {
       input: named.extend({ pinned: z.boolean() }),
@@ -263,7 +290,8 @@ export async function reconcileAll(
   for (const line of [...done, ...swept]) say(line);
   for (const name of astray) {
     // What the branch names may not be fit for the air: the pusher's affair, and said so.
-    const command = { app: name, account, reason: "redeploy" as const };
+    const target = { app: name, instance: name, branch: undefined };
+    const command = { target, account, reason: "redeploy" as const };
     await deployByCommand(control, command, say).catch((error: unknown) => {
       const told = asUserError(error);
       if (!told.said) for (const line of describeError(told)) say(line);
@@ -293,7 +321,8 @@ async function changeSettings(
     say(`${name}: kept for its first deploy`);
     return;
   }
-  await deployByCommand(control, { app: name, account, reason: "settings", settings: change }, say);
+  const target = { app: name, instance: name, branch: undefined };
+  await deployByCommand(control, { target, account, reason: "settings", settings: change }, say);
 }
 
 const readingNames = [

@@ -22,8 +22,12 @@ export const needs = {
   options: "read",
   // Whoever can deploy can have the app print its settings.
   settings: "deploy",
-  // What a push of the branch's end does as well.
+  // What a push of the branch, or of its end, does as well.
   removePreview: "preview",
+  rollbackPreview: "preview",
+  redeployPreview: "preview",
+  rebuildPreview: "preview",
+  cancelPreview: "preview",
   pinPreview: "deploy",
   rollback: "deploy",
   redeploy: "deploy",
@@ -160,6 +164,10 @@ const words: Partial<Record<Action, string>> = {
   settings: "see the settings of",
   rollback: "roll back",
   removePreview: "remove previews of",
+  rollbackPreview: "roll back previews of",
+  redeployPreview: "redeploy previews of",
+  rebuildPreview: "rebuild previews of",
+  cancelPreview: "cancel deploys of previews of",
   pinPreview: "pin previews of",
   changeSettings: "change the settings of",
   setOptions: "change the options of",

@@ -88,12 +88,30 @@ class HeldVoice {
 
 let turns = 0;
 
-interface Command {
+/** What a command is about: the app itself, or one of its previews. */
+export interface Target {
   app: string;
+  instance: string;
+  /** Of the preview. */
+  branch: string | undefined;
+}
+
+/** The app; or the preview that somebody named by its branch or its name: `PREVIEW_UNKNOWN`. */
+export async function findTarget(
+  { agent }: DeployWorld,
+  app: string,
+  named: string | undefined,
+): Promise<Target> {
+  if (named === undefined) return { app, instance: app, branch: undefined };
+  return { app, ...(await agent.ask("preview", { app, branch: named })) };
+}
+
+interface Command {
+  target: Target;
   account: string;
   reason: Wanted["reason"];
   /** The commit to put on the air; without one, the commit that the ref has. */
-  commit?: string;
+  commit?: string | undefined;
   settings?: SettingsChange;
 }
 
@@ -106,9 +124,10 @@ export async function deployByCommand(
   command: Command,
   say: Say,
 ): Promise<void> {
-  const { app, reason, account, settings } = command;
+  const { reason, account, settings } = command;
+  const { app, branch: preview } = command.target;
   const git = world.gitOf(app);
-  const ref = `refs/heads/${(await branchPolicy(world.agent, app)).productionBranch}`;
+  const ref = `refs/heads/${preview ?? (await branchPolicy(world.agent, app)).productionBranch}`;
   const oldCommit = await currentCommit(world, git, ref);
   if (oldCommit === absentCommit)
     throw new UserError(
@@ -123,7 +142,7 @@ export async function deployByCommand(
   try {
     await prepare(
       world,
-      { app, ref, oldCommit, newCommit, account, reason, holder, settings },
+      { app, preview, ref, oldCommit, newCommit, account, reason, holder, settings },
       say,
     );
     await world.agent.ask("switch", { app, holder, ref, newCommit });
@@ -140,18 +159,23 @@ export async function deployByCommand(
  */
 export async function findRelease(
   world: DeployWorld,
-  app: string,
+  { app, instance }: Target,
   named: string | undefined,
 ): Promise<string> {
   const deploys = await world.agent.ask("deploys", { app, limit: 10_000 });
-  const live = deploys.filter((deploy) => deploy.state === "live");
+  const own = deploys.filter((deploy) => deploy.instance === instance);
+  // What was there before a removal went with it.
+  const removed = own.findIndex((deploy) => deploy.state === "removed");
+  const live = own
+    .slice(0, removed === -1 ? undefined : removed)
+    .filter((deploy) => deploy.state === "live");
   const commit = named === undefined ? commitBefore(live) : commitNamed(live, named);
   if (commit !== undefined) return commit;
   throw new UserError(
     "RELEASE_UNKNOWN",
     named === undefined
-      ? `${app} has no release before the one that is on the air`
-      : `${app} has no release ${named}`,
+      ? `${instance} has no release before the one that is on the air`
+      : `${instance} has no release ${named}`,
   );
 }
 

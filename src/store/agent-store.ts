@@ -1,5 +1,6 @@
 import { UserError } from "../errors.ts";
-import type { Instance } from "../app/instance.ts";
+import { isSamePlace, type Instance, type Place } from "../app/instance.ts";
+import { isPreviewName } from "../app/names.ts";
 import type { Identity } from "../host/host.ts";
 import type { ProcessId } from "../host/processes.ts";
 import { now, Sqlite, text, type Row } from "./sqlite.ts";
@@ -91,6 +92,33 @@ const migrations = [
   ) STRICT;
   CREATE UNIQUE INDEX runner_of_app ON runner (app, of_previews) WHERE removed_at IS NULL;
   `,
+  // A place has a port; what a preview claims is its name and its place.
+  `
+  CREATE TABLE placed (
+    name TEXT PRIMARY KEY,
+    app TEXT NOT NULL REFERENCES app(name) ON DELETE CASCADE,
+    branch TEXT NOT NULL,
+    host TEXT NOT NULL,
+    path TEXT NOT NULL,
+    port INTEGER NOT NULL DEFAULT 0,
+    live INTEGER,
+    settled INTEGER,
+    degraded TEXT,
+    gone TEXT NOT NULL DEFAULT '[]',
+    UNIQUE (host, path, port)
+  ) STRICT;
+  INSERT INTO placed (name, app, branch, host, path, live, settled, degraded, gone)
+    SELECT name, app, branch, host, path, live, settled, degraded, gone FROM instance;
+  DROP TABLE instance;
+  ALTER TABLE placed RENAME TO instance;
+  ALTER TABLE preview ADD COLUMN host TEXT NOT NULL DEFAULT '';
+  ALTER TABLE preview ADD COLUMN path TEXT NOT NULL DEFAULT '/';
+  ALTER TABLE preview ADD COLUMN port INTEGER NOT NULL DEFAULT 0;
+  UPDATE deploy SET former_place = json_set(former_place, '$.port', 0) WHERE former_place LIKE '{%';
+  UPDATE preview SET host = coalesce((SELECT host FROM instance WHERE name = preview.instance), '');
+  `,
+  // A rebuild of a preview is for all previews, and nothing of production's.
+  `ALTER TABLE app ADD COLUMN preview_generation INTEGER NOT NULL DEFAULT 0;`,
 ];
 
 /**
@@ -151,13 +179,19 @@ export interface InstanceRow extends Instance {
   gone: string;
 }
 
-/** A branch's claim to its name; it comes before the instance of that name, and goes after it. */
+/** A branch's claim to its name and its place; it comes before the instance of that name, and goes after it. */
 export interface Preview {
   instance: string;
   app: string;
   branch: string;
+  place: Place;
   /** Neither age nor number removes it. */
   pinned: boolean;
+}
+
+interface PreviewChoice {
+  name: (isTaken: (name: string) => boolean) => string;
+  place: (name: string, current: Place | undefined, isFree: (place: Place) => boolean) => Place;
 }
 
 type InstanceChange = Partial<Pick<InstanceRow, "live" | "settled" | "degraded" | "gone">>;
@@ -238,27 +272,42 @@ export class AgentStore {
     return this.#all("SELECT name FROM app ORDER BY name").map((row) => text(row["name"]));
   }
 
-  generation(app: string): number {
-    return Number(this.#get("SELECT generation FROM app WHERE name = ?", app)?.["generation"] ?? 0);
+  /** How often an environment of the app's was rebuilt; previews have their own rebuilds on top. */
+  generation(app: string, ofPreviews: boolean): number {
+    const row = this.#get("SELECT generation, preview_generation FROM app WHERE name = ?", app);
+    const own = ofPreviews ? Number(row?.["preview_generation"] ?? 0) : 0;
+    return Number(row?.["generation"] ?? 0) + own;
   }
 
-  raiseGeneration(app: string): void {
-    this.#run("UPDATE app SET generation = generation + 1 WHERE name = ?", app);
+  raiseGeneration(app: string, ofPreviews: boolean): void {
+    const column = ofPreviews ? "preview_generation" : "generation";
+    this.#run(`UPDATE app SET ${column} = ${column} + 1 WHERE name = ?`, app);
   }
 
   /** A place belongs to one instance at a time: `PLACE_TAKEN`. */
-  expectPlaceFree({ name, place }: Instance): void {
+  expectPlaceFree({ name, place }: Pick<Instance, "name" | "place">): void {
+    const holder = this.#holderOf(place, name);
+    if (holder === undefined) return;
+    const { host, path, port } = place;
+    const said = `${host}${port === 0 ? "" : `:${port}`}${path}`;
+    throw new UserError("PLACE_TAKEN", `${said} belongs to ${holder}`);
+  }
+
+  /**
+   * Another instance, or another preview's claim, that the place belongs to or runs into: a whole host and a
+   * path of it cannot be two instances', and a port of its own is one instance's at every host.
+   */
+  #holderOf({ host, path, port }: Place, name: string): string | undefined {
+    const overlaps = `port = ?1 AND (port <> 0 OR (host = ?2 AND (path = ?3 OR path = '/' OR ?3 = '/')))`;
     const holder = this.#get(
-      "SELECT name FROM instance WHERE host = ? AND path = ? AND name <> ?",
-      place.host,
-      place.path,
+      `SELECT name FROM instance WHERE ${overlaps} AND name <> ?4
+       UNION SELECT instance FROM preview WHERE ${overlaps} AND instance <> ?4`,
+      port,
+      host,
+      path,
       name,
     );
-    if (!holder) return;
-    throw new UserError(
-      "PLACE_TAKEN",
-      `${place.host}${place.path} belongs to ${text(holder["name"])}`,
-    );
+    return holder && text(holder["name"]);
   }
 
   /** Writes the instance down, or gives it its new place: `PLACE_TAKEN`. */
@@ -266,13 +315,15 @@ export class AgentStore {
     this.expectPlaceFree(instance);
     const { name, app, branch, place } = instance;
     this.#run(
-      `INSERT INTO instance (name, app, branch, host, path) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (name) DO UPDATE SET branch = excluded.branch, host = excluded.host, path = excluded.path`,
+      `INSERT INTO instance (name, app, branch, host, path, port) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (name) DO UPDATE
+         SET branch = excluded.branch, host = excluded.host, path = excluded.path, port = excluded.port`,
       name,
       app,
       branch,
       place.host,
       place.path,
+      place.port,
     );
   }
 
@@ -296,28 +347,33 @@ export class AgentStore {
   }
 
   /**
-   * The name of a branch's preview: the one that it has, or the one that `choose` finds among those that
-   * are free. Looked up and written down in one go, so that two branches never get the same.
+   * The name and the place of a branch's preview: those that it has, or those that `choose` finds among what
+   * is free. Looked up and written down in one go, so that two branches never get the same.
    */
-  claimPreview(
-    app: string,
-    branch: string,
-    choose: (isTaken: (instance: string) => boolean) => string,
-  ): Preview {
+  claimPreview(app: string, branch: string, choose: PreviewChoice): Preview {
     const claimed = this.preview(app, branch);
-    if (claimed) return claimed;
-    const instance = choose(
-      (name) =>
-        this.#get("SELECT instance FROM preview WHERE instance = ?", name) !== undefined ||
-        this.instance(name) !== undefined,
-    );
+    const instance = claimed?.instance ?? choose.name((name) => this.#isNameTaken(name));
+    const isFree = (offered: Place): boolean => this.#holderOf(offered, instance) === undefined;
+    const place = choose.place(instance, claimed?.place, isFree);
+    if (claimed && isSamePlace(claimed.place, place)) return claimed;
     this.#run(
-      "INSERT INTO preview (instance, app, branch) VALUES (?, ?, ?)",
+      `INSERT INTO preview (instance, app, branch, host, path, port) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (instance) DO UPDATE SET host = excluded.host, path = excluded.path, port = excluded.port`,
       instance,
       app,
       branch,
+      place.host,
+      place.path,
+      place.port,
     );
-    return { instance, app, branch, pinned: false };
+    return { pinned: false, ...claimed, instance, app, branch, place };
+  }
+
+  #isNameTaken(name: string): boolean {
+    return (
+      this.#get("SELECT instance FROM preview WHERE instance = ?", name) !== undefined ||
+      this.instance(name) !== undefined
+    );
   }
 
   preview(app: string, branch: string): Preview | undefined {
@@ -415,11 +471,16 @@ export class AgentStore {
     ).map(toDeploy);
   }
 
-  /** Deploys that were on the air, each commit once by its last time there, the newest first. */
+  /**
+   * Deploys that were on the air, each commit once by its last time there, the newest first. What was there
+   * before a removal went with it.
+   */
   releases(instance: string): Deploy[] {
     return this.#all(
       `SELECT * FROM deploy WHERE id IN
-         (SELECT max(id) FROM deploy WHERE instance = ? AND live_at IS NOT NULL GROUP BY new_commit)
+         (SELECT max(id) FROM deploy WHERE instance = ?1 AND live_at IS NOT NULL AND id >
+            (SELECT coalesce(max(id), 0) FROM deploy WHERE instance = ?1 AND state = 'removed')
+          GROUP BY new_commit)
        ORDER BY id DESC`,
       instance,
     ).map(toDeploy);
@@ -451,7 +512,8 @@ export class AgentStore {
     this.#database.transaction(() => {
       this.changeDeploy(deploy.id, { state: "live", ...when });
       this.changeInstance(deploy.instance, instance);
-      if (deploy.reason === "rebuild") this.raiseGeneration(deploy.app);
+      if (deploy.reason === "rebuild")
+        this.raiseGeneration(deploy.app, isPreviewName(deploy.instance));
     });
   }
 
@@ -533,7 +595,7 @@ function toInstance(row: Row): InstanceRow {
     name: text(row["name"]),
     app: text(row["app"]),
     branch: text(row["branch"]),
-    place: { host: text(row["host"]), path: text(row["path"]) },
+    place: toPlace(row),
     live: row["live"] as number | null,
     settled: row["settled"] as number | null,
     degraded: row["degraded"] as string | null,
@@ -546,8 +608,13 @@ function toPreview(row: Row): Preview {
     instance: text(row["instance"]),
     app: text(row["app"]),
     branch: text(row["branch"]),
+    place: toPlace(row),
     pinned: row["pinned"] === 1,
   };
+}
+
+function toPlace(row: Row): Place {
+  return { host: text(row["host"]), path: text(row["path"]), port: Number(row["port"]) };
 }
 
 function toDeploy(row: Row): Deploy {

@@ -22,7 +22,7 @@ export async function tailOfLog(path: string, lines: number): Promise<string[]> 
 
 /** uWSGI's own words around an app's traceback: true, but of no use to who wrote the app. */
 const startupChatter =
-  /^(\*\*\*|\[uWSGI\]|compiled with|os:|nodename:|machine:|clock source:|pcre jit|detected |current working|uWSGI running|your |lock engine:|limiting |thunder lock|uwsgi socket|Python version:|Python main|PEP 405|Set PythonHome|python threads|mapped |setgid\(\)|setuid\(\)|set additional group|chdir\(\)|dropping root|spawned |SIGINT|gracefully |subprocess |VACUUM|announcing |\[pid: )/;
+  /^(\*\*\*|\[uWSGI\]|compiled with|os:|nodename:|machine:|clock source:|pcre jit|detected |current working|uWSGI running|your |lock engine:|limiting |thunder lock|uwsgi socket|Python version:|Python main|PEP 405|Set PythonHome|python threads|mapped |mounting |setgid\(\)|setuid\(\)|set additional group|chdir\(\)|dropping root|spawned |SIGINT|gracefully |subprocess |VACUUM|announcing |\[pid: )/;
 
 /** What a reader wants of a boot that failed: its last traceback, or else the last lines that are the app's. */
 export function reasonOfFailure(log: string[]): string[] {

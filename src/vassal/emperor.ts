@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { z } from "zod";
 import { UserError } from "../errors.ts";
-import { findProcess } from "../host/processes.ts";
+import { childrenOf, findProcess } from "../host/processes.ts";
 
 /** One vassal as the Emperor's stats server lists it (uWSGI core/emperor.c). Times are in whole seconds. */
 const vassalStatus = z.object({
@@ -16,7 +16,7 @@ const vassalStatus = z.object({
   respawns: z.number(),
 });
 export type VassalStatus = z.infer<typeof vassalStatus>;
-const emperorStatus = z.object({ pid: z.number(), vassals: z.array(vassalStatus) });
+const emperorStatus = z.object({ vassals: z.array(z.object({ id: z.string() }).loose()) });
 
 export interface Emperor {
   pidFile: string;
@@ -29,10 +29,24 @@ export function longestQueue(): number {
 }
 
 /** The vassals that the Emperor runs, or `EMPEROR_DOWN`. */
-export async function listVassals(emperor: Emperor): Promise<VassalStatus[]> {
+export function listVassals(emperor: Emperor): Promise<VassalStatus[]> {
+  return askEmperor(emperor, (vassals) => vassals.map((vassal) => vassalStatus.parse(vassal)));
+}
+
+/** One of them. It is asked for again and again, and there may be hundreds of others that nobody asked for. */
+export function findVassal(emperor: Emperor, ini: string): Promise<VassalStatus | undefined> {
+  return askEmperor(emperor, (vassals) => {
+    const found = vassals.find(({ id }) => id === ini);
+    return found && vassalStatus.parse(found);
+  });
+}
+
+async function askEmperor<T>(
+  { statsSocket }: Emperor,
+  read: (vassals: { id: string }[]) => T,
+): Promise<T> {
   try {
-    const text = await readAll(emperor.statsSocket);
-    return emperorStatus.parse(JSON.parse(text)).vassals;
+    return read(emperorStatus.parse(JSON.parse(await readAll(statsSocket))).vassals);
   } catch (error) {
     throw new UserError(
       "EMPEROR_DOWN",
@@ -44,22 +58,34 @@ export async function listVassals(emperor: Emperor): Promise<VassalStatus[]> {
   }
 }
 
-export async function findVassal(emperor: Emperor, ini: string): Promise<VassalStatus | undefined> {
-  return (await listVassals(emperor)).find((vassal) => vassal.id === ini);
-}
-
 /** The Emperor looks at its folder every few seconds; SIGWINCH makes it look now (uWSGI core/emperor.c). */
 export async function wakeEmperor(emperor: Emperor): Promise<void> {
-  const pid = Number((await readFile(emperor.pidFile, "utf8").catch(() => "")).trim());
-  if (!pid || !(await findProcess(pid))) {
+  const pid = await pidOf(emperor);
+  if (pid === undefined) {
     throw new UserError("EMPEROR_DOWN", "uWSGI's Emperor is not running; the apps are off the air");
   }
   process.kill(pid, "SIGWINCH");
 }
 
-export async function isEmperorRunning({ pidFile }: Emperor): Promise<boolean> {
+/**
+ * Has the Emperor see at once that a vassal has ended. By itself it takes a second (measured: it looks when the
+ * vassal closes its end, which is a moment before it is gone), and until then nobody can wake a preview that
+ * has just fallen asleep.
+ */
+export async function tellOfEnded(emperor: Emperor): Promise<void> {
+  const pid = await pidOf(emperor);
+  if (pid === undefined) return;
+  const vassals = await Promise.all((await childrenOf(pid)).map(findProcess));
+  if (vassals.includes(undefined)) process.kill(pid, "SIGWINCH");
+}
+
+export async function isEmperorRunning(emperor: Emperor): Promise<boolean> {
+  return (await pidOf(emperor)) !== undefined;
+}
+
+async function pidOf({ pidFile }: Emperor): Promise<number | undefined> {
   const pid = Number((await readFile(pidFile, "utf8").catch(() => "")).trim());
-  return pid > 0 && (await findProcess(pid)) !== undefined;
+  return pid > 0 && (await findProcess(pid)) ? pid : undefined;
 }
 
 const patience = 2000;

@@ -142,12 +142,16 @@ const deathEvery = 50;
 function watchForDeath(emperor: Emperor, id: string, died: AbortController): { stop: () => void } {
   let watching = true;
   const look = async (): Promise<void> => {
+    let master: ProcessId | undefined;
     let seen = false;
     while (watching) {
       await sleep(deathEvery);
+      // The Emperor's answer costs as much as there are vassals: while this one lives, none is due.
+      if (master && (await isAlive(master))) continue;
       const status = await findVassal(emperor, id);
       if (status ? status.cursed > 0 : seen) died.abort();
       seen ||= status !== undefined;
+      master = status && (await findProcess(status.pid));
     }
   };
   // An Emperor that is gone cannot boot anything either.

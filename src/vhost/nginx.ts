@@ -12,7 +12,15 @@ interface NginxPaths {
   pidFile: string;
 }
 
+/** Debian's two folders, and one with a folder of links for each host that instances share. */
+export interface SiteFolders {
+  available: string;
+  enabled: string;
+  sharedHosts: string;
+}
+
 export interface Nginx extends NginxPaths {
+  sites: SiteFolders;
   /** Its test and its reload read the files of all instances: one change at a time. */
   turns: Turns;
 }

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { printTable } from "../../bench/table.ts";
-import { childrenOf, kill, processesUnder } from "./processes.ts";
+import { kill } from "./processes.ts";
 import { isLong, Stage } from "./stage.ts";
+import { carriers, chosen, find, killTree, receiver, supervised, victims } from "./victims.ts";
 
 /** A moment of a deploy, in the order in which they come. */
 interface Moment {
@@ -12,8 +13,8 @@ interface Moment {
 }
 
 const moments: Moment[] = [
-  { name: "git takes the pack", isReached: ({ server }) => find(server.home, receivePack) > 0 },
-  { name: "update asks", isReached: ({ server }) => find(server.home, /hooks\/update/) > 0 },
+  { name: "git takes the pack", isReached: ({ server }) => receiver(server) > 0 },
+  { name: "update asks", isReached: ({ server }) => find(server, /hooks\/update/) > 0 },
   { name: "the deploy began", isReached: (_, { said }) => said.includes("reeve: demo") },
   { name: "released", isReached: (_, { said }) => / release +checked/.test(said) },
   {
@@ -28,7 +29,7 @@ const moments: Moment[] = [
   { name: "proven", isReached: (_, { said }) => / understudy +healthy/.test(said) },
   {
     name: "the ref moves",
-    isReached: ({ server }) => find(server.home, /hooks\/reference-transaction/) > 0,
+    isReached: ({ server }) => find(server, /hooks\/reference-transaction/) > 0,
   },
   {
     name: "switched",
@@ -49,38 +50,12 @@ const moments: Moment[] = [
   },
 ];
 
-const receivePack = /receive-pack.*demo\.git/;
-
-function find(home: string, title: RegExp): number {
-  return processesUnder(home).find((running) => title.test(running.title))?.pid ?? 0;
-}
-
-/** Who is killed. Their number; 0 where they are not there at that moment. */
-const victims: Record<string, (stage: Stage, client: number) => number> = {
-  agent: ({ server }) => server.servicePid("agent"),
-  front: ({ server }) => server.servicePid("front"),
-  "git's hook": ({ server }) => find(server.home, /^(\/bin\/)?sh .*hooks\//),
-  "the hook's curl": ({ server }) => find(server.home, /^curl .*hooks\//),
-  "git receive-pack": ({ server }) => find(server.home, receivePack),
-  client: (_, client) => childrenOf(client).flatMap(childrenOf)[0] ?? client,
-  Emperor: ({ server }) => Number(server.read("run/emperor.pid")),
-  nginx: ({ server }) => Number(server.read("run/nginx.pid")),
-};
-
-/** Without these, no app answers for a moment: what their visitors see is not counted. */
-const carriers = ["Emperor", "nginx"];
-const supervised = ["agent", "front", ...carriers];
-
 const inShort: [string, string][] = [
   ["agent", "switched"],
   ["front", "understudy boots"],
   ["git receive-pack", "the ref moves"],
   ["Emperor", "live"],
 ];
-const cases = Object.keys(victims).flatMap((victim) =>
-  moments.map((moment) => [victim, moment.name] as [string, string]),
-);
-
 describe("kill -9", () => {
   let stage: Stage;
   const rows: string[][] = [];
@@ -93,48 +68,42 @@ describe("kill -9", () => {
     printTable(["killed", "when", "push", "took", "failed here", "failed beside", "after"], rows);
   });
 
-  it.each(chosen())("of the %s when %s", async (victim, moment) => {
-    await stage.refresh();
-    await stage.come();
-    const began = performance.now();
-    const { said, killed, exitCode } = await pushAndKill(stage, victim, moment);
-    const took = (performance.now() - began) / 1000;
-    if (supervised.includes(victim) && killed) stage.fell();
-    await stage.back();
-    const wrong = await stage.whole();
-    const failed = await stage.leave();
-    const next = await stage.pushAgain();
-    const row = [
-      victim,
-      moment,
-      killed ? `exit ${exitCode}` : "not there",
-      `${took.toFixed(1)} s`,
-      String(failed.demo.length),
-      String(failed.other.length),
-      wrong.join("; ") || "whole",
-    ];
-    rows.push(row);
-    process.stdout.write(`${row.join("  ")}\n`);
+  it.each(isLong ? chosen(moments.map(({ name }) => name)) : inShort)(
+    "of the %s when %s",
+    async (victim, moment) => {
+      await stage.refresh();
+      await stage.come();
+      const began = performance.now();
+      const { said, killed, exitCode } = await pushAndKill(stage, victim, moment);
+      const took = (performance.now() - began) / 1000;
+      if (supervised.includes(victim) && killed) stage.fell();
+      await stage.back();
+      const wrong = await stage.whole();
+      const failed = await stage.leave();
+      const next = await stage.pushAgain();
+      const row = [
+        victim,
+        moment,
+        killed ? `exit ${exitCode}` : "not there",
+        `${took.toFixed(1)} s`,
+        String(failed.demo.length),
+        String(failed.other.length),
+        wrong.join("; ") || "whole",
+      ];
+      rows.push(row);
+      process.stdout.write(`${row.join("  ")}\n`);
 
-    expect(wrong, said).toEqual([]);
-    if (!carriers.includes(victim)) expect(failed).toEqual({ demo: [], other: [] });
-    expect(said).not.toMatch(/INTERNAL|the client hung/);
-    if (exitCode === 0) expect(said).toMatch(/ live +http|on the air/);
-    // A push never waits for an agent that waits for the push.
-    if (victim === "agent") expect(took, said).toBeLessThan(8);
-    expect(next.exitCode, next.output).toBe(0);
-    expect(next.served).toBe(next.text);
-  });
-});
-
-function chosen(): [string, string][] {
-  const [victim, moment] = (process.env["ROUNDS"] ?? "").split("@");
-  if (!isLong) return inShort;
-  const wanted = cases.filter(
-    (one) => one[0].includes(victim ?? "") && (moment === undefined || one[1].includes(moment)),
+      expect(wrong, said).toEqual([]);
+      if (!carriers.includes(victim)) expect(failed).toEqual({ demo: [], other: [] });
+      expect(said).not.toMatch(/INTERNAL|the client hung/);
+      if (exitCode === 0) expect(said).toMatch(/ live +http|on the air/);
+      // A push never waits for an agent that waits for the push.
+      if (victim === "agent") expect(took, said).toBeLessThan(8);
+      expect(next.exitCode, next.output).toBe(0);
+      expect(next.served).toBe(next.text);
+    },
   );
-  return wanted.length > 0 ? wanted : cases;
-}
+});
 
 async function pushAndKill(
   stage: Stage,
@@ -153,7 +122,7 @@ async function pushAndKill(
   let killed = false;
   for (const end = Date.now() + 20_000; Date.now() < end;) {
     if (moment.isReached(stage, { said, deploy, before })) {
-      const pid = victims[victim]!(stage, ending.signal.aborted ? 0 : (push.pid ?? 0));
+      const pid = victims[victim]!(stage.server, ending.signal.aborted ? 0 : (push.pid ?? 0));
       killed = pid > 0 && kill(pid);
       break;
     }
@@ -167,10 +136,4 @@ async function pushAndKill(
   const { exitCode } = await push;
   clearTimeout(hung);
   return { said, killed, exitCode: exitCode ?? -1 };
-}
-
-function killTree(pid: number): void {
-  const children = childrenOf(pid);
-  kill(pid);
-  for (const child of children) killTree(child);
 }

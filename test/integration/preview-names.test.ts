@@ -4,13 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { instancePaths } from "../../src/app/instance.ts";
+import { instancePaths, type Place } from "../../src/app/instance.ts";
 import { appOptions, type AppOptions } from "../../src/config/app-options.ts";
 import { embeddedLayout } from "../../src/config/layout.ts";
 import { serverOptions } from "../../src/config/server-options.ts";
 import type { DeployContext } from "../../src/deploy/context.ts";
 import { sleeperText } from "../../src/deploy/seat.ts";
 import { planIni } from "../../src/deploy/understudy.ts";
+import { placesOf } from "../../src/preview/place.ts";
 import { choosePreviewName } from "../../src/preview/slug.ts";
 import type { Deploy } from "../../src/store/agent-store.ts";
 import { vhostText } from "../../src/vhost/vhost.ts";
@@ -152,14 +153,21 @@ const context = {
 interface Generated {
   branch: string;
   name: string;
+  place: Place;
   ini: string;
   vhost: string;
 }
 
-async function generate(app: string, branch: string, taken: Set<string>): Promise<Generated> {
+async function generate(
+  app: string,
+  branch: string,
+  { taken, preview_host }: { taken: Set<string>; preview_host: string },
+): Promise<Generated> {
   const name = choosePreviewName(app, branch, (known) => taken.has(known));
   taken.add(name);
-  const place = { host: `${name}.example.org`, path: "/" };
+  const places = placesOf(name, "example.org", { preview_host, preview_ports: "" });
+  const place = places.find(({ host, path }) => !taken.has(host + path)) as Place;
+  taken.add(place.host + place.path);
   const instance = { name, app, branch, place };
   const deploy = {
     number: 7,
@@ -172,6 +180,7 @@ async function generate(app: string, branch: string, taken: Set<string>): Promis
   return {
     branch,
     name,
+    place,
     ini: sleeperText(context, { instance: name, deploy, options }, text),
     vhost: vhostText({
       ...{ name, place, url: `http://${place.host}/`, socket: paths.link, standardPort: false },
@@ -182,7 +191,10 @@ async function generate(app: string, branch: string, taken: Set<string>): Promis
   };
 }
 
-describe("10,000 generated branches", () => {
+describe.each([
+  ["at a host each", "", "server_name", "module"],
+  ["below a path of one host", "preview.intranet", "location", "mount"],
+] as const)("10,000 generated branches, %s", (_, preview_host, directive, runs) => {
   const branch = fc.oneof(
     fc.constantFrom(...hostile),
     fc.string({ unit: "grapheme", minLength: 1, maxLength: 244 }),
@@ -197,9 +209,10 @@ describe("10,000 generated branches", () => {
 
   beforeAll(async () => {
     const taken = new Set<string>();
-    generated = [await generate("demo", "plain", taken)];
+    generated = [await generate("demo", "plain", { taken, preview_host })];
     for (const [owner, name] of fc.sample(fc.tuple(app, branch), { numRuns: 10_000, seed: 4 }))
-      generated.push(await generate(owner, name, taken));
+      generated.push(await generate(owner, name, { taken, preview_host }));
+    mkdirSync(folder, { recursive: true });
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -220,7 +233,10 @@ describe("10,000 generated branches", () => {
     const expected = keys(read[0] ?? []);
     expect(expected).toContain("add-header");
     read.forEach((lines, index) => {
-      const name = generated[index]?.name ?? "";
+      const { name, place } = generated[index] as Generated;
+      expect(lines).toContain(
+        runs === "mount" ? `mount = ${place.path.slice(0, -1)}=app:app` : "module = app:app",
+      );
       expect(keys(lines)).toEqual(expected);
       expect(lines).toContain("http-socket = fd://0");
       expect(lines).toContain(`chdir = ${layout.srv}/${name}/releases/${commit}`);
@@ -228,9 +244,10 @@ describe("10,000 generated branches", () => {
     });
   });
 
-  it("are to nginx as many server blocks, each the same but for its leaves", () => {
+  it("are to nginx as many blocks, each the same but for its leaves", () => {
     const sites = join(folder, "sites.conf");
-    writeFileSync(sites, generated.map(({ vhost }) => vhost).join("\n"));
+    const texts = generated.map(({ vhost }) => vhost).join("\n");
+    writeFileSync(sites, directive === "location" ? `server {\n${texts}\n}\n` : texts);
     const main = join(folder, "nginx.conf");
     writeFileSync(
       main,
@@ -242,16 +259,18 @@ describe("10,000 generated branches", () => {
       maxBuffer: 256 * 1024 * 1024,
     }).toString();
 
-    const blocks = readNginx(output).filter(({ name }) => name === "server");
+    const servers = readNginx(output).filter(({ name }) => name === "server");
+    const blocks = directive === "location" ? (servers[0]?.block ?? []) : servers;
     expect(blocks).toHaveLength(generated.length);
     const shape = JSON.stringify(shapeOf(blocks.slice(0, 1)));
     blocks.forEach((block, index) => {
       expect(JSON.stringify(shapeOf([block]))).toBe(shape);
-      const named = block.block?.find(({ name }) => name === "server_name");
-      expect(named?.words).toEqual([`${generated[index]?.name ?? ""}.example.org`]);
+      const { host, path } = generated[index]?.place as Place;
+      const named = [block, ...(block.block ?? [])].find(({ name }) => name === directive);
+      expect(named?.words).toEqual([directive === "location" ? path : host]);
     });
-    const hosts = new Set(generated.map(({ name }) => name));
-    expect(hosts.size).toBe(generated.length);
+    const places = new Set(generated.map(({ place: { host, path } }) => host + path));
+    expect(places.size).toBe(generated.length);
   });
 });
 

@@ -42,6 +42,9 @@ interface Circumstances {
   ssh?: boolean;
   /** Added to what `reeve up` has in its environment. */
   environment?: Record<string, string>;
+  /** A folder that stays, for a server that is started again and again, at the same port. */
+  home?: string;
+  port?: number;
 }
 
 /** The real embedded server, in a folder and on a port of its own. */
@@ -74,12 +77,17 @@ export class TestServer {
     options: string[] = [],
     circumstances: Circumstances = {},
   ): Promise<TestServer> {
-    const home = mkdtempSync(join(tmpdir(), "reeve-"));
+    const home = circumstances.home ?? mkdtempSync(join(tmpdir(), "reeve-"));
+    mkdirSync(home, { recursive: true });
     chmodSync(home, 0o755);
-    const ports = { http: await freePort(), ssh: circumstances.ssh ? await freePort() : 0 };
+    const ports = {
+      http: circumstances.port ?? (await freePort()),
+      ssh: circumstances.ssh ? await freePort() : 0,
+    };
     const server = new TestServer(home, ports, circumstances);
     if (circumstances.user !== undefined) chownSync(home, circumstances.user, circumstances.user);
-    if (circumstances.uv !== false) symlinkSync(sharedTools(), join(home, "tools"));
+    if (circumstances.uv !== false && !existsSync(join(home, "tools")))
+      symlinkSync(sharedTools(), join(home, "tools"));
     if (options.length > 0) await server.write("etc/server.toml", `${options.join("\n")}\n`);
     await server.up();
     return server;
@@ -188,16 +196,18 @@ export class TestServer {
   async ask(question: {
     host: string;
     path: string;
+    /** nginx's own, unless another one is named. */
+    port?: number;
     method?: string;
     headers?: Record<string, string>;
     body?: string | Buffer;
   }): Promise<Answer> {
-    const { host, path, method = "GET", headers = {}, body } = question;
+    const { host, path, port = this.port, method = "GET", headers = {}, body } = question;
     return new Promise((resolve, reject) => {
       const client = request(
         {
           host: "127.0.0.1",
-          port: this.port,
+          port,
           path,
           method,
           agent: false,

@@ -4,6 +4,7 @@ import type { TestServer } from "./server.ts";
 export class Visitors {
   readonly #server: TestServer;
   readonly #app: string;
+  readonly #path: string;
   readonly #failed: string[] = [];
   readonly #read: { text: string; began: number }[] = [];
   readonly #asking = new Set<Promise<void>>();
@@ -11,9 +12,10 @@ export class Visitors {
   readonly #live: { text: string; since: number }[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(server: TestServer, app: string) {
+  constructor(server: TestServer, app: string, path = "/") {
     this.#server = server;
     this.#app = app;
+    this.#path = path;
   }
 
   /** So many requests in a second, until they leave; `text` is on the air when they come. */
@@ -47,7 +49,7 @@ export class Visitors {
   async #ask(): Promise<void> {
     const began = performance.now();
     try {
-      const { status, body } = await this.#server.get(this.#app);
+      const { status, body } = await this.#server.get(this.#app, this.#path);
       if (status === 200) this.#read.push({ text: body, began });
       else this.#failed.push(`${status}: ${body}`);
     } catch (error) {

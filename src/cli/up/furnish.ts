@@ -26,6 +26,7 @@ export async function makeFolders(
       layout.nginx,
       layout.sitesAvailable,
       layout.sitesEnabled,
+      layout.sharedHosts,
       layout.srv,
       layout.state,
       layout.links,

@@ -43,7 +43,9 @@ function hashOf(context: DeployContext, deploy: Deploy, files: RequirementsFile[
     abi: context.abi,
     installer: installer.name,
     indexes: [config.server.package_index, config.server.package_extra_index],
-    generation: store.generation(deploy.app) + (deploy.reason === "rebuild" ? 1 : 0),
+    generation:
+      store.generation(deploy.app, isPreviewName(deploy.instance)) +
+      (deploy.reason === "rebuild" ? 1 : 0),
   });
 }
 

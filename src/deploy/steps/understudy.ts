@@ -27,13 +27,9 @@ export const understudyStep: Step = {
       understudy.ini,
       understudyText(context, instance, deploy, planned),
     );
-    const health = await proveHealthy(
-      context.emperor,
-      understudy,
-      healthCheck(context, instance, options),
-      signal,
-    );
-    if (health.healthy) return `healthy (GET ${options.health_path} ${health.status})`;
+    const check = healthCheck(context, instance, options);
+    const health = await proveHealthy(context.emperor, understudy, check, signal);
+    if (health.healthy) return `healthy (GET ${check.question.path} ${health.status})`;
     throw unhealthy(health.problem, await tailOfLog(understudy.log, 300));
   },
   undo: (context, deploy) =>

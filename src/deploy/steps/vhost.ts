@@ -1,12 +1,11 @@
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { placeUrl, type Instance, type InstancePaths, type Place } from "../../app/instance.ts";
 import { isUntouched } from "../../app/signature.ts";
 import { isPreviewName } from "../../app/names.ts";
 import type { AppOptions } from "../../config/app-options.ts";
 import { listenAddresses } from "../../config/config.ts";
-import { readIfPresent } from "../../host/files.ts";
 import { writePasswords } from "../../vhost/passwords.ts";
-import { installVhost, removeVhost, vhostText } from "../../vhost/vhost.ts";
+import { installVhost, isEnabled, readVhost, removeVhost, vhostText } from "../../vhost/vhost.ts";
 import { optionsOf, pathsOf, type DeployContext } from "../context.ts";
 import { note, type Step } from "../step.ts";
 
@@ -21,7 +20,9 @@ export const vhostStep: Step = {
     context.store.placeInstance(instance);
     const done = await provideVhost(context, instance, options);
     if (done === "edited") line("  vhost        edited by hand: left as it is");
-    return done === "made" || done === "changed" ? `${done} for ${instance.place.host}` : undefined;
+    return done === "made" || done === "changed"
+      ? `${done} for ${shown(instance.place)}`
+      : undefined;
   },
   undo: async (context, deploy) => {
     if (deploy.formerPlace === null) return;
@@ -29,8 +30,7 @@ export const vhostStep: Step = {
     const row = context.store.instance(deploy.instance);
     if (!row) return;
     if (former === null) {
-      const { site, siteLink } = pathsOf(context, row.name);
-      await removeVhost(context.host, context.nginx, { available: site, enabled: siteLink });
+      await removeVhost(context.host, context.nginx, row.name);
     } else {
       const options = await optionsOf(context, row.app);
       await provideVhost(context, { ...row, place: former }, options);
@@ -46,26 +46,33 @@ export async function provideVhost(
   options: AppOptions,
 ): Promise<"made" | "changed" | "edited" | "unchanged"> {
   const { host, nginx, config } = context;
-  const paths = pathsOf(context, instance.name);
-  const { port } = config.server;
+  const { name, place } = instance;
+  const paths = pathsOf(context, name);
+  const port = place.port === 0 ? config.server.port : place.port;
+  const listen = listenAddresses(config, port);
   const text = vhostText({
-    name: instance.name,
-    url: placeUrl(instance.place, port),
-    place: instance.place,
-    listen: listenAddresses(config),
+    name,
+    url: placeUrl(place, port),
+    place,
+    listen,
     standardPort: port === 80,
     socket: paths.link,
-    preview: isPreviewName(instance.name)
+    preview: isPreviewName(name)
       ? { passwords: await providePasswords(context, paths, options) }
       : undefined,
     localPattern: paths.vhostLocal.replace(/f$/, "[f]"),
   });
-  const current = await readIfPresent(paths.site);
+  const current = await readVhost(nginx, name);
   if (current !== undefined && !isUntouched(current)) return "edited";
-  const enabled = (await readdir(config.layout.sitesEnabled)).includes(`${instance.name}.conf`);
-  if (current === text && enabled) return "unchanged";
-  await installVhost(host, nginx, { available: paths.site, enabled: paths.siteLink }, text);
+  const vhost = { name, place, listen, text };
+  if (current === text && (await isEnabled(nginx, vhost))) return "unchanged";
+  await installVhost(host, nginx, vhost);
   return current === undefined ? "made" : "changed";
+}
+
+/** As much of a place as tells it from others. */
+function shown({ host, path, port }: Place): string {
+  return `${host}${port === 0 ? "" : `:${port}`}${path === "/" ? "" : path}`;
 }
 
 /** The file of a preview's password, where the app's options want one. */

@@ -4,6 +4,7 @@ import {
   environmentPath,
   instancePaths,
   optionsFile,
+  pathUnder,
   placeUrl,
   releasePath,
   repositoryPath,
@@ -31,8 +32,6 @@ describe("an instance on disk", () => {
   it("is known to uWSGI and nginx by files of its own name", () => {
     expect(paths).toMatchObject({
       ini: "/r/etc/vassals/demo.ini",
-      site: "/r/etc/nginx/sites-available/demo.conf",
-      siteLink: "/r/etc/nginx/sites-enabled/demo.conf",
       log: "/r/log/apps/demo.log",
       socket: "/r/run/sockets/demo.sock",
       link: "/r/lib/sockets/demo.sock",
@@ -83,9 +82,20 @@ describe("a runner's name", () => {
 
 describe("the address of a place", () => {
   it.each([
-    [80, "http://demo.example.org/"],
-    [8080, "http://demo.example.org:8080/"],
-  ])("at port %i is %s", (port, url) => {
-    expect(placeUrl({ host: "demo.example.org", path: "/" }, port)).toBe(url);
+    [80, {}, "http://demo.example.org/"],
+    [8080, {}, "http://demo.example.org:8080/"],
+    [8080, { path: "/new-cart/" }, "http://demo.example.org:8080/new-cart/"],
+    [8080, { port: 9001 }, "http://demo.example.org:9001/"],
+  ])("where the server's port is %i and it has %j, is %s", (port, more, url) => {
+    const place = { host: "demo.example.org", path: "/", port: 0, ...more };
+
+    expect(placeUrl(place, port)).toBe(url);
+  });
+
+  it("holds everything that is asked of the instance", () => {
+    const place = { host: "demo.example.org", path: "/new-cart/", port: 0 };
+
+    expect(pathUnder(place, "/up?now")).toBe("/new-cart/up?now");
+    expect(pathUnder({ ...place, path: "/" }, "/up?now")).toBe("/up?now");
   });
 });

@@ -111,9 +111,10 @@ function afterEach(
   const store = new AgentStore(":memory:");
   for (const name of new Set(steps.map((taken) => taken.app))) store.createApp(name);
   for (const taken of steps) {
-    const claim = store.claimPreview(taken.app, taken.branch, (isTaken) =>
-      choosePreviewName(taken.app, taken.branch, isTaken),
-    );
+    const claim = store.claimPreview(taken.app, taken.branch, {
+      name: (isTaken) => choosePreviewName(taken.app, taken.branch, isTaken),
+      place: (name) => ({ host: `${name}.example.org`, path: "/", port: 0 }),
+    });
     if (taken.leaves) store.forgetPreview(claim.instance);
     look(new Map(store.previews().map((one) => [`${one.app} ${one.branch}`, one.instance])));
   }

@@ -1,7 +1,7 @@
 import Database from "libsql";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { Instance } from "../../../src/app/instance.ts";
+import type { Instance, Place } from "../../../src/app/instance.ts";
 import { AgentStore, type NewDeploy } from "../../../src/store/agent-store.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
@@ -20,7 +20,7 @@ function withApps(...names: string[]): AgentStore {
 }
 
 function instance(name: string, host = `${name}.localhost`, path = "/"): Instance {
-  return { name, app: name, branch: "main", place: { host, path } };
+  return { name, app: name, branch: "main", place: { host, path, port: 0 } };
 }
 
 function newDeploy(app: string, commit = "a", more: Partial<NewDeploy> = {}): NewDeploy {
@@ -60,14 +60,23 @@ describe("apps", () => {
   it("have a generation that a rebuild raises, for each by itself", () => {
     const store = withApps("demo", "shop");
 
-    store.raiseGeneration("demo");
-    store.raiseGeneration("demo");
+    store.raiseGeneration("demo", false);
+    store.raiseGeneration("demo", false);
 
     expect([
-      store.generation("demo"),
-      store.generation("shop"),
-      store.generation("nosuch"),
+      store.generation("demo", false),
+      store.generation("shop", false),
+      store.generation("nosuch", false),
     ]).toEqual([2, 0, 0]);
+  });
+
+  it("have one for previews, whose rebuilds are nothing to production", () => {
+    const store = withApps("demo");
+
+    store.raiseGeneration("demo", false);
+    store.raiseGeneration("demo", true);
+
+    expect([store.generation("demo", false), store.generation("demo", true)]).toEqual([1, 2]);
   });
 
   it("leave nothing behind when they go: the next one of the name begins anew", () => {
@@ -76,7 +85,7 @@ describe("apps", () => {
     const id = goLive(store, "demo", "a");
     store.startStep(id, 1, "release");
     store.keepEnvironment("demo", "abc", "bottle==0.13.4");
-    store.raiseGeneration("demo");
+    store.raiseGeneration("demo", true);
 
     store.deleteApp("demo");
     store.createApp("demo");
@@ -86,7 +95,7 @@ describe("apps", () => {
     expect(store.deploy(id)).toBeUndefined();
     expect(store.steps(id)).toEqual([]);
     expect(store.environmentPackages("demo", "abc")).toBeUndefined();
-    expect(store.generation("demo")).toBe(0);
+    expect(store.generation("demo", true)).toBe(0);
     expect(store.startDeploy(newDeploy("demo"))).toMatchObject({ number: 1 });
   });
 });
@@ -106,16 +115,53 @@ describe("a place", () => {
     expect(store.instance("shop")).toBeUndefined();
   });
 
-  it("is a host and a path: another path is another place", () => {
-    const store = withApps("demo", "shop");
-    store.placeInstance(instance("demo", "example.org", "/"));
+  const at = (name: string, place: Partial<Place>): Instance => ({
+    ...instance(name),
+    place: { host: "example.org", path: "/", port: 0, ...place },
+  });
 
-    store.placeInstance(instance("shop", "example.org", "/shop/"));
+  it.each<[Partial<Place>, Partial<Place>]>([
+    [{ path: "/one/" }, { path: "/two/" }],
+    [{}, { port: 9000 }],
+    [{ path: "/one/" }, { host: "example.net" }],
+    [{ port: 9000 }, { port: 9001 }],
+  ])("is another one where they tell %j from %j", (one, other) => {
+    const store = withApps("demo", "shop");
+    store.placeInstance(at("demo", one));
+
+    store.placeInstance(at("shop", other));
 
     expect(store.instances().map((row) => row.place)).toEqual([
-      { host: "example.org", path: "/" },
-      { host: "example.org", path: "/shop/" },
+      at("demo", one).place,
+      at("shop", other).place,
     ]);
+  });
+
+  it.each<[Partial<Place>, Partial<Place>, string]>([
+    [{}, { path: "/two/" }, "example.org/two/"],
+    [{ path: "/one/" }, {}, "example.org/"],
+    [{ port: 9000 }, { host: "example.net", port: 9000 }, "example.net:9000/"],
+  ])("runs into another one where one has %j and the other wants %j", (one, other, said) => {
+    const store = withApps("demo", "shop");
+    store.placeInstance(at("demo", one));
+
+    expect(() => store.placeInstance(at("shop", other))).toThrow(
+      expect.objectContaining({ code: "PLACE_TAKEN", message: `${said} belongs to demo` }),
+    );
+  });
+
+  it("is taken from the moment at which a preview has a claim to it", () => {
+    const store = withApps("demo", "shop");
+    store.claimPreview("demo", "new-cart", {
+      name: () => "new-cart--demo",
+      place: () => at("demo", { path: "/new-cart/" }).place,
+    });
+
+    expect(() => store.placeInstance(at("shop", { path: "/new-cart/" }))).toThrow(
+      "example.org/new-cart/ belongs to new-cart--demo",
+    );
+    store.forgetPreview("new-cart--demo");
+    store.placeInstance(at("shop", { path: "/new-cart/" }));
   });
 
   it("can be given up for another, and is then free", () => {
@@ -130,7 +176,7 @@ describe("a place", () => {
       name: "demo",
       app: "demo",
       branch: "release",
-      place: { host: "two.example.org", path: "/" },
+      place: { host: "two.example.org", path: "/", port: 0 },
       live: 1,
       settled: null,
       degraded: null,

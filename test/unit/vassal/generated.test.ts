@@ -48,6 +48,7 @@ function valuesOf(
     own: layout.apps,
     logs: layout.appLogs,
     environment: `${layout.srv}/${given.name}/envs/${given.hash}`,
+    mount: undefined,
     listen: 1024,
     memory: 4096,
     processes: 512,
@@ -150,7 +151,7 @@ describe("whatever passes the grammars", () => {
         vhostText({
           name: given.name,
           url: `http://${given.host}/`,
-          place: { host: given.host, path: "/" },
+          place: { host: given.host, path: "/", port: 0 },
           listen: ["127.0.0.1:8080", "[::1]:8080"],
           standardPort,
           socket: instancePaths(layout, given.name).socket,

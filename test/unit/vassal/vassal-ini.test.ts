@@ -20,6 +20,7 @@ const values: VassalValues = {
   logs: "/var/log/reeve/apps",
   environment: "/srv/demo/envs/0123456789abcdef",
   module: "app:app",
+  mount: undefined,
   workers: 2,
   listen: 1024,
   memory: 4096,
@@ -43,6 +44,13 @@ module = app:app
     const ini = vassalIni({ ...values, sockets: "/tmp", environment: "/srv/%n/env" });
 
     expect(ini.slice(ini.indexOf("[uwsgi]")).startsWith(article)).toBe(true);
+  });
+
+  it("mounts an app whose pages are below a path", () => {
+    const ini = vassalIni({ ...values, mount: "/new-cart" });
+
+    expect(ini).toContain("mount = /new-cart=app:app\nmanage-script-name = true\n");
+    expect(ini).not.toContain("module =");
   });
 
   it("is what a careful administrator would have written", () => {

@@ -1,19 +1,23 @@
 import {
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { Turns } from "../../../src/host/turns.ts";
 import { describe, expect, it } from "vitest";
+import type { Place } from "../../../src/app/instance.ts";
 import { isUntouched } from "../../../src/app/signature.ts";
 import {
   installVhost,
+  isEnabled,
   removeVhost,
   vhostText,
+  type Vhost,
   type VhostValues,
 } from "../../../src/vhost/vhost.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
@@ -22,7 +26,7 @@ import { RecordingHost } from "../../support/unit-host.ts";
 const values: VhostValues = {
   name: "demo",
   url: "http://demo.example.org/",
-  place: { host: "demo.example.org", path: "/" },
+  place: { host: "demo.example.org", path: "/", port: 0 },
   listen: ["127.0.0.1:80", "[::1]:80"],
   standardPort: true,
   socket: "/run/reeve/sockets/demo.sock",
@@ -97,72 +101,164 @@ describe("the server block", () => {
   });
 });
 
+describe("the location of a preview that shares its host", () => {
+  const place = { host: "preview.intranet", path: "/new-cart/", port: 0 };
+
+  it("has everything of its own inside it, the administrator's lines as well", () => {
+    const passwords = "/etc/reeve/apps/new-cart--demo/passwords";
+
+    const text = vhostText({ ...values, name: "new-cart--demo", place, preview: { passwords } });
+
+    expect(directivesOf(text)).toEqual([
+      "location /new-cart/ {",
+      "add_header X-Robots-Tag noindex always;",
+      'auth_basic "new-cart--demo";',
+      `auth_basic_user_file ${passwords};`,
+      "include proxy_params;",
+      "proxy_pass http://unix:/run/reeve/sockets/demo.sock;",
+      "include /etc/reeve/apps/demo/vhost.local.con[f];",
+      "}",
+    ]);
+    expect(isUntouched(text)).toBe(true);
+  });
+});
+
 function nginx() {
   const folder = temporaryFolder();
-  const site = {
-    available: join(folder, "sites-available", "demo.conf"),
-    enabled: join(folder, "sites-enabled", "demo.conf"),
+  const sites = {
+    available: join(folder, "sites-available"),
+    enabled: join(folder, "sites-enabled"),
+    sharedHosts: join(folder, "shared-hosts"),
   };
-  for (const name of ["sites-available", "sites-enabled"]) mkdirSync(join(folder, name));
+  for (const path of Object.values(sites)) mkdirSync(path);
   const own = {
     configuration: join(folder, "nginx.conf"),
     prefix: folder,
     pidFile: join(folder, "nginx.pid"),
     turns: new Turns(),
+    sites,
   };
   const test = `nginx -p ${folder} -c ${own.configuration} -t -q`;
-  return { site, own, test };
+  const files = (): string[] =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+      .sort();
+  return { sites, own, test, files };
 }
+
+function vhostOf(name: string, place: Partial<Place>): Vhost {
+  const at = { host: `${name}.example.org`, path: "/", port: 0, ...place };
+  return { name, place: at, listen: ["127.0.0.1:80"], text: `new ${name}` };
+}
+
+const demo = vhostOf("demo", {});
 
 describe("a server block that nginx refuses", () => {
   it("gives way to the former one, and nginx is not reloaded", async () => {
-    const { site, own, test } = nginx();
-    writeFileSync(site.available, "old");
-    symlinkSync("../sites-available/demo.conf", site.enabled);
+    const { sites, own, test } = nginx();
+    const site = join(sites.available, "demo.conf");
+    writeFileSync(site, "old");
+    symlinkSync("../sites-available/demo.conf", join(sites.enabled, "demo.conf"));
     const host = new RecordingHost().failing(test, 'unexpected "}" in zz.conf:3');
 
-    await expect(installVhost(host, own, site, "new")).rejects.toMatchObject({
+    await expect(installVhost(host, own, demo)).rejects.toMatchObject({
       code: "VHOST_REJECTED",
       message: expect.stringContaining('unexpected "}" in zz.conf:3') as string,
     });
 
-    expect(readFileSync(site.available, "utf8")).toBe("old");
-    expect(readlinkSync(site.enabled)).toBe("../sites-available/demo.conf");
+    expect(readFileSync(site, "utf8")).toBe("old");
+    expect(readlinkSync(join(sites.enabled, "demo.conf"))).toBe("../sites-available/demo.conf");
     expect(host.lines).toEqual([test]);
   });
 
-  it("leaves nothing where there was none before", async () => {
-    const { site, own, test } = nginx();
+  it.each([
+    ["at a host of its own", {}],
+    ["below a path", { host: "preview.intranet", path: "/x/" }],
+  ])("leaves nothing where there was none before, %s", async (_, place) => {
+    const { own, sites, test, files } = nginx();
     const host = new RecordingHost().failing(test, "no");
 
-    await expect(installVhost(host, own, site, "new")).rejects.toThrow();
+    await expect(installVhost(host, own, vhostOf("x--demo", place))).rejects.toThrow();
 
-    expect(existsSync(site.available)).toBe(false);
-    expect(existsSync(site.enabled)).toBe(false);
+    expect(files()).toEqual([]);
+    expect(readdirSync(sites.sharedHosts)).toEqual([]);
   });
 });
 
 describe("nginx that does not run", () => {
   it("is said to be down rather than told to reload, and the former block is back", async () => {
-    const { site, own, test } = nginx();
-    writeFileSync(site.available, "old");
+    const { sites, own, test } = nginx();
+    const site = join(sites.available, "demo.conf");
+    writeFileSync(site, "old");
     const host = new RecordingHost();
 
-    await expect(installVhost(host, own, site, "new")).rejects.toMatchObject({
+    await expect(installVhost(host, own, demo)).rejects.toMatchObject({
       code: "NGINX_DOWN",
     });
 
     expect(host.lines).toEqual([test]);
-    expect(readFileSync(site.available, "utf8")).toBe("old");
-    expect(existsSync(site.enabled)).toBe(false);
+    expect(readFileSync(site, "utf8")).toBe("old");
+    expect(existsSync(join(sites.enabled, "demo.conf"))).toBe(false);
   });
 
-  it("is not asked at all where there is nothing to take away", async () => {
-    const { site, own } = nginx();
-    const host = new RecordingHost();
+  it("does not keep a block from being taken away", async () => {
+    const { sites, own, files } = nginx();
+    writeFileSync(join(sites.available, "demo.conf"), "old");
 
-    await removeVhost(host, own, site);
+    await removeVhost(new RecordingHost(), own, "demo");
 
-    expect(host.lines).toEqual([]);
+    expect(files()).toEqual([]);
+  });
+});
+
+describe("a host that instances share", () => {
+  /** A place in the folders as it stands after a deploy. */
+  const stand = ({ sites }: ReturnType<typeof nginx>, { name, place, text }: Vhost): void => {
+    const folder = join(sites.sharedHosts, place.host);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(sites.available, `${name}.conf`), text);
+    symlinkSync(`../../sites-available/${name}.conf`, join(folder, `${name}.conf`));
+    const file = `shared-host.${place.host}.conf`;
+    if (existsSync(join(sites.available, file))) return;
+    writeFileSync(join(sites.available, file), "# edited by hand");
+    symlinkSync(`../sites-available/${file}`, join(sites.enabled, file));
+  };
+  const shared = { host: "preview.intranet" };
+  const [one, two] = ["one", "two"].map((slug) =>
+    vhostOf(`${slug}--demo`, { ...shared, path: `/${slug}/` }),
+  ) as [Vhost, Vhost];
+
+  it("stays while another one is there, and goes with the last", async () => {
+    const own = nginx();
+    stand(own, one);
+    stand(own, two);
+
+    await removeVhost(new RecordingHost(), own.own, one.name);
+
+    expect(own.files()).toEqual([
+      "shared-hosts/preview.intranet/two--demo.conf",
+      "sites-available/shared-host.preview.intranet.conf",
+      "sites-available/two--demo.conf",
+      "sites-enabled/shared-host.preview.intranet.conf",
+    ]);
+
+    await removeVhost(new RecordingHost(), own.own, two.name);
+
+    expect(own.files()).toEqual([]);
+    expect(readdirSync(own.sites.sharedHosts)).toEqual([]);
+  });
+
+  it("is there again, with the one that was to leave it, where nginx refuses the new place", async () => {
+    const own = nginx();
+    stand(own, one);
+    const before = own.files();
+    const host = new RecordingHost().failing(own.test, "no");
+
+    await expect(installVhost(host, own.own, vhostOf(one.name, {}))).rejects.toThrow();
+
+    expect(own.files()).toEqual(before);
+    expect(await isEnabled(own.own, one)).toBe(true);
+    expect(await isEnabled(own.own, vhostOf(one.name, {}))).toBe(false);
   });
 });

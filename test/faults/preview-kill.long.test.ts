@@ -1,0 +1,221 @@
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { printTable } from "../../bench/table.ts";
+import { plainApp } from "../support/apps.ts";
+import { eventually, TestServer } from "../support/server.ts";
+import type { Workspace } from "../support/workspace.ts";
+import { kill } from "./processes.ts";
+import { chosen, find, killTree, receiver, supervised, victims } from "./victims.ts";
+
+const preview = "shop--demo";
+/** Seconds that a removal may take when nothing is killed, on a machine that does other things as well. */
+const promptly = 5;
+/** Milliseconds after a push in which what it left undone is done. */
+const settling = 4000;
+
+interface Moment {
+  name: string;
+  isReached: (server: TestServer, said: string) => boolean;
+}
+
+const inis = (server: TestServer, kind: string): string[] =>
+  readdirSync(server.path("etc/vassals")).filter(
+    (name) => name.startsWith(`${preview}.${kind}-`) && name.endsWith(".ini"),
+  );
+const has = (server: TestServer, ...path: string[]): boolean => existsSync(server.path(...path));
+const site = `etc/nginx/sites-enabled/${preview}.conf`;
+
+const carried: Moment[] = [
+  { name: "git takes the push", isReached: (server) => receiver(server) > 0 },
+  { name: "update asks", isReached: (server) => find(server, /hooks\/update/) > 0 },
+  { name: "the ref moves", isReached: (server) => find(server, /hooks\/reference-trans/) > 0 },
+];
+const making: Moment[] = [
+  ...carried,
+  { name: "released", isReached: (_, said) => / release +checked/.test(said) },
+  { name: "environment there", isReached: (_, said) => / environment +/.test(said) },
+  { name: "understudy boots", isReached: (server) => inis(server, "next").length > 0 },
+  { name: "proven", isReached: (_, said) => / understudy +healthy/.test(said) },
+  { name: "vhost made", isReached: (server) => has(server, site) },
+  { name: "live", isReached: (_, said) => / live +http/.test(said) },
+  { name: "its sleeper stands", isReached: (server) => inis(server, "rel").length > 0 },
+  {
+    name: "led to its sleeper",
+    isReached: (server) => {
+      const link = server.path("lib/sockets", `${preview}.sock`);
+      return existsSync(link) && readlinkSync(link).includes(".rel-");
+    },
+  },
+];
+const removing: Moment[] = [
+  ...carried,
+  { name: "vhost gone", isReached: (server) => !has(server, site) },
+  { name: "vassal gone", isReached: (server) => inis(server, "rel").length === 0 },
+  { name: "log gone", isReached: (server) => !has(server, "log/apps", `${preview}.log`) },
+  { name: "settings gone", isReached: (server) => !has(server, "etc/apps", preview) },
+  { name: "folder gone", isReached: (server) => !has(server, "srv", preview) },
+];
+
+/** Everything of a server's that a preview's name is in. */
+function traces(server: TestServer): string[] {
+  const folders = [
+    ...["srv", "etc/apps", "etc/vassals", "etc/nginx/sites-available", "etc/nginx/sites-enabled"],
+    ...["lib/sockets", "run/sockets", "log/apps"],
+  ];
+  return folders.flatMap((folder) =>
+    readdirSync(server.path(folder))
+      .filter((name) => name.includes(preview))
+      .map((name) => `${folder}/${name}`),
+  );
+}
+
+describe("kill -9", () => {
+  let server: TestServer;
+  let demo: Workspace;
+  let turn = 0;
+  let falls = 0;
+  const rows: string[][] = [];
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+    demo = await server.workspace("demo", plainApp("demo"));
+    await demo.push();
+    await server.settled("demo");
+  });
+  afterAll(async () => {
+    await server.remove();
+    printTable(
+      ["of", "while", "at", "push", "whole after", "then it is", "next push", "removal"],
+      rows,
+    );
+  });
+
+  const nextCommit = async (): Promise<string> => {
+    const text = `turn ${++turn}`;
+    demo.write({ ...plainApp(text, { importFor: 0.2 }), "requirements.txt": `# ${text}\n` });
+    await demo.commit(text);
+    return text;
+  };
+
+  /** The branch is there and answers with its commit's text, or it is not there and nothing else is. */
+  const whole = async (): Promise<string> => {
+    let found = "";
+    await eventually(async () => {
+      const branch = await demo.remoteCommit("refs/heads/shop").catch(() => "unknown");
+      const answer = await server.get(preview).catch(() => ({ status: 0, body: "" }));
+      const { output } = await demo.git("log", "-1", "--format=%s", branch || "HEAD").catch(() => ({
+        output: "unknown",
+      }));
+      found =
+        branch !== "" && answer.status === 200 && answer.body === output.trim()
+          ? "there"
+          : branch === "" && answer.status === 404 && traces(server).length === 0
+            ? "gone"
+            : `branch ${branch}, answer ${answer.status} ${answer.body}, ${traces(server).join(" ")}`;
+      return found === "there" || found === "gone";
+    }, 40_000).catch(() => undefined);
+    return found;
+  };
+
+  const seconds = async (work: () => Promise<unknown>): Promise<number> => {
+    const began = performance.now();
+    await work();
+    return (performance.now() - began) / 1000;
+  };
+
+  /** Before the supervisor's pauses between two starts grow long, all of it is started anew. */
+  const refresh = async (): Promise<void> => {
+    if (falls < 3) return;
+    falls = 0;
+    await server.interrupt();
+    await server.up();
+  };
+
+  const pushAndKill = async (refspec: string, victim: string, moment: Moment) => {
+    const push = demo.start("push", "deploy", refspec);
+    let said = "";
+    push.all.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    const ending = new AbortController();
+    void push.then(() => ending.abort());
+    let killed = false;
+    // What settles comes after the push.
+    for (let end = Infinity; performance.now() < end;) {
+      if (moment.isReached(server, said)) {
+        const pid = victims[victim]!(server, ending.signal.aborted ? 0 : (push.pid ?? 0));
+        killed = pid > 0 && kill(pid);
+        break;
+      }
+      if (ending.signal.aborted) end = Math.min(end, performance.now() + settling);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    const hung = setTimeout(() => {
+      said += "\nthe client hung\n";
+      killTree(push.pid ?? 0);
+    }, 30_000);
+    await push;
+    clearTimeout(hung);
+    if (killed && supervised.includes(victim)) falls += 1;
+    // The push of a client that was killed goes on.
+    await eventually(() => receiver(server) === 0, 20_000);
+    await eventually(async () => (await server.reeve("apps")).exitCode === 0, 30_000);
+    return { said, killed };
+  };
+
+  const round = async (victim: string, what: string, moment: Moment): Promise<void> => {
+    await refresh();
+    await nextCommit();
+    if (what === "removed") {
+      await demo.push("HEAD:shop");
+      await server.asleepAfterPush(preview);
+    }
+    const refspec = what === "removed" ? ":shop" : "+HEAD:shop";
+    let push = { said: "", killed: false };
+    const took = await seconds(async () => (push = await pushAndKill(refspec, victim, moment)));
+    let state = "";
+    const wholeAfter = await seconds(async () => (state = await whole()));
+    await nextCommit();
+    const next = await demo.push("+HEAD:shop");
+    const answered = await whole();
+    let gone = { exitCode: -1, output: "" };
+    const removal = await seconds(async () => (gone = await demo.push(":shop")));
+    const left = await whole();
+    const row = [
+      ...[victim, what, push.killed ? moment.name : `${moment.name}: not there`],
+      `${took.toFixed(1)} s`,
+      `${wholeAfter.toFixed(1)} s`,
+      state,
+      `${next.exitCode}, ${answered}`,
+      `${removal.toFixed(1)} s, ${left}`,
+    ];
+    rows.push(row);
+    process.stdout.write(`${row.join("  ")}\n`);
+
+    expect(state, push.said).toMatch(/^(there|gone)$/);
+    expect(push.said).not.toMatch(/INTERNAL|the client hung/);
+    expect(next.exitCode, next.output).toBe(0);
+    expect(answered, server.said).toBe("there");
+    expect(gone.exitCode, gone.output).toBe(0);
+    expect(left, server.said).toBe("gone");
+    expect(removal).toBeLessThan(promptly);
+  };
+
+  it.each(chosen(making.map(({ name }) => name)))(
+    "of the %s while a preview is made, at: %s",
+    async (victim, name) =>
+      round(
+        victim,
+        "made",
+        making.find((one) => one.name === name)!,
+      ),
+  );
+
+  it.each(chosen(removing.map(({ name }) => name)))(
+    "of the %s while a preview is removed, at: %s",
+    async (victim, name) =>
+      round(
+        victim,
+        "removed",
+        removing.find((one) => one.name === name)!,
+      ),
+  );
+});

@@ -1,0 +1,142 @@
+import { readdirSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { plainApp } from "../support/apps.ts";
+import { eventually, TestServer } from "../support/server.ts";
+import type { Workspace } from "../support/workspace.ts";
+
+describe("commands about one preview", () => {
+  let server: TestServer;
+  let demo: Workspace;
+
+  const push = async (text: string, ref: string): Promise<string> => {
+    demo.write(plainApp(text));
+    await demo.commit(text);
+    const { exitCode, output } = await demo.push(ref);
+    expect(exitCode, output).toBe(0);
+    return output;
+  };
+  const reeve = async (...words: string[]): Promise<string> => {
+    const { exitCode, output } = await server.reeve(...words);
+    expect(exitCode, output).toBe(0);
+    return output;
+  };
+  const body = async (name: string): Promise<string> => (await server.get(name)).body;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+    demo = await server.workspace("demo", plainApp("main 1"));
+    await demo.push();
+    await push("main 2", "HEAD:main");
+    for (const text of ["shop 1", "shop 2", "shop 3"]) await push(text, "HEAD:feature/shop");
+  });
+  afterAll(() => server.remove());
+
+  it("leave a rollback of the app to its own releases", async () => {
+    await reeve("rollback", "demo");
+
+    expect(await body("demo")).toBe("main 1");
+    expect(await body("feature-shop--demo")).toBe("shop 3");
+  });
+
+  it.each([
+    ["its branch", "feature/shop", "shop 2"],
+    ["its name", "feature-shop--demo", "shop 1"],
+  ])("roll it back and move its branch, by %s", async (_, named, text) => {
+    const output = await reeve("rollback", "demo", "-b", named);
+
+    expect(output).toContain(`reeve: demo feature/shop`);
+    expect(await body("feature-shop--demo")).toBe(text);
+    const commit = await demo.remoteCommit("refs/heads/feature/shop");
+    const subject = await demo.git("log", "-1", "--format=%s", commit);
+    expect(subject.output.trim()).toBe(text);
+    expect(await body("demo")).toBe("main 1");
+  });
+
+  it("list its releases, and roll back to one of them", async () => {
+    const releases = await server.json<{ subject: string; commit: string; live: boolean }[]>(
+      ...["releases", "demo", "-b", "feature/shop"],
+    );
+    expect(releases.map(({ subject, live }) => `${subject}${live ? " live" : ""}`)).toEqual([
+      "shop 1 live",
+      "shop 2",
+      "shop 3",
+    ]);
+
+    await reeve("rollback", "demo", releases[2]?.commit.slice(0, 8) ?? "", "-b", "feature/shop");
+
+    expect(await body("feature-shop--demo")).toBe("shop 3");
+  });
+
+  it("redeploy it, with what its options say by now", async () => {
+    await reeve("options", "demo", "set", "workers=1");
+
+    await reeve("redeploy", "demo", "-b", "feature/shop");
+
+    await server.asleepAfterPush("feature-shop--demo");
+    const ini = readdirSync(server.path("etc/vassals")).find((name) => name.includes("shop"));
+    expect(server.read("etc/vassals", ini ?? "")).toContain("workers = 1");
+    expect(server.read("etc/vassals/demo.ini")).toContain("workers = 2");
+  });
+
+  it("rebuild its environment, and not production's", async () => {
+    expect(await reeve("rebuild", "demo", "-b", "feature/shop")).toMatch(/environment +built with/);
+
+    expect(await push("main 3", "+HEAD:main")).toMatch(/environment +unchanged/);
+    expect(await push("shop 4", "+HEAD:feature/shop")).toMatch(/environment +unchanged/);
+    expect(await reeve("rebuild", "demo")).toMatch(/environment +built with/);
+  });
+
+  it("cancel its deploy and no other one, not even the first that it ever had", async () => {
+    demo.write(plainApp("slow", { importFor: 20 }));
+    await demo.commit("slow");
+    const refs = ["main", "feature/shop", "feature/new"];
+    const pushes = refs.map((ref) => demo.start("push", "deploy", `+HEAD:${ref}`));
+    await eventually(
+      () =>
+        readdirSync(server.path("etc/vassals")).filter((name) => /\.next-\d+\.ini$/.test(name))
+          .length >= refs.length,
+    );
+
+    await reeve("cancel", "demo", "-b", "feature/new");
+    await reeve("cancel", "demo", "-b", "feature/shop");
+    const running = await server.json<{ state: string; instance: string }[]>("deploys", "demo");
+    await reeve("cancel", "demo");
+
+    expect(
+      running
+        .slice(0, 3)
+        .map(({ state, instance }) => `${instance} ${state}`)
+        .sort(),
+    ).toEqual(["demo preparing", "feature-new--demo refused", "feature-shop--demo refused"]);
+    for (const ended of await Promise.all(pushes)) {
+      expect(ended.exitCode).toBe(1);
+      expect(ended.all).toContain("error[DEPLOY_CANCELLED]");
+    }
+    expect(await body("demo")).toBe("main 3");
+    expect(await body("feature-shop--demo")).toBe("shop 4");
+    expect((await server.get("feature-new--demo")).status).toBe(404);
+    const { output } = await server.reeve("cancel", "demo");
+    expect(output).toContain("error[DEPLOY_UNKNOWN]: demo is not being deployed");
+    expect(output).toContain("reeve cancel demo -b BRANCH");
+  });
+
+  it.each(["rollback", "redeploy", "rebuild", "cancel", "releases"])(
+    "are refused where there is no such preview: %s",
+    async (command) => {
+      const { exitCode, output } = await server.reeve(command, "demo", "-b", "nosuch");
+
+      expect(exitCode).toBe(1);
+      expect(output).toContain('error[PREVIEW_UNKNOWN]: demo has no preview of "nosuch"');
+    },
+  );
+
+  it("begin anew with a preview that was removed and pushed again", async () => {
+    await demo.push(":feature/shop");
+    await push("shop again", "HEAD:feature/shop");
+
+    const { output } = await server.reeve("rollback", "demo", "-b", "feature/shop");
+
+    expect(output).toContain("error[RELEASE_UNKNOWN]: feature-shop--demo has no release before");
+    expect(await server.json<unknown[]>("releases", "demo", "-b", "feature/shop")).toHaveLength(1);
+  });
+});
