@@ -310,7 +310,7 @@ describe("S3, S5: an environment that the client sends", () => {
     "LANG",
   ];
 
-  it("does not arrive, but for what git says of its protocol", async () => {
+  it("does not arrive", async () => {
     const values = names.map((name) =>
       name === "LC_X" ? `${name}="() { :;}; touch ${canary}"` : `${name}=/tmp/evil-${name}`,
     );
@@ -366,28 +366,25 @@ describe("S3, S5: an environment that the client sends", () => {
     ]);
   });
 
-  it.each([
-    ["version=2", true],
-    ["version=99", true],
-    ["x; rm", false],
-    [`version=2\ntouch ${canary}`, false],
-    ["v".repeat(10_000), false],
-  ])("S3, H12: GIT_PROTOCOL %j arrives: %s", async (value, arrives) => {
-    const result = await execa(
-      "ssh",
-      [
-        ...ada.ssh.options,
-        "-o",
-        "SendEnv=GIT_PROTOCOL",
-        `${SshClient.user}@127.0.0.1`,
-        "git-upload-pack 'demo'",
-      ],
-      { all: true, reject: false, input: "0000", env: { GIT_PROTOCOL: value }, timeout: 20_000 },
-    );
+  it.each(["version=2", "version=99", "x; rm", `version=2\ntouch ${canary}`, "v".repeat(10_000)])(
+    "S3, H12: GIT_PROTOCOL does not arrive: %j",
+    async (value) => {
+      const result = await execa(
+        "ssh",
+        [
+          ...ada.ssh.options,
+          "-o",
+          "SendEnv=GIT_PROTOCOL",
+          `${SshClient.user}@127.0.0.1`,
+          "git-upload-pack 'demo'",
+        ],
+        { all: true, reject: false, input: "0000", env: { GIT_PROTOCOL: value }, timeout: 20_000 },
+      );
 
-    expect(result.all.includes("version 2")).toBe(arrives && value === "version=2");
-    expect(result.all).toContain(arrives && value === "version=2" ? "fetch" : "refs/heads/main");
-  });
+      expect(result.all).not.toContain("version 2");
+      expect(result.all).toContain("refs/heads/main");
+    },
+  );
 });
 
 describe("S4: forwarding", () => {
