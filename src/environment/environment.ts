@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { environmentPath, type InstancePaths } from "../app/instance.ts";
 import { UserError } from "../errors.ts";
 import { isPresent } from "../host/files.ts";
-import { CommandFailed, type Command, type Host, type Identity } from "../host/host.ts";
+import { CommandFailed, type Host, type Identity } from "../host/host.ts";
 import { printable } from "../host/lines.ts";
 import {
   installRequirements,
@@ -60,11 +60,12 @@ export async function buildEnvironment(
   const path = environmentPath(paths, request.hash);
   await writeFile(markerOf(path), "");
   try {
-    await rm(path, { recursive: true, force: true });
+    // rm(1) is not led astray by somebody who moves folders meanwhile, as Node's is.
+    await host.run({ file: "rm", args: ["-rf", "--one-file-system", "--", path] });
     await ownFolder(context, path);
     const scratch = await scratchFolder(context);
     const packages = await install(context, { ...request, path, scratch });
-    await host.run(sealEnvironment(path, appUser, host.isRoot));
+    await sealEnvironment(host, path, appUser);
     await rm(markerOf(path));
     return packages;
   } catch (error) {
@@ -100,7 +101,7 @@ export async function copyEnvironment(
       args: [...scripts, "sed", "-i", moved, "{}", "+"],
       as: appUser,
     });
-    await host.run(sealEnvironment(path, appUser, host.isRoot));
+    await sealEnvironment(host, path, appUser);
     await rm(markerOf(path));
   } catch (error) {
     await removeEnvironment(context, hash);
@@ -161,9 +162,9 @@ async function writeConstraints(
   const pins = constraintsOf(request.packages ?? "");
   if (pins === "") return undefined;
   const path = join(request.scratch, "constraints.txt");
-  await rm(path, { force: true });
-  await writeFile(path, `${pins}\n`, { mode: 0o644 });
-  await give(context, path);
+  // Root follows no link that the folder's owner may have laid there.
+  const { host, appUser } = context;
+  await host.run({ file: "tee", args: ["--", path], input: `${pins}\n`, as: appUser });
   return path;
 }
 
@@ -212,10 +213,22 @@ async function give(context: EnvironmentContext, path: string): Promise<void> {
   if (context.host.isRoot) await chown(path, context.appUser.uid, context.appUser.gid);
 }
 
-function sealEnvironment(path: string, appUser: Identity, isRoot: boolean): Command {
-  return isRoot
-    ? { file: "chown", args: ["-hR", `0:${appUser.gid}`, "--", path] }
-    : { file: "chmod", args: ["-R", "a-w", "--", path] };
+/**
+ * Takes an environment from the user that built it. An app of that user may be running and hold a folder of
+ * it open: so it is closed before anything else, belongs to root before its modes change, and only then opens
+ * for the app, which may read it. A program in it that would give others the rights of its owner must not.
+ */
+async function sealEnvironment(host: Host, path: string, appUser: Identity): Promise<void> {
+  const commands: [file: string, ...args: string[]][] = host.isRoot
+    ? [
+        ["chown", "-h", "0:0", "--", path],
+        ["chmod", "0700", "--", path],
+        ["chown", "-hR", `0:${appUser.gid}`, "--", path],
+        ["chmod", "-R", "u-s,g-s,go-w", "--", path],
+        ["chmod", "0750", "--", path],
+      ]
+    : [["chmod", "-R", "a-w", "--", path]];
+  for (const [file, ...args] of commands) await host.run({ file, args });
 }
 
 async function removeEnvironment(

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -88,6 +89,33 @@ describe("building an environment", () => {
     await expect(
       context.host.run({ file: "touch", args: [join(path, "who")], as: nobody }),
     ).rejects.toThrow("Permission denied");
+  });
+
+  it.runIf(isRoot)("is sealed whatever modes the installer left", async () => {
+    const context = demo(
+      'umask 0; cp /bin/true "$3/suid"; chmod 6755 "$3/suid"; touch "$3/open"; mkdir "$3/shared"; chmod 2777 "$3/shared"',
+    );
+
+    await build(context);
+
+    const path = environmentPath(context.paths, one);
+    const modes = ["", "suid", "open", "shared"].map((name) => statSync(join(path, name)).mode);
+    expect(modes.map((mode) => (mode & 0o7777).toString(8))).toEqual(["750", "755", "644", "755"]);
+  });
+
+  it.runIf(isRoot)("follows no link that its own folder for scratch files has in it", async () => {
+    const context = demo("true");
+    await build(context);
+    const home = context.paths.folder;
+    const outside = join(home, "of-root");
+    writeFileSync(outside, "as it was");
+    symlinkSync(outside, join(context.paths.environments, ".cache", "constraints.txt"));
+
+    const files = [{ path: "requirements.txt", text: "greeting" }];
+    const request = { hash: two, files, release: home, packages: "greeting==1.0" };
+    await buildEnvironment(context, request).catch(() => undefined);
+
+    expect(readFileSync(outside, "utf8")).toBe("as it was");
   });
 
   it.skipIf(!canDropRoot)("works without root as well, and can be taken away again", async () => {
