@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { printTable } from "../../bench/table.ts";
-import { childrenOf, kill, processesUnder } from "./processes.ts";
+import { childrenOf, kill, processesUnder } from "../support/processes.ts";
 import { isLong, Stage } from "./stage.ts";
 
 /** A moment of a deploy, in the order in which they come. */

@@ -17,6 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { processesUnder } from "./processes.ts";
 import { Workspace } from "./workspace.ts";
 
 export const projectRoot = fileURLToPath(new URL("../../", import.meta.url));
@@ -34,6 +35,8 @@ export interface Outcome {
 }
 
 interface Circumstances {
+  /** Its folder, where it is not to be one of its own below /tmp. */
+  home?: string;
   /** The number of the user, and of the group, that it runs as. */
   user?: number;
   /** Without uv, environments are built by pip. */
@@ -74,7 +77,7 @@ export class TestServer {
     options: string[] = [],
     circumstances: Circumstances = {},
   ): Promise<TestServer> {
-    const home = mkdtempSync(join(tmpdir(), "reeve-"));
+    const home = circumstances.home ?? mkdtempSync(join(tmpdir(), "reeve-"));
     chmodSync(home, 0o755);
     const ports = { http: await freePort(), ssh: circumstances.ssh ? await freePort() : 0 };
     const server = new TestServer(home, ports, circumstances);
@@ -258,6 +261,11 @@ export class TestServer {
         }
       })
       .map(Number);
+  }
+
+  /** Whether a process of this server's has such words. */
+  runs(words: RegExp): boolean {
+    return processesUnder(this.home).some(({ title }) => words.test(title));
   }
 
   /** The process of one of reeve's services, by what its command line holds. */
