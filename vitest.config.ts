@@ -1,7 +1,12 @@
 import { defineConfig } from "vitest/config";
+import { CatalogueTable } from "./test/hostile/table.ts";
+
+/** What `npm test` leaves out. */
+const isLong = process.env["ROUNDS"] !== undefined;
 
 export default defineConfig({
   test: {
+    reporters: ["default", new CatalogueTable()],
     projects: [
       // No test changes a module, so that none needs modules of its own: most of the time went there.
       {
@@ -28,6 +33,7 @@ export default defineConfig({
           // What somebody tries who means harm; a title begins with the number of the case.
           name: "hostile",
           include: ["test/hostile/**/*.test.ts"],
+          exclude: isLong ? [] : ["test/hostile/**/*.long.test.ts"],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 180_000,
@@ -38,7 +44,7 @@ export default defineConfig({
           // What is killed, and what the system refuses, at every step.
           name: "faults",
           include: ["test/faults/**/*.test.ts"],
-          exclude: process.env["ROUNDS"] === undefined ? ["test/faults/**/*.long.test.ts"] : [],
+          exclude: isLong ? [] : ["test/faults/**/*.long.test.ts"],
           fileParallelism: false,
           testTimeout: 3_600_000,
           hookTimeout: 300_000,

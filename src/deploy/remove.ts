@@ -66,6 +66,9 @@ export async function removeInstance(
   await removeFolders(context, instance);
   store.replaceInstance(name, undefined);
   store.forgetPreview(name);
+  // Only now is its environment one that nobody needs.
+  if (await isPresent(pathsOf(context, name).environments))
+    await tidyEnvironments(context, instance);
 }
 
 async function removeFromNginx(context: DeployContext, instance: string): Promise<void> {
@@ -105,5 +108,4 @@ async function removeFolders(
   await rm(paths.own, { recursive: true, force: true });
   for (const command of removeTree(paths.folder, context.host.isRoot))
     if (await isPresent(paths.folder)) await context.host.run(command);
-  if (await isPresent(paths.environments)) await tidyEnvironments(context, instance);
 }

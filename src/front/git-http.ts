@@ -60,6 +60,8 @@ export interface ServiceRequest {
 
 /** Milliseconds that git has to end by itself when its input was cut. */
 const mercy = 5000;
+/** Bytes beyond the limit that a push may have, so that git itself meets it first and says so to the pusher. */
+const allowance = 1024 * 1024;
 /** Milliseconds without a byte after which an upload counts as given up. */
 const idle = 120_000;
 
@@ -69,8 +71,10 @@ export async function answerService(
   question: IncomingMessage,
   answer: ServerResponse,
 ): Promise<void> {
+  // Who went away while the question was judged does not say so again: git would wait for ever.
+  if (question.destroyed) return;
   const { service } = request;
-  const body = decode(question, request.limit, (problem) => {
+  const body = decode(question, request.limit + allowance, (problem) => {
     refuse(answer, problem.startsWith("cannot") ? 415 : 400, problem);
   });
   if (!body) return;
@@ -79,30 +83,41 @@ export async function answerService(
   const { pid } = git;
   if (pid === undefined) return;
   request.onStart(pid);
-  answer.writeHead(200, { "content-type": `application/x-git-${service}-result`, ...noCache });
-  output.pipe(answer, { end: false });
+  if (!answer.headersSent) {
+    // They leave with git's first word: until then the body may turn out to be none.
+    const headers = { "content-type": `application/x-git-${service}-result`, ...noCache };
+    answer.setHeaders(new Map(Object.entries(headers)));
+    output.pipe(answer, { end: false });
+  }
   output.on("error", () => answer.destroy());
   const said = new Promise<void>((resolve) => output.once("end", resolve).once("close", resolve));
 
   question.setTimeout(idle, () => question.destroy());
   // From here on it is git's and the hooks' time, which has other limits.
   question.once("end", () => question.setTimeout(0));
-  answer.on("close", () => {
-    if (answer.writableFinished) return;
-    // The client is gone. What git still says goes nowhere, and must not stop git from saying it.
+  const leave = (): void => {
+    // What git still says goes nowhere, and must not stop git from saying it.
     output.unpipe(answer);
     output.resume();
+    if (answer.writableFinished) return;
+    // The client is gone.
     if (service === "upload-pack") git.kill("SIGTERM");
     // An upload that was complete goes on to its end: the ref and what is on the air stay of one mind.
     else if (!question.complete) endCutUpload(body, git);
-  });
+  };
+  if (answer.closed) leave();
+  else answer.once("close", leave);
 
   await new Promise<void>((resolve) => git.once("close", resolve));
   // It refuses refs in a report and ends with 0: anything else is an end in the midst of its work.
   const wasCut = git.exitCode !== 0;
   request.onEnd(pid, wasCut);
   await said;
-  if (!answer.destroyed) answer.end(wasCut && service === "receive-pack" ? lastWords() : "");
+  // A git that refused the upload in the midst of it leaves the rest of it to nobody.
+  question.unpipe();
+  question.resume();
+  if (!answer.writableEnded && !answer.destroyed)
+    answer.end(wasCut && service === "receive-pack" ? lastWords() : "");
 }
 
 /**

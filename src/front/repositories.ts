@@ -1,10 +1,11 @@
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { simpleGit } from "simple-git";
 import { repositoryPath } from "../app/instance.ts";
 import { isAppName } from "../app/names.ts";
 import type { Layout } from "../config/layout.ts";
-import { isPresent } from "../host/files.ts";
+import { UserError } from "../errors.ts";
+import { isPresent, kindOf } from "../host/files.ts";
 import { gitEnvironment } from "../host/git.ts";
 import { workingFolders } from "../host/processes.ts";
 
@@ -20,8 +21,15 @@ export class Repositories {
     return repositoryPath(this.#layout, app);
   }
 
+  /** Only a folder is a repository: what else somebody put into its place is neither followed nor replaced. */
   async has(app: string): Promise<boolean> {
-    return isPresent(this.path(app));
+    const kind = await kindOf(this.path(app));
+    if (kind === "folder" || kind === "absent") return kind === "folder";
+    throw new UserError(
+      "SYSTEM_REFUSED",
+      `${basename(this.path(app))} is no folder, so there is no repository of ${app}`,
+      { hint: "The server's administrator can move it away; then push again." },
+    );
   }
 
   async create(app: string): Promise<void> {

@@ -52,10 +52,14 @@ export async function readIfPresent(path: string): Promise<string | undefined> {
 }
 
 /** What is at the path itself: a link is a link, whatever it leads to. */
-export async function kindOf(path: string): Promise<"absent" | "link" | "socket" | "other"> {
+export async function kindOf(
+  path: string,
+): Promise<"absent" | "link" | "socket" | "folder" | "other"> {
   try {
     const found = await lstat(path);
-    return found.isSymbolicLink() ? "link" : found.isSocket() ? "socket" : "other";
+    if (found.isSymbolicLink()) return "link";
+    if (found.isSocket()) return "socket";
+    return found.isDirectory() ? "folder" : "other";
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return "absent";
     throw error;

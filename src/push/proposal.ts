@@ -15,6 +15,7 @@ const mostNamed = 5;
 /** What the repository asks for: what to run and what that needs. It is a proposal; the options win. */
 export async function readProposal(tree: CommitTree): Promise<Proposal> {
   try {
+    await expectComplete(tree);
     const [module, requirements] = await Promise.all([findModule(tree), readRequirements(tree)]);
     return { module, requirements };
   } catch (error) {
@@ -22,6 +23,22 @@ export async function readProposal(tree: CommitTree): Promise<Proposal> {
     const { code, message, hint } = error;
     return { problem: { code, message, hint } };
   }
+}
+
+/** Refuses a commit that leaves out what the app is to have: what stands for it is a folder of nothing, or a few lines. */
+async function expectComplete(tree: CommitTree): Promise<void> {
+  const [modules] = await tree.look([".gitmodules"]);
+  if (modules?.kind === "file" && modules.size > 0)
+    // Where they would come from is the repository's to say: it could be anywhere, this machine included.
+    throw new UserError("BUILD_TREE_INVALID", ".gitmodules: reeve does not fetch submodules", {
+      hint: "Put their files into the repository itself, or name them as packages in requirements.txt.",
+    });
+  if (/^[^#\n]*\sfilter=lfs(\s|$)/m.test((await tree.read(".gitattributes")) ?? ""))
+    throw new UserError(
+      "BUILD_TREE_INVALID",
+      ".gitattributes: reeve does not fetch what Git LFS keeps elsewhere",
+      { hint: "Put these files into the repository itself: git lfs migrate export --include=…" },
+    );
 }
 
 /** The Procfile's `wsgi` line; else `app.py`, `wsgi.py` or the one Django project, by what frameworks write. */

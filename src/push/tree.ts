@@ -27,6 +27,8 @@ const usual: Asked[] = [
   { what: "info", path: "app.py" },
   { what: "info", path: "wsgi.py" },
   { what: "contents", path: "requirements.txt" },
+  { what: "info", path: ".gitmodules" },
+  { what: "contents", path: ".gitattributes" },
 ];
 
 /**

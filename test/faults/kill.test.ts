@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { printTable } from "../../bench/table.ts";
-import { kill } from "./processes.ts";
+import { kill } from "../support/processes.ts";
 import { isLong, Stage } from "./stage.ts";
 import { carriers, chosen, find, killTree, receiver, supervised, victims } from "./victims.ts";
 

@@ -4,7 +4,7 @@ import { printTable } from "../../bench/table.ts";
 import { plainApp } from "../support/apps.ts";
 import { eventually, TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
-import { kill } from "./processes.ts";
+import { kill } from "../support/processes.ts";
 import { chosen, find, killTree, receiver, supervised, victims } from "./victims.ts";
 
 const preview = "shop--demo";

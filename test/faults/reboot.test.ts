@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp, plainApp } from "../support/apps.ts";
 import { eventually, TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
-import { kill, processesUnder } from "./processes.ts";
+import { kill, processesUnder } from "../support/processes.ts";
 
 describe("a reboot", () => {
   const tools = mkdtempSync(join(tmpdir(), "reeve-shim-"));

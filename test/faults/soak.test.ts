@@ -4,7 +4,7 @@ import { printTable } from "../../bench/table.ts";
 import { plainApp } from "../support/apps.ts";
 import { eventually, TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
-import { kill, processesUnder } from "./processes.ts";
+import { kill, processesUnder } from "../support/processes.ts";
 import { isLong } from "./stage.ts";
 
 const clients = isLong ? 10 : 4;

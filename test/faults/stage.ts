@@ -5,7 +5,7 @@ import { eventually, TestServer, type Outcome } from "../support/server.ts";
 import { Visitors } from "../support/visitors.ts";
 import { fromWheels, wheelFolder } from "../support/wheels.ts";
 import type { Workspace } from "../support/workspace.ts";
-import { processesUnder } from "./processes.ts";
+import { processesUnder } from "../support/processes.ts";
 
 /** `ROUNDS=all npm run test:faults` tries everything; otherwise a part that fits into `npm test`. */
 export const isLong = process.env["ROUNDS"] !== undefined;

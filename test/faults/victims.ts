@@ -1,5 +1,5 @@
 import type { TestServer } from "../support/server.ts";
-import { childrenOf, kill, processesUnder } from "./processes.ts";
+import { childrenOf, kill, processesUnder } from "../support/processes.ts";
 
 const receivePack = /receive-pack.*demo\.git/;
 

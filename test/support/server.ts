@@ -17,6 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { processesUnder } from "./processes.ts";
 import { Workspace } from "./workspace.ts";
 
 export const projectRoot = fileURLToPath(new URL("../../", import.meta.url));
@@ -42,7 +43,7 @@ interface Circumstances {
   ssh?: boolean;
   /** Added to what `reeve up` has in its environment. */
   environment?: Record<string, string>;
-  /** A folder that stays, for a server that is started again and again, at the same port. */
+  /** Its folder, where it is not to be one of its own below /tmp, and its port. */
   home?: string;
   port?: number;
 }
@@ -269,6 +270,11 @@ export class TestServer {
         }
       })
       .map(Number);
+  }
+
+  /** Whether a process of this server's has such words. */
+  runs(words: RegExp): boolean {
+    return processesUnder(this.home).some(({ title }) => words.test(title));
   }
 
   /** The process of one of reeve's services, by what its command line holds. */

@@ -42,14 +42,19 @@ export class SshClient {
     return { exitCode: result.exitCode ?? -1, output: result.all };
   }
 
-  start(command: string | undefined, more: string[] = [], user = SshClient.user) {
+  start(
+    command: string | undefined,
+    more: string[] = [],
+    user = SshClient.user,
+    input: string | Buffer = "",
+  ) {
     const words = [
       ...this.options,
       ...more,
       `${user}@127.0.0.1`,
       ...(command === undefined ? [] : ["--", command]),
     ];
-    return execa("ssh", words, { all: true, reject: false, input: "", timeout: 60_000 });
+    return execa("ssh", words, { all: true, reject: false, input, timeout: 60_000 });
   }
 
   /** For git: what it starts in ssh's place. */

@@ -12,6 +12,13 @@ const identity = {
   GIT_CONFIG_GLOBAL: "/dev/null",
 };
 
+/** A line of a tree; without a mode it is a file. */
+export interface TreeEntry {
+  mode?: string;
+  name: string | Buffer;
+  id: string;
+}
+
 /** A developer's repository, with the remote `deploy`. */
 export class Workspace {
   readonly folder: string;
@@ -63,13 +70,45 @@ export class Workspace {
   /** A commit of these files alone, beside the branch: several may be made at once. */
   async commitBeside(files: Record<string, string>, subject: string): Promise<string> {
     const entries = await Promise.all(
-      Object.entries(files).map(async ([name, text]) => {
-        const blob = await this.#written(["hash-object", "-w", "--stdin"], text);
-        return `100644 blob ${blob}\t${name}\n`;
-      }),
+      Object.entries(files)
+        .sort(([one], [other]) => (one < other ? -1 : 1))
+        .map(async ([name, text]) => ({ name, id: await this.blob(text) })),
     );
-    const tree = await this.#written(["mktree"], entries.join(""));
-    return this.#written(["commit-tree", tree, "-m", subject], "");
+    return this.commitTree(entries, subject);
+  }
+
+  /** A commit of a tree to the letter, which git itself would never write. */
+  async commitTree(entries: TreeEntry[], subject: string, parents: string[] = []): Promise<string> {
+    const tree = await this.tree(entries);
+    const words = parents.flatMap((parent) => ["-p", parent]);
+    return this.#written(["commit-tree", tree, ...words, "-m", subject], "");
+  }
+
+  async tree(entries: TreeEntry[]): Promise<string> {
+    const bytes = entries.flatMap(({ mode = "100644", name, id }) => [
+      Buffer.from(`${mode} `),
+      Buffer.from(name),
+      Buffer.from([0]),
+      Buffer.from(id, "hex"),
+    ]);
+    return this.object("tree", Buffer.concat(bytes));
+  }
+
+  async blob(text: string | Buffer): Promise<string> {
+    return this.object("blob", text);
+  }
+
+  /** Any bytes as an object: git does not look at them. */
+  async object(type: string, bytes: string | Buffer): Promise<string> {
+    return this.#written(["hash-object", "-w", "-t", type, "--literally", "--stdin"], bytes);
+  }
+
+  /** A pack of these objects and all that they lead to. */
+  async pack(ids: string[]): Promise<Buffer> {
+    const words = ["pack-objects", "--revs", "--stdout", "--quiet"];
+    const input = ids.map((id) => `${id}\n`).join("");
+    const options = { cwd: this.folder, env: identity, input, encoding: "buffer" } as const;
+    return Buffer.from((await execa("git", words, options)).stdout);
   }
 
   async head(): Promise<string> {
@@ -109,7 +148,7 @@ export class Workspace {
     return execa("git", words, { cwd: this.folder, env: identity, all: true, reject: false });
   }
 
-  async #written(words: string[], input: string): Promise<string> {
+  async #written(words: string[], input: string | Buffer): Promise<string> {
     return (await execa("git", words, { cwd: this.folder, env: identity, input })).stdout.trim();
   }
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { embeddedLayout } from "../../../src/config/layout.ts";
@@ -51,6 +51,22 @@ describe("the repositories", () => {
     expect(await repositories.has("demo")).toBe(true);
     expect(await repositories.has("blog")).toBe(false);
   });
+
+  it.each(["link", "file"])(
+    "are folders: a %s in the place of one is said by name",
+    async (kind) => {
+      const { layout, repositories } = fresh();
+      await repositories.create("demo");
+      if (kind === "file") writeFileSync(repositories.path("shop"), "");
+      else symlinkSync(repositories.path("demo"), repositories.path("shop"));
+
+      await expect(repositories.create("shop")).rejects.toMatchObject({
+        code: "SYSTEM_REFUSED",
+        message: "shop.git is no folder, so there is no repository of shop",
+      });
+      expect(readdirSync(layout.repositories).sort()).toEqual(["demo.git", "shop.git"]);
+    },
+  );
 
   it("go without a trace", async () => {
     const { layout, repositories } = fresh();

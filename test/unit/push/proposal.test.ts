@@ -276,3 +276,27 @@ describe("what a repository requires", () => {
     ]);
   });
 });
+
+describe("a commit that leaves out what the app is to have", () => {
+  it.each([
+    [
+      { ".gitmodules": '[submodule "x"]\n\tpath = x\n' },
+      ".gitmodules: reeve does not fetch submodules",
+    ],
+    [
+      { ".gitattributes": "*.txt text\n*.bin filter=lfs diff=lfs -text\n" },
+      ".gitattributes: reeve does not fetch what Git LFS keeps elsewhere",
+    ],
+  ])("is refused: %j", async (files, message) => {
+    expect(await proposalOf({ "app.py": "", ...files })).toMatchObject({
+      problem: { code: "BUILD_TREE_INVALID", message },
+    });
+  });
+
+  it.each([
+    [{ ".gitmodules": "" }],
+    [{ ".gitattributes": "* text=auto\n# *.bin filter=lfs\n*.x filter=lfsx\n" }],
+  ])("is not every one that has such a file: %j", async (files) => {
+    expect(await moduleOf({ "app.py": "", ...files })).toBe("app:app");
+  });
+});

@@ -41,6 +41,18 @@ function directivesOf(text: string): string[] {
     .filter((line) => line !== "" && !line.startsWith("#"));
 }
 
+const headers = [
+  "proxy_set_header X-Real-IP $remote_addr;",
+  "proxy_set_header X-Forwarded-For $remote_addr;",
+  "proxy_set_header X-Forwarded-Proto $scheme;",
+  'proxy_set_header X-Forwarded-Host "";',
+  'proxy_set_header X-Forwarded-Port "";',
+  'proxy_set_header X-Forwarded-Prefix "";',
+  'proxy_set_header Forwarded "";',
+  'proxy_set_header Proxy "";',
+  "proxy_ignore_headers X-Accel-Redirect X-Accel-Charset X-Accel-Limit-Rate X-Accel-Expires;",
+];
+
 describe("the server block of a preview", () => {
   const preview = { ...values, name: "new-cart--demo" };
 
@@ -61,14 +73,15 @@ describe("the server block of a preview", () => {
 });
 
 describe("the server block", () => {
-  it("reads like the article's, with Debian's proxy_params at the standard port", () => {
+  it("reads like the article's, and overwrites what a client says of itself", () => {
     expect(directivesOf(vhostText(values))).toEqual([
       "server {",
       "listen 127.0.0.1:80;",
       "listen [::1]:80;",
       "server_name demo.example.org;",
       "location / {",
-      "include proxy_params;",
+      "proxy_set_header Host $host;",
+      ...headers,
       "proxy_pass http://unix:/run/reeve/sockets/demo.sock;",
       "}",
       "include /etc/reeve/apps/demo/vhost.local.con[f];",
@@ -85,9 +98,7 @@ describe("the server block", () => {
       "server_name demo.example.org;",
       "location / {",
       "proxy_set_header Host $host:$server_port;",
-      "proxy_set_header X-Real-IP $remote_addr;",
-      "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
-      "proxy_set_header X-Forwarded-Proto $scheme;",
+      ...headers,
       "proxy_pass http://unix:/run/reeve/sockets/demo.sock;",
       "}",
       "include /etc/reeve/apps/demo/vhost.local.con[f];",
@@ -114,7 +125,8 @@ describe("the location of a preview that shares its host", () => {
       "add_header X-Robots-Tag noindex always;",
       'auth_basic "new-cart--demo";',
       `auth_basic_user_file ${passwords};`,
-      "include proxy_params;",
+      "proxy_set_header Host $host;",
+      ...headers,
       "proxy_pass http://unix:/run/reeve/sockets/demo.sock;",
       "include /etc/reeve/apps/demo/vhost.local.con[f];",
       "}",
