@@ -46,9 +46,11 @@ export class ProcessWatch {
 }
 
 function look(pid: number): Seen | undefined {
+  const title = titleOf(pid);
   const status = read(`${pid}/status`);
-  const title = words(`${pid}/cmdline`).join(" ");
-  if (!status || title === "" || /^State:\s+Z/m.test(status)) return undefined;
+  // One that has become another program in between is looked at the next time.
+  if (!status || title === "" || title !== titleOf(pid) || /^State:\s+Z/m.test(status))
+    return undefined;
   const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(status)?.[1] ?? "";
   const sets = ["CapInh", "CapPrm", "CapEff", "CapAmb"].map((name) => BigInt(`0x${field(name)}`));
   return {
@@ -60,6 +62,10 @@ function look(pid: number): Seen | undefined {
     title,
     environment: words(`${pid}/environ`),
   };
+}
+
+function titleOf(pid: number): string {
+  return words(`${pid}/cmdline`).join(" ");
 }
 
 function words(path: string): string[] {
