@@ -253,8 +253,8 @@ function heldOf(ini: string): string {
  */
 export async function retireVassal(emperor: Emperor, ini: string, grace: number): Promise<number> {
   const status = await findVassal(emperor, basename(ini)).catch(() => undefined);
-  // One that is still booting would not hear the stop.
-  if (status?.cursed === 0)
+  // One that is still booting would not hear the stop; one that sleeps has nobody to hear it.
+  if (status?.cursed === 0 && status.pid > 0)
     await steady(emperor, ini, { within: 5000, goOn: () => undefined }).catch(() => undefined);
 
   const master = status && (await findProcess(status.pid));
