@@ -93,7 +93,7 @@ async function oneCall(
   const { push, hit } = await pushUnder(stage, fault, call, at);
   if (hit && fault === death) stage.fell();
   await stage.back();
-  const wrong = [...(await stage.whole(45_000)), ...stage.halfFiles()];
+  const wrong = [...(await stage.whole(75_000)), ...stage.halfFiles()];
   const failed = await stage.leave();
   wrong.push(...failed.demo, ...failed.other);
   if (!hit) return {};

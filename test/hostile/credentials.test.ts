@@ -262,7 +262,8 @@ describe("guessing", () => {
       statuses.push((await ask({ authorization, ...forged })).status);
     }
 
-    expect(statuses[0]).toBe(401);
+    // What was tried before in the same minute counts as well.
+    expect(statuses.filter((status) => status !== 401 && status !== 429)).toEqual([]);
     expect(statuses.slice(-80).every((status) => status === 429)).toBe(true);
     const answer = await ask({ authorization: basic({ name: "ada", token: "wrong" }) });
     expect(answer.body).toMatch(/^error\[TOO_MANY_ATTEMPTS\]/);

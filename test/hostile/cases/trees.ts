@@ -336,7 +336,8 @@ export function treeCases(scene: SceneNow): void {
     expect(found(release, ["-perm", "/6000"])).toEqual([]);
     // The folder is closed at once, and its files a moment later.
     const open = ["!", "-type", "l", "(", "-perm", "/022", "-o", "!", "-uid", "0", ")"];
-    if (isRoot) await eventually(() => found(release, open).length === 0);
+    if (isRoot && (isLong || /^T(5|15)/.test(title)))
+      await eventually(() => found(release, open).length === 0);
     if (title.startsWith("T14"))
       expect(readFileSync(join(release, "subst.txt"), "utf8")).toBe(
         "$Format:%<(2147483647)%H$ $Id$\n",
