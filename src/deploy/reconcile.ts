@@ -1,11 +1,11 @@
-import { lstat, readdir, readlink, rm } from "node:fs/promises";
+import { lstat, readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { releasePath, repositoryPath, socketStem } from "../app/instance.ts";
 import { absentCommit, isPreviewName, shortCommit } from "../app/names.ts";
 import { hasEnvironment } from "../environment/environment.ts";
 import { asUserError, UserError } from "../errors.ts";
 import { waitFor } from "../host/clock.ts";
-import { isPresent, symlinkAtomically, writeAtomically } from "../host/files.ts";
+import { isPresent, leadsTo, symlinkAtomically, writeAtomically } from "../host/files.ts";
 import { readRef, removeLocks } from "../host/git.ts";
 import { isAlive, workingFolders } from "../host/processes.ts";
 import { sweepStaging } from "../release/release.ts";
@@ -339,10 +339,6 @@ class Reconciling {
       }
     }
   }
-}
-
-async function leadsTo(link: string, target: string): Promise<boolean> {
-  return (await readlink(link).catch(() => undefined)) === target;
 }
 
 async function isForgotten(path: string): Promise<boolean> {

@@ -12,7 +12,7 @@ import type { AppOptions } from "../config/app-options.ts";
 import type { RequirementsFile } from "../environment/requirements.ts";
 import { milliseconds, sleep } from "../host/clock.ts";
 import { UserError } from "../errors.ts";
-import { isPresent, symlinkAtomically, writeAtomically } from "../host/files.ts";
+import { isPresent, leadsTo, symlinkAtomically, writeAtomically } from "../host/files.ts";
 import { workingFolders } from "../host/processes.ts";
 import { layOutStaging, pruneReleases } from "../release/release.ts";
 import { mendSettings, readSettings } from "../settings/settings.ts";
@@ -294,7 +294,7 @@ export class Settler {
   /** Resolves to whether the traffic went elsewhere before. */
   async #carryBy(task: Task, { socket }: Understudy): Promise<boolean> {
     const { link } = pathsOf(this.#expectContext(), task.instance);
-    if ((await readlink(link).catch(() => undefined)) === socket) return false;
+    if (await leadsTo(link, socket)) return false;
     await this.traffic.lead(link, socket, task.goOn);
     return true;
   }

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { access, lstat, open, readFile, rename, rm, symlink } from "node:fs/promises";
+import { access, lstat, open, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
 import { dirname, basename, join } from "node:path";
 
 /**
@@ -27,6 +27,11 @@ export function writeAtomically(
 /** Leads `link` to `target` by one rename; what it led to before is untouched. */
 export function symlinkAtomically(target: string, link: string): Promise<void> {
   return replace(link, (temporary) => symlink(target, temporary));
+}
+
+/** Whether the link is there and leads just there, whatever stands at its other end. */
+export async function leadsTo(link: string, target: string): Promise<boolean> {
+  return (await readlink(link).catch(() => undefined)) === target;
 }
 
 /** What cannot be made, or cannot take its place, is not left beside it. */

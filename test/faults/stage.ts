@@ -5,6 +5,7 @@ import { eventually, TestServer, type Outcome } from "../support/server.ts";
 import { Visitors } from "../support/visitors.ts";
 import { fromWheels, wheelFolder } from "../support/wheels.ts";
 import type { Workspace } from "../support/workspace.ts";
+import { differences } from "../support/differences.ts";
 import { processesUnder } from "../support/processes.ts";
 
 /** `ROUNDS=all npm run test:faults` tries everything; otherwise a part that fits into `npm test`. */
@@ -226,17 +227,4 @@ export class Stage {
 
 function isComplete(text: string): boolean {
   return /^(endif =|}|.*local.*)\n$/m.test(text) && text.endsWith("\n");
-}
-
-function differences(kind: string, before: string[], now: string[]): string[] {
-  const rest = [...before];
-  const more = now.filter((name) => {
-    const at = rest.indexOf(name);
-    if (at >= 0) rest.splice(at, 1);
-    return at < 0;
-  });
-  return [
-    ...more.map((name) => `${kind} too many: ${name}`),
-    ...rest.map((name) => `${kind} missing: ${name}`),
-  ];
 }

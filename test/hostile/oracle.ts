@@ -1,6 +1,7 @@
 import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { expect } from "vitest";
+import { differences } from "../support/differences.ts";
 import { processesUnder } from "../support/processes.ts";
 import { eventually, type TestServer } from "../support/server.ts";
 
@@ -127,17 +128,4 @@ function tryTo(look: () => void): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
-}
-
-function differences(kind: string, before: string[], now: string[]): string[] {
-  const rest = [...before];
-  const more = now.filter((name) => {
-    const at = rest.indexOf(name);
-    if (at >= 0) rest.splice(at, 1);
-    return at < 0;
-  });
-  return [
-    ...more.map((name) => `${kind} too many: ${name}`),
-    ...rest.map((name) => `${kind} missing: ${name}`),
-  ];
 }
