@@ -6,7 +6,7 @@ import { hasEnvironment } from "../environment/environment.ts";
 import { asUserError, UserError } from "../errors.ts";
 import { waitFor } from "../host/clock.ts";
 import { isPresent, leadsTo, symlinkAtomically, writeAtomically } from "../host/files.ts";
-import { readRef, removeLocks } from "../host/git.ts";
+import { listLocks, readRef } from "../host/git.ts";
 import { isAlive, workingFolders } from "../host/processes.ts";
 import { sweepStaging } from "../release/release.ts";
 import { dropProposedSettings, mendSettings } from "../settings/settings.ts";
@@ -111,15 +111,20 @@ class Reconciling {
     if (!this.#atStart) await tidying;
   }
 
-  /** Of gits that died with the agent before this one; not of those that carry a push just now. */
+  /** Of gits that died with the agent before this one; not of those that carry a push just now, or begin to. */
   async #removeLocks(): Promise<void> {
     const { store, host, identities, config } = this.#context;
+    const repositories: string[] = [];
+    for (const path of store.apps().map((app) => repositoryPath(config.layout, app)))
+      if (await isPresent(path)) repositories.push(path);
+    if (repositories.length === 0) return;
+
+    const locks = (await host.run(listLocks(repositories, identities.front))).split("\0");
     const busy = await workingFolders();
-    const repositories = store.apps().map((app) => repositoryPath(config.layout, app));
-    const idle: string[] = [];
-    for (const path of repositories)
-      if (!busy.has(path) && (await isPresent(path))) idle.push(path);
-    if (idle.length > 0) await host.run(removeLocks(idle, identities.front));
+    const idle = repositories.filter((path) => !busy.has(path));
+    const left = locks.filter((lock) => idle.some((path) => lock.startsWith(`${path}/`)));
+    if (left.length > 0)
+      await host.run({ file: "rm", args: ["-f", "--", ...left], as: identities.front });
   }
 
   /** What was no longer needed, and whose removal was cut off after its deploy had settled. */

@@ -9,6 +9,8 @@ import { isPresent, kindOf } from "../host/files.ts";
 import { gitEnvironment } from "../host/git.ts";
 import { workingFolders } from "../host/processes.ts";
 
+const ownMaking = `.${process.pid}.making`;
+
 /** The bare repositories, the front's own. A name has passed the grammar before it gets here. */
 export class Repositories {
   readonly #layout: Layout;
@@ -57,30 +59,43 @@ export class Repositories {
 
   /** Removes what a git that was killed left behind, and nobody works on any more. Resolves to what it removed. */
   async sweep(): Promise<string[]> {
-    const swept: string[] = [];
-    const folders = await workingFolders();
-    for (const name of await readdir(this.#layout.repositories)) {
-      const path = join(this.#layout.repositories, name);
-      if (folders.has(path)) continue;
-      if (name.endsWith(".making")) {
-        await rm(path, { recursive: true, force: true });
-        swept.push(`${name}: begun and left, removed`);
-      } else {
-        swept.push(...(await sweepRepository(path)).map((file) => `${name}: ${file} removed`));
-      }
+    const names = await readdir(this.#layout.repositories);
+    const swept = await this.#sweep(names);
+    for (const name of names) {
+      if (!name.endsWith(".making") || name.endsWith(ownMaking)) continue;
+      await rm(join(this.#layout.repositories, name), { recursive: true, force: true });
+      swept.push(`${name}: begun and left, removed`);
     }
     return swept;
   }
 
   /** The same for one app, whose git has just ended in the midst of its work. */
   async sweepOne(app: string): Promise<void> {
-    const path = this.path(app);
-    if ((await workingFolders()).has(path)) return;
-    await sweepRepository(path);
+    await this.#sweep([basename(this.path(app))]);
+  }
+
+  /** What is there is looked at before who works on it: a git that starts after that has nothing of its own removed. */
+  async #sweep(names: string[]): Promise<string[]> {
+    const left: { name: string; path: string; files: string[] }[] = [];
+    for (const name of names.filter((one) => one.endsWith(".git"))) {
+      const path = join(this.#layout.repositories, name);
+      const files = (await kindOf(path)) === "folder" ? await leavings(path) : [];
+      if (files.length > 0) left.push({ name, path, files });
+    }
+    if (left.length === 0) return [];
+
+    const folders = await workingFolders();
+    const swept: string[] = [];
+    for (const { name, path, files } of left) {
+      if (folders.has(path)) continue;
+      for (const file of files)
+        if (await discard(join(path, file))) swept.push(`${name}: ${file} removed`);
+    }
+    return swept;
   }
 
   async #initialize(path: string): Promise<void> {
-    const making = `${path}.${process.pid}.making`;
+    const making = `${path}${ownMaking}`;
     await rm(making, { recursive: true, force: true });
     await mkdir(making, { mode: 0o700 });
     // It warns of what others may have written: this configuration is ours, and of templates there is none.
@@ -94,7 +109,7 @@ export class Repositories {
 }
 
 /** A lock on a ref keeps every later push away; a quarantine folder (git-receive-pack(1)) holds its objects for ever. */
-async function sweepRepository(path: string): Promise<string[]> {
+async function leavings(path: string): Promise<string[]> {
   const names = [
     ...(await readdir(path).catch(() => [])),
     ...(await readdir(join(path, "refs"), { recursive: true }).catch(() => [])).map((name) =>
@@ -102,7 +117,16 @@ async function sweepRepository(path: string): Promise<string[]> {
     ),
     ...(await readdir(join(path, "objects")).catch(() => [])).map((name) => join("objects", name)),
   ];
-  const left = names.filter((name) => /\.lock$|^objects\/(tmp_objdir|incoming)-/.test(name));
-  for (const name of left) await rm(join(path, name), { recursive: true, force: true });
-  return left;
+  return names.filter((name) => /\.lock$|^objects\/(tmp_objdir|incoming)-/.test(name));
+}
+
+/** Resolves to whether it was there still: a git that ended well has taken its own away. */
+async function discard(path: string): Promise<boolean> {
+  return rm(path, { recursive: true }).then(
+    () => true,
+    (error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+      throw error;
+    },
+  );
 }

@@ -76,9 +76,9 @@ export function deleteRef(context: GitContext, ref: string, commit: string): Com
 }
 
 /** A git that was killed leaves the locks of what it was changing, and they keep every other git away for ever. */
-export function removeLocks(repositories: string[], as: Identity): Command {
+export function listLocks(repositories: string[], as: Identity): Command {
   const locks = ["-name", "*.lock", "!", "-path", "*/objects/*"];
-  return { file: "find", args: [...repositories, "-type", "f", ...locks, "-delete"], as };
+  return { file: "find", args: [...repositories, "-type", "f", ...locks, "-print0"], as };
 }
 
 /** The tree that holds nothing; git knows it without having it. */

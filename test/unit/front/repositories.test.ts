@@ -1,10 +1,13 @@
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { embeddedLayout } from "../../../src/config/layout.ts";
 import { Repositories } from "../../../src/front/repositories.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
+
+const execFileAsync = promisify(execFile);
 
 function fresh() {
   const layout = embeddedLayout(temporaryFolder());
@@ -76,6 +79,33 @@ describe("the repositories", () => {
     await repositories.remove("demo");
 
     expect(readdirSync(layout.repositories)).toEqual([]);
+  });
+
+  it("are rid of what a killed git left, and of nothing that a git makes which starts meanwhile", async () => {
+    const { repositories } = fresh();
+    await repositories.create("demo");
+    const path = repositories.path("demo");
+    mkdirSync(join(path, "objects/tmp_objdir-incoming-dead"));
+    writeFileSync(join(path, "refs/heads/main.lock"), "");
+    const script =
+      "mkdir $0-$$ && sleep 0.02 && rmdir $0-$$ && mkdir $0-$$ && sleep 0.02 && rmdir $0-$$";
+    const quarantine = "objects/tmp_objdir-incoming";
+    const running = new Set(["gits"]);
+    const gits = (async () => {
+      for (let count = 0; count < 40; count++)
+        await execFileAsync("sh", ["-c", script, quarantine], { cwd: path });
+    })().finally(() => {
+      running.delete("gits");
+    });
+
+    const swept: string[] = [];
+    while (running.size > 0) swept.push(...(await repositories.sweep()));
+
+    await gits;
+    expect(swept.sort()).toEqual([
+      "demo.git: objects/tmp_objdir-incoming-dead removed",
+      "demo.git: refs/heads/main.lock removed",
+    ]);
   });
 
   it("have one that stands for an app which a push may create, and is no app itself", async () => {
