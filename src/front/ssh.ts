@@ -62,17 +62,17 @@ const gitCommand =
 
 /**
  * What hooks/ssh is to do: lines with `|` are said to the client; those with `+` are, one each, the words of
- * the environment and the command that takes its place. None of these means that there is none.
+ * the environment and the command that takes its place. The last one is the verdict: without it, some may be lost.
  */
 export async function answerSsh(world: SshWorld, question: SshQuestion): Promise<string[]> {
   try {
     const words = await judgeSession(world, question);
-    return words.map((word) => `+${word}`);
+    return [...words.map((word) => `+${word}`), "=yes"];
   } catch (error) {
     const told = asUserError(error);
     if (told.code === "INTERNAL")
       world.log.error({ err: error }, "a session over SSH failed by a mistake of reeve's");
-    return describeError(told).map((line) => `|${line}`);
+    return [...describeError(told).map((line) => `|${line}`), "=no"];
   }
 }
 

@@ -38,7 +38,7 @@ export type Verbs = Record<string, Verb<any>>;
 
 /**
  * Answers `POST /v1/<verb>` with lines of JSON: any number of `{"line": …}`, then `{"result": …}` or
- * `{"error": …}`. HTTP, so that curl can ask as well.
+ * `{"error": …}`. HTTP, so that git's hooks can ask as well.
  */
 export function answerVerbs(verbs: Verbs, onMistake: (error: unknown) => void): RequestListener {
   return (question, answer) => {

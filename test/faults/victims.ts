@@ -18,7 +18,7 @@ export const victims: Record<string, (server: TestServer, client: number) => num
   agent: (server) => server.servicePid("agent"),
   front: (server) => server.servicePid("front"),
   "git's hook": (server) => find(server, /^(\/bin\/)?sh .*hooks\//),
-  "the hook's curl": (server) => find(server, /^curl .*hooks\//),
+  "the hook's carrier": (server) => find(server, /perl .*hooks\/carry/),
   "git receive-pack": receiver,
   client: (_, client) => childrenOf(client).flatMap(childrenOf)[0] ?? client,
   Emperor: (server) => Number(server.read("run/emperor.pid")),

@@ -9,7 +9,7 @@ import { findProcess, isAlive } from "../../host/processes.ts";
 
 const needed = [
   { package: "git", files: ["/usr/bin/git"] },
-  { package: "curl", files: ["/usr/bin/curl"] },
+  { package: "perl-base", files: ["/usr/bin/perl"] },
   { package: "nginx", files: ["/usr/sbin/nginx"] },
   { package: "uwsgi-core", files: ["/usr/bin/uwsgi-core"] },
   { package: "uwsgi-plugin-python3", files: ["/usr/lib/uwsgi/plugins/python3_plugin.so"] },
