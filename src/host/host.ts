@@ -71,7 +71,10 @@ export class CommandFailed extends Error {
 
 /** The world, as far as processes go. */
 export interface Host {
-  /** Resolves to standard output; rejects with `CommandFailed` unless the exit code is 0. */
+  /**
+   * Resolves to standard output. Rejects with `CommandFailed` unless the exit code is 0, and with the system's own
+   * error where it starts no process.
+   */
   run(command: Command, options?: RunOptions): Promise<string>;
   /** Whether other identities can be taken. */
   readonly isRoot: boolean;
@@ -89,13 +92,20 @@ export class LocalHost implements Host {
 
   /** Whether boxes get namespaces of their own: with root, unless the system refuses. */
   hasNamespaces(): Promise<boolean> {
-    this.#namespaces ??= this.isRoot
-      ? this.run(tryNamespaces()).then(
-          () => true,
-          () => false,
-        )
-      : Promise.resolve(false);
+    this.#namespaces ??= this.isRoot ? this.#triesNamespaces() : Promise.resolve(false);
     return this.#namespaces;
+  }
+
+  async #triesNamespaces(): Promise<boolean> {
+    try {
+      await this.run(tryNamespaces());
+      return true;
+    } catch (error) {
+      if (error instanceof CommandFailed) return false;
+      // That is the machine's trouble of this moment, and no answer for good.
+      this.#namespaces = undefined;
+      throw error;
+    }
   }
 
   async run(command: Command, options: RunOptions = {}): Promise<string> {
@@ -139,12 +149,12 @@ export class LocalHost implements Host {
     for (const splitter of lines) splitter.end();
     options.signal?.throwIfAborted();
 
+    const wasStarted = result.exitCode !== undefined || result.signal !== undefined;
+    if (!wasStarted && !limits.timedOut) throw result.cause;
     const stdout = options.onLine ? "" : result.stdout;
     if (result.exitCode === 0 && !limits.timedOut) return stdout;
-    const said = tail.length > 0 ? tail.join("\n") : stdout.trim();
-    const notStarted = result.exitCode === undefined && result.signal === undefined;
     throw new CommandFailed(command, {
-      output: said || (notStarted ? String(result.originalMessage) : ""),
+      output: tail.length > 0 ? tail.join("\n") : stdout.trim(),
       exitCode: result.exitCode,
       timedOut: limits.timedOut,
       signal: result.signal,

@@ -158,7 +158,8 @@ export class Stage {
 
     const now = this.#look();
     wrong.push(...differences("file", this.#standing.files, now.files));
-    wrong.push(...differences("process", this.#standing.processes, now.processes));
+    const ofProcesses = differences("process", this.#standing.processes, now.processes);
+    if (ofProcesses.length > 0) wrong.push(...ofProcesses, this.#described("demo"));
     const releases = await this.server
       .json<{ commit: string }[]>("releases", "demo")
       .catch(() => []);
@@ -170,6 +171,14 @@ export class Stage {
     );
     wrong.push(...unfinished.map(({ number, state }) => `deploy ${number} is ${state}`));
     return wrong;
+  }
+
+  /** For whoever reads why a table is not whole. */
+  #described(app: string): string {
+    return processesUnder(this.server.home)
+      .filter(({ title }) => title.includes(app))
+      .map(({ pid, parent, title }) => `${pid} (of ${parent}) ${title}`)
+      .join(", ");
   }
 
   #look(): Standing {

@@ -145,11 +145,13 @@ describe("a command that fails", () => {
     expect(error.exitCode).toBeUndefined();
   });
 
-  it("says so when it cannot be started", async () => {
-    const error = await failureOf({ file: "no-such-program", args: [] });
+  it("is the system's own error when it cannot be started", async () => {
+    const error: unknown = await host
+      .run({ file: "no-such-program", args: [] })
+      .catch((one: unknown) => one);
 
-    expect(error.message).toContain("ENOENT");
-    expect(error.timedOut).toBe(false);
+    expect(error).not.toBeInstanceOf(CommandFailed);
+    expect(error).toMatchObject({ code: "ENOENT", syscall: "spawn no-such-program" });
   });
 
   it("is stopped at its deadline together with its children and theirs", async () => {
