@@ -32,7 +32,9 @@ const stride = isLong ? 1 : 4;
 /** `ROUNDS=fault@call` tries those whose names hold these words; `ROUNDS=all` everything. */
 const [fault = "", call = ""] = (process.env["ROUNDS"] ?? "").replace(/^all$/, "").split("@");
 const named = { fault, call };
-const tried = (isLong ? refusals : refusals.slice(0, 1)).filter(({ name }) => name.includes(named.fault));
+const tried = (isLong ? refusals : refusals.slice(0, 1)).filter(({ name }) =>
+  name.includes(named.fault),
+);
 
 describe("one of the agent's calls", () => {
   let stage: Stage;
