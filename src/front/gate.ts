@@ -121,9 +121,9 @@ async function answerGit(
         if (isPush) gate.pushers.started(pid, { caller, app: route.app });
       },
       onEnd: (pid, wasCut) => {
-        if (!isPush) return;
-        gate.pushers.ended(pid);
+        if (!isPush) return undefined;
         if (wasCut) void gate.repositories.sweepOne(route.app);
+        return gate.pushers.ended(pid)?.refusal;
       },
     },
     question,

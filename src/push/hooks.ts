@@ -54,6 +54,8 @@ export async function answerHook(
         { err: error, hook: question.hook, app: question.app },
         "a hook's question failed by a mistake of reeve's",
       );
+    const pusher = world.pushers.find(question.pid, question.app);
+    if (pusher && question.hook === "reference-transaction") pusher.refusal = told;
     if (!told.said) for (const line of describeError(told)) say(line);
     return false;
   }

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import type { UserError } from "../errors.ts";
 import { isAlive } from "../host/processes.ts";
 import type { Holder } from "../store/agent-store.ts";
 import type { Caller } from "../store/front-store.ts";
@@ -16,6 +17,8 @@ export interface Running extends Pusher {
   policy: Promise<BranchPolicy>;
   /** What `update` made of each ref. */
   judged: Map<string, Verdict>;
+  /** Why the traffic did not move: git dies of it, and over HTTP the pusher hears nothing of what its hook said. */
+  refusal?: UserError;
 }
 
 interface Watching {
@@ -43,10 +46,11 @@ export class Pushers {
     this.#running.set(pid, { ...pusher, holder, policy, judged: new Map() });
   }
 
-  ended(pid: number): void {
+  ended(pid: number): Running | undefined {
     const pusher = this.#running.get(pid);
     this.#running.delete(pid);
     if (pusher) this.#watching.onGone(pusher.holder);
+    return pusher;
   }
 
   /** Ends those whose process is gone: over SSH git is not our child, and nobody else says so. */

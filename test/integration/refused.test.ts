@@ -193,3 +193,33 @@ describe.runIf(process.getuid?.() === 0)("a full disk", () => {
     expect((await server.get("demo")).body).toBe("better");
   });
 });
+
+describe.runIf(process.getuid?.() === 0)("a server whose links cannot be changed any more", () => {
+  let server: TestServer;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+  });
+  afterAll(() => server.remove());
+
+  it("says why the traffic could not move, which git itself dies of without a word", async () => {
+    const demo = await server.workspace("demo", plainApp("good"));
+    await demo.git("push", "--quiet", "deploy", "main");
+    await server.settled("demo");
+    const links = server.path("lib/sockets");
+    execFileSync("mount", ["--bind", links, links]);
+    execFileSync("mount", ["-o", "remount,bind,ro", links]);
+
+    const refused = await demo.deploy(plainApp("better"), "Better").finally(() => {
+      execFileSync("umount", [links]);
+    });
+
+    expect(refused.exitCode).not.toBe(0);
+    expect(refused.output).toContain("error[SYSTEM_REFUSED]: EROFS: read-only file system");
+    expect(refused.output).not.toContain("PUSH_GONE");
+    expect((await server.get("demo")).body).toBe("good");
+    const next = await demo.push();
+    expect(next.exitCode, next.output).toBe(0);
+    expect((await server.get("demo")).body).toBe("better");
+  });
+});
