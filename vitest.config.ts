@@ -52,6 +52,14 @@ export default defineConfig({
       },
       {
         test: {
+          // git's own tests of HTTP, which npm run test:git fetches.
+          name: "git",
+          include: ["test/git/**/*.test.ts"],
+          testTimeout: 900_000,
+        },
+      },
+      {
+        test: {
           name: "bench",
           include: ["bench/**/*.bench.ts"],
           fileParallelism: false,
