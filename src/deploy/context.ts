@@ -11,7 +11,9 @@ import { appOfInstance, branchOf, isPreviewName } from "../app/names.ts";
 import { appOptions, type AppOptions } from "../config/app-options.ts";
 import type { Config } from "../config/config.ts";
 import { readOptions } from "../config/option-table.ts";
+import type { ServerOptions } from "../config/server-options.ts";
 import type { Installer } from "../environment/environment-commands.ts";
+import type { Box } from "../host/box.ts";
 import type { GitContext } from "../host/git.ts";
 import { UserError } from "../errors.ts";
 import { readIfPresent } from "../host/files.ts";
@@ -185,5 +187,19 @@ export function releaseContext(
     python: context.config.server.python,
     gitUser: { ...context.identities.front, gid: appUser.gid },
     appUser,
+    ...buildLimits(context.config.server),
   };
+}
+
+const mebibyte = 1024 * 1024;
+
+/** What may be used, and for how many milliseconds, by a command that works on what somebody pushed. */
+export function buildLimits(server: ServerOptions): { box: Box; deadline: number } {
+  const box = {
+    processes: server.build_processes,
+    memory: server.build_memory * mebibyte,
+    fileSize: server.build_file_size * mebibyte,
+    openFiles: server.build_open_files,
+  };
+  return { box, deadline: server.build_deadline * 1000 };
 }

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { gitCommand, type GitContext } from "../host/git.ts";
+import type { Box } from "../host/box.ts";
 import type { Command, Identity } from "../host/host.ts";
 
 const bytecodeProgram = fileURLToPath(new URL("bytecode.py", import.meta.url));
@@ -63,18 +64,26 @@ export function sourcesIn(changes: Change[]): string[] {
 /** Stands for every source that has no bytecode yet. */
 export const everySource = ["*"];
 
+/** Who compiles, and within which limits: a source may be written to take the compiler for ever. */
+export interface Compiler {
+  python: string;
+  as: Identity;
+  box: Box;
+  /** Milliseconds. */
+  deadline: number;
+}
+
 export function compileSources(
-  python: string,
+  { python, as, box, deadline }: Compiler,
   tree: string,
   sources: string[],
-  as?: Identity,
 ): Command {
   return {
     file: python,
     args: ["-I", "-S", bytecodeProgram],
     cwd: tree,
     input: sources.join("\0"),
-    as,
+    ...{ as, box, deadline },
   };
 }
 

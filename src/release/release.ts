@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { releasePath, type InstancePaths } from "../app/instance.ts";
 import { absentCommit } from "../app/names.ts";
 import { UserError } from "../errors.ts";
+import type { Box } from "../host/box.ts";
 import { isPresent, readIfPresent, writeAtomically } from "../host/files.ts";
 import { emptyTree, type GitContext } from "../host/git.ts";
 import { CommandFailed, type Host, type Identity } from "../host/host.ts";
@@ -20,6 +21,7 @@ import {
   seal,
   sourcesIn,
   unpinRelease,
+  type Compiler,
 } from "./release-commands.ts";
 
 export interface ReleaseContext {
@@ -31,6 +33,9 @@ export interface ReleaseContext {
   /** git runs as this user, into a tree that belongs to it until it is sealed; in the app's group, which may read it. */
   gitUser: Identity;
   appUser: Identity;
+  /** What compiling its sources may take, and for how many milliseconds. */
+  box: Box;
+  deadline: number;
 }
 
 export interface Release {
@@ -110,7 +115,7 @@ export async function takeBackRelease(context: ReleaseContext, commit: string): 
 
 /** Makes the staging tree ready for the next checkout. Resolves to the commit it holds, or to the empty tree. */
 export async function layOutStaging(context: ReleaseContext): Promise<string> {
-  const { host, paths, gitUser, python } = context;
+  const { host, paths, gitUser } = context;
   const { tree, basis, next, index } = stagingOf(paths);
   // Without the index git would leave what the next commit no longer has.
   const commit = (await isPresent(index)) ? await readIfPresent(basis) : undefined;
@@ -126,7 +131,10 @@ export async function layOutStaging(context: ReleaseContext): Promise<string> {
   await host.run(seal(source, context));
   await host.run(copyByLinks(source, next));
   await host.run(openFolders(next, gitUser, host.isRoot));
-  await host.run(compileSources(python, next, everySource, gitUser));
+  await host.run(compileSources(compilerOf(context), next, everySource)).catch((error: unknown) => {
+    // Bytecode saves time and nothing else: what the compiler cannot take is the app's own to find out.
+    if (!(error instanceof CommandFailed)) throw error;
+  });
   await rename(next, tree);
   return commit;
 }
@@ -164,7 +172,7 @@ const fewSources = 20;
 
 /** The two gits run beside each other: most of their time is that of a start. Resolves to how many files changed. */
 async function stage(context: ReleaseContext, before: string, commit: string): Promise<number> {
-  const { host, git, python, gitUser, paths } = context;
+  const { host, git, gitUser, paths } = context;
   const { tree, index, basis } = stagingOf(paths);
   try {
     // From here until the end the tree is neither the one nor the other.
@@ -177,13 +185,17 @@ async function stage(context: ReleaseContext, before: string, commit: string): P
     await setIndexTime(index);
     const sources = sourcesIn(changes);
     const isUrgent = sources.length > fewSources || sources.some((source) => source[0] === "-");
-    if (isUrgent) await host.run(compileSources(python, tree, sources, gitUser));
+    if (isUrgent) await host.run(compileSources(compilerOf(context), tree, sources));
     await writeAtomically(basis, commit, { mode: 0o600 });
     return changes.length;
   } catch (error) {
     await emptyStaging(context);
     throw explain(context, commit, error);
   }
+}
+
+function compilerOf({ python, gitUser, box, deadline }: ReleaseContext): Compiler {
+  return { python, as: gitUser, box, deadline };
 }
 
 /**
@@ -195,8 +207,12 @@ async function setIndexTime(index: string): Promise<void> {
   await lutimes(index, later, later);
 }
 
-function explain({ paths }: ReleaseContext, commit: string, error: unknown): unknown {
+function explain({ paths, python }: ReleaseContext, commit: string, error: unknown): unknown {
   if (!(error instanceof CommandFailed)) return error;
+  if (error.command.file === python) {
+    const message = `the sources of ${commit} could not be compiled:\n${error.message}`;
+    return new UserError("RELEASE_FAILED", message, { cause: error });
+  }
   // git does not say why it could not write; a full disk is the one reason that a plain file has.
   const full = /No space left on device|Disk quota exceeded|unable to write file/.test(
     error.output,

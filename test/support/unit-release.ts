@@ -26,6 +26,8 @@ export function demo(host: Host = new LocalHost()): Demo {
     python: "/usr/bin/python3",
     gitUser: nobody,
     appUser: nobody,
+    box: { processes: 4096, memory: 2 ** 32, fileSize: 2 ** 30, openFiles: 4096 },
+    deadline: 60_000,
   };
 }
 

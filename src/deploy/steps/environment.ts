@@ -10,10 +10,8 @@ import {
   hasLocalPaths,
   type RequirementsFile,
 } from "../../environment/requirements.ts";
-import type { ServerOptions } from "../../config/server-options.ts";
-import type { Box } from "../../host/box.ts";
 import type { Deploy } from "../../store/agent-store.ts";
-import { pathsOf, runnerOf, type DeployContext } from "../context.ts";
+import { buildLimits, pathsOf, runnerOf, type DeployContext } from "../context.ts";
 import { note, plural, type Preparation, type Step } from "../step.ts";
 
 /** The virtualenv that the requirements ask for: built, copied from production's, or there already. */
@@ -89,8 +87,7 @@ async function build(
         caFile: server.package_ca_file,
       },
       appUser: runnerOf(context, instance.name),
-      box: boxOf(server),
-      deadline: server.build_deadline * 1000,
+      ...buildLimits(server),
       signal,
       onLine: (text) => line(`    ${text}`),
     },
@@ -103,17 +100,6 @@ async function build(
   );
   store.keepEnvironment(deploy.app, kept, packages);
   return `built with ${installer.name}, ${plural(countOf(packages), "package")}`;
-}
-
-const mebibyte = 1024 * 1024;
-
-function boxOf(server: ServerOptions): Box {
-  return {
-    processes: server.build_processes,
-    memory: server.build_memory * mebibyte,
-    fileSize: server.build_file_size * mebibyte,
-    openFiles: server.build_open_files,
-  };
 }
 
 function countOf(packages: string): number {

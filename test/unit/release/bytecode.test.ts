@@ -126,6 +126,24 @@ describe("the bytecode of a release", () => {
     expect(isFresh(join(path, "good.py"))).toBe(true);
   });
 
+  it("is left out where the compiler cannot be done with a source within its limits", async () => {
+    const limited = { ...demo(), deadline: 1 };
+    const few = limited.repository.commit({ "app.py": "a = 1\n" });
+    const many = limited.repository.commit(
+      Object.fromEntries(Array.from({ length: 21 }, (_, at) => [`m${at}.py`, "a = 1\n"])),
+    );
+
+    await deploy(limited, few);
+    const laidOut = stagingOf(limited.paths).tree;
+
+    expect(namesIn(laidOut)).toEqual(["app.py"]);
+    expect(cacheOf(join(laidOut, "app.py"))).toBeUndefined();
+    await expect(makeRelease(limited, many)).rejects.toMatchObject({
+      code: "RELEASE_FAILED",
+      message: expect.stringContaining("took too long and was stopped") as string,
+    });
+  });
+
   it("goes with its source: a package that was deleted cannot be imported any more", async () => {
     const context = demo();
     const first = context.repository.commit({

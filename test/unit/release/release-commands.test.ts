@@ -15,6 +15,13 @@ const as = { name: "reeve", uid: 999, gid: 995 };
 const git = { repository: "/r/demo.git", configuration: "/r/git.conf", as };
 const commit = "3f2a91c0123456789abcdef0123456789abcdef0";
 
+const compiler = {
+  python: "/usr/bin/python3",
+  as,
+  box: { processes: 300, memory: 2 ** 31, fileSize: 2 ** 20, openFiles: 64 },
+  deadline: 1000,
+};
+
 describe("git for a release", () => {
   it("reads reeve's configuration only, replaces nothing and asks nobody", () => {
     expect(listChanges(git, "a", "b")).toMatchObject({
@@ -73,7 +80,7 @@ describe("what differs between two trees", () => {
   it("tells the compiler which sources to compile and which to forget, and nothing else", () => {
     const changes = parseChanges("M\0app.py\0A\0style.css\0D\0shop/x.py\0A\0-rf.py\0");
 
-    const command = compileSources("/usr/bin/python3", "/s/tree", sourcesIn(changes), as);
+    const command = compileSources(compiler, "/s/tree", sourcesIn(changes));
 
     expect(command).toMatchObject({
       file: "/usr/bin/python3",
@@ -81,6 +88,8 @@ describe("what differs between two trees", () => {
       cwd: "/s/tree",
       input: "+app.py\0-shop/x.py\0+-rf.py",
       as,
+      box: compiler.box,
+      deadline: 1000,
     });
   });
 });
