@@ -13,16 +13,16 @@ export function processesUnder(home: string): Running[] {
   const all = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => look(Number(name)) ?? []);
-  const own = new Map<number, Running>();
-  for (const running of all.sort((one, other) => one.pid - other.pid)) {
-    const isOurs =
-      running.title.includes(home) ||
-      running.folder.startsWith(`${home}/`) ||
-      own.has(running.parent);
+  const byPid = new Map(all.map((running) => [running.pid, running]));
+  // Numbers begin anew at the kernel's pid_max: a child's may be lower than its parent's.
+  const isOurs = ({ title, folder, parent }: Running): boolean => {
     // A command that looks is not what is looked for.
-    if (isOurs && !/main\.js (?!agent |front )/.test(running.title)) own.set(running.pid, running);
-  }
-  return [...own.values()];
+    if (/main\.js (?!agent |front )/.test(title)) return false;
+    if (title.includes(home) || folder.startsWith(`${home}/`)) return true;
+    const above = byPid.get(parent);
+    return above !== undefined && isOurs(above);
+  };
+  return all.filter(isOurs).sort((one, other) => one.pid - other.pid);
 }
 
 function look(pid: number): Running | undefined {
