@@ -2,9 +2,9 @@
 # npm test: does all the set-up, then runs everything: unit, integration, hostile, and the faults in short.
 # npm test -- test/integration/push.test.ts
 cd "$(dirname "$0")/.."
-# Tests look at processes with ps and pgrep, push over SSH, break single calls, move the agent's clock, and beset
-# the server with requests that take for ever.
-more_packages="procps openssh-server openssh-client strace faketime slowhttptest"
+# Tests look at processes with ps and pgrep, push over SSH, break single calls, move the agent's clock, beset
+# the server with requests that take for ever, and start reeve's units under a systemd of their own.
+more_packages="procps openssh-server openssh-client strace faketime slowhttptest systemd"
 . scripts/setup.sh
 
 exec npx --no-install vitest run --project unit --project integration --project hostile --project faults "$@"

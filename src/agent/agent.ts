@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { pino } from "pino";
-import type { Config } from "../config/config.ts";
+import { readNotifySocket, type Config } from "../config/config.ts";
 import type { DeployContext, Identities } from "../deploy/context.ts";
 import { Attempts } from "../deploy/attempts.ts";
 import { judgeHolder } from "../deploy/deploy.ts";
@@ -38,6 +38,7 @@ export async function runAgent(config: Config): Promise<void> {
     ),
   );
   await listenOn(server, config.layout.agentSocket);
+  await tellReady(context.host);
   const sweep = setInterval(() => {
     void judgeDeadHolders(context);
     void tellOfEnded(context.emperor).catch((error: unknown) =>
@@ -58,6 +59,13 @@ export async function runAgent(config: Config): Promise<void> {
       process.exit(0);
     });
   }
+}
+
+/** systemd starts the Emperor after this: what is in the vassals' folder by now is to run. */
+async function tellReady(host: Host): Promise<void> {
+  const socket = readNotifySocket();
+  if (socket === undefined) return;
+  await host.run({ file: "systemd-notify", args: ["--ready"], env: { NOTIFY_SOCKET: socket } });
 }
 
 const told = new WeakSet<Holder>();

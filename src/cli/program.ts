@@ -70,9 +70,16 @@ export function makeProgram({ overSsh = false } = {}): Command {
     for (const part of command.commands) part.exitOverride();
   }
   if (overSsh) return program;
-  for (const process of [agentProcess(), frontProcess()])
+  for (const process of [prepareProcess(), agentProcess(), frontProcess()])
     program.addCommand(process, { hidden: true });
   return program;
+}
+
+function prepareProcess(): Command {
+  return ownProcess("prepare", async (config) => {
+    const { prepareForUnits } = await import("./up/prepare.ts");
+    await prepareForUnits(config, (line) => console.log(line));
+  });
 }
 
 function agentProcess(): Command {

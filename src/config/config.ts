@@ -43,6 +43,11 @@ export function readKey(variables = process.env): string | undefined {
   return variables["REEVE_KEY"];
 }
 
+/** Where systemd waits to hear that this process is ready, where it does (sd_notify(3)). */
+export function readNotifySocket(variables = process.env): string | undefined {
+  return variables["NOTIFY_SOCKET"];
+}
+
 /** Where nginx listens: for all, or for one instance that has a port of its own. */
 export function listenAddresses({ server }: Config, port = server.port): string[] {
   return loopbackAddresses().map((address) => `${address}:${port}`);

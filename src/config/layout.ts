@@ -9,6 +9,8 @@ export interface Layout {
   apps: string;
   vassals: string;
   emperorIni: string;
+  /** What the front's unit hands it of the configuration. */
+  frontVariables: string;
   gitConfiguration: string;
   nginxConfiguration: string;
   nginx: string;
@@ -60,6 +62,7 @@ export function embeddedLayout(home: string): Layout {
     apps: join(etc, "apps"),
     vassals: join(etc, "vassals"),
     emperorIni: join(etc, "emperor.ini"),
+    frontVariables: join(etc, "front.env"),
     gitConfiguration: join(etc, "git.conf"),
     nginxConfiguration: join(nginx, "nginx.conf"),
     nginx,

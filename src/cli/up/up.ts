@@ -11,22 +11,17 @@ import {
 import type { Identities } from "../../deploy/context.ts";
 import { readToken } from "../../front/token.ts";
 import { isPresent } from "../../host/files.ts";
-import { CommandFailed, LocalHost, type Host, type Identity } from "../../host/host.ts";
-import { ensureIdentity, findIdentity, ownIdentity } from "../../host/identity.ts";
+import { LocalHost, type Host } from "../../host/host.ts";
 import { Supervised, type Service } from "../../host/supervisor.ts";
-import { UserError } from "../../errors.ts";
-import { testNginx } from "../../vhost/nginx.ts";
 import { listVassals } from "../../vassal/emperor.ts";
 import {
   describeSelf,
   expectFreePort,
   expectOnlyServer,
   expectPackages,
-  expectReachable,
   isListening,
-  isReadableBy,
 } from "./checks.ts";
-import { closeLogs, copyProgram, makeFolders, writeConfigurations } from "./furnish.ts";
+import { prepare } from "./prepare.ts";
 import { prepareSsh, type SshAccess } from "./ssh.ts";
 
 type Say = (line: string) => void;
@@ -42,28 +37,13 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
   const pidFile = await expectOnlyServer(config);
   await expectFreePort(config.server.port);
 
-  const identities = await findIdentities(config, host);
-  await expectReachable(host, config.layout.home, [identities.front, await anybody(host)]);
-  await makeFolders(config, host, identities);
-  await closeLogs(config);
+  const { identities, program } = await prepare(config, host, say);
   await writeFile(pidFile, await describeSelf());
   // After a reboot the numbers in them may be others' processes, which would get our signals.
   for (const stale of [config.layout.emperorPid, config.layout.nginxPid])
     await rm(stale, { force: true });
-  if (!host.isRoot)
-    say("reeve: not root, so apps, git and reeve all run as one user: nothing keeps them apart");
-  else if (!(await host.hasNamespaces()))
-    say(
-      "reeve: this system makes no PID namespace for root, as in a container: what a build leaves running is not ended with it",
-    );
-  const program = await findProgram(config, host, identities, say);
-  await writeConfigurations(config, program, host.isRoot ? identities.web : undefined);
   const ssh = await prepareSsh(config, host, identities.front, say);
 
-  // What comes from here on is for root and the group of whoever makes it: an address in nginx's log may hold a
-  // secret, and a test of its configuration makes the log.
-  process.umask(0o027);
-  await expectNginxTakes(config, host);
   const list = services(config, host, identities, program);
   // The last: the front writes before which keys are let in.
   if (ssh) list.push(ssh.service);
@@ -125,24 +105,6 @@ function services(config: Config, host: Host, { front }: Identities, program: st
   ];
 }
 
-/** What somebody wrote into a server block since the last start is named before anything starts. */
-async function expectNginxTakes({ layout }: Config, host: Host): Promise<void> {
-  const nginx = {
-    configuration: layout.nginxConfiguration,
-    prefix: layout.nginx,
-    pidFile: layout.nginxPid,
-  };
-  try {
-    await host.run(testNginx(nginx));
-  } catch (error) {
-    if (!(error instanceof CommandFailed)) throw error;
-    throw new UserError("VHOST_REJECTED", `nginx refuses its configuration:\n${error.output}`, {
-      hint: "Mend the file that nginx names, then start again.",
-      cause: error,
-    });
-  }
-}
-
 const mercy = 10_000;
 
 async function startServices(list: Service[], say: Say): Promise<() => Promise<void>> {
@@ -161,36 +123,6 @@ async function startServices(list: Service[], say: Say): Promise<() => Promise<v
     throw error;
   }
   return stop;
-}
-
-async function findIdentities({ server }: Config, host: Host): Promise<Identities> {
-  if (!host.isRoot) {
-    const own = ownIdentity();
-    return { front: own, web: own };
-  }
-  const web = await findIdentity(host, server.web_user);
-  return {
-    front: await ensureIdentity(host, server.front_user),
-    web: web ?? (await ensureIdentity(host, server.web_user)),
-  };
-}
-
-/** Stands for the apps' system users, which come with the apps. */
-async function anybody(host: Host): Promise<Identity> {
-  return host.isRoot ? ensureIdentity(host, "nobody") : ownIdentity();
-}
-
-async function findProgram(
-  config: Config,
-  host: Host,
-  { front }: Identities,
-  say: Say,
-): Promise<string> {
-  if (!host.isRoot) return programRoot;
-  if (await isReadableBy(host, join(programRoot, "dist", "main.js"), front)) return programRoot;
-  const program = await copyProgram(config, host);
-  say(`reeve: ${front.name} may not read ${programRoot}, so it runs from a copy in ${program}`);
-  return program;
 }
 
 async function welcome(config: Config, ssh: SshAccess | undefined): Promise<string[]> {
