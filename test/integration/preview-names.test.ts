@@ -13,6 +13,7 @@ import { sleeperText } from "../../src/deploy/seat.ts";
 import { planIni } from "../../src/deploy/understudy.ts";
 import { placesOf } from "../../src/preview/place.ts";
 import { choosePreviewName } from "../../src/preview/slug.ts";
+import { expectSettingsChange } from "../../src/settings/settings.ts";
 import type { Deploy } from "../../src/store/agent-store.ts";
 import { vhostText } from "../../src/vhost/vhost.ts";
 import { plainApp } from "../support/apps.ts";
@@ -150,6 +151,30 @@ const context = {
   listen: 1024,
 } as unknown as DeployContext;
 
+/** Names and values of settings that reeve takes, with words among them that an ini would act on. */
+const setting = fc
+  .tuple(
+    fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,40}$/),
+    fc.oneof(
+      fc.constantFrom(
+        ...hostile,
+        "x\nexec-asap = id",
+        "@(exec://id)",
+        "%(socket)",
+        "[uwsgi]\nini = x",
+      ),
+      fc.string({ unit: "binary", minLength: 1, maxLength: 60 }),
+      fc.string({ unit: "grapheme", minLength: 1, maxLength: 60 }),
+    ),
+  )
+  .filter(([name, value]) => {
+    try {
+      return Boolean(expectSettingsChange({ set: { [name]: value }, unset: [] }));
+    } catch {
+      return false;
+    }
+  });
+
 interface Generated {
   branch: string;
   name: string;
@@ -217,11 +242,15 @@ describe.each([
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it("are to uWSGI the same keys in the same order, each with the values that were meant", () => {
-    const files = generated.map(({ name, ini }) => {
+    const settings = fc.sample(setting, { numRuns: generated.length, seed: 5 });
+    const files = generated.map(({ name, ini }, index) => {
       const file = join(folder, `${name}.rel-7.ini`);
       writeFileSync(file, ini);
       // uWSGI reads the settings while it reads the ini.
-      mkdirSync(instancePaths(layout, name).settings, { recursive: true });
+      const own = instancePaths(layout, name).settings;
+      mkdirSync(own, { recursive: true });
+      const [variable, value] = settings[index] as [string, string];
+      writeFileSync(join(own, variable), value);
       return file;
     });
     const read: string[][] = [];
