@@ -13,6 +13,7 @@ import { answerVerbs, listenOn, verbServer } from "../host/channel.ts";
 import { isExecutable } from "../host/files.ts";
 import { LocalHost, type Host } from "../host/host.ts";
 import { ensureIdentity, ownIdentity } from "../host/identity.ts";
+import { tellReady } from "../host/ready.ts";
 import { Turns } from "../host/turns.ts";
 import { AgentStore, type Holder } from "../store/agent-store.ts";
 import { longestQueue, tellOfEnded } from "../vassal/emperor.ts";
@@ -38,7 +39,8 @@ export async function runAgent(config: Config): Promise<void> {
     ),
   );
   await listenOn(server, config.layout.agentSocket);
-  await tellReady(context.host);
+  // systemd starts the Emperor after this: what is in the vassals' folder by now is to run.
+  await tellReady(context.host, readNotifySocket());
   const sweep = setInterval(() => {
     void judgeDeadHolders(context);
     void tellOfEnded(context.emperor).catch((error: unknown) =>
@@ -59,13 +61,6 @@ export async function runAgent(config: Config): Promise<void> {
       process.exit(0);
     });
   }
-}
-
-/** systemd starts the Emperor after this: what is in the vassals' folder by now is to run. */
-async function tellReady(host: Host): Promise<void> {
-  const socket = readNotifySocket();
-  if (socket === undefined) return;
-  await host.run({ file: "systemd-notify", args: ["--ready"], env: { NOTIFY_SOCKET: socket } });
 }
 
 const told = new WeakSet<Holder>();

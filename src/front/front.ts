@@ -2,10 +2,11 @@ import { createServer } from "node:http";
 import { pino, type Logger } from "pino";
 import { AgentClient } from "../agent/client.ts";
 import { repositoryPath } from "../app/instance.ts";
-import type { Config } from "../config/config.ts";
+import { readNotifySocket, type Config } from "../config/config.ts";
 import { listenOn, verbServer } from "../host/channel.ts";
 import { gitEnvironment } from "../host/git.ts";
 import { LocalHost } from "../host/host.ts";
+import { tellReady } from "../host/ready.ts";
 import { branchPolicy } from "../push/deploys.ts";
 import { Pushers } from "../push/pushers.ts";
 import type { Holder } from "../store/agent-store.ts";
@@ -27,6 +28,7 @@ const sweepEvery = 500;
 /** The half that listens and has no rights: git over HTTP behind nginx, and the control socket. */
 export async function runFront(config: Config): Promise<void> {
   process.umask(0o027);
+  const notifySocket = readNotifySocket();
   adoptGitEnvironment(config);
   const { layout } = config;
   const { control, gate } = await makeWorld(config);
@@ -39,6 +41,7 @@ export async function runFront(config: Config): Promise<void> {
     gateListener(gate),
   );
   await listenOn(gateServer, layout.httpSocket);
+  await tellReady(control.host, notifySocket);
   const sweep = setInterval(() => void control.pushers.sweep(), sweepEvery);
   control.log.info("the front listens");
   await reconcileAll(control, localAdministrator.account, (line) => control.log.info(line)).catch(

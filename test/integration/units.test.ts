@@ -153,7 +153,7 @@ describe.runIf(canRunSystemd())("a machine whose systemd runs the units", () => 
     expect(front).toMatch(/^CapBnd:\s+0+$/m);
     expect(front).toMatch(/^NoNewPrivs:\s+1$/m);
     expect(front).toMatch(/^Seccomp:\s+2$/m);
-    const interfaces = systemd.runBeside("reeve-front", "cat", "/proc/net/dev").output;
+    const interfaces = systemd.runBeside("reeve-front", "cat", "/proc/self/net/dev").output;
     expect(interfaces.match(/^ *\w+:/gm)?.map((name) => name.trim())).toEqual(["lo:"]);
     expect(interfaces).not.toBe(systemd.run("cat", "/proc/net/dev").output);
   });
