@@ -19,7 +19,12 @@ if [ "$stage" = groups ]; then
 		[ -z "$child" ] || kill -KILL "$child" 2>/dev/null || true
 		wait || true
 		echo $$ >"$groups/cgroup.procs"
-		find "$own" -depth -type d -exec rmdir {} +
+		# What was in the namespace is gone a moment after its first process.
+		tries=50
+		until find "$own" -depth -type d -exec rmdir {} + 2>/dev/null || [ "$tries" = 0 ]; do
+			tries=$((tries - 1))
+			sleep 0.1
+		done
 		umount "$groups"
 		rmdir "$groups"
 	}
