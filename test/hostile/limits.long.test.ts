@@ -52,14 +52,17 @@ describe("a server that is beset", () => {
       ...more,
     ]);
 
+  const goesOn = "Hit test time limit";
   it.each([
-    ["headers", ["-H"]],
-    ["bodies", ["-B", "-s", "100000"]],
+    ["headers", ["-H"], goesOn],
+    // Its bodies are no pushes, which git sees from their first bytes: it sends them all away.
+    ["bodies", ["-B", "-s", "100000"], "No open connections left"],
     [
       "answers that are read slowly",
       ["-X", "-w", "10", "-y", "20", "-z", "5", "-n", "5", "-k", "3"],
+      goesOn,
     ],
-  ])("H8: by slowhttptest's slow %s serves others", async (_, mode) => {
+  ])("H8: by slowhttptest's slow %s serves others", async (_, mode, end) => {
     const { port } = scene.server;
     // It has no way to give a Host of its own, or credentials, but through these.
     const proxy = ["-d", `127.0.0.1:${port}`];
@@ -74,7 +77,32 @@ describe("a server that is beset", () => {
     });
     await expectOthersServed(beset);
 
-    expect((await beset).all).toContain("slow HTTP test status");
+    const { all } = await beset;
+    expect(all).toContain(end);
+    if (end === goesOn) expect(all).toMatch(/connected: +300\b/);
+    expect(all).not.toMatch(/service available: +NO/);
+  });
+
+  it("H8: by 300 pushes of which a byte comes every three seconds serves others", async () => {
+    const commands = packetLine(
+      `${"0".repeat(40)} ${"1".repeat(40)} refs/heads/drip\0report-status`,
+    );
+    const pushes = Array.from({ length: 300 }, () => {
+      const socket = connect(scene.server.port, "127.0.0.1").on("error", () => undefined);
+      socket.write(pushTo("Content-Length: 100000"));
+      return socket;
+    });
+    let sent = 0;
+    const drip = setInterval(() => {
+      for (const socket of pushes) if (!socket.destroyed) socket.write(commands[sent] ?? "");
+      sent += 1;
+    }, 3000);
+
+    await expectOthersServed(new Promise((resolve) => setTimeout(resolve, 30_000)));
+
+    clearInterval(drip);
+    expect(pushes.filter((socket) => socket.destroyed)).toEqual([]);
+    for (const socket of pushes) socket.destroy();
   });
 
   it("H8: by 500 who connect and say nothing serves others", async () => {
@@ -85,21 +113,45 @@ describe("a server that is beset", () => {
     for (const socket of silent) socket.destroy();
   });
 
-  it("H11: by a push of 300 megabytes serves others, and takes it", async () => {
-    const { demo, server } = scene;
-    const blobs = [];
-    for (let part = 0; part < 6; part++)
-      blobs.push({ name: `part-${part}`, id: await demo.blob(randomBytes(50 * 1024 * 1024)) });
-    const app = { name: "app.py", id: await demo.blob(plainApp("large")["app.py"] ?? "") };
-    const commit = await demo.commitTree([app, ...blobs], "Large");
+  it(
+    "H11: by a push of 300 megabytes, and by who fetches it and reads nothing, serves others",
+    { timeout: 480_000 },
+    async () => {
+      const { demo, server } = scene;
+      const blobs = [];
+      for (let part = 0; part < 6; part++)
+        blobs.push({ name: `part-${part}`, id: await demo.blob(randomBytes(50 * 1024 * 1024)) });
+      const app = { name: "app.py", id: await demo.blob(plainApp("large")["app.py"] ?? "") };
+      const commit = await demo.commitTree([app, ...blobs], "Large");
 
-    const large = scene.push("http", [`${commit}:refs/heads/large`]);
-    await expectOthersServed(large);
+      const large = scene.push("http", [`${commit}:refs/heads/large`]);
+      await expectOthersServed(large);
 
-    const { exitCode, output } = await large;
-    expect(exitCode, output).toBe(0);
-    expect((await server.get("large--demo")).body).toBe("large");
-  });
+      const { exitCode, output } = await large;
+      expect(exitCode, output).toBe(0);
+      expect((await server.get("large--demo")).body).toBe("large");
+
+      // Who fetches it and reads nothing is not read for.
+      const question = `${packetLine(`want ${commit} side-band-64k ofs-delta\n`)}0000${packetLine("done\n")}`;
+      const fetches = Array.from({ length: 3 }, () => {
+        const socket = connect(server.port, "127.0.0.1").on("error", () => undefined);
+        socket.pause();
+        socket.write(
+          head("POST", "/demo.git/git-upload-pack", [
+            "Host: git.localhost",
+            `Authorization: ${scene.authorization["authorization"] ?? ""}`,
+            "Content-Type: application/x-git-upload-pack-request",
+            `Content-Length: ${question.length}`,
+          ]),
+        );
+        socket.write(question);
+        return socket;
+      });
+      await expectOthersServed(new Promise((resolve) => setTimeout(resolve, 20_000)));
+      expect(scene.hasGit).toBe(true);
+      for (const socket of fetches) socket.destroy();
+    },
+  );
 
   it("H2: by gzip that unfolds to ten gigabytes serves others", async () => {
     const bomb = await gzipBomb(100);
