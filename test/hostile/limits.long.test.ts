@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
+import { stripVTControlCharacters } from "node:util";
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
@@ -77,7 +78,7 @@ describe("a server that is beset", () => {
     });
     await expectOthersServed(beset);
 
-    const { all } = await beset;
+    const all = stripVTControlCharacters((await beset).all);
     expect(all).toContain(end);
     if (end === goesOn) expect(all).toMatch(/connected: +300\b/);
     expect(all).not.toMatch(/service available: +NO/);
