@@ -72,7 +72,7 @@ const plain = valuesOf({
   workers: 2,
   grace: 60,
 });
-/** `ROUNDS=all npx vitest run --project unit test/unit/vassal/generated.test.ts` tries ten times as many. */
+/** `npm run test:names` tries ten times as many. */
 const runs = { numRuns: process.env["ROUNDS"] === undefined ? 1000 : 10_000 };
 
 describe("whatever passes the grammars", () => {
