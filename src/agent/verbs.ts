@@ -10,9 +10,10 @@ import {
   switchDeploy,
 } from "../deploy/deploy.ts";
 import { pathsOf, type DeployContext } from "../deploy/context.ts";
-import { expectPreview, removePreview } from "../deploy/previews.ts";
+import { expectPreview } from "../deploy/previews.ts";
 import { destroyApp } from "../deploy/destroy.ts";
 import { reconcile } from "../deploy/reconcile.ts";
+import { removePreview } from "../deploy/sweep.ts";
 import { findUnderstudies } from "../deploy/understudy.ts";
 import { UserError } from "../errors.ts";
 import type { Exchange, Verb, Verbs } from "../host/channel.ts";
