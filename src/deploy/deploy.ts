@@ -378,7 +378,10 @@ async function lockInstance(
   context: DeployContext,
   { request, options, say }: { request: DeployRequest; options: AppOptions; say: Say },
 ): Promise<Instance> {
-  const find = (): Instance => instanceOf(context, request.app, request.ref, options);
+  const find = (): Instance => {
+    expectStays(context, request.app);
+    return instanceOf(context, request.app, request.ref, options);
+  };
   const branch = branchOf(request.ref);
   const isPreview = branch !== options.production_branch;
   if (isPreview && !isPreviewed(options.previews, branch)) throw notOnTheAir(request);
@@ -402,6 +405,12 @@ async function lockInstance(
     }
     if (find().name === instance.name) return instance;
   }
+}
+
+/** What is put on the air after an app was looked through for its end would outlive it. */
+function expectStays({ store }: DeployContext, app: string): void {
+  if (!store.hasApp(app) || store.isDestroyed(app))
+    throw new UserError("APP_UNKNOWN", `${app} is being removed, or is gone already`);
 }
 
 function notOnTheAir({ app, ref }: Pick<DeployRequest, "app" | "ref">): UserError {
