@@ -56,17 +56,43 @@ const removing: Moment[] = [
   { name: "folder gone", isReached: (server) => !has(server, "srv", preview) },
 ];
 
-/** Everything of a server's that a preview's name is in. */
-function traces(server: TestServer): string[] {
+/**
+ * Everything of a server's that a preview's name is in, and what runs; after a removal its environment as well,
+ * which one that never came to stand leaves to its next push.
+ */
+function traces(server: TestServer, what: string): string[] {
   const folders = [
     ...["srv", "etc/apps", "etc/vassals", "etc/nginx/sites-available", "etc/nginx/sites-enabled"],
-    ...["lib/sockets", "run/sockets", "log/apps"],
+    ...["lib/sockets", "run/sockets", "log/apps", "lib/repositories/demo.git/refs/reeve/releases"],
   ];
-  return folders.flatMap((folder) =>
-    readdirSync(server.path(folder))
-      .filter((name) => name.includes(preview))
-      .map((name) => `${folder}/${name}`),
+  const named = folders.flatMap((folder) =>
+    entries(server, folder).filter((name) => name.includes(preview)),
   );
+  const environments = entries(server, "srv/demo/preview-envs").filter(
+    (name) => what === "removed" && !name.split("/").at(-1)?.startsWith("."),
+  );
+  const pinned = has(server, "lib/repositories/demo.git/packed-refs")
+    ? server.read("lib/repositories/demo.git/packed-refs").match(/refs\/reeve\/releases\/shop--.*/g)
+    : [];
+  const running = server.processesOf(preview).map((pid) => `process ${pid}`);
+  return [...named, ...environments, ...(pinned ?? []), ...running];
+}
+
+const entries = (server: TestServer, folder: string): string[] =>
+  has(server, folder) ? readdirSync(server.path(folder)).map((name) => `${folder}/${name}`) : [];
+
+/** What the record says of the preview: its newest deploy that was not refused, and what has no end yet. */
+async function recorded(server: TestServer): Promise<{ last: string; unfinished: number }> {
+  const deploys = await server
+    .json<{ instance: string; state: string; newCommit: string }[]>("deploys", "demo")
+    .catch(() => [{ instance: preview, state: "unknown", newCommit: "" }]);
+  const own = deploys.filter(({ instance }) => instance === preview);
+  const [last] = own.filter(({ state }) => state !== "refused");
+  const isUnfinished = (state: string): boolean => !["live", "removed", "refused"].includes(state);
+  return {
+    last: last?.state === "live" ? last.newCommit : (last?.state ?? "removed"),
+    unfinished: own.filter(({ state }) => isUnfinished(state)).length,
+  };
 }
 
 describe("kill -9", () => {
@@ -97,8 +123,11 @@ describe("kill -9", () => {
     return text;
   };
 
-  /** The branch is there and answers with its commit's text, or it is not there and nothing else is. */
-  const whole = async (): Promise<string> => {
+  /**
+   * The branch is there, answers with its commit's text and is what the record says; or it is not there, nothing
+   * else is, and the record says that it was removed.
+   */
+  const whole = async (what: string): Promise<string> => {
     let found = "";
     await eventually(async () => {
       const branch = await demo.remoteCommit("refs/heads/shop").catch(() => "unknown");
@@ -106,15 +135,25 @@ describe("kill -9", () => {
       const { output } = await demo.git("log", "-1", "--format=%s", branch || "HEAD").catch(() => ({
         output: "unknown",
       }));
+      const { last, unfinished } = await recorded(server);
+      const left = traces(server, what);
+      const isThere =
+        branch !== "" && answer.status === 200 && answer.body === output.trim() && last === branch;
+      const isGone =
+        branch === "" && answer.status === 404 && left.length === 0 && last === "removed";
+      const is = isThere ? "there" : isGone ? "gone" : "";
       found =
-        branch !== "" && answer.status === 200 && answer.body === output.trim()
-          ? "there"
-          : branch === "" && answer.status === 404 && traces(server).length === 0
-            ? "gone"
-            : `branch ${branch}, answer ${answer.status} ${answer.body}, ${traces(server).join(" ")}`;
-      return found === "there" || found === "gone";
+        is !== "" && unfinished === 0
+          ? is
+          : `branch ${branch}, answer ${answer.status} ${answer.body}, record ${last}, ${unfinished} unfinished, ${left.join(" ")}`;
+      return found === is;
     }, 40_000).catch(() => undefined);
     return found;
+  };
+
+  /** A preview that is whole settles as well: its sleeper alone is left. */
+  const rested = async (state: string): Promise<void> => {
+    if (state === "there") await server.asleepAfterPush(preview);
   };
 
   const seconds = async (work: () => Promise<unknown>): Promise<number> => {
@@ -172,13 +211,14 @@ describe("kill -9", () => {
     let push = { said: "", killed: false };
     const took = await seconds(async () => (push = await pushAndKill(refspec, victim, moment)));
     let state = "";
-    const wholeAfter = await seconds(async () => (state = await whole()));
+    const wholeAfter = await seconds(async () => (state = await whole(what)));
+    await rested(state);
     await nextCommit();
     const next = await demo.push("+HEAD:shop");
-    const answered = await whole();
+    const answered = await whole("made");
     let gone = { exitCode: -1, output: "" };
     const removal = await seconds(async () => (gone = await demo.push(":shop")));
-    const left = await whole();
+    const left = await whole("removed");
     const row = [
       ...[victim, what, push.killed ? moment.name : `${moment.name}: not there`],
       `${took.toFixed(1)} s`,
