@@ -13,7 +13,7 @@ import { dropProposedSettings, mendSettings } from "../settings/settings.ts";
 import type { Deploy, Holder, InstanceRow } from "../store/agent-store.ts";
 import { removeOnDemand, writeOnDemand } from "../vassal/on-demand.ts";
 import { isEmperorRunning } from "../vassal/emperor.ts";
-import { runningNginx } from "../vhost/nginx.ts";
+import { reloadNginx, runningNginx } from "../vhost/nginx.ts";
 import { mergeLogs, releaseIni } from "../vassal/vassal.ts";
 import {
   gitOf,
@@ -87,6 +87,7 @@ class Reconciling {
 
   async run(): Promise<void> {
     const { store, log } = this.#context;
+    if (this.#atStart) await this.#tellNginx();
     if (this.#atStart) await this.#removeLocks();
     await this.#provideRunners();
     for (const deploy of store.unfinishedDeploys()) await this.#judge(deploy);
@@ -110,6 +111,15 @@ class Reconciling {
     // At the start nobody waits for it: there may be hundreds.
     const tidying = this.#tidy();
     if (!this.#atStart) await tidying;
+  }
+
+  /** Whoever wrote a server block and was cut off before nginx was told has left it looking right. */
+  async #tellNginx(): Promise<void> {
+    const { host, nginx, log } = this.#context;
+    if ((await runningNginx(nginx)) === undefined) return;
+    await reloadNginx(host, nginx).catch((error: unknown) =>
+      log.error({ err: error }, "nginx did not take its configuration"),
+    );
   }
 
   /** Of gits that died with the agent before this one; not of those that carry a push just now, or begin to. */
