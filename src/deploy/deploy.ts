@@ -218,6 +218,21 @@ export async function switchDeploy(context: DeployContext, id: number): Promise<
   await context.settler.traffic.lead(link, target);
 }
 
+/**
+ * git says that it has moved the ref. Beside the judging of the same push, which may be gone by then, this would
+ * do everything twice; and what came second would do it to the next push, which has the lock by then.
+ */
+export function confirmRef(
+  context: DeployContext,
+  { holder, ref }: { holder: Holder; ref: string },
+  say: Say,
+): Promise<void> {
+  return context.turns.run(keyOf(holder), async () => {
+    for (const deploy of context.store.unfinishedOf(holder).filter((one) => one.ref === ref))
+      for (const line of await confirmDeploy(context, deploy.id)) say(line);
+  });
+}
+
 /** The ref has moved: the release is live, and the permanent vassal follows behind the understudy. */
 export async function confirmDeploy(context: DeployContext, id: number): Promise<string[]> {
   const deploy = expectDeploy(context, id);

@@ -1,12 +1,15 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { judgeHolder, startDeploy } from "../../../src/deploy/deploy.ts";
+import type { DeployContext } from "../../../src/deploy/context.ts";
+import { confirmRef, judgeHolder, startDeploy } from "../../../src/deploy/deploy.ts";
 import { reconcile } from "../../../src/deploy/reconcile.ts";
 import { startRemoval } from "../../../src/deploy/remove.ts";
 import type { Command, RunOptions } from "../../../src/host/host.ts";
 import { agentWorld, claim, goLive, gone, place, previewOf } from "../../support/unit-agent.ts";
 import { UnprivilegedHost } from "../../support/unit-identity.ts";
+
+const ref = "refs/heads/shop";
 
 /** The real host, with a memory. */
 class RememberingHost extends UnprivilegedHost {
@@ -19,7 +22,10 @@ class RememberingHost extends UnprivilegedHost {
 }
 
 describe("a reconciliation beside the agent's other work", () => {
-  it("and the look for pushes that are gone do what is left of one once", async () => {
+  it.each<[string, (context: DeployContext) => Promise<unknown>]>([
+    ["a reconciliation", (context) => reconcile(context, false)],
+    ["git's word", (context) => confirmRef(context, { holder: gone, ref }, () => undefined)],
+  ])("%s and the end of the push it is about do what is left of it once", async (_, other) => {
     const world = agentWorld();
     const { context, repository, layout } = world;
     const host = new RememberingHost();
@@ -28,13 +34,13 @@ describe("a reconciliation beside the agent's other work", () => {
     mkdirSync(join(layout.srv, "shop--demo/releases", newCommit), { recursive: true });
     const row = context.store.instance("shop--demo")!;
     const removal = startRemoval(context, row, {
-      ...{ ref: "refs/heads/shop", oldCommit: newCommit, account: "ada", holder: gone },
+      ...{ ref, oldCommit: newCommit, account: "ada", holder: gone },
       subject: "the branch is gone",
     });
     context.store.changeDeploy(removal.id, { state: "switched" });
-    repository.run(["update-ref", "-d", "refs/heads/shop"]);
+    repository.run(["update-ref", "-d", ref]);
 
-    await Promise.all([reconcile(context, false), judgeHolder(context, gone)]);
+    await Promise.all([other(context), judgeHolder(context, gone)]);
 
     expect(context.store.deploy(removal.id)?.state).toBe("removed");
     expect(host.lines.filter((line) => line.includes("refs/reeve/releases/"))).toHaveLength(1);
