@@ -1,8 +1,8 @@
-import { existsSync, readdirSync, readlinkSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { printTable } from "../../bench/table.ts";
 import { plainApp } from "../support/apps.ts";
-import { eventually, TestServer } from "../support/server.ts";
+import { eventually, projectRoot, TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
 import { kill } from "../support/processes.ts";
 import { chosen, find, killTree, receiver, supervised, victims } from "./victims.ts";
@@ -15,6 +15,8 @@ const settling = 4000;
 
 interface Moment {
   name: string;
+  /** Over in a moment, which is held for as long as it takes to see it. */
+  isHeld?: boolean;
   isReached: (server: TestServer, said: string) => boolean;
 }
 
@@ -25,10 +27,18 @@ const inis = (server: TestServer, kind: string): string[] =>
 const has = (server: TestServer, ...path: string[]): boolean => existsSync(server.path(...path));
 const site = `etc/nginx/sites-enabled/${preview}.conf`;
 
+/** A question of a hook's that was held before it is asked, or before its answer ends the hook. */
+const held = (name: string, words: string, hook: string): Moment => ({
+  ...{ name, isHeld: true },
+  isReached: (server) => find(server, new RegExp(`hooks/carry ${words} hooks/${hook}\\?`)) > 0,
+});
+
 const carried: Moment[] = [
   { name: "git takes the push", isReached: (server) => receiver(server) > 0 },
-  { name: "update asks", isReached: (server) => find(server, /hooks\/update/) > 0 },
-  { name: "the ref moves", isReached: (server) => find(server, /hooks\/reference-trans/) > 0 },
+  held("update asks", "asks", "update"),
+  held("update has its answer", "was answered", "update"),
+  held("the ref is to move", "asks", "reference-transaction"),
+  held("the ref moves", "was answered", "reference-transaction"),
 ];
 const making: Moment[] = [
   ...carried,
@@ -37,7 +47,7 @@ const making: Moment[] = [
   { name: "understudy boots", isReached: (server) => inis(server, "next").length > 0 },
   { name: "proven", isReached: (_, said) => / understudy +healthy/.test(said) },
   { name: "vhost made", isReached: (server) => has(server, site) },
-  { name: "live", isReached: (_, said) => / live +http/.test(said) },
+  { name: "live", isHeld: true, isReached: (_, said) => / live +http/.test(said) },
   { name: "its sleeper stands", isReached: (server) => inis(server, "rel").length > 0 },
   {
     name: "led to its sleeper",
@@ -55,6 +65,24 @@ const removing: Moment[] = [
   { name: "settings gone", isReached: (server) => !has(server, "etc/apps", preview) },
   { name: "folder gone", isReached: (server) => !has(server, "srv", preview) },
 ];
+
+/** reeve's own hooks, but for what carries their questions: while a file says so it waits before and after each. */
+function holdQuestions(server: TestServer): void {
+  const hooks = server.path("etc/hooks");
+  cpSync(`${projectRoot}/hooks`, hooks, { recursive: true });
+  const waiting = (words: string): string =>
+    `if (-e '${holdFile(server)}') { $0 = "perl hooks/carry ${words} $question"; select(undef, undef, undef, 0.4); }\n`;
+  const carry = server.read("etc/hooks/carry");
+  const slow = carry.replace("$| = 1;\n", `$| = 1;\n${waiting("asks")}`);
+  writeFileSync(`${hooks}/carry`, `${slow}${waiting("was answered")}`);
+  const configuration = server.read("etc/git.conf");
+  writeFileSync(
+    server.path("etc/git.conf"),
+    configuration.replace(/hooksPath = .*/, `hooksPath = ${hooks}`),
+  );
+}
+
+const holdFile = (server: TestServer): string => server.path("hold");
 
 /**
  * Everything of a server's that a preview's name is in, and what runs; after a removal its environment as well,
@@ -104,6 +132,7 @@ describe("kill -9", () => {
 
   beforeAll(async () => {
     server = await TestServer.start();
+    holdQuestions(server);
     demo = await server.workspace("demo", plainApp("demo"));
     await demo.push();
     await server.settled("demo");
@@ -168,9 +197,11 @@ describe("kill -9", () => {
     falls = 0;
     await server.interrupt();
     await server.up();
+    holdQuestions(server);
   };
 
   const pushAndKill = async (refspec: string, victim: string, moment: Moment) => {
+    if (moment.isHeld) writeFileSync(holdFile(server), "");
     const push = demo.start("push", "deploy", refspec);
     let said = "";
     push.all.on("data", (chunk: Buffer) => (said += chunk.toString()));
@@ -187,6 +218,7 @@ describe("kill -9", () => {
       if (ending.signal.aborted) end = Math.min(end, performance.now() + settling);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
+    rmSync(holdFile(server), { force: true });
     const hung = setTimeout(() => {
       said += "\nthe client hung\n";
       killTree(push.pid ?? 0);

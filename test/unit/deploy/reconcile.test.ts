@@ -48,7 +48,7 @@ describe("a reconciliation beside the agent's other work", () => {
 
   // Each time a preview's first push begins a little later.
   it("leaves a preview alone whose first push has come between, at whatever moment", async () => {
-    for (let turns = 0; turns < 30; turns += 1) {
+    for (let turns = 0; turns < 12; turns += 1) {
       const world = agentWorld();
       const { context, repository } = world;
       claim(world, "shop");
