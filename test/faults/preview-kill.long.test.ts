@@ -1,6 +1,7 @@
 import { cpSync, existsSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { printTable } from "../../bench/table.ts";
+import { listVassals } from "../../src/vassal/emperor.ts";
 import { plainApp } from "../support/apps.ts";
 import { eventually, projectRoot, TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
@@ -81,6 +82,15 @@ function holdQuestions(server: TestServer): void {
     configuration.replace(/hooksPath = .*/, `hooksPath = ${hooks}`),
   );
 }
+
+const isEmperorBack = (server: TestServer): Promise<boolean> =>
+  listVassals({
+    pidFile: server.path("run/emperor.pid"),
+    statsSocket: server.path("run/emperor.stats"),
+  }).then(
+    () => true,
+    () => false,
+  );
 
 const holdFile = (server: TestServer): string => server.path("hold");
 
@@ -229,6 +239,8 @@ describe("kill -9", () => {
     // The push of a client that was killed goes on.
     await eventually(() => receiver(server) === 0, 20_000);
     await eventually(async () => (await server.reeve("apps")).exitCode === 0, 30_000);
+    // A push that comes before the Emperor is back is refused, and says so.
+    await eventually(() => isEmperorBack(server), 30_000);
     return { said, killed };
   };
 
