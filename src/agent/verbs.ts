@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { absentCommit, branchOf } from "../app/names.ts";
 import {
   cancelDeploy,
-  confirmDeploy,
+  confirmRef,
   judgeHolder,
   prepareDeploy,
   prepareRemoval,
@@ -10,9 +10,10 @@ import {
   switchDeploy,
 } from "../deploy/deploy.ts";
 import { pathsOf, type DeployContext } from "../deploy/context.ts";
-import { expectPreview, removePreview } from "../deploy/previews.ts";
+import { expectPreview } from "../deploy/previews.ts";
 import { destroyApp } from "../deploy/destroy.ts";
 import { reconcile } from "../deploy/reconcile.ts";
+import { removePreview } from "../deploy/sweep.ts";
 import { findUnderstudies } from "../deploy/understudy.ts";
 import { UserError } from "../errors.ts";
 import type { Exchange, Verb, Verbs } from "../host/channel.ts";
@@ -100,12 +101,8 @@ function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
       await switchDeploy(context, proven.id);
       return null;
     },
-    confirm: async ({ holder, ref }, { say }) => {
-      for (const deploy of context.store
-        .unfinishedOf(holder)
-        .filter((unfinished) => unfinished.ref === ref)) {
-        for (const line of await confirmDeploy(context, deploy.id)) say(line);
-      }
+    confirm: async (question, { say }) => {
+      await confirmRef(context, question, say);
       return null;
     },
     finished: async ({ holder }) => {

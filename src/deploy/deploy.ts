@@ -218,6 +218,21 @@ export async function switchDeploy(context: DeployContext, id: number): Promise<
   await context.settler.traffic.lead(link, target);
 }
 
+/**
+ * git says that it has moved the ref. Beside the judging of the same push, which may be gone by then, this would
+ * do everything twice; and what came second would do it to the next push, which has the lock by then.
+ */
+export function confirmRef(
+  context: DeployContext,
+  { holder, ref }: { holder: Holder; ref: string },
+  say: Say,
+): Promise<void> {
+  return context.turns.run(keyOf(holder), async () => {
+    for (const deploy of context.store.unfinishedOf(holder).filter((one) => one.ref === ref))
+      for (const line of await confirmDeploy(context, deploy.id)) say(line);
+  });
+}
+
 /** The ref has moved: the release is live, and the permanent vassal follows behind the understudy. */
 export async function confirmDeploy(context: DeployContext, id: number): Promise<string[]> {
   const deploy = expectDeploy(context, id);
@@ -378,7 +393,10 @@ async function lockInstance(
   context: DeployContext,
   { request, options, say }: { request: DeployRequest; options: AppOptions; say: Say },
 ): Promise<Instance> {
-  const find = (): Instance => instanceOf(context, request.app, request.ref, options);
+  const find = (): Instance => {
+    expectStays(context, request.app);
+    return instanceOf(context, request.app, request.ref, options);
+  };
   const branch = branchOf(request.ref);
   const isPreview = branch !== options.production_branch;
   if (isPreview && !isPreviewed(options.previews, branch)) throw notOnTheAir(request);
@@ -402,6 +420,12 @@ async function lockInstance(
     }
     if (find().name === instance.name) return instance;
   }
+}
+
+/** What is put on the air after an app was looked through for its end would outlive it. */
+function expectStays({ store }: DeployContext, app: string): void {
+  if (!store.hasApp(app) || store.isDestroyed(app))
+    throw new UserError("APP_UNKNOWN", `${app} is being removed, or is gone already`);
 }
 
 function notOnTheAir({ app, ref }: Pick<DeployRequest, "app" | "ref">): UserError {

@@ -1,4 +1,5 @@
-import { releasePath } from "../app/instance.ts";
+import { stat } from "node:fs/promises";
+import { environmentPath, releasePath } from "../app/instance.ts";
 import { isPreviewName } from "../app/names.ts";
 import { listEnvironments, pruneEnvironments } from "../environment/environment.ts";
 import { workingFolders } from "../host/processes.ts";
@@ -25,11 +26,12 @@ export function keptDeploys(
 
 /**
  * Removes the environments that nobody needs of those that an instance shares: previews have theirs together.
- * Resolves to those that it removed.
+ * One that was built at `since` or later stays as well. Resolves to those that it removed.
  */
 export async function tidyEnvironments(
   context: DeployContext,
   instance: { name: string; app: string },
+  since = Infinity,
 ): Promise<string[]> {
   const { store, host, turns } = context;
   const paths = pathsOf(context, instance.name);
@@ -49,8 +51,15 @@ export async function tidyEnvironments(
         .filter(({ app, instance: name }) => sharesWith(instance, { name, app })),
     ];
     const kept = deploys.map((deploy) => deploy.environment).filter((hash) => hash !== null);
+    for (const hash of there)
+      if (await isBuiltSince(environmentPath(paths, hash), since)) kept.push(hash);
     return pruneEnvironments({ host, paths }, new Set(kept));
   });
+}
+
+async function isBuiltSince(path: string, since: number): Promise<boolean> {
+  const built = await stat(path).catch(() => undefined);
+  return built !== undefined && built.mtimeMs >= since;
 }
 
 function sharesWith(

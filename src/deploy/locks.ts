@@ -27,11 +27,8 @@ export class HolderLocks {
    * branches in different orders would wait for each other for ever: `PUSHES_CROSSED` for the later one.
    */
   async take(name: string, holder: Holder, onWait: () => void): Promise<void> {
-    const held = this.#held.get(name);
-    if (!held) {
-      this.#held.set(name, { holder, waiting: [] });
-      return;
-    }
+    if (this.takeFree(name, holder)) return;
+    const held = this.#held.get(name) as Held;
     if (isSame(held.holder, holder)) return;
     if (this.#waitsFor(held.holder, holder)) {
       throw new UserError(
@@ -41,6 +38,13 @@ export class HolderLocks {
     }
     onWait();
     await new Promise<void>((resolve) => held.waiting.push({ holder, go: resolve }));
+  }
+
+  /** The same for a holder who waits for nobody: whether the lock was free, and is the holder's now. */
+  takeFree(name: string, holder: Holder): boolean {
+    if (this.#held.has(name)) return false;
+    this.#held.set(name, { holder, waiting: [] });
+    return true;
   }
 
   isHeld(name: string): boolean {

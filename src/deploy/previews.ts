@@ -2,14 +2,9 @@ import { stat } from "node:fs/promises";
 import { branchOf, quotedBranch } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import { UserError } from "../errors.ts";
-import { deleteRef } from "../host/git.ts";
-import { ownHolder } from "./locks.ts";
-import { isExpired, leastUsed, type PreviewUse } from "../preview/limits.ts";
-import { isPreviewed } from "../preview/pattern.ts";
+import { leastUsed, type PreviewUse } from "../preview/limits.ts";
 import type { Preview } from "../store/agent-store.ts";
-import { gitOf, optionsOf, pathsOf, type DeployContext } from "./context.ts";
-import { currentCommit } from "./refs.ts";
-import { confirmRemoval, startRemoval } from "./remove.ts";
+import { pathsOf, type DeployContext } from "./context.ts";
 
 /** When each preview of an app was last pushed or visited; its log is written with each request. */
 export async function previewUses(context: DeployContext, app: string): Promise<PreviewUse[]> {
@@ -17,7 +12,7 @@ export async function previewUses(context: DeployContext, app: string): Promise<
   return Promise.all(previews.map((preview) => useOf(context, preview)));
 }
 
-async function useOf(context: DeployContext, preview: Preview): Promise<PreviewUse> {
+export async function useOf(context: DeployContext, preview: Preview): Promise<PreviewUse> {
   const { store } = context;
   const live = store.instance(preview.instance)?.live;
   const pushed = live ? (store.deploy(live)?.liveAt ?? "") : "";
@@ -56,62 +51,6 @@ export async function expectRoom(
       ? `Remove one and push again. ${least.branch} was longest without a push or a visit: git push deploy :${quotedBranch(least.branch)}`
       : `None of ${app}'s can be given up, because they are pinned: see reeve previews ${app}, or ask the administrator for more.`,
   });
-}
-
-/** Removes every preview whose time is over, or whose branch is none any more. */
-export async function sweepPreviews(context: DeployContext): Promise<void> {
-  for (const app of context.store.apps()) {
-    await sweepApp(context, app).catch((error: unknown) =>
-      context.log.error({ err: error, app }, "could not sweep an app's previews"),
-    );
-  }
-}
-
-async function sweepApp(context: DeployContext, app: string): Promise<void> {
-  const { store, locks, log } = context;
-  const options = await optionsOf(context, app);
-  const days = previewDays(context, options);
-  for (const use of await previewUses(context, app)) {
-    const isMeant =
-      isPreviewed(options.previews, use.branch) && use.branch !== options.production_branch;
-    const why = isExpired(use, days, Date.now())
-      ? `${days} days without a push or a visit`
-      : isMeant
-        ? undefined
-        : "the app has no preview of this branch any more";
-    // Somebody is pushing it just now; next time is early enough.
-    if (why === undefined || locks.isHeld(use.instance)) continue;
-    const preview = store.preview(app, use.branch);
-    if (preview)
-      await removePreview(context, preview, { account: "reeve", why, keepsBranch: !isMeant });
-    log.info({ preview: use.instance, why }, "removed a preview");
-  }
-}
-
-/**
- * Removes a preview without a push, and its branch on the server with it: a branch that is there says what is
- * on the air, and the next push of it puts it there again.
- */
-export async function removePreview(
-  context: DeployContext,
-  preview: Preview,
-  { account, why, keepsBranch }: { account: string; why: string; keepsBranch: boolean },
-): Promise<string[]> {
-  const { store, locks, host } = context;
-  const holder = await ownHolder();
-  try {
-    await locks.take(preview.instance, holder, () => undefined);
-    const row = store.instance(preview.instance);
-    if (!row) return [];
-    const ref = `refs/heads/${preview.branch}`;
-    const oldCommit = await currentCommit(context, preview.app, ref);
-    const deploy = startRemoval(context, row, { ref, oldCommit, account, holder, subject: why });
-    store.changeDeploy(deploy.id, { state: "switched" });
-    if (!keepsBranch) await host.run(deleteRef(gitOf(context, preview.app), ref, oldCommit));
-    return await confirmRemoval(context, deploy);
-  } finally {
-    locks.release(holder);
-  }
 }
 
 /** The preview that somebody means, by its branch or by its name: `PREVIEW_UNKNOWN`. */

@@ -13,7 +13,7 @@ import { dropProposedSettings, mendSettings } from "../settings/settings.ts";
 import type { Deploy, Holder, InstanceRow } from "../store/agent-store.ts";
 import { removeOnDemand, writeOnDemand } from "../vassal/on-demand.ts";
 import { isEmperorRunning } from "../vassal/emperor.ts";
-import { runningNginx } from "../vhost/nginx.ts";
+import { reloadNginx, runningNginx } from "../vhost/nginx.ts";
 import { mergeLogs, releaseIni } from "../vassal/vassal.ts";
 import {
   gitOf,
@@ -27,6 +27,7 @@ import {
   confirmDeploy,
   hasGoneThrough,
   judgeDeploy,
+  judgeHolder,
   recordLive,
   recordRefusal,
   takeBack,
@@ -35,7 +36,7 @@ import { destroyApp } from "./destroy.ts";
 import { provideFolders } from "./folders.ts";
 import { handOver } from "./hand-over.ts";
 import { ownHolder } from "./locks.ts";
-import { removeInstance } from "./remove.ts";
+import { confirmRemoval, removeInstance, startRemoval } from "./remove.ts";
 import { provideRunners } from "./runners.ts";
 import { findSleepers, seatOf, sleeperOf, sleeperText } from "./seat.ts";
 import { isBroughtOver, moveLinks } from "./settle.ts";
@@ -86,6 +87,7 @@ class Reconciling {
 
   async run(): Promise<void> {
     const { store, log } = this.#context;
+    if (this.#atStart) await this.#tellNginx();
     if (this.#atStart) await this.#removeLocks();
     await this.#provideRunners();
     for (const deploy of store.unfinishedDeploys()) await this.#judge(deploy);
@@ -97,18 +99,27 @@ class Reconciling {
     for (const { name } of store.instances()) {
       // At the start the agent takes no questions yet: what settles may do so for a minute.
       if (!this.#atStart) await this.#context.settler.rested(name);
-      const row = store.instance(name);
-      if (!row) continue;
       // One app's trouble is not the others': they are put right all the same.
-      await this.#holding(row.name, () => this.#instance(row)).catch((error: unknown) => {
-        log.error({ err: error, instance: row.name }, "could not reconcile");
-        this.#did(row.name, `could not be put right: ${asUserError(error).message}`);
-      });
+      await this.#holding(name, (holder) => this.#instance(name, holder)).catch(
+        (error: unknown) => {
+          log.error({ err: error, instance: name }, "could not reconcile");
+          this.#did(name, `could not be put right: ${asUserError(error).message}`);
+        },
+      );
     }
     await this.#strays();
     // At the start nobody waits for it: there may be hundreds.
     const tidying = this.#tidy();
     if (!this.#atStart) await tidying;
+  }
+
+  /** Whoever wrote a server block and was cut off before nginx was told has left it looking right. */
+  async #tellNginx(): Promise<void> {
+    const { host, nginx, log } = this.#context;
+    if ((await runningNginx(nginx)) === undefined) return;
+    await reloadNginx(host, nginx).catch((error: unknown) =>
+      log.error({ err: error }, "nginx did not take its configuration"),
+    );
   }
 
   /** Of gits that died with the agent before this one; not of those that carry a push just now, or begin to. */
@@ -156,7 +167,10 @@ class Reconciling {
     const { store } = this.#context;
     for (const { instance: name, app } of store.previews()) {
       if (store.instance(name)?.live) continue;
-      await this.#holding(name, () => removeInstance(this.#context, { name, app }));
+      await this.#holding(name, async () => {
+        // A push of it may have ended since.
+        if (!store.instance(name)?.live) await removeInstance(this.#context, { name, app });
+      });
     }
   }
 
@@ -168,9 +182,8 @@ class Reconciling {
   /** Whatever is being deployed just now will be right when it is done. */
   async #holding(name: string, work: (holder: Holder) => Promise<void>): Promise<void> {
     const { locks } = this.#context;
-    if (locks.isHeld(name)) return;
     const holder = await ownHolder();
-    await locks.take(name, holder, () => undefined);
+    if (!locks.takeFree(name, holder)) return;
     try {
       await work(holder);
     } finally {
@@ -179,8 +192,16 @@ class Reconciling {
   }
 
   async #judge(deploy: Deploy): Promise<void> {
+    if (this.#atStart) await this.#judgeLeft(deploy);
+    else if (await isAlive(deploy.holder)) return;
+    // The agent looks for such pushes by itself as well: whoever comes second finds nothing to do.
+    else await judgeHolder(this.#context, deploy.holder);
+    const state = this.#context.store.deploy(deploy.id)?.state ?? "gone";
+    this.#did(deploy.instance, `deploy ${deploy.number}, which was cut off, is ${state}`);
+  }
+
+  async #judgeLeft(deploy: Deploy): Promise<void> {
     const context = this.#context;
-    if (!this.#atStart && (await isAlive(deploy.holder))) return;
     // Without a switch no ref can move; after it, whoever moves the ref may be waiting for this agent.
     const isDecided = async (): Promise<boolean> =>
       deploy.state !== "switched" ||
@@ -198,12 +219,12 @@ class Reconciling {
       const why = `git did not move ${deploy.ref}: the server was stopped`;
       recordRefusal(context, deploy, new UserError("REF_MOVED", why));
     }
-    const state = context.store.deploy(deploy.id)?.state ?? "gone";
-    this.#did(deploy.instance, `deploy ${deploy.number}, which was cut off, is ${state}`);
   }
 
-  async #instance(row: InstanceRow): Promise<void> {
+  async #instance(name: string, holder: Holder): Promise<void> {
     const context = this.#context;
+    const row = context.store.instance(name);
+    if (!row) return;
     const live = row.live === null ? undefined : context.store.deploy(row.live);
     await sweepStaging(releaseContext(context, row));
     const { settings } = pathsOf(context, row.name);
@@ -214,7 +235,7 @@ class Reconciling {
     await this.#provideParts(row, live);
     if (this.#emperorRuns) await this.#settleBehind(row, live);
     else await this.#settleOnDisk(row, live);
-    await this.#compareRef(row, live);
+    await this.#compareRef(row, live, holder);
   }
 
   /** What was removed by hand, or eaten by a broken disk, is made again. */
@@ -299,19 +320,30 @@ class Reconciling {
     this.#did(row.name, `${basename(paths.ini)} brought to ${shortCommit(live.newCommit)}`);
   }
 
-  async #compareRef(row: InstanceRow, live: Deploy): Promise<void> {
+  async #compareRef(row: InstanceRow, live: Deploy, holder: Holder): Promise<void> {
     const { host } = this.#context;
     const commit = (await readRef(host, gitOf(this.#context, row.app), live.ref)) ?? absentCommit;
     if (commit === live.newCommit) return;
     if (isPreviewName(row.name)) {
       if (commit !== absentCommit) return;
-      await removeInstance(this.#context, row);
-      this.#did(row.name, `removed: ${live.ref} is gone`);
+      await this.#removeWithRef(row, live, holder);
       return;
     }
     if (commit === absentCommit) return;
     this.astray.push(row.app);
     this.#did(row.name, `${live.ref} names ${shortCommit(commit)}, which is to be deployed`);
+  }
+
+  /** Somebody removed the branch on the server itself: the record has the removal as it has any other. */
+  async #removeWithRef(row: InstanceRow, live: Deploy, holder: Holder): Promise<void> {
+    const context = this.#context;
+    const removal = startRemoval(context, row, {
+      ...{ ref: live.ref, oldCommit: live.newCommit, account: "reeve", holder },
+      subject: "the branch is gone",
+    });
+    context.store.changeDeploy(removal.id, { state: "switched" });
+    await confirmRemoval(context, removal);
+    this.#did(row.name, `removed: ${live.ref} is gone`);
   }
 
   /** What a crash left in the folders that all instances share, and half written in an instance's own. */

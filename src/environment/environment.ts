@@ -47,7 +47,10 @@ export interface EnvironmentRequest {
 
 /** Whether the environment is there and complete: a half-built one has its marker beside it. */
 export async function hasEnvironment(paths: InstancePaths, hash: string): Promise<boolean> {
-  const path = environmentPath(paths, hash);
+  return isComplete(environmentPath(paths, hash));
+}
+
+async function isComplete(path: string): Promise<boolean> {
   return (await isPresent(path)) && !(await isPresent(markerOf(path)));
 }
 
@@ -80,18 +83,20 @@ export async function buildEnvironment(
 /**
  * Copies another instance's sealed environment, for a user that may not read that one. Its scripts name the
  * interpreter by its path; they are changed as the user that will run them, because a link among them must
- * lead nobody with more rights anywhere.
+ * lead nobody with more rights anywhere. Resolves to whether it could: that instance may remove it meanwhile,
+ * and what was copied of it by then is not all of it.
  */
 export async function copyEnvironment(
   context: Pick<EnvironmentContext, "host" | "paths" | "appUser">,
   from: string,
   hash: string,
-): Promise<void> {
+): Promise<boolean> {
   const { paths, host, appUser } = context;
   const path = environmentPath(paths, hash);
   await writeFile(markerOf(path), "");
   try {
     await host.run({ file: "cp", args: ["-a", "--reflink=auto", "--", from, path] });
+    if (!(await isComplete(from))) throw new Error(`${from} went while it was copied`);
     await host.run(
       host.isRoot
         ? { file: "chown", args: ["-hR", `${appUser.uid}:${appUser.gid}`, "--", path] }
@@ -106,8 +111,10 @@ export async function copyEnvironment(
     });
     await sealEnvironment(host, path, appUser);
     await rm(markerOf(path));
+    return true;
   } catch (error) {
     await removeEnvironment(context, hash);
+    if (!(await isComplete(from))) return false;
     throw explain(error);
   }
 }

@@ -159,8 +159,9 @@ async function sayLive(
   const holder = pusher?.holder ?? (await findProcess(question.pid));
   if (!holder) return;
   const branches = updates.filter((update) => isBranchRef(update.ref));
-  for (const { ref } of branches) {
-    await confirm(world, { holder: { turn: 0, ...holder }, ref }, say);
+  for (const { ref, newCommit } of branches) {
+    const isGone = newCommit === absentCommit;
+    await confirm(world, { holder: { turn: 0, ...holder }, ref }, isGone, say);
   }
   const [pushed] = branches.filter((update) => update.newCommit !== absentCommit);
   if (pusher && pushed) await sayWhatIsMissing(world, pusher, pushed.ref, say);
@@ -188,12 +189,28 @@ async function sayWhatIsMissing(
 /** Milliseconds that an agent which fell has to come back, before the pusher is told to look later. */
 const patience = 10_000;
 
-/** The branch has moved and its release is on the air; an agent that falls now writes it down when it is back. */
+/** What has happened by then, whatever becomes of the agent, and what the agent still does. */
+const moved = {
+  is: "on the air",
+  does: "writes it down",
+  did: "has written it down",
+  since: "written down",
+};
+const removed = {
+  is: "the branch is gone",
+  does: "removes what was on the air",
+  did: "has removed what was on the air",
+  since: "what was on the air goes",
+};
+
+/** The branch has moved and its release is on the air, or it is gone; an agent that falls now does its part when it is back. */
 async function confirm(
   { agent }: HookWorld,
   question: { holder: Holder; ref: string },
+  isGone: boolean,
   say: Say,
 ): Promise<void> {
+  const { is, does, did, since } = isGone ? removed : moved;
   let tries = 0;
   let words = 0;
   const onLine = (line: string): void => {
@@ -209,19 +226,16 @@ async function confirm(
           const told = asUserError(error);
           if (told.code === "SERVER_DOWN") return false;
           for (const line of describeError(told)) onLine(line);
-          onLine(
-            "reeve: on the air all the same; written down as soon as that is mended: reeve apps",
-          );
+          onLine(`reeve: ${is} all the same; ${since} as soon as that is mended: reeve apps`);
           return true;
         },
       );
     },
     { within: patience, every: 100 },
   );
-  if (!done)
-    say("reeve: on the air; its agent is down and writes it down when it is back: reeve apps");
+  if (!done) say(`reeve: ${is}; its agent is down and ${does} when it is back: reeve apps`);
   else if (tries > 1 && words === 0)
-    say("reeve: on the air; its agent was started anew meanwhile and has written it down");
+    say(`reeve: ${is}; its agent was started anew meanwhile and ${did}`);
 }
 
 /** As it was when the push began; what the agent does goes by the options as they are then. */

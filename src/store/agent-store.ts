@@ -258,6 +258,10 @@ export class AgentStore {
     this.#run("UPDATE app SET destroyed_at = ? WHERE name = ?", now(), name);
   }
 
+  isDestroyed(name: string): boolean {
+    return this.destroyedApps().includes(name);
+  }
+
   destroyedApps(): string[] {
     return this.#all("SELECT name FROM app WHERE destroyed_at IS NOT NULL").map((row) =>
       text(row["name"]),

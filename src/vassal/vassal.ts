@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { open, rename, rm, stat, utimes } from "node:fs/promises";
 import { basename } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { UserError } from "../errors.ts";
 import { milliseconds, sleep, waitFor } from "../host/clock.ts";
 import { isPresent, kindOf, readIfPresent, writeAtomically } from "../host/files.ts";
 import type { Identity } from "../host/host.ts";
@@ -73,7 +74,8 @@ export interface HealthCheck {
 
 /**
  * Waits for a vassal to boot and asks it whether it is well. A boot that fails is known at once, because
- * the Emperor curses a vassal that dies without ever having been ready (`need-app`, exit code 22).
+ * the Emperor curses a vassal that dies without ever having been ready (`need-app`, exit code 22). Where the
+ * Emperor itself is gone: `EMPEROR_DOWN`.
  */
 export async function proveHealthy(
   emperor: Emperor,
@@ -83,7 +85,10 @@ export async function proveHealthy(
 ): Promise<Health> {
   const end = milliseconds() + check.deadline;
   const died = new AbortController();
-  const hasDied = (): boolean => died.signal.aborted;
+  const hasDied = (): boolean => {
+    if (died.signal.reason instanceof UserError) throw died.signal.reason;
+    return died.signal.aborted;
+  };
   const ended = cancelled ? AbortSignal.any([died.signal, cancelled]) : died.signal;
   const watch = watchForDeath(emperor, basename(ini), died);
   try {
@@ -154,8 +159,8 @@ function watchForDeath(emperor: Emperor, id: string, died: AbortController): { s
       master = status && (await findProcess(status.pid));
     }
   };
-  // An Emperor that is gone cannot boot anything either.
-  look().catch(() => died.abort());
+  // An Emperor that is gone cannot boot anything either, which is no fault of the app's.
+  look().catch((error: unknown) => died.abort(error));
   return { stop: () => (watching = false) };
 }
 

@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, readlinkSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { printTable } from "../../bench/table.ts";
+import { listVassals } from "../../src/vassal/emperor.ts";
 import { plainApp } from "../support/apps.ts";
-import { eventually, TestServer } from "../support/server.ts";
+import { eventually, projectRoot, TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
 import { kill } from "../support/processes.ts";
 import { chosen, find, killTree, receiver, supervised, victims } from "./victims.ts";
@@ -15,6 +16,8 @@ const settling = 4000;
 
 interface Moment {
   name: string;
+  /** Over in a moment, which is held for as long as it takes to see it. */
+  isHeld?: boolean;
   isReached: (server: TestServer, said: string) => boolean;
 }
 
@@ -25,10 +28,18 @@ const inis = (server: TestServer, kind: string): string[] =>
 const has = (server: TestServer, ...path: string[]): boolean => existsSync(server.path(...path));
 const site = `etc/nginx/sites-enabled/${preview}.conf`;
 
+/** A question of a hook's that was held before it is asked, or before its answer ends the hook. */
+const held = (name: string, words: string, hook: string): Moment => ({
+  ...{ name, isHeld: true },
+  isReached: (server) => find(server, new RegExp(`hooks/carry ${words} hooks/${hook}\\?`)) > 0,
+});
+
 const carried: Moment[] = [
   { name: "git takes the push", isReached: (server) => receiver(server) > 0 },
-  { name: "update asks", isReached: (server) => find(server, /hooks\/update/) > 0 },
-  { name: "the ref moves", isReached: (server) => find(server, /hooks\/reference-trans/) > 0 },
+  held("update asks", "asks", "update"),
+  held("update has its answer", "was answered", "update"),
+  held("the ref is to move", "asks", "reference-transaction"),
+  held("the ref moves", "was answered", "reference-transaction"),
 ];
 const making: Moment[] = [
   ...carried,
@@ -37,7 +48,7 @@ const making: Moment[] = [
   { name: "understudy boots", isReached: (server) => inis(server, "next").length > 0 },
   { name: "proven", isReached: (_, said) => / understudy +healthy/.test(said) },
   { name: "vhost made", isReached: (server) => has(server, site) },
-  { name: "live", isReached: (_, said) => / live +http/.test(said) },
+  { name: "live", isHeld: true, isReached: (_, said) => / live +http/.test(said) },
   { name: "its sleeper stands", isReached: (server) => inis(server, "rel").length > 0 },
   {
     name: "led to its sleeper",
@@ -56,17 +67,70 @@ const removing: Moment[] = [
   { name: "folder gone", isReached: (server) => !has(server, "srv", preview) },
 ];
 
-/** Everything of a server's that a preview's name is in. */
-function traces(server: TestServer): string[] {
+/** reeve's own hooks, but for what carries their questions: while a file says so it waits before and after each. */
+function holdQuestions(server: TestServer): void {
+  const hooks = server.path("etc/hooks");
+  cpSync(`${projectRoot}/hooks`, hooks, { recursive: true });
+  const waiting = (words: string): string =>
+    `if (-e '${holdFile(server)}') { $0 = "perl hooks/carry ${words} $question"; select(undef, undef, undef, 0.4); }\n`;
+  const carry = server.read("etc/hooks/carry");
+  const slow = carry.replace("$| = 1;\n", `$| = 1;\n${waiting("asks")}`);
+  writeFileSync(`${hooks}/carry`, `${slow}${waiting("was answered")}`);
+  const configuration = server.read("etc/git.conf");
+  writeFileSync(
+    server.path("etc/git.conf"),
+    configuration.replace(/hooksPath = .*/, `hooksPath = ${hooks}`),
+  );
+}
+
+const isEmperorBack = (server: TestServer): Promise<boolean> =>
+  listVassals({
+    pidFile: server.path("run/emperor.pid"),
+    statsSocket: server.path("run/emperor.stats"),
+  }).then(
+    () => true,
+    () => false,
+  );
+
+const holdFile = (server: TestServer): string => server.path("hold");
+
+/**
+ * Everything of a server's that a preview's name is in, and what runs; after a removal its environment as well,
+ * which one that never came to stand leaves to its next push.
+ */
+function traces(server: TestServer, what: string): string[] {
   const folders = [
     ...["srv", "etc/apps", "etc/vassals", "etc/nginx/sites-available", "etc/nginx/sites-enabled"],
-    ...["lib/sockets", "run/sockets", "log/apps"],
+    ...["lib/sockets", "run/sockets", "log/apps", "lib/repositories/demo.git/refs/reeve/releases"],
   ];
-  return folders.flatMap((folder) =>
-    readdirSync(server.path(folder))
-      .filter((name) => name.includes(preview))
-      .map((name) => `${folder}/${name}`),
+  const named = folders.flatMap((folder) =>
+    entries(server, folder).filter((name) => name.includes(preview)),
   );
+  const environments = entries(server, "srv/demo/preview-envs").filter(
+    (name) => what === "removed" && !name.split("/").at(-1)?.startsWith("."),
+  );
+  const pinned = has(server, "lib/repositories/demo.git/packed-refs")
+    ? server.read("lib/repositories/demo.git/packed-refs").match(/refs\/reeve\/releases\/shop--.*/g)
+    : [];
+  const running = server.processesOf(preview).map((pid) => `process ${pid}`);
+  return [...named, ...environments, ...(pinned ?? []), ...running];
+}
+
+const entries = (server: TestServer, folder: string): string[] =>
+  has(server, folder) ? readdirSync(server.path(folder)).map((name) => `${folder}/${name}`) : [];
+
+/** What the record says of the preview: its newest deploy that was not refused, and what has no end yet. */
+async function recorded(server: TestServer): Promise<{ last: string; unfinished: number }> {
+  const deploys = await server
+    .json<{ instance: string; state: string; newCommit: string }[]>("deploys", "demo")
+    .catch(() => [{ instance: preview, state: "unknown", newCommit: "" }]);
+  const own = deploys.filter(({ instance }) => instance === preview);
+  const [last] = own.filter(({ state }) => state !== "refused");
+  const isUnfinished = (state: string): boolean => !["live", "removed", "refused"].includes(state);
+  return {
+    last: last?.state === "live" ? last.newCommit : (last?.state ?? "removed"),
+    unfinished: own.filter(({ state }) => isUnfinished(state)).length,
+  };
 }
 
 describe("kill -9", () => {
@@ -78,6 +142,7 @@ describe("kill -9", () => {
 
   beforeAll(async () => {
     server = await TestServer.start();
+    holdQuestions(server);
     demo = await server.workspace("demo", plainApp("demo"));
     await demo.push();
     await server.settled("demo");
@@ -97,8 +162,11 @@ describe("kill -9", () => {
     return text;
   };
 
-  /** The branch is there and answers with its commit's text, or it is not there and nothing else is. */
-  const whole = async (): Promise<string> => {
+  /**
+   * The branch is there, answers with its commit's text and is what the record says; or it is not there, nothing
+   * else is, and the record says that it was removed.
+   */
+  const whole = async (what: string): Promise<string> => {
     let found = "";
     await eventually(async () => {
       const branch = await demo.remoteCommit("refs/heads/shop").catch(() => "unknown");
@@ -106,15 +174,25 @@ describe("kill -9", () => {
       const { output } = await demo.git("log", "-1", "--format=%s", branch || "HEAD").catch(() => ({
         output: "unknown",
       }));
+      const { last, unfinished } = await recorded(server);
+      const left = traces(server, what);
+      const isThere =
+        branch !== "" && answer.status === 200 && answer.body === output.trim() && last === branch;
+      const isGone =
+        branch === "" && answer.status === 404 && left.length === 0 && last === "removed";
+      const is = isThere ? "there" : isGone ? "gone" : "";
       found =
-        branch !== "" && answer.status === 200 && answer.body === output.trim()
-          ? "there"
-          : branch === "" && answer.status === 404 && traces(server).length === 0
-            ? "gone"
-            : `branch ${branch}, answer ${answer.status} ${answer.body}, ${traces(server).join(" ")}`;
-      return found === "there" || found === "gone";
+        is !== "" && unfinished === 0
+          ? is
+          : `branch ${branch}, answer ${answer.status} ${answer.body}, record ${last}, ${unfinished} unfinished, ${left.join(" ")}`;
+      return found === is;
     }, 40_000).catch(() => undefined);
     return found;
+  };
+
+  /** A preview that is whole settles as well: its sleeper alone is left. */
+  const rested = async (state: string): Promise<void> => {
+    if (state === "there") await server.asleepAfterPush(preview);
   };
 
   const seconds = async (work: () => Promise<unknown>): Promise<number> => {
@@ -129,9 +207,11 @@ describe("kill -9", () => {
     falls = 0;
     await server.interrupt();
     await server.up();
+    holdQuestions(server);
   };
 
   const pushAndKill = async (refspec: string, victim: string, moment: Moment) => {
+    if (moment.isHeld) writeFileSync(holdFile(server), "");
     const push = demo.start("push", "deploy", refspec);
     let said = "";
     push.all.on("data", (chunk: Buffer) => (said += chunk.toString()));
@@ -148,6 +228,7 @@ describe("kill -9", () => {
       if (ending.signal.aborted) end = Math.min(end, performance.now() + settling);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
+    rmSync(holdFile(server), { force: true });
     const hung = setTimeout(() => {
       said += "\nthe client hung\n";
       killTree(push.pid ?? 0);
@@ -158,6 +239,8 @@ describe("kill -9", () => {
     // The push of a client that was killed goes on.
     await eventually(() => receiver(server) === 0, 20_000);
     await eventually(async () => (await server.reeve("apps")).exitCode === 0, 30_000);
+    // A push that comes before the Emperor is back is refused, and says so.
+    await eventually(() => isEmperorBack(server), 30_000);
     return { said, killed };
   };
 
@@ -172,13 +255,14 @@ describe("kill -9", () => {
     let push = { said: "", killed: false };
     const took = await seconds(async () => (push = await pushAndKill(refspec, victim, moment)));
     let state = "";
-    const wholeAfter = await seconds(async () => (state = await whole()));
+    const wholeAfter = await seconds(async () => (state = await whole(what)));
+    await rested(state);
     await nextCommit();
     const next = await demo.push("+HEAD:shop");
-    const answered = await whole();
+    const answered = await whole("made");
     let gone = { exitCode: -1, output: "" };
     const removal = await seconds(async () => (gone = await demo.push(":shop")));
-    const left = await whole();
+    const left = await whole("removed");
     const row = [
       ...[victim, what, push.killed ? moment.name : `${moment.name}: not there`],
       `${took.toFixed(1)} s`,

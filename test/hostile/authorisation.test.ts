@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { basic, makePerson, type Person } from "../support/people.ts";
-import { TestServer, type Outcome } from "../support/server.ts";
+import { eventually, TestServer, type Outcome } from "../support/server.ts";
 import { SshClient } from "../support/ssh.ts";
 import type { Workspace } from "../support/workspace.ts";
 
@@ -388,6 +388,118 @@ describe("the matrix of commands over SSH", () => {
         outcome: "done",
       }),
     );
+  });
+});
+
+/** What a command about a preview ends in over SSH, for each of these; CART is a release that it had before. */
+const asking: Who[] = ["stranger", "other", ...level];
+const ofPreviews: [command: string, verdicts: string][] = [
+  // command:                        stranger other reader reviewer deployer owner admin
+  ["releases demo -b feature/cart", "APP_UNKNOWN APP_UNKNOWN ok ok ok ok ok"],
+  ["logs demo -n 1 -b feature/cart", "APP_UNKNOWN APP_UNKNOWN ok ok ok ok ok"],
+  ["rollback demo CART -b feature/cart", "APP_UNKNOWN APP_UNKNOWN NOT_ALLOWED ok ok ok ok"],
+  ["redeploy demo -b feature/cart", "APP_UNKNOWN APP_UNKNOWN NOT_ALLOWED ok ok ok ok"],
+  ["redeploy demo -b feature-cart--demo", "APP_UNKNOWN APP_UNKNOWN NOT_ALLOWED ok ok ok ok"],
+  ["rebuild demo -b feature/cart", "APP_UNKNOWN APP_UNKNOWN NOT_ALLOWED ok ok ok ok"],
+  [
+    "cancel demo -b feature/cart",
+    "APP_UNKNOWN APP_UNKNOWN NOT_ALLOWED DEPLOY_UNKNOWN DEPLOY_UNKNOWN DEPLOY_UNKNOWN DEPLOY_UNKNOWN",
+  ],
+  ["preview pin demo feature/cart", "APP_UNKNOWN APP_UNKNOWN NOT_ALLOWED NOT_ALLOWED ok ok ok"],
+  ["preview unpin demo feature/cart", "APP_UNKNOWN APP_UNKNOWN NOT_ALLOWED NOT_ALLOWED ok ok ok"],
+  // What the right to previews opens is never the app itself, whatever it is called by.
+  ...["rollback", "redeploy", "rebuild", "cancel"].flatMap((command) =>
+    ["main", "refs/heads/main", "demo"].map((named): [string, string] => [
+      `${command} demo -b ${named}`,
+      `APP_UNKNOWN APP_UNKNOWN NOT_ALLOWED ${"PREVIEW_UNKNOWN ".repeat(4).trim()}`,
+    ]),
+  ),
+  [
+    "preview remove demo main",
+    `APP_UNKNOWN APP_UNKNOWN NOT_ALLOWED ${"PREVIEW_UNKNOWN ".repeat(4).trim()}`,
+  ],
+];
+
+describe("the matrix of commands about a preview over SSH", () => {
+  let first: string;
+
+  beforeAll(async () => {
+    for (const text of ["cart 1", "cart 2"]) {
+      demo.write(plainApp(text));
+      await demo.commit(text);
+      const { exitCode, output } = await git(
+        "admin",
+        "ssh",
+        "push",
+        "+HEAD:refs/heads/feature/cart",
+      );
+      expect(exitCode, output).toBe(0);
+    }
+    first = (await demo.git("rev-parse", "HEAD~1")).output.trim();
+  });
+
+  const branch = (): Promise<string> => demo.remoteCommit("refs/heads/feature/cart");
+
+  it.each(ofPreviews)("A13: %s: %s", async (command, verdicts) => {
+    const production = { ref: mainOnDisk(), ...(await server.get("demo")) };
+    const found: string[] = [];
+    for (const who of asking) {
+      const before = await branch();
+      const deploys = (await server.json<unknown[]>("deploys", "demo")).length;
+
+      const outcome = await people.get(who)!.ssh.run(command.replace("CART", first));
+
+      const verdict = verdictOf(outcome);
+      found.push(verdict);
+      if (verdict === "ok") continue;
+      expect(outcome.output, who).toMatch(/^error\[\w+\]: .*\nhint: /);
+      expect(await branch(), who).toBe(before);
+      expect((await server.json<unknown[]>("deploys", "demo")).length, who).toBe(deploys);
+    }
+
+    expect(found.join(" ")).toBe(verdicts);
+    expect(mainOnDisk()).toBe(production.ref);
+    expect((await server.get("demo")).body).toBe(production.body);
+    if (command.startsWith("rollback demo CART")) {
+      expect(await branch()).toBe(first);
+      expect((await server.get("feature-cart--demo")).body).toBe("cart 1");
+    }
+  });
+
+  it("A13: whoever may push previews ends the deploy of one that is under way, and nobody with less", async () => {
+    demo.write(plainApp("slow", { importFor: 20 }));
+    await demo.commit("slow");
+    const pushing = git("owner", "ssh", "push", "+HEAD:refs/heads/feature/slow");
+    await eventually(() =>
+      readdirSync(server.path("etc/vassals")).some((name) =>
+        name.startsWith("feature-slow--demo."),
+      ),
+    );
+
+    const cancel = "cancel demo -b feature/slow";
+    const refused = await people.get("reader")!.ssh.run(cancel);
+    const done = await people.get("reviewer")!.ssh.run(cancel);
+
+    expect(verdictOf(refused)).toBe("NOT_ALLOWED");
+    expect(refused.output).toContain("reader may not cancel deploys of previews of demo");
+    expect(done.exitCode, done.output).toBe(0);
+    expect((await pushing).output).toContain(
+      "error[DEPLOY_CANCELLED]: reviewer cancelled this deploy",
+    );
+  });
+
+  it("is in the audit log, with the preview and the release", async () => {
+    const entries = await server.json<Record<string, string>[]>("audit", "-n", "5000");
+
+    for (const [account, outcome, detail] of [
+      ["reader", "refused", "reader may not roll back previews of demo"],
+      ["reviewer", "done", `feature/cart ${first}`],
+    ])
+      expect(entries).toContainEqual(
+        expect.objectContaining({
+          ...{ account, via: "ssh", action: "rollbackPreview", app: "demo", outcome, detail },
+        }),
+      );
   });
 });
 

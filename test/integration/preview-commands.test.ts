@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { eventually, TestServer } from "../support/server.ts";
@@ -138,5 +138,36 @@ describe("commands about one preview", () => {
 
     expect(output).toContain("error[RELEASE_UNKNOWN]: feature-shop--demo has no release before");
     expect(await server.json<unknown[]>("releases", "demo", "-b", "feature/shop")).toHaveLength(1);
+  });
+
+  it("find a branch that was removed on the server itself, and record its preview's end", async () => {
+    rmSync(server.path("lib/repositories/demo.git/refs/heads/feature/shop"));
+
+    expect(await reeve("reconcile")).toContain(
+      "feature-shop--demo: removed: refs/heads/feature/shop is gone",
+    );
+
+    const [record] = await server.json<Record<string, string>[]>("deploys", "demo");
+    expect(record).toMatchObject({ state: "removed", ref: "refs/heads/feature/shop" });
+    expect((await server.get("feature-shop--demo")).status).toBe(404);
+    await push("shop once more", "HEAD:feature/shop");
+    expect(await server.json<unknown[]>("releases", "demo", "-b", "feature/shop")).toHaveLength(1);
+  });
+
+  it("say what keeps git from removing a branch, and leave its preview on the air", async () => {
+    const lock = server.path("lib/repositories/demo.git/refs/heads/feature/shop.lock");
+    writeFileSync(lock, "");
+    const words = ["preview", "remove", "demo", "feature/shop"] as const;
+
+    const { exitCode, output } = await server.reeve(...words);
+
+    expect(exitCode).toBe(1);
+    expect(output).toContain("error[REF_MOVED]: git did not remove refs/heads/feature/shop:");
+    expect(await body("feature-shop--demo")).toBe("shop once more");
+    const [record] = await server.json<Record<string, string>[]>("deploys", "demo");
+    expect(record).toMatchObject({ state: "refused", reason: "removal" });
+    expect(await reeve("reconcile")).toContain("refs/heads/feature/shop.lock removed");
+    await reeve(...words);
+    expect((await server.get("feature-shop--demo")).status).toBe(404);
   });
 });

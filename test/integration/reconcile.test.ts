@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   existsSync,
   readdirSync,
@@ -141,6 +142,20 @@ describe("what differs from the record", () => {
     process.kill(server.servicePid("agent"), "SIGKILL");
 
     await eventually(() => !existsSync(lock), 20_000);
+    await eventually(async () => (await server.reeve("apps")).exitCode === 0, 20_000);
+  });
+
+  it("is a server block that nginx was not told of before the agent fell", async () => {
+    const link = server.path("etc/nginx/sites-enabled/demo.conf");
+    renameSync(link, `${link}.aside`);
+    const [prefix, file] = [server.path("etc/nginx"), server.path("etc/nginx/nginx.conf")];
+    execFileSync("nginx", ["-p", prefix, "-c", file, "-s", "reload"]);
+    await eventually(async () => (await server.get("demo")).status === 404);
+    renameSync(`${link}.aside`, link);
+
+    process.kill(server.servicePid("agent"), "SIGKILL");
+
+    await eventually(async () => (await server.get("demo")).status === 200, 20_000);
     await eventually(async () => (await server.reeve("apps")).exitCode === 0, 20_000);
   });
 

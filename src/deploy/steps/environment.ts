@@ -55,11 +55,12 @@ async function takeFromProduction(
   const from = pathsOf(context, instance.app);
   if (!isPreviewName(instance.name) || !(await hasEnvironment(from, hash))) return undefined;
   const { host } = context;
-  await copyEnvironment(
+  const isCopied = await copyEnvironment(
     { host, paths: pathsOf(context, instance.name), appUser: runnerOf(context, instance.name) },
     environmentPath(from, hash),
     hash,
   );
+  if (!isCopied) return undefined;
   const packages = context.store.environmentPackages(instance.app, hash) ?? "";
   return `copied from production's, ${plural(countOf(packages), "package")}`;
 }

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -15,6 +16,7 @@ import { environmentPath, instancePaths } from "../../../src/app/instance.ts";
 import { embeddedLayout } from "../../../src/config/layout.ts";
 import {
   buildEnvironment,
+  copyEnvironment,
   hasEnvironment,
   pruneEnvironments,
   type EnvironmentContext,
@@ -216,5 +218,53 @@ describe("environments that nothing needs any more", () => {
 
     expect(removed.sort()).toEqual([two, three, begun].sort());
     expect(readdirSync(context.paths.environments).sort()).toEqual([".cache", one]);
+  });
+});
+
+describe("an environment that is copied from another instance's", () => {
+  /** Somebody removes it while it is copied, in the manner of a prune: the marker comes first. */
+  class PrunedHost extends LocalHost {
+    readonly #when: "before" | "after";
+    readonly #from: string;
+
+    constructor(when: "before" | "after", from: string) {
+      super();
+      this.#when = when;
+      this.#from = from;
+    }
+
+    override async run(...words: Parameters<Host["run"]>): Promise<string> {
+      const isCopy = words[0].file === "cp";
+      if (isCopy && this.#when === "before") rmSync(this.#from, { recursive: true });
+      const output = await super.run(...words);
+      if (isCopy && this.#when === "after") writeFileSync(`${this.#from}.building`, "");
+      return output;
+    }
+  }
+
+  it.each(["before", "after"] as const)(
+    "is none where that one goes, %s its files",
+    async (when) => {
+      const from = join(temporaryFolder(), one);
+      mkdirSync(join(from, "bin"), { recursive: true });
+      const context = demo("", new PrunedHost(when, from));
+
+      expect(await copyEnvironment(context, from, one)).toBe(false);
+
+      expect(readdirSync(context.paths.environments)).toEqual([]);
+    },
+  );
+
+  it("is one of its own", async () => {
+    const from = join(temporaryFolder(), one);
+    mkdirSync(join(from, "bin"), { recursive: true });
+    writeFileSync(join(from, "bin/flask"), `#!${from}/bin/python3\n`);
+    const context = demo("");
+
+    expect(await copyEnvironment(context, from, one)).toBe(true);
+
+    const path = environmentPath(context.paths, one);
+    expect(readFileSync(join(path, "bin/flask"), "utf8")).toBe(`#!${path}/bin/python3\n`);
+    expect(await hasEnvironment(context.paths, one)).toBe(true);
   });
 });

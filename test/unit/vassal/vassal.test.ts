@@ -3,9 +3,22 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { listVassals, wakeEmperor } from "../../../src/vassal/emperor.ts";
-import { mergeLogs, provideLog } from "../../../src/vassal/vassal.ts";
+import { mergeLogs, proveHealthy, provideLog } from "../../../src/vassal/vassal.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 import { isRoot, nobody } from "../../support/unit-identity.ts";
+
+describe("a vassal that is to be proven", () => {
+  it("is not blamed where the Emperor is gone", async () => {
+    const folder = temporaryFolder();
+    const emperor = { pidFile: join(folder, "pid"), statsSocket: join(folder, "stats") };
+    const vassal = { ini: join(folder, "demo.ini"), socket: join(folder, "demo.sock") };
+    const check = { question: { path: "/", headers: {} }, status: 0, deadline: 10_000 };
+
+    await expect(proveHealthy(emperor, vassal, check)).rejects.toMatchObject({
+      code: "EMPEROR_DOWN",
+    });
+  });
+});
 
 describe("a vassal's log", () => {
   it("is there before the vassal, is the app's own, and keeps what it holds", async () => {

@@ -1,0 +1,143 @@
+import { previewName } from "../app/names.ts";
+import type { AppOptions } from "../config/app-options.ts";
+import { UserError } from "../errors.ts";
+import { isPresent } from "../host/files.ts";
+import { deleteRef } from "../host/git.ts";
+import { CommandFailed } from "../host/host.ts";
+import { isExpired, type PreviewUse } from "../preview/limits.ts";
+import { isPreviewed } from "../preview/pattern.ts";
+import type { Holder, Preview } from "../store/agent-store.ts";
+import { gitOf, optionsOf, pathsOf, type DeployContext } from "./context.ts";
+import { judgeHolder } from "./deploy.ts";
+import { tidyEnvironments } from "./kept.ts";
+import { ownHolder } from "./locks.ts";
+import { previewDays, previewUses, useOf } from "./previews.ts";
+import { currentCommit } from "./refs.ts";
+import { confirmRemoval, startRemoval } from "./remove.ts";
+
+interface Removal {
+  account: string;
+  why: string;
+  keepsBranch: boolean;
+}
+
+/** Milliseconds for which what a refused push had built waits for the next push of it. */
+const day = 24 * 60 * 60 * 1000;
+
+/** Removes every preview whose time is over, or whose branch is none any more, and what no preview needs. */
+export async function sweepPreviews(context: DeployContext): Promise<void> {
+  for (const app of context.store.apps()) {
+    await sweepApp(context, app).catch((error: unknown) =>
+      context.log.error({ err: error, app }, "could not sweep an app's previews"),
+    );
+  }
+}
+
+async function sweepApp(context: DeployContext, app: string): Promise<void> {
+  const options = await optionsOf(context, app);
+  for (const use of await previewUses(context, app)) {
+    if (!reasonToGo(context, options, use)) continue;
+    await sweepPreview(context, app, options, use).catch((error: unknown) =>
+      context.log.error({ err: error, preview: use.instance }, "could not remove a preview"),
+    );
+  }
+  // A preview that never was on the air leaves nobody behind who would tidy up after it.
+  const any = { name: previewName("", app), app };
+  if (await isPresent(pathsOf(context, any.name).environments))
+    await tidyEnvironments(context, any, Date.now() - day);
+}
+
+async function sweepPreview(
+  context: DeployContext,
+  app: string,
+  options: AppOptions,
+  { branch, instance }: PreviewUse,
+): Promise<void> {
+  const holder = await ownHolder();
+  // Somebody is pushing it just now; next time is early enough.
+  if (!context.locks.takeFree(instance, holder)) return;
+  await judged(context, holder, async () => {
+    // Since the list was made it may have been pushed, visited, pinned or removed.
+    const preview = context.store.preview(app, branch);
+    const removal = preview && reasonToGo(context, options, await useOf(context, preview));
+    if (!removal) return;
+    await removeHeld(context, preview, { ...removal, holder });
+    context.log.info({ preview: instance, why: removal.why }, "removed a preview");
+  });
+}
+
+function reasonToGo(
+  context: DeployContext,
+  options: AppOptions,
+  use: PreviewUse,
+): Removal | undefined {
+  const days = previewDays(context, options);
+  const isMeant =
+    isPreviewed(options.previews, use.branch) && use.branch !== options.production_branch;
+  const why = isExpired(use, days, Date.now())
+    ? `${days} days without a push or a visit`
+    : "the app has no preview of this branch any more";
+  const isDue = !isMeant || isExpired(use, days, Date.now());
+  return isDue ? { account: "reeve", why, keepsBranch: !isMeant } : undefined;
+}
+
+/**
+ * Removes a preview without a push, and its branch on the server with it: a branch that is there says what is
+ * on the air, and the next push of it puts it there again.
+ */
+export async function removePreview(
+  context: DeployContext,
+  preview: Preview,
+  removal: Removal,
+): Promise<string[]> {
+  const holder = await ownHolder();
+  return judged(context, holder, async () => {
+    await context.locks.take(preview.instance, holder, () => undefined);
+    return removeHeld(context, preview, { ...removal, holder });
+  });
+}
+
+/** A removal that is broken off is judged as a push is whose process is gone: by the branch, and at once. */
+async function judged<T>(
+  context: DeployContext,
+  holder: Holder,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } finally {
+    await judgeHolder(context, holder);
+  }
+}
+
+async function removeHeld(
+  context: DeployContext,
+  preview: Preview,
+  { account, why, keepsBranch, holder }: Removal & { holder: Holder },
+): Promise<string[]> {
+  const { store } = context;
+  const row = store.instance(preview.instance);
+  if (!row) return [];
+  const ref = `refs/heads/${preview.branch}`;
+  const oldCommit = await currentCommit(context, preview.app, ref);
+  const deploy = startRemoval(context, row, { ref, oldCommit, account, holder, subject: why });
+  store.changeDeploy(deploy.id, { state: "switched" });
+  if (!keepsBranch) await removeBranch(context, preview, { ref, oldCommit });
+  return confirmRemoval(context, deploy);
+}
+
+async function removeBranch(
+  context: DeployContext,
+  { app, instance }: Preview,
+  { ref, oldCommit }: { ref: string; oldCommit: string },
+): Promise<void> {
+  try {
+    await context.host.run(deleteRef(gitOf(context, app), ref, oldCommit));
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    throw new UserError("REF_MOVED", `git did not remove ${ref}:\n${error.output.trim()}`, {
+      hint: `${instance} is on the air as before. Try again; a lock that a killed git left goes with: reeve reconcile`,
+      cause: error,
+    });
+  }
+}

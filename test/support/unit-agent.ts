@@ -1,0 +1,108 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { pino } from "pino";
+import { onTestFinished } from "vitest";
+import { repositoryPath, type Instance } from "../../src/app/instance.ts";
+import { absentCommit } from "../../src/app/names.ts";
+import { embeddedLayout, type Layout } from "../../src/config/layout.ts";
+import { Attempts } from "../../src/deploy/attempts.ts";
+import type { DeployContext } from "../../src/deploy/context.ts";
+import { HolderLocks } from "../../src/deploy/locks.ts";
+import { Settler } from "../../src/deploy/settle.ts";
+import { ownIdentity } from "../../src/host/identity.ts";
+import { Turns } from "../../src/host/turns.ts";
+import { AgentStore, type Deploy, type Holder } from "../../src/store/agent-store.ts";
+import { temporaryFolder } from "./unit-folder.ts";
+import { UnprivilegedHost } from "./unit-identity.ts";
+import { Repository } from "./unit-repository.ts";
+
+/** An agent's world with real files, a real git and a real store, and no Emperor or nginx that runs. */
+export interface AgentWorld {
+  context: DeployContext;
+  repository: Repository;
+  layout: Layout;
+}
+
+/** With the app `demo`, whose repository has one commit. */
+export function agentWorld(): AgentWorld {
+  const layout = embeddedLayout(temporaryFolder());
+  const repositoryFolder = repositoryPath(layout, "demo");
+  const { vassals, sockets, links, appLogs, apps, sitesAvailable, sitesEnabled, sharedHosts, srv } =
+    layout;
+  for (const folder of [
+    ...[vassals, sockets, links, appLogs, apps, sitesAvailable, sitesEnabled, sharedHosts, srv],
+    ...[layout.agentState, repositoryFolder],
+  ])
+    mkdirSync(folder, { recursive: true });
+  const repository = new Repository({ folder: repositoryFolder });
+  repository.commit({ "app.py": "" });
+
+  const store = new AgentStore(join(layout.agentState, "agent.db"));
+  onTestFinished(() => store.close());
+  store.createApp("demo");
+  const own = ownIdentity();
+  const settler = new Settler();
+  const context = {
+    config: { layout, server: { domain: "localhost", port: 80, preview_days: 90 } },
+    host: new UnprivilegedHost(),
+    store,
+    identities: { front: own, web: own },
+    gitConfiguration: "/dev/null",
+    emperor: { pidFile: layout.emperorPid, statsSocket: layout.emperorStats },
+    nginx: {
+      configuration: layout.nginxConfiguration,
+      prefix: layout.nginx,
+      pidFile: layout.nginxPid,
+      sites: { available: sitesAvailable, enabled: sitesEnabled, sharedHosts },
+      turns: new Turns(),
+    },
+    locks: new HolderLocks(),
+    attempts: new Attempts(),
+    settler,
+    turns: new Turns(),
+    log: pino({ level: "silent" }),
+  } as unknown as DeployContext;
+  settler.attach(context);
+  return { context, repository, layout };
+}
+
+type World = Pick<AgentWorld, "context" | "repository">;
+
+/** A branch's preview that is on the air since this time; who pushed it is gone. */
+export function previewOf(world: World, branch: string, liveAt: Date): Deploy {
+  claim(world, branch);
+  place(world, branch);
+  world.repository.run(["update-ref", `refs/heads/${branch}`, "refs/heads/main"]);
+  return goLive(world, branch, liveAt);
+}
+
+const instanceOf = (branch: string): Instance => ({
+  ...{ name: `${branch}--demo`, app: "demo", branch },
+  place: { host: `${branch}--demo.localhost`, path: "/", port: 0 },
+});
+
+export function claim({ context: { store } }: World, branch: string): void {
+  const instance = instanceOf(branch);
+  store.claimPreview("demo", branch, { name: () => instance.name, place: () => instance.place });
+}
+
+export function place({ context: { store } }: World, branch: string): void {
+  store.placeInstance(instanceOf(branch));
+}
+
+export function goLive(
+  { context: { store }, repository }: World,
+  branch: string,
+  liveAt: Date,
+): Deploy {
+  const deploy = store.startDeploy({
+    ...{ app: "demo", instance: `${branch}--demo`, reason: "push", account: "ada" },
+    ...{ ref: `refs/heads/${branch}`, oldCommit: absentCommit, holder: gone },
+    newCommit: repository.run(["rev-parse", "refs/heads/main"]).trim(),
+  });
+  store.recordLive(deploy, { liveAt: liveAt.toISOString(), milliseconds: 1, settled: true });
+  return deploy;
+}
+
+/** Beyond the largest number that a process may have. */
+export const gone: Holder = { pid: 4_194_305, startTime: 1, turn: 0 };

@@ -1,0 +1,151 @@
+import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { HolderLocks } from "../../../src/deploy/locks.ts";
+import { expectPreview } from "../../../src/deploy/previews.ts";
+import { removePreview, sweepPreviews } from "../../../src/deploy/sweep.ts";
+import type { Holder } from "../../../src/store/agent-store.ts";
+import { agentWorld, goLive, gone, previewOf, type AgentWorld } from "../../support/unit-agent.ts";
+
+const longAgo = new Date(Date.now() - 30 * 24 * 3600 * 1000);
+
+/** Tells of each lock that is asked for. */
+class WatchedLocks extends HolderLocks {
+  readonly #onTake: (name: string) => void;
+
+  constructor(onTake: (name: string) => void) {
+    super();
+    this.#onTake = onTake;
+  }
+
+  override takeFree(name: string, holder: Holder): boolean {
+    this.#onTake(name);
+    return super.takeFree(name, holder);
+  }
+}
+
+const states = ({ context }: AgentWorld): string[] =>
+  context.store.deploys("demo", 10).map(({ reason, state }) => `${reason} ${state}`);
+
+const branches = ({ repository }: AgentWorld): string[] =>
+  repository.run(["for-each-ref", "--format=%(refname:short)", "refs/heads"]).trim().split("\n");
+
+describe("a preview whose time is over", () => {
+  it("goes with its branch, and the record says so", async () => {
+    const world = agentWorld();
+    previewOf(world, "shop", longAgo);
+
+    await sweepPreviews(world.context);
+
+    expect(states(world)).toEqual(["removal removed", "push live"]);
+    expect(branches(world)).toEqual(["main"]);
+    expect(world.context.store.previews()).toEqual([]);
+  });
+
+  it("does not keep those that come after it, where it cannot go", async () => {
+    const world = agentWorld();
+    previewOf(world, "shop", longAgo);
+    previewOf(world, "stuck", longAgo);
+    previewOf(world, "wish", longAgo);
+    writeFileSync(join(world.repository.folder, "refs/heads/stuck.lock"), "");
+
+    await sweepPreviews(world.context);
+
+    expect(branches(world)).toEqual(["main", "stuck"]);
+  });
+
+  // Each time a push begins a little later while the sweeper looks: it has the lock, or the sweeper has.
+  it("stays where a push of it came first, at whatever moment that begins", async () => {
+    const began = new Set<boolean>();
+    for (let turns = 0; turns < 20; turns += 1) {
+      const world = agentWorld();
+      const { context } = world;
+      previewOf(world, "shop", longAgo);
+
+      const sweeping = sweepPreviews(context);
+      for (let turn = 0; turn < turns; turn += 1) await new Promise(setImmediate);
+      const isFirst = !context.locks.isHeld("shop--demo") && branches(world).includes("shop");
+      if (isFirst) {
+        await context.locks.take("shop--demo", gone, () => undefined);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        goLive(world, "shop", new Date());
+        context.locks.release(gone);
+      }
+      await sweeping;
+
+      began.add(isFirst);
+      expect(branches(world).includes("shop"), `after ${turns} turns`).toBe(isFirst);
+    }
+    expect(began).toContain(true);
+  });
+
+  it("stays where somebody looked at it while another one was removed", async () => {
+    const world = agentWorld();
+    const { context, layout } = world;
+    previewOf(world, "one", longAgo);
+    previewOf(world, "two", longAgo);
+    context.locks = new WatchedLocks(
+      (name) =>
+        name === "one--demo" && writeFileSync(join(layout.appLogs, "two--demo.log"), "GET /"),
+    );
+
+    await sweepPreviews(context);
+
+    expect(branches(world)).toEqual(["main", "two"]);
+  });
+});
+
+describe("an environment that a refused push had built, and no preview needs", () => {
+  it("waits a day for the next push, and goes", async () => {
+    const { context, layout } = agentWorld();
+    const folder = join(layout.srv, "demo/preview-envs");
+    for (const [hash, age] of [
+      ["0123456789abcdef", 23],
+      ["fedcba9876543210", 25],
+    ] as const) {
+      mkdirSync(join(folder, hash), { recursive: true });
+      const built = Date.now() / 1000 - age * 3600;
+      utimesSync(join(folder, hash), built, built);
+    }
+
+    await sweepPreviews(context);
+
+    expect(readdirSync(folder)).toEqual(["0123456789abcdef"]);
+  });
+});
+
+describe("a removal that git does not carry out", () => {
+  it("is on record as refused at once, and the next one goes through", async () => {
+    const world = agentWorld();
+    const { context, repository } = world;
+    previewOf(world, "shop", new Date());
+    const lock = join(repository.folder, "refs/heads/shop.lock");
+    writeFileSync(lock, "");
+    const remove = (): Promise<string[]> =>
+      removePreview(context, expectPreview(context, "demo", "shop"), {
+        ...{ account: "ada", why: "removed by command", keepsBranch: false },
+      });
+
+    await expect(remove()).rejects.toMatchObject({ code: "REF_MOVED" });
+
+    expect(states(world)).toEqual(["removal refused", "push live"]);
+    expect(context.locks.isHeld("shop--demo")).toBe(false);
+    rmSync(lock);
+    await remove();
+    expect(states(world)).toEqual(["removal removed", "removal refused", "push live"]);
+    expect(branches(world)).toEqual(["main"]);
+  });
+
+  it("where the branch is gone already there is nothing for git to do", async () => {
+    const world = agentWorld();
+    const { context, repository } = world;
+    previewOf(world, "shop", new Date());
+    repository.run(["update-ref", "-d", "refs/heads/shop"]);
+
+    await removePreview(context, expectPreview(context, "demo", "shop"), {
+      ...{ account: "ada", why: "removed by command", keepsBranch: false },
+    });
+
+    expect(states(world)).toEqual(["removal removed", "push live"]);
+  });
+});
