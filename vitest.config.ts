@@ -22,8 +22,9 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
-          // Real servers on a machine of two cores: one file at a time, and time for PyPI.
-          fileParallelism: false,
+          // Real servers, which wait more than they work; and time for PyPI.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           testTimeout: 120_000,
           hookTimeout: 180_000,
         },
@@ -34,7 +35,9 @@ export default defineConfig({
           name: "hostile",
           include: ["test/hostile/**/*.test.ts"],
           exclude: isLong ? [] : ["test/hostile/**/*.long.test.ts"],
+          // One server at a time: what a case costs the others is looked at as well.
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
           testTimeout: 120_000,
           hookTimeout: 180_000,
         },
@@ -46,6 +49,7 @@ export default defineConfig({
           include: ["test/faults/**/*.test.ts"],
           exclude: isLong ? [] : ["test/faults/**/*.long.test.ts"],
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
           testTimeout: 3_600_000,
           hookTimeout: 300_000,
         },
