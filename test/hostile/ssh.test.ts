@@ -359,8 +359,12 @@ describe("S3, S5: an environment that the client sends", () => {
       ada.ssh.remote("demo"),
       "HEAD:main",
     );
-    await eventually(() => pidsOf("receive-pack\0").length > 0);
-    const [pid] = pidsOf("git\0receive-pack\0");
+    // It takes the place of the hook and of env: before that, theirs is another environment.
+    const words = `git\0receive-pack\0${server.path("lib/repositories")}`;
+    const receiving = (): number[] =>
+      pidsOf(words).filter((pid) => readOr(`/proc/${pid}/cmdline`).startsWith("git\0"));
+    await eventually(() => receiving().length > 0);
+    const [pid] = receiving();
     const names = readFileSync(`/proc/${pid ?? 0}/environ`, "utf8")
       .split("\0")
       .filter(Boolean)
