@@ -1,4 +1,5 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { projectRoot, TestServer } from "../support/server.ts";
@@ -71,13 +72,8 @@ describe("pushes at the same time", () => {
 
 /** reeve's own hooks, with a pause at the end of `update`. */
 function widen(server: TestServer, hooks: string): void {
-  mkdirSync(hooks, { recursive: true });
-  for (const name of ["ask", "pre-receive", "update", "reference-transaction", "post-receive"]) {
-    const text = readFileSync(`${projectRoot}/hooks/${name}`, "utf8");
-    const wide = name === "update" ? `${text}verdict=$?\nsleep 0.5\nexit $verdict\n` : text;
-    writeFileSync(`${hooks}/${name}`, wide);
-    chmodSync(`${hooks}/${name}`, 0o755);
-  }
+  cpSync(join(projectRoot, "hooks"), hooks, { recursive: true });
+  appendFileSync(join(hooks, "update"), "verdict=$?\nsleep 0.5\nexit $verdict\n");
   const path = server.path("etc/git.conf");
   const configuration = server.read("etc/git.conf");
   writeFileSync(path, configuration.replace(/hooksPath = .*/, `hooksPath = ${hooks}`));
