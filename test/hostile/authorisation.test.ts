@@ -5,6 +5,7 @@ import { basic, makePerson, type Person } from "../support/people.ts";
 import { eventually, TestServer, type Outcome } from "../support/server.ts";
 import { SshClient } from "../support/ssh.ts";
 import type { Workspace } from "../support/workspace.ts";
+import { isLong } from "./oracle.ts";
 
 /** Who asks. `nobody` gives no credential, `wrong` one that is worth nothing; `other` is another app's admin. */
 const everybody = [
@@ -409,7 +410,7 @@ const ofPreviews: [command: string, verdicts: string][] = [
   ["preview unpin demo feature/cart", "APP_UNKNOWN APP_UNKNOWN NOT_ALLOWED NOT_ALLOWED ok ok ok"],
   // What the right to previews opens is never the app itself, whatever it is called by.
   ...["rollback", "redeploy", "rebuild", "cancel"].flatMap((command) =>
-    ["main", "refs/heads/main", "demo"].map((named): [string, string] => [
+    (isLong ? ["main", "refs/heads/main", "demo"] : ["main"]).map((named): [string, string] => [
       `${command} demo -b ${named}`,
       `APP_UNKNOWN APP_UNKNOWN NOT_ALLOWED ${"PREVIEW_UNKNOWN ".repeat(4).trim()}`,
     ]),
