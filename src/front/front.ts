@@ -42,7 +42,12 @@ export async function runFront(config: Config): Promise<void> {
   );
   await listenOn(gateServer, layout.httpSocket);
   await tellReady(control.host, notifySocket);
-  const sweep = setInterval(() => void control.pushers.sweep(), sweepEvery);
+  const sweep = setInterval(() => {
+    void control.pushers.sweep();
+    void control.repositories.sweepExpected().catch((error: unknown) => {
+      control.log.warn({ err: error }, "could not remove what a git left");
+    });
+  }, sweepEvery);
   control.log.info("the front listens");
   await reconcileAll(control, localAdministrator.account, (line) => control.log.info(line)).catch(
     (error: unknown) => control.log.error({ err: error }, "could not reconcile"),
@@ -65,6 +70,7 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
   const repositories = new Repositories(layout);
   const store = new FrontStore(layout.frontDatabase);
   const rights = new Rights(store);
+  const tell = tellingOf(agent, log);
   const createApp = (app: string): Promise<null> => agent.ask("create", { app });
   // What HTTP and SSH share: one way to find out who it is, and one to get at a repository.
   const shared = {
@@ -74,7 +80,10 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
     repositories,
     pushers: new Pushers({
       policyOf: (app) => branchPolicy(agent, app),
-      onGone: tellingOf(agent, log),
+      onGone: (holder, app) => {
+        repositories.expectLeavings(app);
+        tell(holder);
+      },
     }),
     apps: new AppMaker({ store, repositories, createApp }),
     createOnPush: server.create_on_push,

@@ -120,11 +120,7 @@ async function answerGit(
       onStart: (pid) => {
         if (isPush) gate.pushers.started(pid, { caller, app: route.app });
       },
-      onEnd: (pid, wasCut) => {
-        if (!isPush) return undefined;
-        if (wasCut) void gate.repositories.sweepOne(route.app);
-        return gate.pushers.ended(pid)?.refusal;
-      },
+      onEnd: (pid) => (isPush ? gate.pushers.ended(pid)?.refusal : undefined),
     },
     question,
     answer,

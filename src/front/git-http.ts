@@ -56,7 +56,7 @@ export interface ServiceRequest {
   /** Called with git's process as soon as it exists, and again when it is gone. */
   onStart: (pid: number) => void;
   /** What it gives is said to a pusher whose git had no words for it. */
-  onEnd: (pid: number, wasCut: boolean) => UserError | undefined;
+  onEnd: (pid: number) => UserError | undefined;
 }
 
 /** Milliseconds that git has to end by itself when its input was cut. */
@@ -112,7 +112,7 @@ export async function answerService(
   await new Promise<void>((resolve) => git.once("close", resolve));
   // It refuses refs in a report and ends with 0: anything else is an end in the midst of its work.
   const wasCut = git.exitCode !== 0;
-  const refusal = request.onEnd(pid, wasCut);
+  const refusal = request.onEnd(pid);
   await said;
   // A git that refused the upload in the midst of it leaves the rest of it to nobody.
   question.unpipe();

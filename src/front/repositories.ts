@@ -14,6 +14,7 @@ const ownMaking = `.${process.pid}.making`;
 /** The bare repositories, the front's own. A name has passed the grammar before it gets here. */
 export class Repositories {
   readonly #layout: Layout;
+  readonly #expected = new Set<string>();
 
   constructor(layout: Layout) {
     this.#layout = layout;
@@ -60,7 +61,7 @@ export class Repositories {
   /** Removes what a git that was killed left behind, and nobody works on any more. Resolves to what it removed. */
   async sweep(): Promise<string[]> {
     const names = await readdir(this.#layout.repositories);
-    const swept = await this.#sweep(names);
+    const { swept } = await this.#sweep(names);
     for (const name of names) {
       if (!name.endsWith(".making") || name.endsWith(ownMaking)) continue;
       await rm(join(this.#layout.repositories, name), { recursive: true, force: true });
@@ -69,20 +70,29 @@ export class Repositories {
     return swept;
   }
 
-  /** The same for one app, whose git has just ended in the midst of its work. */
-  async sweepOne(app: string): Promise<void> {
-    await this.#sweep([basename(this.path(app))]);
+  /** A git of this app has ended, perhaps in the midst of its work: its locks would keep every later push away. */
+  expectLeavings(app: string): void {
+    this.#expected.add(app);
+  }
+
+  /** Removes what such gits left, as soon as nobody works there any more: their hooks may outlive them for a while. */
+  async sweepExpected(): Promise<void> {
+    for (const app of [...this.#expected]) {
+      this.#expected.delete(app);
+      const { isBusy } = await this.#sweep([basename(this.path(app))]);
+      if (isBusy) this.#expected.add(app);
+    }
   }
 
   /** What is there is looked at before who works on it: a git that starts after that has nothing of its own removed. */
-  async #sweep(names: string[]): Promise<string[]> {
+  async #sweep(names: string[]): Promise<{ swept: string[]; isBusy: boolean }> {
     const left: { name: string; path: string; files: string[] }[] = [];
     for (const name of names.filter((one) => one.endsWith(".git"))) {
       const path = join(this.#layout.repositories, name);
       const files = (await kindOf(path)) === "folder" ? await leavings(path) : [];
       if (files.length > 0) left.push({ name, path, files });
     }
-    if (left.length === 0) return [];
+    if (left.length === 0) return { swept: [], isBusy: false };
 
     const folders = await workingFolders();
     const swept: string[] = [];
@@ -91,7 +101,7 @@ export class Repositories {
       for (const file of files)
         if (await discard(join(path, file))) swept.push(`${name}: ${file} removed`);
     }
-    return swept;
+    return { swept, isBusy: left.some(({ path }) => folders.has(path)) };
   }
 
   async #initialize(path: string): Promise<void> {

@@ -23,7 +23,7 @@ export interface Running extends Pusher {
 
 interface Watching {
   policyOf: (app: string) => Promise<BranchPolicy>;
-  onGone: (holder: Holder) => void;
+  onGone: (holder: Holder, app: string) => void;
 }
 
 /**
@@ -49,7 +49,7 @@ export class Pushers {
   ended(pid: number): Running | undefined {
     const pusher = this.#running.get(pid);
     this.#running.delete(pid);
-    if (pusher) this.#watching.onGone(pusher.holder);
+    if (pusher) this.#watching.onGone(pusher.holder, pusher.app);
     return pusher;
   }
 

@@ -59,7 +59,7 @@ describe("the soak", () => {
     }
     for (const [index, name] of names.entries()) {
       const last = await pushUntilThrough(workspaces[index]!, `${name} last`);
-      if (!last) wrong.push(`${name} takes no push any more`);
+      if (last.exitCode !== 0) wrong.push(`${name} takes no push any more: ${last.output}`);
       await server.settled(name).catch(() => wrong.push(`${name} does not settle`));
       const { body } = await server.get(name);
       if (body !== `${name} last`) wrong.push(`${name} serves ${body}`);
@@ -118,12 +118,15 @@ async function pushOne(
   return workspace.push(`+${commit}:main`);
 }
 
-async function pushUntilThrough(workspace: Workspace, text: string): Promise<boolean> {
-  for (let time = 0; time < 5; time += 1) {
-    if ((await pushOne(workspace, text)).exitCode === 0) return true;
+async function pushUntilThrough(
+  workspace: Workspace,
+  text: string,
+): Promise<{ exitCode: number; output: string }> {
+  for (let time = 1; ; time += 1) {
+    const push = await pushOne(workspace, text);
+    if (push.exitCode === 0 || time === 5) return push;
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
-  return false;
 }
 
 /** Kills one of reeve's processes again and again. */

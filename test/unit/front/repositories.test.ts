@@ -1,4 +1,5 @@
 import { execFile, execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -106,6 +107,24 @@ describe("the repositories", () => {
       "demo.git: objects/tmp_objdir-incoming-dead removed",
       "demo.git: refs/heads/main.lock removed",
     ]);
+  });
+
+  it("are rid of what a git left which has just ended, once its hooks are gone as well", async () => {
+    const { repositories } = fresh();
+    await repositories.create("demo");
+    const path = repositories.path("demo");
+    const hook = execFile("sleep", ["60"], { cwd: path });
+    const end = once(hook, "exit");
+    writeFileSync(join(path, "refs/heads/main.lock"), "");
+    repositories.expectLeavings("demo");
+
+    await repositories.sweepExpected();
+    expect(readdirSync(join(path, "refs/heads"))).toEqual(["main.lock"]);
+    hook.kill();
+    await end;
+    await repositories.sweepExpected();
+
+    expect(readdirSync(join(path, "refs/heads"))).toEqual([]);
   });
 
   it("have one that stands for an app which a push may create, and is no app itself", async () => {
