@@ -118,13 +118,14 @@ async function pushOne(
   return workspace.push(`+${commit}:main`);
 }
 
+/** Whoever was killed several times is started again after a pause, which grows: until then a push is refused. */
 async function pushUntilThrough(
   workspace: Workspace,
   text: string,
 ): Promise<{ exitCode: number; output: string }> {
-  for (let time = 1; ; time += 1) {
+  for (const end = Date.now() + 60_000; ;) {
     const push = await pushOne(workspace, text);
-    if (push.exitCode === 0 || time === 5) return push;
+    if (push.exitCode === 0 || Date.now() > end) return push;
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
 }
