@@ -74,11 +74,12 @@ function reasonToGo(
   const days = previewDays(context, options);
   const isMeant =
     isPreviewed(options.previews, use.branch) && use.branch !== options.production_branch;
-  const why = isExpired(use, days, Date.now())
+  const isOver = isExpired(use, days, Date.now());
+  if (isMeant && !isOver) return undefined;
+  const why = isOver
     ? `${days} days without a push or a visit`
     : "the app has no preview of this branch any more";
-  const isDue = !isMeant || isExpired(use, days, Date.now());
-  return isDue ? { account: "reeve", why, keepsBranch: !isMeant } : undefined;
+  return { account: "reeve", why, keepsBranch: !isMeant };
 }
 
 /**
