@@ -1,22 +1,26 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { RefLock } from "../support/ref-lock.ts";
+import { eventually } from "../support/server.ts";
 import { Stage } from "./stage.ts";
 
 /** `update` ends well, the release is proven, and git does not move the branch all the same. */
-const refusals: [string, string[], (stage: Stage) => () => void][] = [
-  ["another ref of an atomic push is bad", ["--atomic", "+HEAD:main", "+HEAD:refs/heads/x"], none],
+const refusals: [string, string[], (stage: Stage) => () => unknown][] = [
+  ["another ref of an atomic push is bad", ["--atomic", "+HEAD:main", "+HEAD:refs/notes/x"], none],
   [
     "an atomic push wants a tag beneath a tag",
     ["--atomic", "+HEAD:main", "+HEAD:refs/tags/zed/x"],
     tag,
   ],
   [
-    "a lock of the branch was left behind",
+    "another git has a lock on the branch, and ends",
     ["+HEAD:main"],
     ({ server }) => {
-      const lock = server.path("lib/repositories/demo.git/refs/heads/main.lock");
-      writeFileSync(lock, "");
-      return () => rmSync(lock, { force: true });
+      const lock = new RefLock(server, "demo", "refs/heads/main");
+      return async () => {
+        await lock.leave();
+        await eventually(() => !lock.isThere);
+      };
     },
   ],
 ];
@@ -48,7 +52,7 @@ describe("a branch that does not move", () => {
 
     const push = await stage.demo.push(...words);
 
-    mend();
+    await mend();
     expect(push.exitCode, push.output).toBe(1);
     expect(await stage.onTheAir()).toBe(served);
     expect(await stage.whole()).toEqual([]);

@@ -1,6 +1,7 @@
-import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
+import { RefLock } from "../support/ref-lock.ts";
 import { eventually, TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
 
@@ -155,8 +156,7 @@ describe("commands about one preview", () => {
   });
 
   it("say what keeps git from removing a branch, and leave its preview on the air", async () => {
-    const lock = server.path("lib/repositories/demo.git/refs/heads/feature/shop.lock");
-    writeFileSync(lock, "");
+    const lock = new RefLock(server, "demo", "refs/heads/feature/shop");
     const words = ["preview", "remove", "demo", "feature/shop"] as const;
 
     const { exitCode, output } = await server.reeve(...words);
@@ -166,7 +166,9 @@ describe("commands about one preview", () => {
     expect(await body("feature-shop--demo")).toBe("shop once more");
     const [record] = await server.json<Record<string, string>[]>("deploys", "demo");
     expect(record).toMatchObject({ state: "refused", reason: "removal" });
-    expect(await reeve("reconcile")).toContain("refs/heads/feature/shop.lock removed");
+    await lock.leave();
+    await reeve("reconcile");
+    expect(lock.isThere).toBe(false);
     await reeve(...words);
     expect((await server.get("feature-shop--demo")).status).toBe(404);
   });

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
+import { RefLock } from "../support/ref-lock.ts";
 import { eventually, TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
 
@@ -86,18 +87,19 @@ describe("what becomes of a ref", () => {
     expect((await server.get("demo")).body).toBe("atomic");
   });
 
-  it("a stale lock of the ref stops the branch, and the traffic with it", async () => {
-    const { rmSync, writeFileSync } = await import("node:fs");
+  it("a lock on the ref stops the branch, and the traffic with it, until its git has ended", async () => {
     const before = await demo.remoteCommit();
-    const lock = server.path("lib/repositories/demo.git/refs/heads/main.lock");
-    writeFileSync(lock, "");
+    const lock = new RefLock(server, "demo", "refs/heads/main");
 
     const push = await demo.deploy(plainApp("locked"), "Locked out");
 
     expect(push.exitCode).toBe(1);
     expect(await demo.remoteCommit()).toBe(before);
     expect((await server.get("demo")).body).toBe("atomic");
-    rmSync(lock);
+    expect(lock.isThere, "a lock that somebody works under stays").toBe(true);
+
+    await lock.leave();
+    await eventually(() => !lock.isThere);
     const next = await demo.push("main");
     expect(next.exitCode, next.output).toBe(0);
     expect((await server.get("demo")).body).toBe("locked");
