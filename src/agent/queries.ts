@@ -1,12 +1,17 @@
 import { basename } from "node:path";
 import { branchOf, isPreviewName } from "../app/names.ts";
 import { headline } from "../app/headline.ts";
-import { deployLogPath, optionsFile, releasePath } from "../app/instance.ts";
+import {
+  deployLogPath,
+  environmentPath,
+  optionsFile,
+  placeUrl,
+  releasePath,
+} from "../app/instance.ts";
 import { appOptions } from "../config/app-options.ts";
 import { optionsOf, pathsOf, runnerOf, type DeployContext } from "../deploy/context.ts";
 import { expectPreview, previewDays, previewUses } from "../deploy/previews.ts";
 import { seatOf } from "../deploy/seat.ts";
-import { placeOf } from "../deploy/settle.ts";
 import { findUnderstudies } from "../deploy/understudy.ts";
 import { UserError } from "../errors.ts";
 import { isPresent, readIfPresent } from "../host/files.ts";
@@ -216,4 +221,18 @@ async function stateOf(
 
 function liveDeploy(context: DeployContext, row: InstanceRow | undefined): Deploy | undefined {
   return row?.live ? context.store.deploy(row.live) : undefined;
+}
+
+/** Where an instance stands, in the open and on disk. */
+function placeOf(
+  context: DeployContext,
+  row: InstanceRow,
+): { url: string; release: string | undefined; environment: string | undefined } {
+  const live = row.live === null ? undefined : context.store.deploy(row.live);
+  const paths = pathsOf(context, row.name);
+  return {
+    url: placeUrl(row.place, context.config.server.port),
+    release: live && releasePath(paths, live.newCommit),
+    environment: live?.environment ? environmentPath(paths, live.environment) : undefined,
+  };
 }

@@ -1,13 +1,14 @@
 import { stat } from "node:fs/promises";
 import { environmentPath, releasePath } from "../app/instance.ts";
-import { isPreviewName } from "../app/names.ts";
+import { isPreviewName, shortCommit } from "../app/names.ts";
 import { listEnvironments, pruneEnvironments } from "../environment/environment.ts";
 import { workingFolders } from "../host/processes.ts";
+import { pruneReleases } from "../release/release.ts";
 import type { Deploy, InstanceRow } from "../store/agent-store.ts";
-import { pathsOf, type DeployContext } from "./context.ts";
+import { pathsOf, releaseContext, type DeployContext } from "./context.ts";
 
 /** What is on the air, what was lately, what is being deployed, and what a living process stands in. */
-export function keptDeploys(
+function keptDeploys(
   context: DeployContext,
   row: InstanceRow,
   inUse: ReadonlySet<string>,
@@ -21,6 +22,20 @@ export function keptDeploys(
     ...store.unfinishedDeploys().filter((deploy) => deploy.instance === row.name),
     ...(live ? [live] : []),
     ...releases.filter((deploy) => inUse.has(releasePath(paths, deploy.newCommit))),
+  ];
+}
+
+/** Removes the releases and environments that an instance needs no more. Resolves to what was removed, in words. */
+export async function prune(context: DeployContext, row: InstanceRow): Promise<string[]> {
+  const kept = keptDeploys(context, row, await workingFolders());
+  const releases = await pruneReleases(
+    releaseContext(context, row),
+    new Set(kept.map((deploy) => deploy.newCommit)),
+  );
+  const environments = await tidyEnvironments(context, row);
+  return [
+    ...releases.map((commit) => `release ${shortCommit(commit)}`),
+    ...environments.map((hash) => `environment ${hash}`),
   ];
 }
 

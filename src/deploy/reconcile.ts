@@ -15,6 +15,7 @@ import { removeOnDemand, writeOnDemand } from "../vassal/on-demand.ts";
 import { isEmperorRunning } from "../vassal/emperor.ts";
 import { reloadNginx, runningNginx } from "../vhost/nginx.ts";
 import { mergeLogs, releaseIni } from "../vassal/vassal.ts";
+import { isBroughtOver, moveLinks } from "./bring-over.ts";
 import {
   gitOf,
   optionsOf,
@@ -39,7 +40,6 @@ import { ownHolder } from "./locks.ts";
 import { confirmRemoval, removeInstance, startRemoval } from "./remove.ts";
 import { provideRunners } from "./runners.ts";
 import { findSleepers, seatOf, sleeperOf, sleeperText } from "./seat.ts";
-import { isBroughtOver, moveLinks } from "./settle.ts";
 import type { Preparation } from "./step.ts";
 import { environmentStep } from "./steps/environment.ts";
 import { releaseStep } from "./steps/release.ts";

@@ -1,47 +1,20 @@
-import { readlink } from "node:fs/promises";
-import { relative } from "node:path";
-import {
-  placeUrl,
-  releasePath,
-  environmentPath,
-  type Instance,
-  type InstancePaths,
-} from "../app/instance.ts";
-import { isPreviewName, shortCommit } from "../app/names.ts";
+import type { Instance } from "../app/instance.ts";
+import { isPreviewName } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
-import type { RequirementsFile } from "../environment/requirements.ts";
-import { milliseconds, sleep } from "../host/clock.ts";
 import { UserError } from "../errors.ts";
-import { isPresent, leadsTo, symlinkAtomically, writeAtomically } from "../host/files.ts";
-import { workingFolders } from "../host/processes.ts";
-import { layOutStaging, pruneReleases } from "../release/release.ts";
-import { mendSettings, readSettings } from "../settings/settings.ts";
-import type { Deploy, InstanceRow } from "../store/agent-store.ts";
-import { findVassal } from "../vassal/emperor.ts";
-import { installOnDemand, isAwake, retireOnDemand } from "../vassal/on-demand.ts";
-import { needsStart } from "../vassal/vassal-ini.ts";
-import {
-  dropHeldIni,
-  holdVassal,
-  installIni,
-  proveHealthy,
-  provideLog,
-  releaseIni,
-  reloaded,
-  steady,
-  touchIni,
-} from "../vassal/vassal.ts";
-import { optionsOf, pathsOf, releaseContext, runnerOf, type DeployContext } from "./context.ts";
-import { keptDeploys, tidyEnvironments } from "./kept.ts";
-import { findSleepers, seatOf, sleeperOf, sleeperText } from "./seat.ts";
+import { leadsTo } from "../host/files.ts";
+import { milliseconds, sleep } from "../host/clock.ts";
+import { layOutStaging } from "../release/release.ts";
+import { mendSettings } from "../settings/settings.ts";
+import type { Deploy } from "../store/agent-store.ts";
+import { retireOnDemand } from "../vassal/on-demand.ts";
+import { holdVassal } from "../vassal/vassal.ts";
+import { bringOver, expectServing, putToSleep } from "./bring-over.ts";
+import { optionsOf, pathsOf, releaseContext, type DeployContext } from "./context.ts";
+import { prune } from "./kept.ts";
+import { findSleepers, seatOf } from "./seat.ts";
 import { Traffic } from "./traffic.ts";
-import {
-  findUnderstudies,
-  healthCheck,
-  planIni,
-  retireUnderstudy,
-  type Understudy,
-} from "./understudy.ts";
+import { findUnderstudies, retireUnderstudy, type Understudy } from "./understudy.ts";
 
 /** Long enough for the requests that wait in a vassal's queue to be taken by a worker (measured: 1 s). */
 const drain = 1000;
@@ -332,155 +305,4 @@ export class Settler {
 
 function isEmperorDown(error: unknown): boolean {
   return error instanceof UserError && error.code === "EMPEROR_DOWN";
-}
-
-interface Settling {
-  row: Instance & Pick<InstanceRow, "gone">;
-  deploy: Deploy;
-  options: AppOptions;
-  paths: InstancePaths;
-}
-
-/** Whether the permanent vassal's links and ini, or a preview's sleeper, are what this deploy wants. */
-export async function isBroughtOver(
-  context: DeployContext,
-  { row, deploy, options, paths }: Settling,
-): Promise<boolean> {
-  if (isPreviewName(row.name)) {
-    const sleepers = await findSleepers(context, row.name);
-    const own = sleeperOf(context, row.name, deploy.number);
-    return sleepers.length === 1 && (await isPresent(own.ini));
-  }
-  const [app, env, planned] = await Promise.all([
-    readlink(paths.app).catch(() => undefined),
-    readlink(paths.env).catch(() => undefined),
-    planIni(context, { instance: row, deploy, options }),
-  ]);
-  return (
-    app === `releases/${deploy.newCommit}` &&
-    env === relative(paths.folder, environmentPath(paths, deploy.environment ?? "")) &&
-    planned.current === planned.text &&
-    (await isPresent(paths.ini))
-  );
-}
-
-/** The links, the settings and the ini that the permanent vassal boots from, as this deploy wants them. */
-export async function moveLinks(
-  context: DeployContext,
-  { row, deploy, options, paths }: Settling,
-): Promise<{ text: string; changed: boolean; isStale: boolean }> {
-  const [main] = JSON.parse(deploy.requirements) as RequirementsFile[];
-  await symlinkAtomically(`releases/${deploy.newCommit}`, paths.app);
-  const environment = environmentPath(paths, deploy.environment ?? "");
-  await symlinkAtomically(relative(paths.folder, environment), paths.env);
-  // It may name an index with its password.
-  await writeAtomically(paths.requirements, main?.text ?? "", { mode: 0o640 });
-
-  const settings = await readSettings(paths.settings);
-  const gone = (JSON.parse(row.gone) as string[]).filter((name) => !settings.has(name));
-  const planned = await planIni(context, { instance: row, deploy, options });
-  return {
-    text: planned.text,
-    changed: planned.text !== planned.current,
-    // A vassal that only reloads keeps the variables it once had (tried): a new start forgets them.
-    isStale: gone.length > 0 || needsStart(planned.current ?? "", planned.text),
-  };
-}
-
-/** Resolves to whether requests of the former release had to be cut. */
-async function bringOver(
-  context: DeployContext,
-  settling: Settling,
-  goOn: () => void,
-): Promise<boolean> {
-  const { emperor } = context;
-  const { row, options, paths } = settling;
-  const boot = { within: options.health_deadline * 1000, goOn };
-  const running = await findVassal(emperor, `${row.name}.ini`);
-  // A reload that comes before every worker hears it is lost.
-  let former = running && running.cursed === 0 ? await steady(emperor, paths.ini, boot) : undefined;
-
-  await releaseIni(paths.ini);
-  const ini = await moveLinks(context, settling);
-  await provideLog(paths.log, runnerOf(context, row.name), context.host.isRoot);
-  let killed = 0;
-  if (former && ini.isStale) {
-    killed = await holdVassal(emperor, paths.ini, options.grace * 1000);
-    former = undefined;
-  }
-  if (ini.changed || !former) await installIni(emperor, paths.ini, ini.text);
-  else await touchIni(emperor, paths.ini);
-  await dropHeldIni(paths.ini);
-
-  const within = boot.within + options.grace * 1000;
-  const { isUp, drained } = former
-    ? await reloaded(emperor, paths.ini, former, { within, goOn })
-    : { isUp: (await steady(emperor, paths.ini, boot)) !== undefined, drained: 0 };
-  if (!isUp) throw new Error(`the vassal did not come up with ${settling.deploy.newCommit}`);
-  return killed > 0 || drained > options.grace * 1000;
-}
-
-/**
- * A preview's release gets its own vassal, which nobody has to wait for: it sleeps. Only where somebody looks
- * at the one before is it woken, so that they notice nothing.
- */
-async function putToSleep(
-  context: DeployContext,
-  settling: Settling,
-  goOn: () => void,
-): Promise<boolean> {
-  const { emperor } = context;
-  const { row, deploy, options, paths } = settling;
-  const { text } = await moveLinks(context, settling);
-  await provideLog(paths.log, runnerOf(context, row.name), context.host.isRoot);
-  goOn();
-  const sleeper = sleeperOf(context, row.name, deploy.number);
-  await installOnDemand(
-    emperor,
-    sleeper,
-    sleeperText(context, { instance: row.name, deploy, options }, text),
-  );
-  for (const former of await findSleepers(context, row.name)) {
-    if (former.number === deploy.number || !(await isAwake(emperor, former))) continue;
-    await expectServing(context, settling, sleeper);
-    break;
-  }
-  return false;
-}
-
-/** An answer on the vassal's own socket, on which nobody else calls yet. */
-async function expectServing(
-  context: DeployContext,
-  { row, options }: Settling,
-  seat: { ini: string; socket: string },
-): Promise<void> {
-  const health = await proveHealthy(context.emperor, seat, healthCheck(context, row, options));
-  if (!health.healthy) throw new Error(`the vassal came up and is not well: ${health.problem}`);
-}
-
-async function prune(context: DeployContext, row: InstanceRow): Promise<string[]> {
-  const kept = keptDeploys(context, row, await workingFolders());
-  const releases = await pruneReleases(
-    releaseContext(context, row),
-    new Set(kept.map((deploy) => deploy.newCommit)),
-  );
-  const environments = await tidyEnvironments(context, row);
-  return [
-    ...releases.map((commit) => `release ${shortCommit(commit)}`),
-    ...environments.map((hash) => `environment ${hash}`),
-  ];
-}
-
-/** What people and `reeve show` see of where an instance stands. */
-export function placeOf(
-  context: DeployContext,
-  row: InstanceRow,
-): { url: string; release: string | undefined; environment: string | undefined } {
-  const live = row.live === null ? undefined : context.store.deploy(row.live);
-  const paths = pathsOf(context, row.name);
-  return {
-    url: placeUrl(row.place, context.config.server.port),
-    release: live && releasePath(paths, live.newCommit),
-    environment: live?.environment ? environmentPath(paths, live.environment) : undefined,
-  };
 }

@@ -10,8 +10,8 @@ import {
   proveHealthy,
   provideLog,
 } from "../../vassal/vassal.ts";
+import { moveLinks } from "../bring-over.ts";
 import { optionsOf, pathsOf, runnerOf, type DeployContext } from "../context.ts";
-import { moveLinks } from "../settle.ts";
 import type { Step } from "../step.ts";
 import { healthCheck } from "../understudy.ts";
 import { unhealthy } from "./understudy.ts";
