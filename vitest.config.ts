@@ -4,6 +4,12 @@ import { CatalogueTable } from "./test/hostile/table.ts";
 /** What `npm test` leaves out. */
 const isLong = process.env["ROUNDS"] !== undefined;
 
+/** Real servers wait more than they work, so two run at a time; what the long forms measure wants the machine alone. */
+const servers = {
+  maxWorkers: isLong ? 1 : 2,
+  sequence: { groupOrder: 1 },
+};
+
 export default defineConfig({
   test: {
     reporters: ["default", new CatalogueTable()],
@@ -22,9 +28,8 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
-          // Real servers, which wait more than they work; and time for PyPI.
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
+          ...servers,
+          // Time for PyPI.
           testTimeout: 120_000,
           hookTimeout: 180_000,
         },
@@ -35,9 +40,7 @@ export default defineConfig({
           name: "hostile",
           include: ["test/hostile/**/*.test.ts"],
           exclude: isLong ? [] : ["test/hostile/**/*.long.test.ts"],
-          // One server at a time: what a case costs the others is looked at as well.
-          fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          ...servers,
           testTimeout: 120_000,
           hookTimeout: 180_000,
         },
@@ -48,8 +51,7 @@ export default defineConfig({
           name: "faults",
           include: ["test/faults/**/*.test.ts"],
           exclude: isLong ? [] : ["test/faults/**/*.long.test.ts"],
-          fileParallelism: false,
-          sequence: { groupOrder: 2 },
+          ...servers,
           testTimeout: 3_600_000,
           hookTimeout: 300_000,
         },
