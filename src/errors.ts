@@ -1,3 +1,5 @@
+import { printable } from "./host/lines.ts";
+
 /**
  * The catalogue of everything that can go wrong and that somebody can mend.
  *
@@ -183,9 +185,9 @@ const systemErrors: Record<string, ErrorCode> = {
   SQLITE_CANTOPEN: "SYSTEM_REFUSED",
 };
 
-/** The same two lines everywhere: on a terminal, in a push, in a log. */
+/** The same two lines everywhere: on a terminal, in a push, in a log. What somebody else wrote may be quoted in them. */
 export function describeError(error: UserError): string[] {
-  const [first = "", ...rest] = error.message.split("\n");
+  const [first = "", ...rest] = printable(error.message).split("\n");
   return [
     `error[${error.code}]: ${first}`,
     ...rest.map((line) => `  ${line}`),

@@ -62,6 +62,14 @@ describe("an error as it is said", () => {
     expect(lines.join("\n")).not.toContain("at ");
     expect(lines.join("\n")).not.toContain("the cause");
   });
+
+  it("quotes what somebody else wrote without what a terminal would act on", () => {
+    const name = "\u001b[31mde\u202emo\u0007";
+
+    expect(describeError(new UserError("SSH_REFUSED", `"${name}" is nothing`))[0]).toBe(
+      'error[SSH_REFUSED]: "demo" is nothing',
+    );
+  });
 });
 
 describe("any error", () => {
