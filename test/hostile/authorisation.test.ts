@@ -516,7 +516,9 @@ describe("an account that may create apps", () => {
         via === "http" ? server.remote(app, `x:${maker.token}`) : maker.ssh.remote(app);
       const command = `core.sshCommand=${maker.ssh.gitSshCommand}`;
 
-      const push = await demo.start("-c", command, "push", remote, "HEAD:refs/heads/main");
+      const commit = await demo.commitBeside(plainApp("made"), "made");
+
+      const push = await demo.start("-c", command, "push", remote, `${commit}:refs/heads/main`);
 
       expect(push.exitCode, push.all).toBe(0);
       expect((await server.get(app)).status).toBe(200);

@@ -2,8 +2,11 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { evaluatingApp, plainApp } from "../../support/apps.ts";
-import { byWays, type SceneNow } from "../scene.ts";
+import { evaluatingApp, plainApp } from "../support/apps.ts";
+import { catalogue } from "./catalogue.ts";
+import { byWays, type SceneNow } from "./scene.ts";
+
+catalogue("builds", buildCases);
 
 const isRoot = process.getuid?.() === 0;
 
@@ -51,7 +54,7 @@ function outcomes(output: string): Record<string, string> {
 }
 
 /** What runs while an environment is built, and what is left of it. */
-export function buildCases(scene: SceneNow): void {
+function buildCases(scene: SceneNow): void {
   const push = async (
     files: Record<string, string>,
     title: string,
@@ -132,7 +135,7 @@ export function buildCases(scene: SceneNow): void {
           ["git+ssh://reeve@127.0.0.1:SSHPORT/other"],
           ["--target=AROUND"],
           ["--prefix AROUND"],
-          ["--find-links file:///etc\nshadow"],
+          ["--find-links file:///etc\nreeve-no-such-package"],
           ["bottle\0-r SECRET"],
           ["\u001b[31mred"],
         ],

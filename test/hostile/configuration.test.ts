@@ -9,18 +9,21 @@ import {
 } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { instancePaths } from "../../../src/app/instance.ts";
-import { isAppName, isHostName, moduleName, previewName } from "../../../src/app/names.ts";
-import { embeddedLayout } from "../../../src/config/layout.ts";
-import { choosePreviewName } from "../../../src/preview/slug.ts";
-import { vassalIni } from "../../../src/vassal/vassal-ini.ts";
-import { vhostText } from "../../../src/vhost/vhost.ts";
-import { evaluatingApp, plainApp } from "../../support/apps.ts";
-import { readIni, readNginx, shapeOf } from "../../support/structures.ts";
-import { Visitors } from "../../support/visitors.ts";
-import { isLong } from "../oracle.ts";
-import { head, sendRaw } from "../raw.ts";
-import { byWays, some, type SceneNow } from "../scene.ts";
+import { instancePaths } from "../../src/app/instance.ts";
+import { isAppName, isHostName, moduleName, previewName } from "../../src/app/names.ts";
+import { embeddedLayout } from "../../src/config/layout.ts";
+import { choosePreviewName } from "../../src/preview/slug.ts";
+import { vassalIni } from "../../src/vassal/vassal-ini.ts";
+import { vhostText } from "../../src/vhost/vhost.ts";
+import { evaluatingApp, plainApp } from "../support/apps.ts";
+import { readIni, readNginx, shapeOf } from "../support/structures.ts";
+import { Visitors } from "../support/visitors.ts";
+import { catalogue } from "./catalogue.ts";
+import { isLong } from "./oracle.ts";
+import { head, sendRaw } from "./raw.ts";
+import { byWays, some, type SceneNow } from "./scene.ts";
+
+catalogue("configurations", configurationCases);
 
 /** What an ini, or nginx, would read as more than a word. */
 const words = {
@@ -90,7 +93,7 @@ const anything = fc.oneof(
 );
 
 /** What uWSGI and nginx are told, and by whom. */
-export function configurationCases(scene: SceneNow): void {
+function configurationCases(scene: SceneNow): void {
   const filled = (text: string): string => text.replace("CANARY", scene().oracle.canary);
 
   it.each(byWays(Object.entries(words).map(([number, list]) => [number, some([...list], 1)])))(
@@ -192,7 +195,6 @@ export function configurationCases(scene: SceneNow): void {
         "app:",
         ":app",
         "app:app()",
-        "app.py:app",
         "app:app:app",
         "app:app;id",
       ].map((module): [string] => [module]),

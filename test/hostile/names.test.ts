@@ -1,13 +1,16 @@
 import { lstatSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { basic } from "../../support/people.ts";
-import type { Outcome } from "../../support/server.ts";
-import { isLong } from "../oracle.ts";
-import { head, sendRaw } from "../raw.ts";
-import { byWays, some, type SceneNow, type Transport } from "../scene.ts";
+import { basic } from "../support/people.ts";
+import type { Outcome } from "../support/server.ts";
+import { catalogue } from "./catalogue.ts";
+import { isLong } from "./oracle.ts";
+import { head, sendRaw } from "./raw.ts";
+import { byWays, some, type SceneNow, type Transport } from "./scene.ts";
+
+catalogue("names of repositories", nameCases);
 
 /** What a repository is called, and where that may lead. */
-export function nameCases(scene: SceneNow): void {
+function nameCases(scene: SceneNow): void {
   /** A look and a push by somebody who may create apps, with this name to the letter. */
   const tryName = async (
     name: string,

@@ -2,18 +2,21 @@ import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { plainApp } from "../../support/apps.ts";
-import { eventually } from "../../support/server.ts";
-import { isLong } from "../oracle.ts";
-import { gzipBomb, head, packetLine, sendRaw, type Raw } from "../raw.ts";
-import { byWays, some, type SceneNow } from "../scene.ts";
+import { plainApp } from "../support/apps.ts";
+import { eventually } from "../support/server.ts";
+import { catalogue } from "./catalogue.ts";
+import { isLong } from "./oracle.ts";
+import { gzipBomb, head, packetLine, sendRaw, type Raw } from "./raw.ts";
+import { byWays, some, type SceneNow } from "./scene.ts";
+
+catalogue("the protocol", protocolCases);
 
 const pushType = "application/x-git-receive-pack-request";
 const fetchType = "application/x-git-upload-pack-request";
 const zero = "0".repeat(40);
 
 /** HTTP, and git in it. */
-export function protocolCases(scene: SceneNow): void {
+function protocolCases(scene: SceneNow): void {
   const ask = (path: string, headers: Record<string, string>, body?: Buffer | string) =>
     scene().server.ask({
       host: `git.localhost:${scene().server.port}`,

@@ -2,12 +2,15 @@ import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { plainApp } from "../../support/apps.ts";
-import { eventually } from "../../support/server.ts";
-import { fromWheels, wheelFolder } from "../../support/wheels.ts";
-import type { TreeEntry, Workspace } from "../../support/workspace.ts";
-import { isLong } from "../oracle.ts";
-import { byWays, type Scene, type SceneNow } from "../scene.ts";
+import { plainApp } from "../support/apps.ts";
+import { eventually } from "../support/server.ts";
+import { fromWheels, wheelFolder } from "../support/wheels.ts";
+import type { TreeEntry, Workspace } from "../support/workspace.ts";
+import { catalogue } from "./catalogue.ts";
+import { isLong } from "./oracle.ts";
+import { byWays, type Scene, type SceneNow } from "./scene.ts";
+
+catalogue("trees", treeCases);
 
 const secretText = "in-anothers-file-4b1d";
 const isRoot = process.getuid?.() === 0;
@@ -25,7 +28,7 @@ const link = "120000";
 const folder = "40000";
 
 /** Trees, and what is put on disk of them. */
-export function treeCases(scene: SceneNow): void {
+function treeCases(scene: SceneNow): void {
   const secret = (): string => scene().server.path("etc/secret-of-another");
 
   const trees: Tree[] = [
@@ -337,7 +340,7 @@ export function treeCases(scene: SceneNow): void {
     // The folder is closed at once, and its files a moment later.
     const open = ["!", "-type", "l", "(", "-perm", "/022", "-o", "!", "-uid", "0", ")"];
     if (isRoot && (isLong || /^T(5|15)/.test(title)))
-      await eventually(() => found(release, open).length === 0);
+      await eventually(() => found(release, open).length === 0, 60_000);
     if (title.startsWith("T14"))
       expect(readFileSync(join(release, "subst.txt"), "utf8")).toBe(
         "$Format:%<(2147483647)%H$ $Id$\n",
@@ -447,7 +450,7 @@ function unplant({ around }: Scene, secret: string): void {
 }
 
 function found(where: string, words: string[]): string[] {
-  return execFileSync("find", [where, ...words], { encoding: "latin1" })
+  return execFileSync("find", [where, ...words], { encoding: "latin1", maxBuffer: 1024 ** 3 })
     .split("\n")
     .filter(Boolean);
 }

@@ -1,11 +1,11 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import type { TestServer } from "./server.ts";
 
 /**
- * A lock on a ref, as a git has it that still runs: it works in the repository until the lock is left.
- * Without such a one reeve removes the lock before the test gets to it.
+ * A lock on a ref, as a git has it that still runs: it works in the repository, as the front's user, until the
+ * lock is left. Without such a one reeve removes the lock before the test gets to it.
  */
 export class RefLock {
   readonly #path: string;
@@ -30,5 +30,6 @@ export class RefLock {
 }
 
 function startWorking(folder: string) {
-  return execa("sleep", ["600"], { cwd: folder, reject: false });
+  const { uid, gid } = statSync(folder);
+  return execa("sleep", ["600"], { cwd: folder, uid, gid, reject: false });
 }

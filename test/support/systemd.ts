@@ -99,5 +99,10 @@ export class Systemd {
 }
 
 function isSystemd(pid: number): boolean {
-  return readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("/lib/systemd/systemd\0");
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("/lib/systemd/systemd\0");
+  } catch {
+    // It ended while it was looked at: what systemd starts before itself does.
+    return false;
+  }
 }
