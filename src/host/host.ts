@@ -52,14 +52,17 @@ export class CommandFailed extends Error {
       output: string;
       exitCode?: number | undefined;
       timedOut: boolean;
+      tooLong?: boolean;
       signal?: string | undefined;
     },
   ) {
     const how = result.timedOut
       ? "took too long and was stopped"
-      : result.signal
-        ? `was killed by ${result.signal}`
-        : `ended with exit code ${result.exitCode ?? "unknown"}`;
+      : result.tooLong
+        ? "printed too much and was stopped"
+        : result.signal
+          ? `was killed by ${result.signal}`
+          : `ended with exit code ${result.exitCode ?? "unknown"}`;
     super(`${command.file} ${how}${result.output ? `:\n${result.output}` : ""}`);
     this.name = "CommandFailed";
     this.command = command;
@@ -124,14 +127,15 @@ export class LocalHost implements Host {
       reject: false,
       detached: true,
       stripFinalNewline: false,
-      encoding: command.encoding ?? "utf8",
-      // A build may print without end: its lines are passed on and only the last ones are kept.
-      buffer: { stdout: options.onLine === undefined, stderr: false },
-      maxBuffer: command.longestOutput ?? 256 * 1024 * 1024,
+      // A build may print without end: its lines are passed on and only the last ones are kept. Of what else is
+      // kept execa would make several copies for an error's message.
+      buffer: false,
     });
-    const lines = [LineSplitter.of(subprocess.stderr, keep)];
-    if (options.onLine) lines.push(LineSplitter.of(subprocess.stdout, keep));
     const kill = (): void => killGroup(subprocess.pid);
+    const lines = [LineSplitter.of(subprocess.stderr, keep)];
+    const output = new BoundedOutput(command.longestOutput ?? 256 * 1024 * 1024, kill);
+    if (options.onLine) lines.push(LineSplitter.of(subprocess.stdout, keep));
+    else subprocess.stdout.on("data", (chunk: Buffer) => output.add(chunk));
     const limits = watchLimits(kill, command.deadline, options.signal);
     let straggling: NodeJS.Timeout | undefined;
     subprocess.once("exit", () => {
@@ -151,12 +155,13 @@ export class LocalHost implements Host {
 
     const wasStarted = result.exitCode !== undefined || result.signal !== undefined;
     if (!wasStarted && !limits.timedOut) throw result.cause;
-    const stdout = options.onLine ? "" : result.stdout;
-    if (result.exitCode === 0 && !limits.timedOut) return stdout;
+    const isWhole = !limits.timedOut && !output.isTooLong;
+    if (result.exitCode === 0 && isWhole) return output.text(command.encoding);
     throw new CommandFailed(command, {
-      output: tail.length > 0 ? tail.join("\n") : stdout.trim(),
+      output: tail.length > 0 ? tail.join("\n") : output.text(command.encoding).trim(),
       exitCode: result.exitCode,
       timedOut: limits.timedOut,
+      tooLong: output.isTooLong,
       signal: result.signal,
     });
   }
@@ -170,6 +175,35 @@ export class LocalHost implements Host {
     }
     const privileges = this.isRoot ? privilegeArguments(as) : ["--no-new-privs"];
     return { file: "setpriv", args: ["--pdeathsig=KILL", ...privileges, "--", file, ...args] };
+  }
+}
+
+/** What a process prints, up to a length; of what is longer nothing is kept. */
+class BoundedOutput {
+  readonly #longest: number;
+  readonly #onTooLong: () => void;
+  #chunks: Buffer[] = [];
+  #length = 0;
+
+  constructor(longest: number, onTooLong: () => void) {
+    this.#longest = longest;
+    this.#onTooLong = onTooLong;
+  }
+
+  get isTooLong(): boolean {
+    return this.#length > this.#longest;
+  }
+
+  add(chunk: Buffer): void {
+    this.#length += chunk.length;
+    if (this.isTooLong) {
+      this.#chunks = [];
+      this.#onTooLong();
+    } else this.#chunks.push(chunk);
+  }
+
+  text(encoding: BufferEncoding = "utf8"): string {
+    return Buffer.concat(this.#chunks).toString(encoding);
   }
 }
 

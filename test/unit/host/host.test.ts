@@ -118,6 +118,15 @@ describe("a command that fails", () => {
     expect(error.message).toBe("sh ended with exit code 3:\nwrong");
   });
 
+  it.each(["yes", "head -c 1001 /dev/zero"])(
+    "is refused, and nothing of it is kept, when it prints more than it may: %s",
+    async (line) => {
+      const error = await failureOf({ ...sh(line), longestOutput: 1000 });
+
+      expect(error).toMatchObject({ message: "sh printed too much and was stopped", output: "" });
+    },
+  );
+
   it("tells what it said on standard output where it said nothing else", async () => {
     expect((await failureOf(sh("echo only this; exit 1"))).output).toBe("only this");
   });
