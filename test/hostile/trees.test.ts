@@ -367,6 +367,8 @@ function treeCases(scene: SceneNow): void {
       const swapping = spawn("sh", ["-c", loop], { uid, gid, stdio: "ignore" });
       try {
         for (let round = 0; round < (isLong ? 20 : 2); round++) {
+          // A vassal that still reloads needs its environment.
+          await server.settled("demo");
           // What is built a second time is held to the versions of the first: those are written down for it. An
           // app may spoil its own build by this, and nothing else.
           const [environment] = readdirSync(server.path("srv/demo/envs")).filter((name) =>
