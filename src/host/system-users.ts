@@ -1,4 +1,5 @@
 import { UserError } from "../errors.ts";
+import { waitFor } from "./clock.ts";
 import { findIdentity } from "./identity.ts";
 import { CommandFailed, type Command, type Host, type Identity } from "./host.ts";
 
@@ -10,6 +11,8 @@ export interface SystemUser extends Identity {
 
 /** shadow's tools wait for each other's locks, and for a directory service where there is one. */
 const deadline = 60_000;
+/** Milliseconds that processes which were killed have to be gone; a large one takes its time. */
+const dying = 10_000;
 
 /** The machine's users, as far as it lists them. */
 export async function listSystemUsers(host: Host): Promise<SystemUser[]> {
@@ -68,12 +71,25 @@ export async function removeSystemUser(host: Host, user: Identity, python: strin
       if (!(error instanceof CommandFailed)) throw error;
     });
   }
+  const isGone = await waitFor(() => deleteUser(host, user.name), { within: dying, every: 50 });
+  if (!isGone)
+    throw new UserError(
+      "SYSTEM_REFUSED",
+      `the system user ${user.name} could not be removed: a process of it does not end`,
+    );
+}
+
+/** Resolves to false while a process of the user's, which was killed, is still there. */
+async function deleteUser(host: Host, name: string): Promise<boolean> {
   try {
-    await host.run({ file: "userdel", args: ["--", user.name], deadline });
+    await host.run({ file: "userdel", args: ["--", name], deadline });
+    return true;
   } catch (error) {
-    // userdel(8): 6, there is none.
-    if (error instanceof CommandFailed && error.exitCode === 6) return;
-    throw refused(error, `the system user ${user.name} could not be removed`);
+    // userdel(8): 6, there is none; 8, it is in use.
+    const exitCode = error instanceof CommandFailed ? error.exitCode : undefined;
+    if (exitCode === 6) return true;
+    if (exitCode === 8) return false;
+    throw refused(error, `the system user ${name} could not be removed`);
   }
 }
 

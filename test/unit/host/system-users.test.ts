@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { addUser, listSystemUsers, removeSystemUser } from "../../../src/host/system-users.ts";
+import type { Command } from "../../../src/host/host.ts";
 import { RecordingHost } from "../../support/unit-host.ts";
 
 describe("a system user", () => {
@@ -51,5 +52,19 @@ describe("a system user", () => {
     await removeSystemUser(host, { name: "reeve-demo", uid: 30_000, gid: 30_000 }, "python3");
 
     expect(host.lines.at(-1)).toBe("userdel -- reeve-demo");
+  });
+
+  it("is removed when the last of its processes has gone, which takes a moment after its end", async () => {
+    let tries = 0;
+    const host = new RecordingHost({ isRoot: true });
+    const run = (command: Command): Promise<string> => {
+      if (command.file !== "userdel" || ++tries === 3) return host.run(command);
+      return new RecordingHost().failing("userdel", "is currently used", 8).run(command);
+    };
+
+    const user = { name: "reeve-demo", uid: 30_000, gid: 30_000 };
+    await removeSystemUser({ isRoot: true, run }, user, "python3");
+
+    expect([tries, host.lines.at(-1)]).toEqual([3, "userdel -- reeve-demo"]);
   });
 });
