@@ -102,8 +102,8 @@ describe.runIf(isRoot)("an app that tries another app, the server and root", () 
 
   beforeAll(async () => {
     // Numbers of its own: that of a user that is gone is not reeve's to take again, but another server's.
-    const options = ["first_user_id = 41000"];
-    server = await TestServer.start(options, { ssh: true, environment: { CANARY: canary } });
+    const environment = { CANARY: canary, REEVE_FIRST_USER_ID: "41000" };
+    server = await TestServer.start([], { ssh: true, environment });
     const other = await server.workspace("victim", victim);
     await server.reeve("create", "victim");
     await server.reeve("settings", "victim", "set", `SECRET=${canary}`);
