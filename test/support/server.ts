@@ -279,7 +279,9 @@ export class TestServer {
 
   /** The process of one of reeve's services, by what its command line holds. */
   servicePid(word: "agent" | "front"): number {
-    const found = execFileSync("pgrep", ["-f", `dist/main.js ${word} --home ${this.home}$`]);
+    // Only of the supervisor's children: what a service starts has its words for a moment as well.
+    const words = ["-P", String(this.pid), "-f", `dist/main.js ${word} --home ${this.home}$`];
+    const found = execFileSync("pgrep", words);
     const pids = found.toString().trim().split("\n").map(Number);
     if (pids.length !== 1) throw new Error(`${pids.length} processes are ${word}`);
     return pids[0] ?? 0;
