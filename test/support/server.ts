@@ -234,15 +234,20 @@ export class TestServer {
 
   /** Waits until the app's permanent vassal has taken over from the understudy. */
   async settled(app: string): Promise<void> {
-    await eventually(async () => {
+    let seen: string[] = [];
+    const look = async (): Promise<boolean> => {
       const apps = await this.json<{ app: string; state: string }[]>("apps");
+      const state = apps.find((found) => found.app === app)?.state ?? "no app";
       const folders = ["etc/vassals", "run/sockets", "log/apps"];
-      const names = folders.flatMap((folder) => readdirSync(this.path(folder)));
-      return (
-        apps.some((found) => found.app === app && found.state === "live") &&
-        !names.some((name) => name.startsWith(`${app}.next-`))
+      const left = folders.flatMap((folder) =>
+        readdirSync(this.path(folder)).filter((name) => name.startsWith(`${app}.next-`)),
       );
-    }, 60_000);
+      seen = [state, ...left];
+      return state === "live" && left.length === 0;
+    };
+    await eventually(look, 60_000).catch((error: unknown) => {
+      throw new Error(`${app} did not settle: ${seen.join(", ")}`, { cause: error });
+    });
   }
 
   /** Waits until a preview's traffic is led to the vassal that sleeps, and nothing else of it is left. */
