@@ -12,7 +12,7 @@ import type { Installer } from "../environment/environment-commands.ts";
 import { answerVerbs, listenOn, verbServer } from "../host/channel.ts";
 import { isExecutable } from "../host/files.ts";
 import { LocalHost, type Host } from "../host/host.ts";
-import { ensureIdentity, ownIdentity } from "../host/identity.ts";
+import { ensureIdentity, ownIdentity, sshLogin } from "../host/identity.ts";
 import { tellReady } from "../host/ready.ts";
 import { Turns } from "../host/turns.ts";
 import { AgentStore, type Holder } from "../store/agent-store.ts";
@@ -118,10 +118,10 @@ async function findIdentities({ server }: Config, host: Host): Promise<Identitie
     const own = ownIdentity();
     return { front: own, web: own };
   }
-  const [front, web] = await Promise.all(
-    [server.front_user, server.web_user].map((name) => ensureIdentity(host, name)),
-  );
-  return { front, web } as Identities;
+  return {
+    front: await ensureIdentity(host, server.front_user, sshLogin),
+    web: await ensureIdentity(host, server.web_user),
+  };
 }
 
 /** uv where it is found, in reeve's own folder or on the system's path; else pip. */

@@ -1,3 +1,4 @@
+import { UserError } from "../errors.ts";
 import { isPresent } from "./files.ts";
 import { CommandFailed, type Host, type Identity } from "./host.ts";
 
@@ -14,23 +15,36 @@ export async function findIdentity(host: Host, name: string): Promise<Identity |
   }
 }
 
-/** The system user with this name, made if it is missing: no shell, no home, no password. */
-export async function ensureIdentity(host: Host, name: string): Promise<Identity> {
+/** What useradd(8) is told of how one logs in as a user. */
+interface Login {
+  home: string;
+  shell: string;
+}
+
+const noLogin: Login = { home: "/nonexistent", shell: "/usr/sbin/nologin" };
+
+/**
+ * A login for sshd: it runs even a forced command by `shell -c`, and complains to the client about a home that
+ * is not there (session.c of OpenSSH). It opens no other door: the user has no password, and `/` holds no keys.
+ */
+export const sshLogin: Login = { home: "/", shell: "/bin/sh" };
+
+/** The system user with this name, made if it is missing: no password, and no login unless one is named. */
+export async function ensureIdentity(
+  host: Host,
+  name: string,
+  { home, shell }: Login = noLogin,
+): Promise<Identity> {
   const found = await findIdentity(host, name);
   if (found) return found;
 
-  await host.run({
-    file: "useradd",
-    args: [
-      "--system",
-      "--user-group",
-      "--no-create-home",
-      "--home-dir",
-      "/nonexistent",
-      "--shell",
-      "/usr/sbin/nologin",
-      name,
-    ],
+  const closed = ["--system", "--user-group", "--no-create-home"];
+  const useradd = ["useradd", ...closed, "--home-dir", home, "--shell", shell, name];
+  // useradd looks for the name before it locks the file: two at once make the user twice, each with its number.
+  const args = ["--close", "/etc/.pwd.lock", ...useradd];
+  await host.run({ file: "flock", args }).catch((error: unknown) => {
+    // useradd(8): 9, the name is taken: another server made it in this moment.
+    if (!(error instanceof CommandFailed) || error.exitCode !== 9) throw error;
   });
   const made = await findIdentity(host, name);
   if (!made) throw new Error(`useradd made no user ${name}`);
@@ -38,10 +52,7 @@ export async function ensureIdentity(host: Host, name: string): Promise<Identity
 }
 
 /** The user's home and shell where somebody can log in by them, or undefined. */
-export async function findLogin(
-  host: Host,
-  name: string,
-): Promise<{ home: string; shell: string } | undefined> {
+export async function findLogin(host: Host, name: string): Promise<Login | undefined> {
   const line = await host.run({ file: "getent", args: ["passwd", name] });
   const [, , , , , home = "", shell = ""] = line.trim().split(":");
   const isClosed = /\/(nologin|false)$/.test(shell) || !(await isPresent(home));
@@ -49,13 +60,25 @@ export async function findLogin(
 }
 
 /**
- * Gives the user a shell and a home that exists, where it has none: sshd runs even a forced command by
- * `shell -c`, and complains to the client about a home that is not there (session.c of OpenSSH). It opens
- * no other door: the user has no password, and `/` holds no keys.
+ * Gives the user a shell and a home that exists, where it was made without. usermod(8) does so only while no
+ * process is the user's: `SYSTEM_REFUSED` otherwise.
  */
 export async function allowLogin(host: Host, name: string): Promise<void> {
   if (await findLogin(host, name)) return;
-  await host.run({ file: "usermod", args: ["--shell", "/bin/sh", "--home", "/", name] });
+  const { home, shell } = sshLogin;
+  try {
+    await host.run({ file: "usermod", args: ["--shell", shell, "--home", home, name] });
+  } catch (error) {
+    if (!(error instanceof CommandFailed) || error.exitCode !== 8) throw error;
+    throw new UserError(
+      "SYSTEM_REFUSED",
+      `the user ${name} has no shell, and sshd needs one:\n${error.output}`,
+      {
+        cause: error,
+        hint: `End what runs as ${name}, then start reeve again; it gives the user a shell.`,
+      },
+    );
+  }
 }
 
 /** The user that this process runs as. */

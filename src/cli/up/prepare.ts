@@ -4,7 +4,7 @@ import type { Identities } from "../../deploy/context.ts";
 import { UserError } from "../../errors.ts";
 import { writeAtomically } from "../../host/files.ts";
 import { CommandFailed, LocalHost, type Host, type Identity } from "../../host/host.ts";
-import { ensureIdentity, findIdentity, ownIdentity } from "../../host/identity.ts";
+import { ensureIdentity, findIdentity, ownIdentity, sshLogin } from "../../host/identity.ts";
 import { testNginx } from "../../vhost/nginx.ts";
 import { expectOnlyServer, expectPackages, expectReachable, isReadableBy } from "./checks.ts";
 import { closeLogs, copyProgram, makeFolders, writeConfigurations } from "./furnish.ts";
@@ -88,7 +88,7 @@ async function findIdentities({ server }: Config, host: Host): Promise<Identitie
   }
   const web = await findIdentity(host, server.web_user);
   return {
-    front: await ensureIdentity(host, server.front_user),
+    front: await ensureIdentity(host, server.front_user, sshLogin),
     web: web ?? (await ensureIdentity(host, server.web_user)),
   };
 }

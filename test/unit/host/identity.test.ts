@@ -1,5 +1,13 @@
-import { describe, expect, it } from "vitest";
-import { allowLogin, findLogin } from "../../../src/host/identity.ts";
+import { spawnSync } from "node:child_process";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { LocalHost } from "../../../src/host/host.ts";
+import {
+  allowLogin,
+  ensureIdentity,
+  findLogin,
+  ownIdentity,
+  sshLogin,
+} from "../../../src/host/identity.ts";
 import { RecordingHost } from "../../support/unit-host.ts";
 
 function hostWith(line: string): RecordingHost {
@@ -21,5 +29,43 @@ describe("a user that sshd can log in", () => {
     expect(host.lines.filter((command) => command.startsWith("usermod"))).toEqual(
       isOpen ? [] : ["usermod --shell /bin/sh --home / reeve"],
     );
+  });
+
+  it("is made with a shell and a home: usermod gives none to a user that has processes", async () => {
+    const host = new RecordingHost({ isRoot: true }).failing("getent", "", 2);
+
+    await expect(ensureIdentity(host, "reeve", sshLogin)).rejects.toThrow("useradd made no user");
+
+    expect(host.lines[1]).toBe(
+      "flock --close /etc/.pwd.lock useradd --system --user-group --no-create-home --home-dir / --shell /bin/sh reeve",
+    );
+  });
+
+  it("is none while its processes keep usermod from changing it, and the administrator is told", async () => {
+    const said = "usermod: user reeve is currently used by process 42";
+    const host = hostWith("reeve:x:999:995::/nonexistent:/usr/sbin/nologin");
+
+    const refused = allowLogin(host.failing("usermod", said, 8), "reeve");
+
+    await expect(refused).rejects.toMatchObject({
+      code: "SYSTEM_REFUSED",
+      message: `the user reeve has no shell, and sshd needs one:\n${said}`,
+    });
+  });
+});
+
+describe.runIf(ownIdentity().uid === 0)("a user that two servers make at once", () => {
+  const name = "reeve-twice";
+  const clear = () => spawnSync("userdel", [name]);
+  beforeAll(clear);
+  afterAll(clear);
+
+  it("is one user for both", async () => {
+    const host = new LocalHost();
+
+    const made = await Promise.all([1, 2, 3].map(() => ensureIdentity(host, name, sshLogin)));
+
+    expect(new Set(made.map(({ uid }) => uid)).size).toBe(1);
+    expect(await findLogin(host, name)).toEqual(sshLogin);
   });
 });
