@@ -11,7 +11,7 @@ export interface SystemUser extends Identity {
 
 /** shadow's tools wait for each other's locks, and for a directory service where there is one. */
 const deadline = 60_000;
-/** Milliseconds that processes which were killed have to be gone; a large one takes its time. */
+/** Milliseconds that all processes of a user have to be gone; a large one takes its time to die. */
 const dying = 10_000;
 
 /** The machine's users, as far as it lists them. */
@@ -65,13 +65,17 @@ export function addUser({ name, id, comment }: Parameters<typeof addSystemUser>[
 export async function removeSystemUser(host: Host, user: Identity, python: string): Promise<void> {
   if (!host.isRoot || user.uid < 1000)
     throw new Error(`${user.name} (${user.uid}) is not a user that may be removed`);
-  for (const command of clearUser(user, python)) {
-    await host.run(command).catch((error: unknown) => {
-      // Folders that are closed to the user hold nothing of its own.
-      if (!(error instanceof CommandFailed)) throw error;
-    });
-  }
-  const isGone = await waitFor(() => deleteUser(host, user.name), { within: dying, every: 50 });
+  const remove = async (): Promise<boolean> => {
+    // Again each time: a vassal that the Emperor was just starting becomes the user's only now.
+    for (const command of clearUser(user, python)) {
+      await host.run(command).catch((error: unknown) => {
+        // Folders that are closed to the user hold nothing of its own.
+        if (!(error instanceof CommandFailed)) throw error;
+      });
+    }
+    return deleteUser(host, user.name);
+  };
+  const isGone = await waitFor(remove, { within: dying, every: 50 });
   if (!isGone)
     throw new UserError(
       "SYSTEM_REFUSED",

@@ -1,6 +1,15 @@
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { statSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { addUser, listSystemUsers, removeSystemUser } from "../../../src/host/system-users.ts";
-import type { Command } from "../../../src/host/host.ts";
+import { waitFor } from "../../../src/host/clock.ts";
+import { LocalHost, type Command } from "../../../src/host/host.ts";
+import { findIdentity } from "../../../src/host/identity.ts";
+import {
+  addSystemUser,
+  addUser,
+  listSystemUsers,
+  removeSystemUser,
+} from "../../../src/host/system-users.ts";
 import { RecordingHost } from "../../support/unit-host.ts";
 
 describe("a system user", () => {
@@ -66,5 +75,35 @@ describe("a system user", () => {
     await removeSystemUser({ isRoot: true, run }, user, "python3");
 
     expect([tries, host.lines.at(-1)]).toEqual([3, "userdel -- reeve-demo"]);
+    expect(host.lines.filter((line) => line.startsWith("python3"))).toHaveLength(3);
   });
+
+  it.runIf(process.getuid?.() === 0)(
+    "takes a process with it that became the user's late",
+    async () => {
+      const name = "reeve-late";
+      spawnSync("userdel", [name]);
+      const real = new LocalHost();
+      const user = await addSystemUser(real, { name, id: 41_900, comment: "late" });
+      if (!user) throw new Error("its number is taken");
+      let late: ChildProcess | undefined;
+      const run = async (command: Command): Promise<string> => {
+        // What was a vassal of root's still while the user's processes were killed.
+        if (command.file === "userdel") late ??= await sleeperOf(user.uid);
+        return real.run(command);
+      };
+
+      await removeSystemUser({ isRoot: true, run }, user, "/usr/bin/python3");
+
+      expect(await findIdentity(real, name)).toBeUndefined();
+      expect(late?.signalCode).toBe("SIGKILL");
+    },
+  );
 });
+
+async function sleeperOf(uid: number): Promise<ChildProcess> {
+  const child = spawn("setpriv", ["--reuid", String(uid), "--clear-groups", "sleep", "60"]);
+  const isTheUsers = () => Promise.resolve(statSync(`/proc/${child.pid}`).uid === uid);
+  await waitFor(isTheUsers, { within: 5000 });
+  return child;
+}
