@@ -154,6 +154,8 @@ describe("a session over SSH", () => {
   });
 
   it("runs reeve's own commands, with their exit codes", async () => {
+    // What the record says of a deploy changes until it has settled.
+    await server.settled("demo");
     const deploys = await ada.ssh.run("deploys demo -n 1");
     const local = await server.reeve("deploys", "demo", "-n", "1");
     expect(deploys).toEqual(local);
