@@ -14,7 +14,7 @@ import {
   isAlive,
   type ProcessId,
 } from "../host/processes.ts";
-import { findVassal, wakeEmperor, type Emperor } from "./emperor.ts";
+import { findVassal, isEmperorRunning, wakeEmperor, type Emperor } from "./emperor.ts";
 
 /** A vassal that runs: its master keeps its number through a reload, its workers do not. */
 interface Running {
@@ -279,13 +279,22 @@ export async function retireVassal(emperor: Emperor, ini: string, grace: number)
   return gone ? 0 : (await killTree(master)) + (await killAll(workers));
 }
 
-/** Ends a vassal that carries nothing at once, also one that is still booting and would hear no stop. */
+/**
+ * Ends a vassal that carries nothing at once, also one that is still booting and would hear no stop. The
+ * Emperor may have been starting it anew: it is looked for until the Emperor has forgotten it.
+ */
 export async function discardVassal(emperor: Emperor, ini: string): Promise<void> {
-  const status = await findVassal(emperor, basename(ini)).catch(() => undefined);
   await rm(ini, { force: true });
-  await wakeEmperor(emperor).catch(() => undefined);
-  const master = status && (await findProcess(status.pid));
-  if (master) await killTree(master);
+  const isForgotten = async (): Promise<boolean> => {
+    if (!(await isEmperorRunning(emperor))) return true;
+    await wakeEmperor(emperor).catch(() => undefined);
+    const status = await findVassal(emperor, basename(ini)).catch(() => "unknown" as const);
+    if (status === "unknown") return false;
+    const master = status && (await findProcess(status.pid));
+    if (master) await killTree(master);
+    return status === undefined;
+  };
+  await waitFor(isForgotten, { within: 5000, every: 20 });
 }
 
 /** It is held still first: what it started between a look and its end would go on without it. */
