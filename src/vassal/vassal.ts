@@ -14,7 +14,7 @@ import {
   isAlive,
   type ProcessId,
 } from "../host/processes.ts";
-import { findVassal, isEmperorRunning, wakeEmperor, type Emperor } from "./emperor.ts";
+import { findVassal, wakeEmperor, type Emperor } from "./emperor.ts";
 
 /** A vassal that runs: its master keeps its number through a reload, its workers do not. */
 interface Running {
@@ -286,8 +286,12 @@ export async function retireVassal(emperor: Emperor, ini: string, grace: number)
 export async function discardVassal(emperor: Emperor, ini: string): Promise<void> {
   await rm(ini, { force: true });
   const isForgotten = async (): Promise<boolean> => {
-    if (!(await isEmperorRunning(emperor))) return true;
-    await wakeEmperor(emperor).catch(() => undefined);
+    try {
+      await wakeEmperor(emperor);
+    } catch {
+      // It is gone, and what it knew with it.
+      return true;
+    }
     const status = await findVassal(emperor, basename(ini)).catch(() => "unknown" as const);
     if (status === "unknown") return false;
     const master = status && (await findProcess(status.pid));
