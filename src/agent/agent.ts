@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { pino } from "pino";
 import { readNotifySocket, type Config } from "../config/config.ts";
-import type { DeployContext, Identities } from "../deploy/context.ts";
+import { ensureIdentities, type DeployContext } from "../deploy/context.ts";
 import { Attempts } from "../deploy/attempts.ts";
 import { judgeHolder } from "../deploy/deploy.ts";
 import { HolderLocks } from "../deploy/locks.ts";
@@ -11,8 +11,7 @@ import { sweepPreviews } from "../deploy/sweep.ts";
 import type { Installer } from "../environment/environment-commands.ts";
 import { answerVerbs, listenOn, verbServer } from "../host/channel.ts";
 import { isExecutable } from "../host/files.ts";
-import { LocalHost, type Host } from "../host/host.ts";
-import { ensureIdentity, ownIdentity, sshLogin } from "../host/identity.ts";
+import { LocalHost } from "../host/host.ts";
 import { tellReady } from "../host/ready.ts";
 import { Turns } from "../host/turns.ts";
 import { AgentStore, type Holder } from "../store/agent-store.ts";
@@ -83,7 +82,7 @@ async function makeContext(config: Config): Promise<DeployContext> {
     config,
     host,
     store: new AgentStore(join(layout.agentState, "agent.db")),
-    identities: await findIdentities(config, host),
+    identities: await ensureIdentities(config, host),
     installer: await findInstaller(config),
     abi: (
       await host.run({
@@ -110,17 +109,6 @@ async function makeContext(config: Config): Promise<DeployContext> {
     settler: new Settler(),
     turns: new Turns(),
     log: pino({ name: "agent" }),
-  };
-}
-
-async function findIdentities({ server }: Config, host: Host): Promise<Identities> {
-  if (!host.isRoot) {
-    const own = ownIdentity();
-    return { front: own, web: own };
-  }
-  return {
-    front: await ensureIdentity(host, server.front_user, sshLogin),
-    web: await ensureIdentity(host, server.web_user),
   };
 }
 

@@ -18,6 +18,7 @@ import type { GitContext } from "../host/git.ts";
 import { UserError } from "../errors.ts";
 import { readIfPresent } from "../host/files.ts";
 import type { Host, Identity } from "../host/host.ts";
+import { ensureIdentity, ownIdentity, sshLogin } from "../host/identity.ts";
 import { isPortTaken } from "../host/ports.ts";
 import type { Turns } from "../host/turns.ts";
 import { choosePlace, placesOf } from "../preview/place.ts";
@@ -34,6 +35,18 @@ import type { Settler } from "./settle.ts";
 export interface Identities {
   front: Identity;
   web: Identity;
+}
+
+/** With root, makes those that are missing. */
+export async function ensureIdentities({ server }: Config, host: Host): Promise<Identities> {
+  if (!host.isRoot) {
+    const own = ownIdentity();
+    return { front: own, web: own };
+  }
+  return {
+    front: await ensureIdentity(host, server.front_user, sshLogin),
+    web: await ensureIdentity(host, server.web_user),
+  };
 }
 
 /** What the agent has and every deploy works with. */

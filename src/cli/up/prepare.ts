@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { frontVariables, programRoot, type Config } from "../../config/config.ts";
-import type { Identities } from "../../deploy/context.ts";
+import { ensureIdentities, type Identities } from "../../deploy/context.ts";
 import { UserError } from "../../errors.ts";
 import { writeAtomically } from "../../host/files.ts";
 import { CommandFailed, LocalHost, type Host, type Identity } from "../../host/host.ts";
-import { ensureIdentity, findIdentity, ownIdentity, sshLogin } from "../../host/identity.ts";
+import { ensureIdentity, ownIdentity } from "../../host/identity.ts";
 import { testNginx } from "../../vhost/nginx.ts";
 import { expectOnlyServer, expectPackages, expectReachable, isReadableBy } from "./checks.ts";
 import { closeLogs, copyProgram, makeFolders, writeConfigurations } from "./furnish.ts";
@@ -17,7 +17,7 @@ export async function prepare(
   host: LocalHost,
   say: Say,
 ): Promise<{ identities: Identities; program: string }> {
-  const identities = await findIdentities(config, host);
+  const identities = await ensureIdentities(config, host);
   await expectReachable(host, config.layout.home, [identities.front, await anybody(host)]);
   await makeFolders(config, host, identities);
   await closeLogs(config);
@@ -79,18 +79,6 @@ async function expectNginxTakes({ layout }: Config, host: Host): Promise<void> {
       cause: error,
     });
   }
-}
-
-async function findIdentities({ server }: Config, host: Host): Promise<Identities> {
-  if (!host.isRoot) {
-    const own = ownIdentity();
-    return { front: own, web: own };
-  }
-  const web = await findIdentity(host, server.web_user);
-  return {
-    front: await ensureIdentity(host, server.front_user, sshLogin),
-    web: web ?? (await ensureIdentity(host, server.web_user)),
-  };
 }
 
 /** Stands for the apps' system users, which come with the apps. */
