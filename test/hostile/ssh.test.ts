@@ -48,13 +48,9 @@ afterEach(async () => {
 });
 
 function sshdPid(): number {
-  const path = server.path("etc/sshd.conf");
-  return Number(
-    execFileSync("pgrep", ["-f", `sshd.* -f ${path}`])
-      .toString()
-      .trim()
-      .split("\n")[0],
-  );
+  // Only of the supervisor's children: a session's sshd has the same words, and any number.
+  const words = ["-P", String(server.pid), "-f", `sshd.* -f ${server.path("etc/sshd.conf")}`];
+  return Number(execFileSync("pgrep", words).toString());
 }
 
 const push = (client: SshClient, ...words: string[]) =>
