@@ -1,12 +1,13 @@
-import { cpSync, existsSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { printTable } from "../../bench/table.ts";
 import { listVassals } from "../../src/vassal/emperor.ts";
 import { plainApp } from "../support/apps.ts";
-import { eventually, projectRoot, TestServer } from "../support/server.ts";
+import { eventually, TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
 import { kill } from "../support/processes.ts";
-import { chosen, find, killTree, receiver, supervised, victims } from "./victims.ts";
+import { carried, hold, prepareToHold, release } from "./held.ts";
+import { chosen, killTree, receiver, supervised, victims } from "./victims.ts";
 
 const preview = "shop--demo";
 /** Seconds that a removal may take when nothing is killed, on a machine that does other things as well. */
@@ -28,21 +29,8 @@ const inis = (server: TestServer, kind: string): string[] =>
 const has = (server: TestServer, ...path: string[]): boolean => existsSync(server.path(...path));
 const site = `etc/nginx/sites-enabled/${preview}.conf`;
 
-/** A question of a hook's that was held before it is asked, or before its answer ends the hook. */
-const held = (name: string, words: string, hook: string): Moment => ({
-  ...{ name, isHeld: true },
-  isReached: (server) => find(server, new RegExp(`hooks/carry ${words} hooks/${hook}\\?`)) > 0,
-});
-
-const carried: Moment[] = [
-  { name: "git takes the push", isReached: (server) => receiver(server) > 0 },
-  held("update asks", "asks", "update"),
-  held("update has its answer", "was answered", "update"),
-  held("the ref is to move", "asks", "reference-transaction"),
-  held("the ref moves", "was answered", "reference-transaction"),
-];
 const making: Moment[] = [
-  ...carried,
+  ...Object.values(carried),
   { name: "released", isReached: (_, said) => / release +checked/.test(said) },
   { name: "environment there", isReached: (_, said) => / environment +/.test(said) },
   { name: "understudy boots", isReached: (server) => inis(server, "next").length > 0 },
@@ -59,29 +47,13 @@ const making: Moment[] = [
   },
 ];
 const removing: Moment[] = [
-  ...carried,
+  ...Object.values(carried),
   { name: "vhost gone", isReached: (server) => !has(server, site) },
   { name: "vassal gone", isReached: (server) => inis(server, "rel").length === 0 },
   { name: "log gone", isReached: (server) => !has(server, "log/apps", `${preview}.log`) },
   { name: "settings gone", isReached: (server) => !has(server, "etc/apps", preview) },
   { name: "folder gone", isReached: (server) => !has(server, "srv", preview) },
 ];
-
-/** reeve's own hooks, but for what carries their questions: while a file says so it waits before and after each. */
-function holdQuestions(server: TestServer): void {
-  const hooks = server.path("etc/hooks");
-  cpSync(`${projectRoot}/hooks`, hooks, { recursive: true });
-  const waiting = (words: string): string =>
-    `if (-e '${holdFile(server)}') { $0 = "perl hooks/carry ${words} $question"; select(undef, undef, undef, 0.4); }\n`;
-  const carry = server.read("etc/hooks/carry");
-  const slow = carry.replace("$| = 1;\n", `$| = 1;\n${waiting("asks")}`);
-  writeFileSync(`${hooks}/carry`, `${slow}${waiting("was answered")}`);
-  const configuration = server.read("etc/git.conf");
-  writeFileSync(
-    server.path("etc/git.conf"),
-    configuration.replace(/hooksPath = .*/, `hooksPath = ${hooks}`),
-  );
-}
 
 const isEmperorBack = (server: TestServer): Promise<boolean> =>
   listVassals({
@@ -91,8 +63,6 @@ const isEmperorBack = (server: TestServer): Promise<boolean> =>
     () => true,
     () => false,
   );
-
-const holdFile = (server: TestServer): string => server.path("hold");
 
 /**
  * Everything of a server's that a preview's name is in, and what runs; after a removal its environment as well,
@@ -142,7 +112,7 @@ describe("kill -9", () => {
 
   beforeAll(async () => {
     server = await TestServer.start();
-    holdQuestions(server);
+    prepareToHold(server);
     demo = await server.workspace("demo", plainApp("demo"));
     await demo.push();
     await server.settled("demo");
@@ -207,11 +177,11 @@ describe("kill -9", () => {
     falls = 0;
     await server.interrupt();
     await server.up();
-    holdQuestions(server);
+    prepareToHold(server);
   };
 
   const pushAndKill = async (refspec: string, victim: string, moment: Moment) => {
-    if (moment.isHeld) writeFileSync(holdFile(server), "");
+    if (moment.isHeld) hold(server);
     const push = demo.start("push", "deploy", refspec);
     let said = "";
     push.all.on("data", (chunk: Buffer) => (said += chunk.toString()));
@@ -228,7 +198,7 @@ describe("kill -9", () => {
       if (ending.signal.aborted) end = Math.min(end, performance.now() + settling);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
-    rmSync(holdFile(server), { force: true });
+    release(server);
     const hung = setTimeout(() => {
       said += "\nthe client hung\n";
       killTree(push.pid ?? 0);
