@@ -1,12 +1,12 @@
 import type { Instance } from "../app/instance.ts";
 import { isPreviewName } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
-import { UserError } from "../errors.ts";
 import { leadsTo } from "../host/files.ts";
 import { milliseconds, sleep } from "../host/clock.ts";
 import { layOutStaging } from "../release/release.ts";
 import { mendSettings } from "../settings/settings.ts";
 import type { Deploy } from "../store/agent-store.ts";
+import { isEmperorDown } from "../vassal/emperor.ts";
 import { retireOnDemand } from "../vassal/on-demand.ts";
 import { holdVassal } from "../vassal/vassal.ts";
 import { bringOver, expectServing, putToSleep } from "./bring-over.ts";
@@ -16,8 +16,8 @@ import { findSleepers, seatOf } from "./seat.ts";
 import { Traffic } from "./traffic.ts";
 import { findUnderstudies, retireUnderstudy, type Understudy } from "./understudy.ts";
 
-/** Long enough for the requests that wait in a vassal's queue to be taken by a worker (measured: 1 s). */
-const drain = 1000;
+/** Milliseconds, long enough for the requests that wait in a vassal's queue to be taken by a worker (measured: 1 s). */
+export const drain = 1000;
 /** After this long a degraded instance is tried again. */
 const retryAfter = 30_000;
 const retrySoon = 2000;
@@ -301,8 +301,4 @@ export class Settler {
     if (!this.#context) throw new Error("the settler was not attached");
     return this.#context;
   }
-}
-
-function isEmperorDown(error: unknown): boolean {
-  return error instanceof UserError && error.code === "EMPEROR_DOWN";
 }

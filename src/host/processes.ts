@@ -42,6 +42,16 @@ export async function titleOf(pid: number): Promise<string> {
   return ((await readProc(`${pid}/cmdline`)) ?? "").replaceAll("\0", " ").trim();
 }
 
+/**
+ * The process whose number a program left in its pid file, or undefined where it does not run. `title`: the
+ * number may be another's by now, since such a file outlives a power cut.
+ */
+export async function findByPidFile(path: string, title: RegExp): Promise<number | undefined> {
+  const pid = Number((await readFile(path, "utf8").catch(() => "")).trim());
+  if (!(pid > 0) || !(await findProcess(pid))) return undefined;
+  return title.test(await titleOf(pid)) ? pid : undefined;
+}
+
 /** The working folders of all processes that we may look at. */
 export async function workingFolders(): Promise<Set<string>> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));

@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { z } from "zod";
 import { UserError } from "../errors.ts";
-import { childrenOf, findProcess } from "../host/processes.ts";
+import { childrenOf, findByPidFile, findProcess } from "../host/processes.ts";
 
 /** One vassal as the Emperor's stats server lists it (uWSGI core/emperor.c). Times are in whole seconds. */
 const vassalStatus = z.object({
@@ -58,6 +57,10 @@ async function askEmperor<T>(
   }
 }
 
+export function isEmperorDown(error: unknown): boolean {
+  return error instanceof UserError && error.code === "EMPEROR_DOWN";
+}
+
 /** The Emperor looks at its folder every few seconds; SIGWINCH makes it look now (uWSGI core/emperor.c). */
 export async function wakeEmperor(emperor: Emperor): Promise<void> {
   const pid = await pidOf(emperor);
@@ -84,8 +87,7 @@ export async function isEmperorRunning(emperor: Emperor): Promise<boolean> {
 }
 
 async function pidOf({ pidFile }: Emperor): Promise<number | undefined> {
-  const pid = Number((await readFile(pidFile, "utf8").catch(() => "")).trim());
-  return pid > 0 && (await findProcess(pid)) ? pid : undefined;
+  return findByPidFile(pidFile, /uwsgi/i);
 }
 
 const patience = 2000;

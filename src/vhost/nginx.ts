@@ -1,9 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { UserError } from "../errors.ts";
 import { waitFor } from "../host/clock.ts";
 import type { Turns } from "../host/turns.ts";
 import { CommandFailed, type Command, type Host } from "../host/host.ts";
-import { childrenOf, findProcess, titleOf } from "../host/processes.ts";
+import { childrenOf, findByPidFile, titleOf } from "../host/processes.ts";
 
 /** nginx by its own configuration and prefix, never by the compiled-in ones. */
 interface NginxPaths {
@@ -34,9 +33,8 @@ export function testNginx(nginx: NginxPaths): Command {
 }
 
 /** The master's process id, or undefined where it does not run. */
-export async function runningNginx({ pidFile }: NginxPaths): Promise<number | undefined> {
-  const master = Number((await readFile(pidFile, "utf8").catch(() => "")).trim());
-  return master > 0 && (await findProcess(master)) ? master : undefined;
+export function runningNginx({ pidFile }: NginxPaths): Promise<number | undefined> {
+  return findByPidFile(pidFile, /nginx/);
 }
 
 const patience = 10_000;

@@ -1,9 +1,12 @@
 import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { waitFor } from "../../../src/host/clock.ts";
 import {
   catchesHangup,
   childrenOf,
+  findByPidFile,
   findProcess,
   isAlive,
   titleOf,
@@ -33,6 +36,16 @@ describe("a process", () => {
     expect(own?.pid).toBe(process.pid);
     expect(own?.startTime).toBeGreaterThan(0);
     expect(await findProcess(process.pid)).toEqual(own);
+  });
+
+  it("is found by its pid file, as long as it is the program that wrote it", async () => {
+    const file = join(temporaryFolder(), "pid");
+    const child = await shell("echo ready; read line");
+    writeFileSync(file, `${child.pid}\n`);
+
+    expect(await findByPidFile(file, /^sh /)).toBe(child.pid);
+    expect(await findByPidFile(file, /^nginx: master/)).toBeUndefined();
+    expect(await findByPidFile(`${file}.none`, /^sh /)).toBeUndefined();
   });
 
   it("is alive while it is the same one, not when another has its number", async () => {
