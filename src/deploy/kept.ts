@@ -68,7 +68,7 @@ export async function tidyEnvironments(
     const kept = deploys.map((deploy) => deploy.environment).filter((hash) => hash !== null);
     for (const hash of there)
       if (await isBuiltSince(environmentPath(paths, hash), since)) kept.push(hash);
-    return pruneEnvironments({ host, paths }, new Set(kept));
+    return pruneEnvironments({ host, paths, turns }, new Set(kept));
   });
 }
 

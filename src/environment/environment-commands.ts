@@ -20,7 +20,9 @@ interface Build {
   installer: Installer;
   environment: string;
   python: string;
-  /** The installer's own folder for caches and scratch files. */
+  /** The installers' own folder, in which they keep what they fetched. */
+  cache: string;
+  /** What this build alone needs, and leaves there. */
   scratch: string;
   sources: PackageSources;
   as: Identity;
@@ -77,7 +79,7 @@ export function interpreterOf(environment: string): string {
   return join(environment, "bin", "python");
 }
 
-/** Others' builds and apps see nothing of it, and what a build leaves there goes before the next. */
+/** Others' builds and apps see nothing of it, and what a build leaves there goes with it. */
 export function temporaryIn(scratch: string): string {
   return join(scratch, "tmp");
 }
@@ -90,16 +92,16 @@ const longestOutput = 4 * 1024 * 1024;
  * user of the machine can read. uv does not read pip's configuration, so both get the same here.
  */
 function installerCommand(build: Build, file: string, args: string[]): Command {
-  const { sources, scratch } = build;
+  const { sources, cache, scratch } = build;
   const env: Record<string, string> = {
     HOME: scratch,
     TMPDIR: temporaryIn(scratch),
-    PIP_CACHE_DIR: join(scratch, "pip"),
+    PIP_CACHE_DIR: join(cache, "pip"),
     PIP_CONFIG_FILE: "/dev/null",
     PIP_DISABLE_PIP_VERSION_CHECK: "1",
     PIP_NO_INPUT: "1",
     PYTHONUNBUFFERED: "1",
-    UV_CACHE_DIR: join(scratch, "uv"),
+    UV_CACHE_DIR: join(cache, "uv"),
     UV_LINK_MODE: "copy",
     UV_NO_CONFIG: "1",
     UV_NO_PROGRESS: "1",

@@ -6,6 +6,7 @@ import type { Box } from "../host/box.ts";
 import { isPresent } from "../host/files.ts";
 import { CommandFailed, type Host, type Identity } from "../host/host.ts";
 import { printable } from "../host/lines.ts";
+import type { Turns } from "../host/turns.ts";
 import {
   installRequirements,
   listPackages,
@@ -69,9 +70,10 @@ export async function buildEnvironment(
     // rm(1) is not led astray by somebody who moves folders meanwhile, as Node's is.
     await host.run({ file: "rm", args: ["-rf", "--one-file-system", "--", path] });
     await ownFolder(context, path);
-    const scratch = await scratchFolder(context);
+    const scratch = await provideScratch(context, request.hash);
     const packages = await install(context, { ...request, path, scratch });
     await sealEnvironment(host, path, appUser);
+    await removeScratch(context, request.hash);
     await rm(markerOf(path));
     return packages;
   } catch (error) {
@@ -128,15 +130,25 @@ export async function listEnvironments(paths: InstancePaths): Promise<string[]> 
   return [...new Set(hashes)];
 }
 
-/** Removes every environment that is not kept, and what an interrupted build left. */
+/**
+ * Removes every environment that is not kept, and what an interrupted build left. `turns` are those of the
+ * builds, by the environment's path: what is being built stays.
+ */
 export async function pruneEnvironments(
-  context: Pick<EnvironmentContext, "host" | "paths">,
+  context: Pick<EnvironmentContext, "host" | "paths"> & { turns: Turns },
   kept: ReadonlySet<string>,
 ): Promise<string[]> {
-  const there = await listEnvironments(context.paths);
-  const complete = await Promise.all(there.map((hash) => hasEnvironment(context.paths, hash)));
-  const removed = there.filter((hash, index) => !kept.has(hash) || complete[index] === false);
-  for (const hash of removed) await removeEnvironment(context, hash);
+  const { paths, turns } = context;
+  const removed: string[] = [];
+  for (const hash of await listEnvironments(paths)) {
+    const path = environmentPath(paths, hash);
+    if (turns.isTaken(path)) continue;
+    await turns.run(path, async () => {
+      if (kept.has(hash) && (await isComplete(path))) return;
+      await removeEnvironment(context, hash);
+      removed.push(hash);
+    });
+  }
   return removed;
 }
 
@@ -148,6 +160,7 @@ async function install(
   const build = {
     ...context,
     environment: request.path,
+    cache: cacheOf(context.paths),
     scratch: request.scratch,
     as: context.appUser,
   };
@@ -211,19 +224,43 @@ async function copyTree(
   return copy;
 }
 
-async function scratchFolder(context: EnvironmentContext): Promise<string> {
-  const cache = join(context.paths.environments, ".cache");
-  if (!(await isPresent(cache))) await ownFolder(context, cache);
-  // What an earlier build left beside the installers' caches is of no use to this one.
-  const { host, appUser: as } = context;
-  const temporary = temporaryIn(cache);
-  await host.run({ file: "rm", args: ["-rf", "--", join(cache, "tree"), temporary], as });
-  await host.run({ file: "mkdir", args: ["--", temporary], as });
-  return cache;
+function cacheOf(paths: InstancePaths): string {
+  return join(paths.environments, ".cache");
 }
 
-async function ownFolder(context: EnvironmentContext, path: string): Promise<void> {
-  await mkdir(path, { mode: 0o750 });
+function scratchOf(paths: InstancePaths, hash: string): string {
+  return join(cacheOf(paths), hash);
+}
+
+/** Beside the installers' caches, which the builds of an instance share; those that run at once share nothing else. */
+async function provideScratch(context: EnvironmentContext, hash: string): Promise<string> {
+  const cache = cacheOf(context.paths);
+  // Another build may be the first as well.
+  if (!(await isPresent(cache))) await ownFolder(context, cache, { recursive: true });
+  const { host, appUser: as } = context;
+  const scratch = scratchOf(context.paths, hash);
+  await host.run({ file: "rm", args: ["-rf", "--", scratch], as });
+  await host.run({ file: "mkdir", args: ["--", scratch, temporaryIn(scratch)], as });
+  return scratch;
+}
+
+async function removeScratch(
+  { host, paths }: Pick<EnvironmentContext, "host" | "paths">,
+  hash: string,
+): Promise<void> {
+  const scratch = scratchOf(paths, hash);
+  // The folder above is its user's: where an app keeps laying something there, that is its own affair.
+  await host
+    .run({ file: "rm", args: ["-rf", "--one-file-system", "--", scratch] })
+    .catch(() => undefined);
+}
+
+async function ownFolder(
+  context: EnvironmentContext,
+  path: string,
+  { recursive = false } = {},
+): Promise<void> {
+  await mkdir(path, { mode: 0o750, recursive });
   await chmod(path, 0o750);
   await give(context, path);
 }
@@ -256,6 +293,7 @@ async function removeEnvironment(
 ): Promise<void> {
   const path = environmentPath(context.paths, hash);
   await writeFile(markerOf(path), "");
+  await removeScratch(context, hash);
   if (await isPresent(path)) {
     if (!context.host.isRoot) {
       await context.host.run({

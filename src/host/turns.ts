@@ -2,6 +2,10 @@
 export class Turns {
   readonly #last = new Map<string, Promise<unknown>>();
 
+  isTaken(thing: string): boolean {
+    return this.#last.has(thing);
+  }
+
   async run<T>(thing: string, work: () => Promise<T>): Promise<T> {
     const before = this.#last.get(thing) ?? Promise.resolve();
     const turn = before.then(work, work);

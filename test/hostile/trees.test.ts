@@ -363,7 +363,7 @@ function treeCases(scene: SceneNow): void {
       const cache = server.path("srv/demo/envs/.cache");
       const { uid, gid } = ownerOf(cache);
       // What an app can do in the folder that is its own, as fast as it can.
-      const loop = `cd '${cache}' && while :; do ln -sfn '${victim}' constraints.txt; ln -sfn '${around}' tree; rm -f constraints.txt; done 2>/dev/null`;
+      const loop = `cd '${cache}' && while :; do for each in ????????????????; do ln -sfn '${victim}' $each/constraints.txt; ln -sfn '${around}' $each/tree; rm -f $each/constraints.txt; done; done 2>/dev/null`;
       const swapping = spawn("sh", ["-c", loop], { uid, gid, stdio: "ignore" });
       try {
         for (let round = 0; round < (isLong ? 20 : 2); round++) {

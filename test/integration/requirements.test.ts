@@ -1,7 +1,7 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { evaluatingApp } from "../support/apps.ts";
-import { TestServer } from "../support/server.ts";
+import { evaluatingApp, slowPackage } from "../support/apps.ts";
+import { eventually, TestServer } from "../support/server.ts";
 import { fromWheels, wheelFolder } from "../support/wheels.ts";
 import type { Workspace } from "../support/workspace.ts";
 
@@ -129,6 +129,36 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
     expect(exitCode, output).toBe(0);
     expect(output).toMatch(/built with uv/);
     expect(await environment()).not.toBe(before);
+  });
+
+  it("whose build hangs keep no other branch waiting", async () => {
+    await demo.push();
+    const head = await demo.head();
+    const commits: string[] = [];
+    for (const files of [slowPackage(60), { "requirements.txt": fromWheels(wheels, "farewell") }]) {
+      demo.write(files);
+      commits.push(await demo.commit("On a branch"));
+      await demo.git("reset", "--quiet", "--hard", head);
+    }
+    const [hanging, other] = commits;
+    let said = "";
+    const slow = demo.start("push", "deploy", `${hanging}:refs/heads/slow`);
+    slow.all.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    await eventually(() => server.runs(/uv pip install.*preview-envs/), 20_000);
+
+    for (const refspec of [
+      `${other}:refs/heads/other`,
+      `+${other}:refs/heads/other`,
+      "+HEAD:main",
+    ]) {
+      const push = await demo.push(refspec);
+      expect(push.exitCode, push.output).toBe(0);
+    }
+    expect(said).not.toMatch(/ environment +(built|unchanged)/);
+
+    await server.reeve("cancel", "demo", "-b", "slow");
+    expect((await slow).exitCode).toBe(1);
+    await server.settled("demo");
   });
 });
 

@@ -26,3 +26,25 @@ def app(environ, start_response):
 `,
   };
 }
+
+/** A package of the app's own, with a build backend that takes its time. */
+export function slowPackage(seconds: number): Record<string, string> {
+  return {
+    "requirements.txt": "./slow\n",
+    "slow/pyproject.toml":
+      '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+    "slow/backend.py": `import time, zipfile
+
+def build_wheel(folder, settings=None, metadata=None):
+    time.sleep(${seconds})
+    name = "slow-1.0-py3-none-any.whl"
+    about = "slow-1.0.dist-info/"
+    with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
+        wheel.writestr("slow.py", "")
+        wheel.writestr(about + "METADATA", "Metadata-Version: 2.1\\nName: slow\\nVersion: 1.0\\n")
+        wheel.writestr(about + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(about + "RECORD", "")
+    return name
+`,
+  };
+}

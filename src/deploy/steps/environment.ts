@@ -17,14 +17,19 @@ import { note, plural, type Preparation, type Step } from "../step.ts";
 /** The virtualenv that the requirements ask for: built, copied from production's, or there already. */
 export const environmentStep: Step = {
   name: "environment",
-  run: (preparation) => {
+  run: async (preparation) => {
     const { context, deploy, instance } = preparation;
     const files = JSON.parse(deploy.requirements) as RequirementsFile[];
     const hash = hashOf(context, deploy, files);
     const paths = pathsOf(context, instance.name);
-    // One at a time: previews share theirs, and what nobody has written down may be removed.
-    return context.turns.run(paths.environments, async () => {
+    // In turn with those who remove what nobody has written down: previews share theirs.
+    const isThere = await context.turns.run(paths.environments, () => {
       note(preparation, { environment: hash });
+      return hasEnvironment(paths, hash);
+    });
+    if (isThere) return "unchanged";
+    // Each by itself: one that hangs keeps nobody but those who want the same one.
+    return context.turns.run(environmentPath(paths, hash), async () => {
       if (await hasEnvironment(paths, hash)) return "unchanged";
       return (await takeFromProduction(preparation, hash)) ?? build(preparation, hash, files);
     });

@@ -10,7 +10,8 @@ const build = {
   installer: { name: "uv", file: "/r/tools/uv/bin/uv" } as const,
   environment: "/srv/demo/envs/abc",
   python: "/usr/bin/python3",
-  scratch: "/srv/demo/envs/.cache",
+  cache: "/srv/demo/envs/.cache",
+  scratch: "/srv/demo/envs/.cache/abc",
   sources: { index: "", extraIndex: "", proxy: "", caFile: "" },
   as: { name: "reeve-demo", uid: 995, gid: 994 },
   box: { processes: 512, memory: 4 * 2 ** 30, fileSize: 2 ** 30, openFiles: 4096 },
@@ -120,8 +121,8 @@ describe.each([
     for (const command of commands()) {
       expect(command).toMatchObject({ as: build.as, box: build.box, deadline: 900_000 });
       expect(command.env).toMatchObject({
-        HOME: "/srv/demo/envs/.cache",
-        TMPDIR: "/srv/demo/envs/.cache/tmp",
+        HOME: "/srv/demo/envs/.cache/abc",
+        TMPDIR: "/srv/demo/envs/.cache/abc/tmp",
         PIP_CACHE_DIR: "/srv/demo/envs/.cache/pip",
         UV_CACHE_DIR: "/srv/demo/envs/.cache/uv",
       });

@@ -22,6 +22,7 @@ import {
   type EnvironmentContext,
 } from "../../../src/environment/environment.ts";
 import { LocalHost, type Host } from "../../../src/host/host.ts";
+import { Turns } from "../../../src/host/turns.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 import {
   canDropRoot,
@@ -38,6 +39,7 @@ const [one, two, three] = ["1", "2", "3"].map((digit) => digit.repeat(16)) as [
 ];
 
 interface Demo extends EnvironmentContext {
+  turns: Turns;
   said: string[];
 }
 
@@ -61,6 +63,7 @@ function demo(script: string, host: Host = new LocalHost(), interpreter = "/bin/
     box: { processes: 1000, memory: 4 * 2 ** 30, fileSize: 2 ** 30, openFiles: 1000 },
     deadline: 60_000,
     onLine: (line) => said.push(line),
+    turns: new Turns(),
   };
 }
 
@@ -111,14 +114,15 @@ describe("building an environment", () => {
     await build(context);
     const home = context.paths.folder;
     const outside = join(home, "of-root");
-    writeFileSync(outside, "as it was");
-    symlinkSync(outside, join(context.paths.environments, ".cache", "constraints.txt"));
+    mkdirSync(outside);
+    writeFileSync(join(outside, "constraints.txt"), "as it was");
+    symlinkSync(outside, join(context.paths.environments, ".cache", two));
 
     const files = [{ path: "requirements.txt", text: "greeting" }];
     const request = { hash: two, files, release: home, packages: "greeting==1.0" };
     await buildEnvironment(context, request).catch(() => undefined);
 
-    expect(readFileSync(outside, "utf8")).toBe("as it was");
+    expect(readFileSync(join(outside, "constraints.txt"), "utf8")).toBe("as it was");
   });
 
   it.skipIf(!canDropRoot)("works without root as well, and can be taken away again", async () => {
@@ -218,6 +222,21 @@ describe("environments that nothing needs any more", () => {
 
     expect(removed.sort()).toEqual([two, three, begun].sort());
     expect(readdirSync(context.paths.environments).sort()).toEqual([".cache", one]);
+    expect(readdirSync(join(context.paths.environments, ".cache"))).not.toContain(two);
+  });
+
+  it("stay as long as they are being built", async () => {
+    const context = demo("true");
+    for (const hash of [one, two]) await build(context, hash);
+    const path = environmentPath(context.paths, one);
+    let end: () => void = () => undefined;
+    const building = context.turns.run(path, () => new Promise<void>((resolve) => (end = resolve)));
+
+    expect(await pruneEnvironments(context, new Set())).toEqual([two]);
+
+    end();
+    await building;
+    expect(await pruneEnvironments(context, new Set())).toEqual([one]);
   });
 });
 
