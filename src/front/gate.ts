@@ -35,6 +35,8 @@ export function gateListener(gate: Gate): RequestListener {
           { err: error, url: question.url },
           "a request failed by a mistake of reeve's",
         );
+      question.unpipe();
+      question.resume();
       refuse(answer, statuses[told.code] ?? 403, told);
     });
   };
@@ -44,6 +46,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   APP_UNKNOWN: 404,
   TOO_MANY_ATTEMPTS: 429,
   INTERNAL: 500,
+  RESOURCES_EXHAUSTED: 503,
 };
 
 async function pass(gate: Gate, question: IncomingMessage, answer: ServerResponse): Promise<void> {

@@ -80,9 +80,7 @@ export async function answerService(
   });
   if (!body) return;
 
-  const { process: git, output } = await serve(request.repository, service, body);
-  const { pid } = git;
-  if (pid === undefined) return;
+  const { process: git, pid, output } = await serve(request.repository, service, body);
   request.onStart(pid);
   if (!answer.headersSent) {
     // They leave with git's first word: until then the body may turn out to be none.
