@@ -8,6 +8,7 @@ import { headline } from "../app/headline.ts";
 import type { SettingsChange } from "../settings/settings.ts";
 import type { DeployReason, Holder } from "../store/agent-store.ts";
 import type { BranchPolicy } from "./policy.ts";
+import { confirm } from "./confirm.ts";
 import { readProposal, type Proposal } from "./proposal.ts";
 import { holderOf } from "./pushers.ts";
 import { CommitTree } from "./tree.ts";
@@ -145,12 +146,29 @@ export async function deployByCommand(
       { app, preview, ref, oldCommit, newCommit, account, reason, holder, settings },
       say,
     );
-    await world.agent.ask("switch", { app, holder, ref, newCommit });
+    await world.agent.ask("switch", { app, holder, ref, newCommit }).catch((error: unknown) => {
+      throw isAgentDown(error) ? fellAtTheSwitch(app, error) : error;
+    });
     if (newCommit !== oldCommit) await world.host.run(moveRef(git, { ref, oldCommit, newCommit }));
-    await world.agent.ask("confirm", { holder, ref }, { onLine: say });
+    await confirm(world.agent, { holder, ref }, { say });
   } finally {
-    await world.agent.ask("finished", { holder });
+    await world.agent.ask("finished", { holder }).catch((error: unknown) => {
+      // One that is started anew judges by itself what was unfinished.
+      if (!isAgentDown(error)) throw error;
+    });
   }
+}
+
+function isAgentDown(error: unknown): boolean {
+  return error instanceof UserError && error.code === "SERVER_DOWN";
+}
+
+/** Where the ref stays where it is, nothing but the agent's own record tells whether the switch has happened. */
+function fellAtTheSwitch(app: string, cause: unknown): UserError {
+  return new UserError("SERVER_DOWN", "reeve's agent fell at the moment of the switch", {
+    hint: `It is started anew and ends or takes back what it had begun. See what is on the air: reeve deploys ${app}`,
+    cause,
+  });
 }
 
 /**

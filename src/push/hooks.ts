@@ -1,9 +1,9 @@
 import type { Logger } from "pino";
 import { absentCommit, branchOf, isBranchRef, quotedBranch } from "../app/names.ts";
 import { asUserError, describeError, UserError } from "../errors.ts";
-import { waitFor } from "../host/clock.ts";
 import { printable } from "../host/lines.ts";
 import { findProcess } from "../host/processes.ts";
+import { confirm } from "./confirm.ts";
 import { branchPolicy, prepare, type DeployWorld } from "./deploys.ts";
 import {
   judgeRef,
@@ -14,7 +14,6 @@ import {
   type RefUpdate,
 } from "./policy.ts";
 import type { Pusher, Pushers, Running } from "./pushers.ts";
-import type { Holder } from "../store/agent-store.ts";
 
 export interface HookQuestion {
   hook: string;
@@ -161,7 +160,7 @@ async function sayLive(
   const branches = updates.filter((update) => isBranchRef(update.ref));
   for (const { ref, newCommit } of branches) {
     const isGone = newCommit === absentCommit;
-    await confirm(world, { holder: { turn: 0, ...holder }, ref }, isGone, say);
+    await confirm(world.agent, { holder: { turn: 0, ...holder }, ref }, { isGone, say });
   }
   const [pushed] = branches.filter((update) => update.newCommit !== absentCommit);
   if (pusher && pushed) await sayWhatIsMissing(world, pusher, pushed.ref, say);
@@ -184,58 +183,6 @@ async function sayWhatIsMissing(
       `reeve: ${app} itself is not on the air yet: git push deploy ${quotedBranch(branchOf(ref))}:${productionBranch}`,
     ),
   );
-}
-
-/** Milliseconds that an agent which fell has to come back, before the pusher is told to look later. */
-const patience = 10_000;
-
-/** What has happened by then, whatever becomes of the agent, and what the agent still does. */
-const moved = {
-  is: "on the air",
-  does: "writes it down",
-  did: "has written it down",
-  since: "written down",
-};
-const removed = {
-  is: "the branch is gone",
-  does: "removes what was on the air",
-  did: "has removed what was on the air",
-  since: "what was on the air goes",
-};
-
-/** The branch has moved and its release is on the air, or it is gone; an agent that falls now does its part when it is back. */
-async function confirm(
-  { agent }: HookWorld,
-  question: { holder: Holder; ref: string },
-  isGone: boolean,
-  say: Say,
-): Promise<void> {
-  const { is, does, did, since } = isGone ? removed : moved;
-  let tries = 0;
-  let words = 0;
-  const onLine = (line: string): void => {
-    words += 1;
-    say(line);
-  };
-  const done = await waitFor(
-    () => {
-      tries += 1;
-      return agent.ask("confirm", question, { onLine }).then(
-        () => true,
-        (error: unknown) => {
-          const told = asUserError(error);
-          if (told.code === "SERVER_DOWN") return false;
-          for (const line of describeError(told)) onLine(line);
-          onLine(`reeve: ${is} all the same; ${since} as soon as that is mended: reeve apps`);
-          return true;
-        },
-      );
-    },
-    { within: patience, every: 100 },
-  );
-  if (!done) say(`reeve: ${is}; its agent is down and ${does} when it is back: reeve apps`);
-  else if (tries > 1 && words === 0)
-    say(`reeve: ${is}; its agent was started anew meanwhile and ${did}`);
 }
 
 /** As it was when the push began; what the agent does goes by the options as they are then. */
