@@ -22,7 +22,7 @@ import type { Preparation, Step } from "./step.ts";
 import { environmentStep } from "./steps/environment.ts";
 import { foldersStep } from "./steps/folders.ts";
 import { releaseStep } from "./steps/release.ts";
-import { restartStep, wasRestarted } from "./steps/restart.ts";
+import { emperorStep, restartStep, wasRestarted } from "./steps/restart.ts";
 import { settingsStep } from "./steps/settings.ts";
 import { understudyStep } from "./steps/understudy.ts";
 import { vhostStep } from "./steps/vhost.ts";
@@ -37,8 +37,8 @@ const beginning: Step[] = [foldersStep, releaseStep];
 
 function proofOf(instance: string, { overlap }: Pick<AppOptions, "overlap">): Step[] {
   // A preview has no permanent vassal that could be restarted.
-  const boot = overlap || isPreviewName(instance) ? understudyStep : restartStep;
-  return [environmentStep, settingsStep, boot, vhostStep];
+  const boot = overlap || isPreviewName(instance) ? [understudyStep] : [emperorStep, restartStep];
+  return [environmentStep, settingsStep, ...boot, vhostStep];
 }
 
 /** Whichever way the deploy went: a step that it did not take has nothing to undo. */
@@ -47,6 +47,7 @@ const allSteps: Step[] = [
   environmentStep,
   settingsStep,
   understudyStep,
+  emperorStep,
   restartStep,
   vhostStep,
 ];
@@ -153,9 +154,12 @@ async function take(steps: Step[], report: DeployReport, preparation: Preparatio
 /** Everything that the deploy did, the newest first; one step that cannot be undone does not keep the others. */
 export async function takeBack(context: DeployContext, deploy: Deploy): Promise<void> {
   for (const { name, undo } of allSteps.toReversed()) {
-    await undo(context, deploy).catch((error: unknown) =>
-      context.log.error({ err: error, deploy: deploy.id, step: name }, "could not undo a step"),
-    );
+    await undo(context, deploy).catch((error: unknown) => {
+      context.log.error({ err: error, deploy: deploy.id, step: name }, "could not undo a step");
+      const live = context.store.instance(deploy.instance)?.live;
+      // The vassal itself may be what was not brought back: settling does it, and goes on trying.
+      if (name === restartStep.name && live) context.settler.start(deploy.instance, live);
+    });
   }
 }
 

@@ -27,9 +27,12 @@ export function bootVassal(emperor: Emperor, ini: string, text: string): Promise
   return putIni(emperor, ini, { text, newerThan: 0 });
 }
 
-/** Writes the ini, newer than anything the Emperor has seen of it, and wakes the Emperor. */
+/**
+ * Writes the ini, newer than anything the Emperor has seen of it, and wakes the Emperor. Where there is none,
+ * the ini is written all the same, for the next one: `EMPEROR_DOWN`.
+ */
 export async function installIni(emperor: Emperor, ini: string, text: string): Promise<void> {
-  const seen = await findVassal(emperor, basename(ini));
+  const seen = await findVassal(emperor, basename(ini)).catch(() => undefined);
   await putIni(emperor, ini, { text, newerThan: seen?.last_mod ?? 0 });
 }
 

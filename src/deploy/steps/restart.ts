@@ -1,8 +1,10 @@
 import { rm } from "node:fs/promises";
+import { basename } from "node:path";
 import { milliseconds } from "../../host/clock.ts";
 import { adoptSettings, bringBackSettings } from "../../settings/settings.ts";
 import type { Deploy } from "../../store/agent-store.ts";
 import { tailOfLog } from "../../vassal/app-log.ts";
+import { findVassal, isEmperorDown } from "../../vassal/emperor.ts";
 import {
   holdVassal,
   dropHeldIni,
@@ -16,6 +18,16 @@ import type { Step } from "../step.ts";
 import { healthCheck } from "../understudy.ts";
 import { unhealthy } from "./understudy.ts";
 
+/** Without an Emperor nobody would start again what the restart stops: it has to answer before. */
+export const emperorStep: Step = {
+  name: "emperor",
+  run: async ({ context, instance }) => {
+    await findVassal(context.emperor, basename(pathsOf(context, instance.name).ini));
+    return undefined;
+  },
+  undo: () => Promise.resolve(),
+};
+
 /**
  * For an app that cannot run beside itself (`overlap = false`): the vassal is stopped and started with the
  * new release, and what that cost is said. Where it does not come up, the former release is started again.
@@ -26,7 +38,8 @@ export const restartStep: Step = {
     const paths = pathsOf(context, instance.name);
     const grace = options.grace * 1000;
     context.settler.supersede(instance.name);
-    await context.settler.retireUnderstudies(instance, options, deploy.number);
+    // Those before this one: the settings that this deploy proposes count as its understudy's.
+    await context.settler.retireUnderstudies(instance, options, deploy.number - 1);
     await context.settler.idle(instance.name);
     await context.settler.traffic.lead(paths.link, paths.socket);
 
@@ -48,13 +61,18 @@ export const restartStep: Step = {
   undo: async (context, deploy) => {
     if (!wasRestarted(context, deploy)) return;
     const paths = pathsOf(context, deploy.instance);
-    await bringBackSettings(paths.settings);
     const row = context.store.instance(deploy.instance);
     const live = row?.live ? context.store.deploy(row.live) : undefined;
+    // Read before anything is stopped: somebody may be writing them.
+    const options = row && live ? await optionsOf(context, row.app) : undefined;
+    await bringBackSettings(paths.settings);
     await holdVassal(context.emperor, paths.ini, 0);
-    if (row && live) {
-      const options = await optionsOf(context, row.app);
-      await startVassal(context, { row, deploy: live, options, paths });
+    if (row && live && options) {
+      await startVassal(context, { row, deploy: live, options, paths }).catch((error: unknown) => {
+        // Its ini is back all the same: an Emperor that is started again starts it.
+        if (!isEmperorDown(error)) throw error;
+        return dropHeldIni(paths.ini);
+      });
       return;
     }
     await dropHeldIni(paths.ini);

@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { evaluatingApp } from "../support/apps.ts";
+import { eventually, TestServer } from "../support/server.ts";
+import type { Workspace } from "../support/workspace.ts";
+
+const words = (text: string): Record<string, string> =>
+  evaluatingApp(`"${text} " + os.environ.get("WORD", "-") + " " + os.environ["REEVE_COMMIT"]`);
+
+describe("an app that cannot run beside itself (overlap = false)", () => {
+  let server: TestServer;
+  let demo: Workspace;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+    demo = await server.workspace("demo", words("one"));
+    await server.reeve("create", "demo");
+    await server.reeve("options", "demo", "set", "overlap=false");
+    await demo.push();
+    await server.settled("demo");
+  });
+  afterAll(() => server.remove());
+
+  const served = async (): Promise<string> => (await server.get("demo")).body;
+
+  it("is stopped and started by a push, which says what that cost", async () => {
+    const { exitCode, output, commit } = await demo.deploy(words("two"), "Two");
+
+    expect(exitCode, output).toBe(0);
+    expect(output).toMatch(/ restart +healthy \(GET \/ 200\), off the air for \d+ ms/);
+    expect(await served()).toBe(`two - ${commit}`);
+  });
+
+  it("gets the settings that are changed, and loses those that are unset", async () => {
+    const head = await demo.head();
+
+    const set = await server.reeve("settings", "demo", "set", "WORD=hello");
+    expect(set.exitCode, set.output).toBe(0);
+    expect(await served()).toBe(`two hello ${head}`);
+
+    const unset = await server.reeve("settings", "demo", "unset", "WORD");
+    expect(unset.exitCode, unset.output).toBe(0);
+    expect(await served()).toBe(`two - ${head}`);
+  });
+
+  it("is started again with the release and the settings of before where the new one fails", async () => {
+    await server.reeve("settings", "demo", "set", "WORD=before");
+    const head = await demo.head();
+
+    const { exitCode, output } = await demo.deploy({ "app.py": "import nosuchmodule\n" }, "Bad");
+
+    expect(exitCode).toBe(1);
+    expect(output).toMatch(/error\[APP_UNHEALTHY]/);
+    expect(await served()).toBe(`two before ${head}`);
+    await demo.git("reset", "--quiet", "--hard", head);
+    await server.settled("demo");
+  });
+
+  it("runs on where the Emperor does not answer: nothing is stopped that nobody would start", async () => {
+    const before = await served();
+    const emperor = Number(server.read("run/emperor.pid"));
+    process.kill(emperor, "SIGSTOP");
+    const { exitCode, output } = await demo.deploy(words("three"), "Three").finally(() => {
+      process.kill(emperor, "SIGCONT");
+    });
+
+    expect(exitCode).toBe(1);
+    expect(output).toMatch(/error\[EMPEROR_DOWN]/);
+    expect(await served()).toBe(before);
+    const again = await demo.push();
+    expect(again.exitCode, again.output).toBe(0);
+    expect(await served()).toMatch(/^three before /);
+  });
+
+  it("is back with the former release when the Emperor falls in the midst of the restart", async () => {
+    const before = await served();
+    const head = await demo.head();
+    const deploying = demo.deploy({ "app.py": "import time\ntime.sleep(60)\n" }, "Slow");
+    await eventually(() => server.read("srv/demo/app/app.py").includes("sleep"));
+    process.kill(Number(server.read("run/emperor.pid")), "SIGKILL");
+
+    const { exitCode, output } = await deploying;
+
+    expect(exitCode, output).toBe(1);
+    await eventually(async () => (await served().catch(() => "")) === before, 30_000);
+    await demo.git("reset", "--quiet", "--hard", head);
+    const { output: reconciled } = await server.reeve("reconcile");
+    expect(reconciled).toBe("everything is as it should be");
+  });
+});
