@@ -3,6 +3,8 @@ import { branchOf, isPreviewName, shortCommit } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import type { RequirementsFile } from "../environment/requirements.ts";
 import { asUserError, describeError, UserError, type ErrorCode } from "../errors.ts";
+import { sleep } from "../host/clock.ts";
+import { isPresent } from "../host/files.ts";
 import { isPreviewed } from "../preview/pattern.ts";
 import {
   adoptSettings,
@@ -18,6 +20,7 @@ import { keyOf } from "./locks.ts";
 import { confirmRemoval, startRemoval } from "./remove.ts";
 import { DeployReport } from "./report.ts";
 import { seatOf } from "./seat.ts";
+import { drain } from "./settle.ts";
 import type { Preparation, Step } from "./step.ts";
 import { environmentStep } from "./steps/environment.ts";
 import { foldersStep } from "./steps/folders.ts";
@@ -26,7 +29,7 @@ import { emperorStep, restartStep, wasRestarted } from "./steps/restart.ts";
 import { settingsStep } from "./steps/settings.ts";
 import { understudyStep } from "./steps/understudy.ts";
 import { vhostStep } from "./steps/vhost.ts";
-import { understudyOf } from "./understudy.ts";
+import { retireUnderstudy, understudyOf } from "./understudy.ts";
 
 /**
  * The story of a deploy, in order, with the undoing of each step beside it. When all is done, nothing of what
@@ -90,6 +93,7 @@ export async function startDeploy(
     store.expectPlaceFree(instance);
     await expectRefUnmoved(context, request);
     await context.settler.tidied(instance.name);
+    expectHeld(context, instance.name, request.holder);
     const deploy = store.startDeploy({ ...request, instance: instance.name });
     return { context, instance, options, deploy };
   });
@@ -293,6 +297,7 @@ export async function prepareRemoval(
   await locks.take(row.name, request.holder, () => sayWhoDeploys(context, row, say));
   if (find()?.name !== row.name) return undefined;
   await expectRefUnmoved(context, request);
+  expectHeld(context, row.name, request.holder);
   return startRemoval(context, row, { ...request, subject: "the branch is gone" });
 }
 
@@ -345,22 +350,49 @@ export async function recordLive(context: DeployContext, deploy: Deploy): Promis
   return took;
 }
 
-export async function judgeDeploy(context: DeployContext, deploy: Deploy): Promise<void> {
+/** `grace`: the milliseconds at most that requests have to end which a release got that is taken back. */
+export async function judgeDeploy(
+  context: DeployContext,
+  deploy: Deploy,
+  grace = Infinity,
+): Promise<void> {
   if (await hasGoneThrough(context, deploy)) await confirmDeploy(context, deploy.id);
-  else await revertDeploy(context, deploy, `git did not move ${deploy.ref}`);
+  else await revertDeploy(context, deploy, { why: `git did not move ${deploy.ref}`, grace });
 }
 
 /** Takes back a deploy that was proven, or even switched, and whose ref did not move. */
-async function revertDeploy(context: DeployContext, deploy: Deploy, why: string): Promise<void> {
+async function revertDeploy(
+  context: DeployContext,
+  deploy: Deploy,
+  { why, grace }: { why: string; grace: number },
+): Promise<void> {
   const { store } = context;
   const row = store.instance(deploy.instance);
   if (deploy.reason !== "removal") {
-    if (deploy.state === "switched" && row) await leadBack(context, row);
+    if (deploy.state === "switched" && row) {
+      await leadBack(context, row);
+      await finishRequests(context, deploy, grace).catch((error: unknown) =>
+        context.log.error({ err: error, deploy: deploy.id }, "requests were cut"),
+      );
+    }
     await takeBack(context, deploy);
   }
   recordRefusal(context, deploy, new UserError("REF_MOVED", why));
   if (row?.live && row.settled !== row.live) context.settler.start(row.name, row.live);
   await context.settler.tidy(deploy.instance);
+}
+
+/** The understudy had the traffic for a moment: who was led to it gets an answer. */
+async function finishRequests(
+  context: DeployContext,
+  deploy: Deploy,
+  atMost: number,
+): Promise<void> {
+  const understudy = understudyOf(context, deploy.instance, deploy.number);
+  if (!(await isPresent(understudy.ini))) return;
+  await sleep(drain);
+  const { grace } = await optionsOf(context, deploy.app);
+  await retireUnderstudy(context, deploy.instance, understudy, Math.min(grace * 1000, atMost));
 }
 
 /** To the understudy of the deploy that is live, where that has not settled; else to the vassal. */
@@ -454,6 +486,12 @@ async function expectRefUnmoved(
     "REF_MOVED",
     `${request.ref} moved to ${shortCommit(current)} while this push waited`,
   );
+}
+
+/** Who was gone while it waited was judged when nothing of it was written down yet: nobody would judge it again. */
+function expectHeld({ locks }: DeployContext, instance: string, holder: Holder): void {
+  if (!locks.isHeldBy(instance, holder))
+    throw new UserError("PUSH_GONE", "the push that asked for this deploy is gone");
 }
 
 function sayWhoDeploys(context: DeployContext, instance: Instance, say: Say): void {

@@ -51,6 +51,11 @@ export class HolderLocks {
     return this.#held.has(name);
   }
 
+  isHeldBy(name: string, holder: Holder): boolean {
+    const held = this.#held.get(name);
+    return held !== undefined && isSame(held.holder, holder);
+  }
+
   /** Everything that this holder held is given to the next in turn. */
   release(holder: Holder): void {
     this.#unjudged.delete(keyOf(holder));

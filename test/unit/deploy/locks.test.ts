@@ -26,6 +26,19 @@ function queue(locks: HolderLocks, holders: Holder[]): { got: Holder[]; waited: 
 }
 
 describe("an instance's lock", () => {
+  it("is its holder's until it is released, and then whose turn it is", async () => {
+    const locks = new HolderLocks();
+    queue(locks, [first, second]);
+
+    await moment();
+    expect([first, second].map((one) => locks.isHeldBy("demo", one))).toEqual([true, false]);
+
+    locks.release(first);
+    await moment();
+    expect([first, second].map((one) => locks.isHeldBy("demo", one))).toEqual([false, true]);
+    expect(locks.isHeldBy("other", second)).toBe(false);
+  });
+
   it("is one holder's at a time, in the order in which they came", async () => {
     const locks = new HolderLocks();
     const { got, waited } = queue(locks, [first, second, third]);
