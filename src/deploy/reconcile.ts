@@ -49,6 +49,8 @@ import { findUnderstudies } from "./understudy.ts";
 /** How long a push that survived the agent may take to move its ref, or to end, before the agent judges it. */
 const patience = 30_000;
 const patienceWithCommands = 2000;
+/** Milliseconds that requests have to end when a deploy is taken back while everybody waits for the agent. */
+const graceAtStart = 2000;
 /** Milliseconds after which a file that was to be renamed is nobody's any more. */
 const forgotten = 60_000;
 
@@ -78,6 +80,7 @@ class Reconciling {
   readonly #atStart: boolean;
   readonly #emperorRuns: boolean;
   readonly #handedOver = new Set<string>();
+  readonly #remade = new Set<string>();
 
   constructor(context: DeployContext, atStart: boolean, emperorRuns: boolean) {
     this.#context = context;
@@ -86,26 +89,27 @@ class Reconciling {
   }
 
   async run(): Promise<void> {
-    const { store, log } = this.#context;
+    const { store } = this.#context;
     if (this.#atStart) await this.#tellNginx();
     if (this.#atStart) await this.#removeLocks();
-    await this.#provideRunners();
-    for (const deploy of store.unfinishedDeploys()) await this.#judge(deploy);
-    await this.#unplaced();
+    for (const app of store.apps())
+      await this.#alone(app, () => provideRunners(this.#context, app));
+    for (const name of [...store.apps(), ...store.previews().map(({ instance }) => instance)])
+      await this.#alone(name, () => this.#handOver(name));
+    for (const deploy of store.unfinishedDeploys())
+      await this.#alone(deploy.instance, () => this.#judge(deploy));
+    for (const { instance, app } of store.previews())
+      await this.#alone(instance, () => this.#unplaced(instance, app));
     for (const app of store.destroyedApps()) {
-      await this.#holding(app, async (holder) => destroyApp(this.#context, app, holder));
-      this.#did(app, "removed, as was begun");
+      await this.#alone(app, async () => {
+        await this.#holding(app, async (holder) => destroyApp(this.#context, app, holder));
+        this.#did(app, "removed, as was begun");
+      });
     }
     for (const { name } of store.instances()) {
       // At the start the agent takes no questions yet: what settles may do so for a minute.
       if (!this.#atStart) await this.#context.settler.rested(name);
-      // One app's trouble is not the others': they are put right all the same.
-      await this.#holding(name, (holder) => this.#instance(name, holder)).catch(
-        (error: unknown) => {
-          log.error({ err: error, instance: name }, "could not reconcile");
-          this.#did(name, `could not be put right: ${asUserError(error).message}`);
-        },
-      );
+      await this.#alone(name, () => this.#holding(name, (holder) => this.#instance(name, holder)));
     }
     await this.#strays();
     // At the start nobody waits for it: there may be hundreds.
@@ -151,27 +155,31 @@ class Reconciling {
     }
   }
 
-  /** Each app has its own system users, and what it has on disk is theirs. */
-  async #provideRunners(): Promise<void> {
-    const { store } = this.#context;
-    for (const app of store.apps()) await provideRunners(this.#context, app);
-    for (const name of [...store.apps(), ...store.previews().map(({ instance }) => instance)]) {
-      if (!(await handOver(this.#context, name))) continue;
-      this.#handedOver.add(name);
-      this.#did(name, `handed over to ${runnerOf(this.#context, name).name}`);
+  /** One app's trouble is not the others': they are put right all the same. */
+  async #alone(name: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#context.log.error({ err: error, instance: name }, "could not reconcile");
+      this.#did(name, `could not be put right: ${asUserError(error).message}`);
     }
   }
 
-  /** Previews whose first deploy was broken off: they have never been on the air. */
-  async #unplaced(): Promise<void> {
+  /** Each app has its own system users, and what it has on disk is theirs. */
+  async #handOver(name: string): Promise<void> {
+    if (!(await handOver(this.#context, name))) return;
+    this.#handedOver.add(name);
+    this.#did(name, `handed over to ${runnerOf(this.#context, name).name}`);
+  }
+
+  /** A preview whose first deploy was broken off: it has never been on the air. */
+  async #unplaced(name: string, app: string): Promise<void> {
     const { store } = this.#context;
-    for (const { instance: name, app } of store.previews()) {
-      if (store.instance(name)?.live) continue;
-      await this.#holding(name, async () => {
-        // A push of it may have ended since.
-        if (!store.instance(name)?.live) await removeInstance(this.#context, { name, app });
-      });
-    }
+    if (store.instance(name)?.live) return;
+    await this.#holding(name, async () => {
+      // A push of it may have ended since.
+      if (!store.instance(name)?.live) await removeInstance(this.#context, { name, app });
+    });
   }
 
   #did(instance: string, what: string): void {
@@ -192,8 +200,15 @@ class Reconciling {
   }
 
   async #judge(deploy: Deploy): Promise<void> {
-    if (this.#atStart) await this.#judgeLeft(deploy);
-    else if (await isAlive(deploy.holder)) return;
+    if (this.#atStart) {
+      const { locks } = this.#context;
+      await this.#judgeLeft(deploy).catch((error: unknown) => {
+        // Nothing else happens to the instance until the agent has succeeded: it tries again and again.
+        locks.takeFree(deploy.instance, deploy.holder);
+        locks.keep(deploy.holder);
+        throw error;
+      });
+    } else if (await isAlive(deploy.holder)) return;
     // The agent looks for such pushes by itself as well: whoever comes second finds nothing to do.
     else await judgeHolder(this.#context, deploy.holder);
     const state = this.#context.store.deploy(deploy.id)?.state ?? "gone";
@@ -210,7 +225,7 @@ class Reconciling {
     // A command's holder is the front, which goes on living when it has given up.
     const within = deploy.holder.turn > 0 ? patienceWithCommands : patience;
     await waitFor(isDecided, { within, every: 100 });
-    if (this.#emperorRuns) await judgeDeploy(context, deploy);
+    if (this.#emperorRuns) await judgeDeploy(context, deploy, graceAtStart);
     else if (await hasGoneThrough(context, deploy)) {
       if (deploy.reason === "removal") await confirmDeploy(context, deploy.id);
       else await recordLive(context, deploy);
@@ -232,14 +247,17 @@ class Reconciling {
     await provideFolders(context, row.name);
     if (!live) return;
 
-    await this.#provideParts(row, live);
+    if (await this.#provideParts(row, live)) this.#remade.add(name);
     if (this.#emperorRuns) await this.#settleBehind(row, live);
     else await this.#settleOnDisk(row, live);
     await this.#compareRef(row, live, holder);
   }
 
-  /** What was removed by hand, or eaten by a broken disk, is made again. */
-  async #provideParts(row: InstanceRow, live: Deploy): Promise<void> {
+  /**
+   * What was removed by hand, or eaten by a broken disk, is made again. Resolves to whether the environment
+   * was, without which the vassal may have given up.
+   */
+  async #provideParts(row: InstanceRow, live: Deploy): Promise<boolean> {
     const context = this.#context;
     const paths = pathsOf(context, row.name);
     const preparation: Preparation = {
@@ -254,14 +272,17 @@ class Reconciling {
       await releaseStep.run(preparation);
       this.#did(row.name, `release ${shortCommit(live.newCommit)} checked out again`);
     }
-    if (!(await hasEnvironment(paths, live.environment ?? ""))) {
+    // At the start all apps wait for this to end, and a build may take long: the front asks for it soon after.
+    const isToBuild = !this.#atStart && !(await hasEnvironment(paths, live.environment ?? ""));
+    if (isToBuild) {
       await environmentStep.run(preparation);
       Object.assign(live, context.store.deploy(live.id));
       this.#did(row.name, `environment ${preparation.deploy.environment ?? ""} built again`);
     }
-    if ((await runningNginx(context.nginx)) === undefined) return;
+    if ((await runningNginx(context.nginx)) === undefined) return isToBuild;
     const vhost = await provideVhost(context, row, preparation.options);
     if (vhost === "made" || vhost === "changed") this.#did(row.name, `vhost ${vhost}`);
+    return isToBuild;
   }
 
   /** The vassals run: what differs settles behind what carries the traffic. */
@@ -275,7 +296,8 @@ class Reconciling {
       return;
     }
     if ((await findUnderstudies(context, row.name)).length > 0) {
-      await context.settler.retireUnderstudies(row, options, live.number);
+      // Also of deploys after the one that is live: a refused one that could not be taken back.
+      await context.settler.retireUnderstudies(row, options, Infinity);
       this.#did(row.name, "understudies retired");
     }
     const { socket } = seatOf(context, row.name, live);
@@ -283,7 +305,8 @@ class Reconciling {
       await context.settler.traffic.lead(paths.link, socket);
       this.#did(row.name, "nginx's link led back to the vassal");
     }
-    if (await isBroughtOver(context, { row, deploy: live, options, paths })) return;
+    const isRemade = this.#remade.has(row.name);
+    if (!isRemade && (await isBroughtOver(context, { row, deploy: live, options, paths }))) return;
     context.settler.start(row.name, live.id);
     this.#did(row.name, `its vassal is brought to ${shortCommit(live.newCommit)} again`);
   }

@@ -10,9 +10,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { plainApp } from "../support/apps.ts";
+import { plainApp, slowPackage } from "../support/apps.ts";
 import { eventually, TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
+
+const isEnvironment = (name: string): boolean => /^[0-9a-f]{16}$/.test(name);
 
 describe("what differs from the record", () => {
   let server: TestServer;
@@ -157,6 +159,21 @@ describe("what differs from the record", () => {
 
     await eventually(async () => (await server.get("demo")).status === 200, 20_000);
     await eventually(async () => (await server.reeve("apps")).exitCode === 0, 20_000);
+  });
+
+  it("is an environment that takes long to build: no other app waits for it at a start", async () => {
+    const slow = await server.workspace("slow", { ...plainApp("slow"), ...slowPackage(3) });
+    await slow.push();
+    await server.settled("slow");
+    await server.interrupt();
+    rmSync(server.path("srv/slow/envs"), { recursive: true });
+
+    await server.up();
+
+    expect((await server.get("demo")).status).toBe(200);
+    expect(readdirSync(server.path("srv/slow/envs")).filter(isEnvironment)).toEqual([]);
+    await eventually(async () => (await server.get("slow")).body === "slow", 30_000);
+    await server.reeve("destroy", "slow", "--yes");
   });
 
   it("is an app whose removal was cut off: it is brought to its end", async () => {
