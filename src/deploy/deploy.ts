@@ -227,7 +227,7 @@ export async function switchDeploy(context: DeployContext, id: number): Promise<
 }
 
 /**
- * git says that it has moved the ref. Beside the judging of the same push, which may be gone by then, this would
+ * git says that it has moved the ref; `REF_MOVED` where the deploy was taken back by then. Beside the judging of the same push, which may be gone by then, this would
  * do everything twice; and what came second would do it to the next push, which has the lock by then.
  */
 export function confirmRef(
@@ -236,8 +236,17 @@ export function confirmRef(
   say: Say,
 ): Promise<void> {
   return context.turns.run(keyOf(holder), async () => {
-    for (const deploy of context.store.unfinishedOf(holder).filter((one) => one.ref === ref))
+    const mine = context.store.unfinishedOf(holder).filter((one) => one.ref === ref);
+    for (const deploy of mine)
       for (const line of await confirmDeploy(context, deploy.id)) say(line);
+    if (mine.length === 0 && context.store.deployOf(holder, ref)?.state === "refused")
+      throw new UserError(
+        "REF_MOVED",
+        `${ref} moved only after the agent, started anew meanwhile, had taken this deploy back: what was on the air before still is`,
+        {
+          hint: "Put on the air what the branch names: reeve redeploy APP, for a preview with -b BRANCH.",
+        },
+      );
   });
 }
 

@@ -20,7 +20,7 @@ const removed = {
   since: "what was on the air goes",
 };
 
-/** The branch has moved and its release is on the air, or it is gone; an agent that falls now does its part when it is back. */
+/** The branch has moved and its release is on the air, or it is gone; an agent that falls now does its part when it is back. `REF_MOVED` where it took the deploy back before. */
 export async function confirm(
   agent: AgentClient,
   question: { holder: Holder; ref: string },
@@ -41,6 +41,7 @@ export async function confirm(
         (error: unknown) => {
           const told = asUserError(error);
           if (told.code === "SERVER_DOWN") return false;
+          if (told.code === "REF_MOVED") throw told;
           for (const line of describeError(told)) onLine(line);
           onLine(`reeve: ${is} all the same; ${since} as soon as that is mended: reeve apps`);
           return true;

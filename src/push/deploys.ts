@@ -2,6 +2,7 @@ import type { AgentClient } from "../agent/client.ts";
 import type { Answers } from "../agent/answers.ts";
 import { absentCommit } from "../app/names.ts";
 import { UserError } from "../errors.ts";
+import { waitFor } from "../host/clock.ts";
 import { gitCommand, readRef, type GitContext } from "../host/git.ts";
 import type { Host } from "../host/host.ts";
 import { headline } from "../app/headline.ts";
@@ -152,11 +153,23 @@ export async function deployByCommand(
     if (newCommit !== oldCommit) await world.host.run(moveRef(git, { ref, oldCommit, newCommit }));
     await confirm(world.agent, { holder, ref }, { say });
   } finally {
-    await world.agent.ask("finished", { holder }).catch((error: unknown) => {
-      // One that is started anew judges by itself what was unfinished.
+    await sayFinished(world, holder).catch((error: unknown) => {
       if (!isAgentDown(error)) throw error;
+      // The front itself goes on living, so that nobody else would tell the agent: the lock would be held for ever.
+      void waitFor(
+        () =>
+          sayFinished(world, holder).then(
+            () => true,
+            (again: unknown) => !isAgentDown(again),
+          ),
+        { within: Infinity, every: 1000 },
+      );
     });
   }
+}
+
+function sayFinished({ agent }: DeployWorld, holder: Holder): Promise<unknown> {
+  return agent.ask("finished", { holder });
 }
 
 function isAgentDown(error: unknown): boolean {

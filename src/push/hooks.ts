@@ -160,7 +160,11 @@ async function sayLive(
   const branches = updates.filter((update) => isBranchRef(update.ref));
   for (const { ref, newCommit } of branches) {
     const isGone = newCommit === absentCommit;
-    await confirm(world.agent, { holder: { turn: 0, ...holder }, ref }, { isGone, say });
+    await confirm(world.agent, { holder: { turn: 0, ...holder }, ref }, { isGone, say }).catch(
+      (error: unknown) => {
+        for (const line of describeError(asUserError(error))) say(line);
+      },
+    );
   }
   const [pushed] = branches.filter((update) => update.newCommit !== absentCommit);
   if (pusher && pushed) await sayWhatIsMissing(world, pusher, pushed.ref, say);

@@ -490,6 +490,19 @@ export class AgentStore {
     ).map(toDeploy);
   }
 
+  /** The newest deploy that this holder began of a ref, however it ended. */
+  deployOf(holder: Holder, ref: string): Deploy | undefined {
+    const row = this.#get(
+      `SELECT * FROM deploy WHERE holder_pid = ? AND holder_start = ? AND holder_turn = ? AND ref = ?
+       ORDER BY id DESC LIMIT 1`,
+      holder.pid,
+      holder.startTime,
+      holder.turn,
+      ref,
+    );
+    return row && toDeploy(row);
+  }
+
   /** Deploys of this holder that are neither live nor refused. */
   unfinishedOf(holder: Holder): Deploy[] {
     return this.unfinishedDeploys().filter(

@@ -1,10 +1,10 @@
-import { appendFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually, TestServer } from "../support/server.ts";
 import { kill } from "../support/processes.ts";
 import type { Workspace } from "../support/workspace.ts";
 import { carried, hold, prepareToHold, release } from "./held.ts";
-import { receiver } from "./victims.ts";
+import { find, receiver } from "./victims.ts";
 
 /** Answers at once, and at /slow after two seconds. */
 const app = (text: string): Record<string, string> => ({
@@ -22,6 +22,7 @@ describe("between the switch and the record", () => {
   let server: TestServer;
   let demo: Workspace;
   let first: string;
+  const lock = "lib/repositories/demo.git/refs/heads/main.lock";
 
   beforeAll(async () => {
     server = await TestServer.start();
@@ -52,16 +53,18 @@ describe("between the switch and the record", () => {
     await server.settled("demo");
   });
 
-  it("an agent that falls leaves a rollback on the air, and it is said so", async () => {
-    // git waits for somebody else's lock on the branch.
+  /** A rollback whose traffic is led to the release, while its git waits for somebody else's lock on the branch. */
+  const rollBackBehindLock = (commit: string): ReturnType<TestServer["reeve"]> => {
     appendFileSync(server.path("etc/git.conf"), "[core]\n\tfilesRefLockTimeout = 10000\n");
-    const lock = server.path("lib/repositories/demo.git/refs/heads/main.lock");
-    writeFileSync(lock, "");
-    const rollback = server.reeve("rollback", "demo", first);
-    const link = server.path("lib/sockets/demo.sock");
-    await eventually(() => readlinkSync(link).includes(".next-"), 20_000);
+    writeFileSync(server.path(lock), "");
+    return server.reeve("rollback", "demo", commit);
+  };
+
+  it("an agent that falls leaves a rollback on the air, and it is said so", async () => {
+    const rollback = rollBackBehindLock(first);
+    await eventually(() => find(server, /update-ref/) > 0, 20_000);
     kill(server.servicePid("agent"));
-    rmSync(lock, { force: true });
+    rmSync(server.path(lock), { force: true });
 
     const { exitCode, output } = await rollback;
 
@@ -72,5 +75,30 @@ describe("between the switch and the record", () => {
     await server.settled("demo");
     const { output: audit } = await server.reeve("audit");
     expect(audit).toMatch(/rollback/);
+  });
+
+  it("a branch that moves too late is told, and what it names is put on the air by hand", async () => {
+    const second = await demo.head();
+    const rollback = rollBackBehindLock(second);
+    await eventually(() => find(server, /update-ref/) > 0, 20_000);
+    const git = find(server, /update-ref/);
+    process.kill(git, "SIGSTOP");
+    kill(server.servicePid("agent"));
+    const isRefused = async (): Promise<boolean> => {
+      const deploys = await server.json<{ state: string }[]>("deploys", "demo").catch(() => []);
+      return deploys[0]?.state === "refused";
+    };
+    await eventually(isRefused, 20_000);
+    rmSync(server.path(lock), { force: true });
+    process.kill(git, "SIGCONT");
+
+    const { exitCode, output } = await rollback;
+
+    expect(exitCode, output).toBe(1);
+    expect(output).toMatch(/error\[REF_MOVED]: refs\/heads\/main moved only after/);
+    expect((await server.get("demo")).body).toBe("one");
+    expect((await server.reeve("redeploy", "demo")).exitCode).toBe(0);
+    expect((await server.get("demo")).body).toBe("two");
+    await server.settled("demo");
   });
 });
