@@ -29,7 +29,7 @@ export async function runAgent(config: Config): Promise<void> {
   process.umask(0o027);
   const context = await makeContext(config);
   context.settler.attach(context);
-  await reconcile(context, true);
+  const { postponed } = await reconcile(context, true);
 
   const verbs = agentVerbs(context);
   const server = verbServer(
@@ -50,6 +50,10 @@ export async function runAgent(config: Config): Promise<void> {
     setTimeout(() => void sweepPreviews(context), firstSweep),
     setInterval(() => void sweepPreviews(context), previewsEvery),
   ];
+  if (postponed)
+    void reconcile(context, false).catch((error: unknown) =>
+      context.log.error({ err: error }, "could not reconcile"),
+    );
   context.log.info({ installer: context.installer, abi: context.abi }, "the agent listens");
 
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -65,14 +69,16 @@ export async function runAgent(config: Config): Promise<void> {
 const told = new WeakSet<Holder>();
 
 async function judgeDeadHolders(context: DeployContext): Promise<void> {
-  for (const holder of await context.locks.deadHolders()) {
-    await judgeHolder(context, holder).catch((error: unknown) => {
+  // At once: one whose requests are still finished keeps no other waiting.
+  const judging = (await context.locks.deadHolders()).map((holder) =>
+    judgeHolder(context, holder).catch((error: unknown) => {
       // It is tried again at once, and said once.
       if (!told.has(holder))
         context.log.error({ err: error, holder }, "could not judge a push that is gone");
       told.add(holder);
-    });
-  }
+    }),
+  );
+  await Promise.all(judging);
 }
 
 async function makeContext(config: Config): Promise<DeployContext> {

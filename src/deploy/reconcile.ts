@@ -59,6 +59,8 @@ export interface Reconciled {
   done: string[];
   /** Apps whose branch names another commit than the one on the air: the front can deploy it. */
   astray: string[];
+  /** Something takes too long for a start: do it again when the agent listens. */
+  postponed: boolean;
 }
 
 /**
@@ -70,12 +72,14 @@ export interface Reconciled {
 export async function reconcile(context: DeployContext, atStart: boolean): Promise<Reconciled> {
   const work = new Reconciling(context, atStart, await isEmperorRunning(context.emperor));
   await work.run();
-  return { done: work.done, astray: work.astray };
+  const { done, astray, postponed } = work;
+  return { done, astray, postponed };
 }
 
 class Reconciling {
   readonly done: string[] = [];
   readonly astray: string[] = [];
+  postponed = false;
   readonly #context: DeployContext;
   readonly #atStart: boolean;
   readonly #emperorRuns: boolean;
@@ -100,12 +104,7 @@ class Reconciling {
       await this.#alone(deploy.instance, () => this.#judge(deploy));
     for (const { instance, app } of store.previews())
       await this.#alone(instance, () => this.#unplaced(instance, app));
-    for (const app of store.destroyedApps()) {
-      await this.#alone(app, async () => {
-        await this.#holding(app, async (holder) => destroyApp(this.#context, app, holder));
-        this.#did(app, "removed, as was begun");
-      });
-    }
+    for (const app of store.destroyedApps()) await this.#alone(app, () => this.#destroy(app));
     for (const { name } of store.instances()) {
       // At the start the agent takes no questions yet: what settles may do so for a minute.
       if (!this.#atStart) await this.#context.settler.rested(name);
@@ -179,6 +178,17 @@ class Reconciling {
     await this.#holding(name, async () => {
       // A push of it may have ended since.
       if (!store.instance(name)?.live) await removeInstance(this.#context, { name, app });
+    });
+  }
+
+  async #destroy(app: string): Promise<void> {
+    const { store, locks } = this.#context;
+    const previews = store.previews().filter((preview) => preview.app === app);
+    // One that cannot be judged now keeps its lock, and at the start nobody else would wait for it.
+    if (previews.some(({ instance }) => locks.isHeld(instance))) return;
+    await this.#holding(app, async (holder) => {
+      await destroyApp(this.#context, app, holder);
+      this.#did(app, "removed, as was begun");
     });
   }
 
@@ -272,8 +282,10 @@ class Reconciling {
       await releaseStep.run(preparation);
       this.#did(row.name, `release ${shortCommit(live.newCommit)} checked out again`);
     }
-    // At the start all apps wait for this to end, and a build may take long: the front asks for it soon after.
-    const isToBuild = !this.#atStart && !(await hasEnvironment(paths, live.environment ?? ""));
+    const isMissing = !(await hasEnvironment(paths, live.environment ?? ""));
+    // At the start all apps wait for this to end, and a build may take long.
+    if (isMissing && this.#atStart) this.postponed = true;
+    const isToBuild = isMissing && !this.#atStart;
     if (isToBuild) {
       await environmentStep.run(preparation);
       Object.assign(live, context.store.deploy(live.id));
@@ -295,9 +307,10 @@ class Reconciling {
       this.#did(row.name, `goes on settling ${shortCommit(live.newCommit)}`);
       return;
     }
-    if ((await findUnderstudies(context, row.name)).length > 0) {
-      // Also of deploys after the one that is live: a refused one that could not be taken back.
-      await context.settler.retireUnderstudies(row, options, Infinity);
+    const left = (await findUnderstudies(context, row.name)).map(({ number }) => number);
+    if (left.length > 0) {
+      // Also one of a deploy after the live one, which could not be taken back; not of those that are yet to come.
+      await context.settler.retireUnderstudies(row, options, Math.max(...left));
       this.#did(row.name, "understudies retired");
     }
     const { socket } = seatOf(context, row.name, live);

@@ -239,7 +239,7 @@ async function provideScratch(context: EnvironmentContext, hash: string): Promis
   if (!(await isPresent(cache))) await ownFolder(context, cache, { recursive: true });
   const { host, appUser: as } = context;
   const scratch = scratchOf(context.paths, hash);
-  await host.run({ file: "rm", args: ["-rf", "--", scratch], as });
+  await removeScratch(context, hash);
   await host.run({ file: "mkdir", args: ["--", scratch, temporaryIn(scratch)], as });
   return scratch;
 }
@@ -250,9 +250,7 @@ async function removeScratch(
 ): Promise<void> {
   const scratch = scratchOf(paths, hash);
   // The folder above is its user's: where an app keeps laying something there, that is its own affair.
-  await host
-    .run({ file: "rm", args: ["-rf", "--one-file-system", "--", scratch] })
-    .catch(() => undefined);
+  await forceRemoval(host, scratch).catch(() => undefined);
 }
 
 async function ownFolder(
@@ -294,16 +292,19 @@ async function removeEnvironment(
   const path = environmentPath(context.paths, hash);
   await writeFile(markerOf(path), "");
   await removeScratch(context, hash);
-  if (await isPresent(path)) {
-    if (!context.host.isRoot) {
-      await context.host.run({
-        file: "find",
-        args: [path, "-type", "d", "-exec", "chmod", "u+w", "{}", "+"],
-      });
-    }
-    await context.host.run({ file: "rm", args: ["-rf", "--one-file-system", "--", path] });
-  }
+  await forceRemoval(context.host, path);
   await rm(markerOf(path), { force: true });
+}
+
+/** With all that is sealed in it. */
+async function forceRemoval(host: Host, path: string): Promise<void> {
+  if (!(await isPresent(path))) return;
+  if (!host.isRoot)
+    await host.run({
+      file: "find",
+      args: [path, "-type", "d", "-exec", "chmod", "u+w", "{}", "+"],
+    });
+  await host.run({ file: "rm", args: ["-rf", "--one-file-system", "--", path] });
 }
 
 function markerOf(path: string): string {

@@ -30,19 +30,36 @@ describe("a front that the system gives no more", () => {
   };
   const limitOf = (what: string): string =>
     prlimit(`--${what}`, "--noheadings", "--output", "SOFT").trim();
+  /** A push's second question alone, as a client asks it that has the refs already. */
+  const begin = (): Promise<string> =>
+    server
+      .ask({
+        host: `git.localhost:${server.port}`,
+        path: "/demo.git/git-receive-pack",
+        method: "POST",
+        headers: {
+          authorization: `Basic ${Buffer.from(`admin:${server.token}`).toString("base64")}`,
+          "content-type": "application/x-git-receive-pack-request",
+        },
+        body: "0000",
+      })
+      .then(({ status, body }) => `${status} ${body}`);
   const open = (): number => readdirSync(`/proc/${front}/fd`).length;
 
-  it.each<[string, string, () => number]>([
-    ["processes", "nproc", () => 1],
-    ["open files, at its last", "nofile", () => open() + 2],
-    ["open files, with a few left", "nofile", () => open() + 6],
-  ])("of %s refuses the push and runs on", async (_, what, few) => {
+  it.each<[string, string, () => number, RegExp]>([
+    ["processes", "nproc", () => 1, /^503 error\[RESOURCES_EXHAUSTED]/],
+    // It cannot even take the connection.
+    ["open files, at its last", "nofile", () => open(), /^50[23] /],
+    ["open files, with a few left", "nofile", () => open() + 6, /^503 error\[RESOURCES_EXHAUSTED]/],
+  ])("of %s refuses the push and runs on", async (_, what, few, told) => {
     const before = limitOf(what);
     limit(what, few());
+    const answer = await begin();
     const { exitCode, output } = await demo
       .deploy(plainApp(`not ${what}`), "Two")
       .finally(() => limit(what, before));
 
+    expect(answer).toMatch(told);
     expect(exitCode, output).not.toBe(0);
     expect(server.servicePid("front")).toBe(front);
     expect((await server.get("demo")).body).not.toContain("not");
