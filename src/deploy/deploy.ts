@@ -387,7 +387,9 @@ async function revertDeploy(
     await takeBack(context, deploy);
   }
   recordRefusal(context, deploy, new UserError("REF_MOVED", why));
-  if (row?.live && row.settled !== row.live) context.settler.start(row.name, row.live);
+  // As it is by now: what the switch did not supersede has gone on settling.
+  const now = store.instance(deploy.instance);
+  if (now?.live && now.settled !== now.live) context.settler.start(now.name, now.live);
   await context.settler.tidy(deploy.instance);
 }
 

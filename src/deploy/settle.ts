@@ -272,9 +272,10 @@ export class Settler {
     return true;
   }
 
-  /** Who serves in the vassal's stead. */
+  /** Who serves in the vassal's stead; nobody where the deploy has settled: its understudy ends, or is about to. */
   async #cover(task: Task): Promise<Understudy | undefined> {
     const context = this.#expectContext();
+    if (context.store.instance(task.instance)?.settled === task.deploy) return undefined;
     const number = context.store.deploy(task.deploy)?.number;
     const understudies = await findUnderstudies(context, task.instance);
     return understudies.find((understudy) => understudy.number === number);

@@ -12,6 +12,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plainApp, slowPackage } from "../support/apps.ts";
 import { eventually, TestServer } from "../support/server.ts";
+import { Visitors } from "../support/visitors.ts";
 import type { Workspace } from "../support/workspace.ts";
 
 const isEnvironment = (name: string): boolean => /^[0-9a-f]{16}$/.test(name);
@@ -159,6 +160,36 @@ describe("what differs from the record", () => {
 
     await eventually(async () => (await server.get("demo")).status === 200, 20_000);
     await eventually(async () => (await server.reeve("apps")).exitCode === 0, 20_000);
+  });
+
+  it("is the code of an app whose understudy still finishes a request: nobody is led to it again", async () => {
+    const slowly = (text: string): Record<string, string> => ({
+      "app.py": `import time
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(6)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"${text}"]
+`,
+    });
+    const busy = await server.workspace("busy", slowly("one"));
+    await busy.push();
+    await server.settled("busy");
+    await busy.deploy(slowly("two"));
+    const slow = server.get("busy", "/slow");
+    const link = server.path("lib/sockets/busy.sock");
+    await eventually(() => readlinkSync(link).endsWith("/busy.sock"), 20_000);
+    rmSync(server.path("srv/busy/app"));
+    const visitors = new Visitors(server, "busy");
+    visitors.come(50, "two");
+
+    expect((await server.reeve("reconcile")).output).toMatch(/^busy: its vassal is brought to/m);
+
+    expect(await slow).toMatchObject({ status: 200, body: "two" });
+    await server.settled("busy");
+    expect(await visitors.leave()).toEqual({ failed: [], stale: [] });
+    await server.reeve("destroy", "busy", "--yes");
   });
 
   it("is an environment that takes long to build: no other app waits for it at a start", async () => {
