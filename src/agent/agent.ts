@@ -5,7 +5,7 @@ import { ensureIdentities, type DeployContext } from "../deploy/context.ts";
 import { Attempts } from "../deploy/attempts.ts";
 import { judgeHolder } from "../deploy/deploy.ts";
 import { HolderLocks } from "../deploy/locks.ts";
-import { reconcile } from "../deploy/reconcile.ts";
+import { reconcile, reconcileAnew } from "../deploy/reconcile.ts";
 import { Settler } from "../deploy/settle.ts";
 import { sweepPreviews } from "../deploy/sweep.ts";
 import type { Installer } from "../environment/environment-commands.ts";
@@ -51,7 +51,7 @@ export async function runAgent(config: Config): Promise<void> {
     setInterval(() => void sweepPreviews(context), previewsEvery),
   ];
   if (postponed)
-    void reconcile(context, false).catch((error: unknown) =>
+    void reconcileAnew(context).catch((error: unknown) =>
       context.log.error({ err: error }, "could not reconcile"),
     );
   context.log.info({ installer: context.installer, abi: context.abi }, "the agent listens");

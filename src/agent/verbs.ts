@@ -12,7 +12,7 @@ import {
 import { pathsOf, type DeployContext } from "../deploy/context.ts";
 import { expectPreview } from "../deploy/previews.ts";
 import { destroyApp } from "../deploy/destroy.ts";
-import { reconcile } from "../deploy/reconcile.ts";
+import { reconcileAnew } from "../deploy/reconcile.ts";
 import { removePreview } from "../deploy/sweep.ts";
 import { findUnderstudies } from "../deploy/understudy.ts";
 import { UserError } from "../errors.ts";
@@ -114,7 +114,7 @@ function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
       const { number } = await cancelDeploy(context, instance, account);
       return { number };
     },
-    reconcile: () => reconcile(context, false),
+    reconcile: () => reconcileAnew(context),
   };
 }
 

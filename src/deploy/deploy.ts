@@ -227,8 +227,9 @@ export async function switchDeploy(context: DeployContext, id: number): Promise<
 }
 
 /**
- * git says that it has moved the ref; `REF_MOVED` where the deploy was taken back by then. Beside the judging of the same push, which may be gone by then, this would
- * do everything twice; and what came second would do it to the next push, which has the lock by then.
+ * git says that it has moved the ref; `REF_MOVED` where the deploy was taken back by then. Beside the judging of
+ * the same push, which may be gone by then, this would do everything twice; and what came second would do it to
+ * the next push, which has the lock by then.
  */
 export function confirmRef(
   context: DeployContext,

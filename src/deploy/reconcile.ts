@@ -49,6 +49,8 @@ import { findUnderstudies } from "./understudy.ts";
 /** How long a push that survived the agent may take to move its ref, or to end, before the agent judges it. */
 const patience = 30_000;
 const patienceWithCommands = 2000;
+/** Milliseconds in which an Emperor that fell, or that is started after the agent, is there. */
+const emperorsStart = 5000;
 /** Milliseconds that requests have to end when a deploy is taken back while everybody waits for the agent. */
 const graceAtStart = 2000;
 /** Milliseconds after which a file that was to be renamed is nobody's any more. */
@@ -74,6 +76,14 @@ export async function reconcile(context: DeployContext, atStart: boolean): Promi
   await work.run();
   const { done, astray, postponed } = work;
   return { done, astray, postponed };
+}
+
+/** The same when the agent listens: beside pushes, and beside an Emperor that is just being started. */
+export async function reconcileAnew(context: DeployContext): Promise<Reconciled> {
+  const { emperor } = context;
+  // Taken for one that does not run, it would be robbed of the sockets that its vassals bind meanwhile.
+  await waitFor(() => isEmperorRunning(emperor), { within: emperorsStart, every: 50 });
+  return reconcile(context, false);
 }
 
 class Reconciling {

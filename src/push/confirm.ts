@@ -20,7 +20,10 @@ const removed = {
   since: "what was on the air goes",
 };
 
-/** The branch has moved and its release is on the air, or it is gone; an agent that falls now does its part when it is back. `REF_MOVED` where it took the deploy back before. */
+/**
+ * The branch has moved and its release is on the air, or it is gone; an agent that falls now does its part when
+ * it is back. `REF_MOVED` where it took the deploy back before.
+ */
 export async function confirm(
   agent: AgentClient,
   question: { holder: Holder; ref: string },
