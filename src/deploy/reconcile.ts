@@ -72,7 +72,7 @@ export interface Reconciled {
  * `atStart`: the agent takes no questions yet, so whatever is unfinished was left by a crash.
  */
 export async function reconcile(context: DeployContext, atStart: boolean): Promise<Reconciled> {
-  const work = new Reconciling(context, atStart, await isEmperorRunning(context.emperor));
+  const work = new Reconciling(context, atStart);
   await work.run();
   const { done, astray, postponed } = work;
   return { done, astray, postponed };
@@ -92,14 +92,12 @@ class Reconciling {
   postponed = false;
   readonly #context: DeployContext;
   readonly #atStart: boolean;
-  readonly #emperorRuns: boolean;
   readonly #handedOver = new Set<string>();
   readonly #remade = new Set<string>();
 
-  constructor(context: DeployContext, atStart: boolean, emperorRuns: boolean) {
+  constructor(context: DeployContext, atStart: boolean) {
     this.#context = context;
     this.#atStart = atStart;
-    this.#emperorRuns = emperorRuns;
   }
 
   async run(): Promise<void> {
@@ -162,6 +160,11 @@ class Reconciling {
       });
       for (const what of removed) this.#did(name, `${what} removed, as nobody needs it`);
     }
+  }
+
+  /** Asked for each app anew: one that starts meanwhile would lose the sockets that its vassals bind. */
+  #emperorRuns(): Promise<boolean> {
+    return isEmperorRunning(this.#context.emperor);
   }
 
   /** One app's trouble is not the others': they are put right all the same. */
@@ -245,7 +248,7 @@ class Reconciling {
     // A command's holder is the front, which goes on living when it has given up.
     const within = deploy.holder.turn > 0 ? patienceWithCommands : patience;
     await waitFor(isDecided, { within, every: 100 });
-    if (this.#emperorRuns) await judgeDeploy(context, deploy, graceAtStart);
+    if (await this.#emperorRuns()) await judgeDeploy(context, deploy, graceAtStart);
     else if (await hasGoneThrough(context, deploy)) {
       if (deploy.reason === "removal") await confirmDeploy(context, deploy.id);
       else await recordLive(context, deploy);
@@ -268,7 +271,7 @@ class Reconciling {
     if (!live) return;
 
     if (await this.#provideParts(row, live)) this.#remade.add(name);
-    if (this.#emperorRuns) await this.#settleBehind(row, live);
+    if (await this.#emperorRuns()) await this.#settleBehind(row, live);
     else await this.#settleOnDisk(row, live);
     await this.#compareRef(row, live, holder);
   }
