@@ -64,10 +64,19 @@ export function isEmperorDown(error: unknown): boolean {
 /** The Emperor looks at its folder every few seconds; SIGWINCH makes it look now (uWSGI core/emperor.c). */
 export async function wakeEmperor(emperor: Emperor): Promise<void> {
   const pid = await pidOf(emperor);
-  if (pid === undefined) {
+  if (pid === undefined || !wake(pid)) {
     throw new UserError("EMPEROR_DOWN", "uWSGI's Emperor is not running; the apps are off the air");
   }
-  process.kill(pid, "SIGWINCH");
+}
+
+/** Whether there was somebody to wake: it may end between the look and the signal. */
+function wake(pid: number): boolean {
+  try {
+    return process.kill(pid, "SIGWINCH");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    throw error;
+  }
 }
 
 /**
@@ -79,7 +88,7 @@ export async function tellOfEnded(emperor: Emperor): Promise<void> {
   const pid = await pidOf(emperor);
   if (pid === undefined) return;
   const vassals = await Promise.all((await childrenOf(pid)).map(findProcess));
-  if (vassals.includes(undefined)) process.kill(pid, "SIGWINCH");
+  if (vassals.includes(undefined)) wake(pid);
 }
 
 export async function isEmperorRunning(emperor: Emperor): Promise<boolean> {
