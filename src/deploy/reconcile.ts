@@ -93,7 +93,6 @@ class Reconciling {
   readonly #context: DeployContext;
   readonly #atStart: boolean;
   readonly #handedOver = new Set<string>();
-  readonly #remade = new Set<string>();
 
   constructor(context: DeployContext, atStart: boolean) {
     this.#context = context;
@@ -270,8 +269,8 @@ class Reconciling {
     await provideFolders(context, row.name);
     if (!live) return;
 
-    if (await this.#provideParts(row, live)) this.#remade.add(name);
-    if (await this.#emperorRuns()) await this.#settleBehind(row, live);
+    const isRemade = await this.#provideParts(row, live);
+    if (await this.#emperorRuns()) await this.#settleBehind(row, live, isRemade);
     else await this.#settleOnDisk(row, live);
     await this.#compareRef(row, live, holder);
   }
@@ -311,7 +310,7 @@ class Reconciling {
   }
 
   /** The vassals run: what differs settles behind what carries the traffic. */
-  async #settleBehind(row: InstanceRow, live: Deploy): Promise<void> {
+  async #settleBehind(row: InstanceRow, live: Deploy, isRemade: boolean): Promise<void> {
     const context = this.#context;
     const options = await optionsOf(context, row.app);
     const paths = pathsOf(context, row.name);
@@ -331,7 +330,6 @@ class Reconciling {
       await context.settler.traffic.lead(paths.link, socket);
       this.#did(row.name, "nginx's link led back to the vassal");
     }
-    const isRemade = this.#remade.has(row.name);
     if (!isRemade && (await isBroughtOver(context, { row, deploy: live, options, paths }))) return;
     context.settler.start(row.name, live.id);
     this.#did(row.name, `its vassal is brought to ${shortCommit(live.newCommit)} again`);

@@ -1,22 +1,11 @@
 import { appendFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { slowlyApp } from "../support/apps.ts";
 import { eventually, TestServer } from "../support/server.ts";
 import { kill } from "../support/processes.ts";
 import type { Workspace } from "../support/workspace.ts";
 import { carried, hold, prepareToHold, release } from "./held.ts";
 import { find, receiver } from "./victims.ts";
-
-/** Answers at once, and at /slow after two seconds. */
-const app = (text: string): Record<string, string> => ({
-  "app.py": `import time
-
-def app(environ, start_response):
-    if environ["PATH_INFO"] == "/slow":
-        time.sleep(2)
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [b"${text}"]
-`,
-});
 
 describe("between the switch and the record", () => {
   let server: TestServer;
@@ -27,16 +16,16 @@ describe("between the switch and the record", () => {
   beforeAll(async () => {
     server = await TestServer.start();
     prepareToHold(server);
-    demo = await server.workspace("demo", app("one"));
+    demo = await server.workspace("demo", slowlyApp("one", 2));
     await demo.push();
     first = await demo.head();
-    await demo.deploy(app("two"), "Two");
+    await demo.deploy(slowlyApp("two", 2), "Two");
     await server.settled("demo");
   });
   afterAll(() => server.remove());
 
   it("whoever was led to a release that is taken back gets its answer", async () => {
-    demo.write(app("three"));
+    demo.write(slowlyApp("three", 2));
     await demo.commit("Three");
     hold(server);
     const push = demo.start("push", "deploy", "main");

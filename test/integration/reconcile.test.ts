@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { plainApp, slowPackage } from "../support/apps.ts";
+import { plainApp, slowlyApp, slowPackage } from "../support/apps.ts";
 import { eventually, TestServer } from "../support/server.ts";
 import { Visitors } from "../support/visitors.ts";
 import type { Workspace } from "../support/workspace.ts";
@@ -163,20 +163,10 @@ describe("what differs from the record", () => {
   });
 
   it("is the code of an app whose understudy still finishes a request: nobody is led to it again", async () => {
-    const slowly = (text: string): Record<string, string> => ({
-      "app.py": `import time
-
-def app(environ, start_response):
-    if environ["PATH_INFO"] == "/slow":
-        time.sleep(6)
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [b"${text}"]
-`,
-    });
-    const busy = await server.workspace("busy", slowly("one"));
+    const busy = await server.workspace("busy", slowlyApp("one", 6));
     await busy.push();
     await server.settled("busy");
-    await busy.deploy(slowly("two"));
+    await busy.deploy(slowlyApp("two", 6));
     const slow = server.get("busy", "/slow");
     const link = server.path("lib/sockets/busy.sock");
     await eventually(() => readlinkSync(link).endsWith("/busy.sock"), 20_000);

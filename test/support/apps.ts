@@ -15,6 +15,20 @@ def app(environ, start_response):
   };
 }
 
+/** The same, but at `/slow` it takes so many seconds. */
+export function slowlyApp(text: string, seconds: number): Record<string, string> {
+  return {
+    "app.py": `import time
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(${seconds})
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"${text}"]
+`,
+  };
+}
+
 /** Answers with what an expression of Python gives, evaluated for each request. */
 export function evaluatingApp(expression: string, imports = "import os"): Record<string, string> {
   return {
