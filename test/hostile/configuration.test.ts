@@ -233,6 +233,8 @@ function configurationCases(scene: SceneNow): void {
     const { demo, server } = scene();
     const ini = server.path("etc/vassals/demo.ini");
     const ahead = Math.floor(Date.now() / 1000) + 3600;
+    // Where a setting was just taken away, the ini is held while the vassal is started anew.
+    await server.settled("demo");
     utimesSync(ini, ahead, ahead);
     for (const text of ["I8 one", "I8 two"]) {
       const commit = await demo.commitBeside(plainApp(text), text);
