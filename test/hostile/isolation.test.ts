@@ -203,9 +203,10 @@ def app(environ, start_response):
           uid !== 0 &&
           !(
             known.has(uid) &&
-            // nginx gives its workers the groups of their user.
-            groups.every((group) => uid === web && group === web) &&
-            capabilities === 0n &&
+            // setpriv takes the user on first, keeps root's rights to put the groups aside, and loses them in its exec.
+            (title.startsWith("setpriv ") ||
+              // nginx gives its workers the groups of their user.
+              (groups.every((group) => uid === web && group === web) && capabilities === 0n)) &&
             !newPrivileges &&
             !title.includes(canary)
           ),

@@ -40,7 +40,8 @@ export class ProcessWatch {
     for (let pid = left.pop(); pid !== undefined; pid = left.pop()) {
       left.push(...(children.get(pid) ?? []));
       const seen = look(pid);
-      if (seen) this.#seen.set(JSON.stringify({ ...seen, capabilities: "" }), seen);
+      if (seen)
+        this.#seen.set(JSON.stringify({ ...seen, capabilities: `${seen.capabilities}` }), seen);
     }
   }
 }
