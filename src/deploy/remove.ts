@@ -85,12 +85,11 @@ async function removeFromNginx(context: DeployContext, instance: string): Promis
 async function removeVassals(context: DeployContext, instance: string): Promise<void> {
   const paths = pathsOf(context, instance);
   const understudies = await findUnderstudies(context, instance);
-  for (const ini of [paths.ini, ...understudies.map((understudy) => understudy.ini)]) {
-    if (await isPresent(ini)) await retireVassal(context.emperor, ini, grace);
-  }
+  for (const ini of [paths.ini, ...understudies.map((understudy) => understudy.ini)])
+    await retireVassal(context.emperor, ini, grace);
   await dropHeldIni(paths.ini);
   for (const sleeper of await findSleepers(context, instance)) {
-    if (await isPresent(sleeper.ini)) await retireVassal(context.emperor, sleeper.ini, grace);
+    await retireVassal(context.emperor, sleeper.ini, grace);
     await removeOnDemand(sleeper);
   }
   const left = understudies.flatMap(({ socket, log }) => [socket, log]);

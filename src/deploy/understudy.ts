@@ -13,7 +13,6 @@ import {
 import { branchName, isPreviewName, slugOfPreview } from "../app/names.ts";
 import { isUntouched } from "../app/signature.ts";
 import type { AppOptions } from "../config/app-options.ts";
-import { isPresent } from "../host/files.ts";
 import {
   dropProposedSettings,
   findProposedSettings,
@@ -159,9 +158,8 @@ export async function retireUnderstudy(
   understudy: Understudy,
   grace: number,
 ): Promise<number> {
-  const killed = (await isPresent(understudy.ini))
-    ? await retireVassal(context.emperor, understudy.ini, grace)
-    : 0;
+  // Without its ini as well: whoever stopped it may have been killed over that, and it runs on.
+  const killed = await retireVassal(context.emperor, understudy.ini, grace);
   const { settings, log } = pathsOf(context, instance);
   await removeSocket(understudy.socket);
   await dropProposedSettings(settings, understudy.number);

@@ -9,11 +9,21 @@ export interface ProcessId {
 
 /** The process with this number, or undefined where there is none (a zombie is none). */
 export async function findProcess(pid: number): Promise<ProcessId | undefined> {
-  const stat = await readProc(`${pid}/stat`);
-  // The command's name, in parentheses, may hold anything: the fields begin after the last one.
-  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const fields = await statOf(pid);
   if (!fields || fields[0] === "Z" || fields[0] === "X") return undefined;
   return { pid, startTime: Number(fields[19]) };
+}
+
+/** Whether a SIGSTOP has taken effect on it. */
+export async function isStopped(pid: number): Promise<boolean> {
+  return (await statOf(pid))?.[0] === "T";
+}
+
+/** The fields of /proc/PID/stat from the third on, the state. */
+async function statOf(pid: number): Promise<string[] | undefined> {
+  const stat = await readProc(`${pid}/stat`);
+  // The command's name, in parentheses, may hold anything: the fields begin after the last one.
+  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
 export async function isAlive(process: ProcessId): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { basename } from "node:path";
 import { waitFor } from "../host/clock.ts";
-import { isPresent, kindOf, readIfPresent, writeAtomically } from "../host/files.ts";
+import { kindOf, readIfPresent, writeAtomically } from "../host/files.ts";
 import { findVassal, type Emperor } from "./emperor.ts";
 import { installIni, removeSocket, retireVassal, steady } from "./vassal.ts";
 
@@ -66,11 +66,7 @@ export async function retireOnDemand(
     await steady(emperor, vassal.ini, { within: boot, goOn: () => undefined });
     await drained();
   }
-  const killed = (await isPresent(vassal.ini)) ? await retireVassal(emperor, vassal.ini, grace) : 0;
-  await waitFor(async () => (await findVassal(emperor, basename(vassal.ini))) === undefined, {
-    within: patience,
-    every: 50,
-  }).catch(() => undefined);
+  const killed = await retireVassal(emperor, vassal.ini, grace);
   await removeOnDemand(vassal);
   return killed;
 }

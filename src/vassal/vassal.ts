@@ -12,6 +12,7 @@ import {
   childrenOf,
   findProcess,
   isAlive,
+  isStopped,
   type ProcessId,
 } from "../host/processes.ts";
 import { findVassal, wakeEmperor, type Emperor } from "./emperor.ts";
@@ -269,9 +270,16 @@ export async function retireVassal(emperor: Emperor, ini: string, grace: number)
   const workers = master ? await workersOf(master.pid) : [];
   await rm(ini, { force: true });
   await wakeEmperor(emperor).catch(() => undefined);
-  if (!master) return 0;
-  if (workers.length === 0) {
-    // Nothing that a visitor waits for.
+  const killed = master ? await ended(master, workers, grace) : 0;
+  // An Emperor that was started anew may have started it after the look, and nobody is led to that one.
+  await discardVassal(emperor, ini);
+  return killed;
+}
+
+/** Waits for a master that was told to stop, and for its workers, which may outlive it. */
+async function ended(master: ProcessId, workers: ProcessId[], grace: number): Promise<number> {
+  if (workers.length === 0 || (await isStopped(master.pid))) {
+    // Nothing that a visitor waits for; who held it still was killed over that.
     await killTree(master);
     return 0;
   }
@@ -304,7 +312,10 @@ export async function discardVassal(emperor: Emperor, ini: string): Promise<void
   await waitFor(isForgotten, { within: 5000, every: 20 });
 }
 
-/** It is held still first: what it started between a look and its end would go on without it. */
+/**
+ * It is held still first: what it started between a look and its end would go on without it. The signal only
+ * asks for that: a fork that has begun is finished before (signal(7)).
+ */
 async function killTree(master: ProcessId): Promise<number> {
   if (!(await isAlive(master))) return 0;
   try {
@@ -312,6 +323,9 @@ async function killTree(master: ProcessId): Promise<number> {
   } catch {
     return 0;
   }
+  const isStill = async (): Promise<boolean> =>
+    !(await isAlive(master)) || (await isStopped(master.pid));
+  await waitFor(isStill, { within: 5000, every: 1 });
   return killAll([...(await workersOf(master.pid)), master]);
 }
 

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import {
   existsSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
@@ -12,6 +13,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plainApp, slowlyApp, slowPackage } from "../support/apps.ts";
 import { eventually, TestServer } from "../support/server.ts";
+import { processesUnder } from "../support/processes.ts";
 import { Visitors } from "../support/visitors.ts";
 import type { Workspace } from "../support/workspace.ts";
 
@@ -24,7 +26,10 @@ describe("what differs from the record", () => {
 
   beforeAll(async () => {
     server = await TestServer.start();
-    workspace = await server.workspace("demo", plainApp("one"));
+    workspace = await server.workspace("demo", {
+      ...plainApp("one"),
+      "slowly.py": "import time\ntime.sleep(3)\nfrom app import app\n",
+    });
     await workspace.push();
     ({ commit } = await workspace.deploy(plainApp("two")));
     await server.settled("demo");
@@ -180,6 +185,53 @@ describe("what differs from the record", () => {
     await server.settled("busy");
     expect(await visitors.leave()).toEqual({ failed: [], stale: [] });
     await server.reeve("destroy", "busy", "--yes");
+  });
+
+  describe("is an understudy that nobody ended", () => {
+    const ini = (): string => server.path("etc/vassals/demo.next-99.ini");
+
+    /** As a deploy writes one; its log is what tells of it when the ini is gone. */
+    function boot(module = "app:app"): void {
+      const permanent = readFileSync(server.path("etc/vassals/demo.ini"), "utf8");
+      const socket = server.path("run/sockets/demo.next-99.sock");
+      const text = permanent
+        .replace(/^http-socket = .*$/m, `http-socket = ${socket}`)
+        .replace(/^module = .*$/m, `module = ${module}`)
+        .replaceAll("%n", "demo");
+      writeFileSync(server.path("log/apps/demo.next-99.log"), "");
+      writeFileSync(ini(), text);
+    }
+
+    const isGone = (): boolean =>
+      !server.runs(/demo\.next-99\.ini/) &&
+      !readdirSync(server.path("log/apps")).includes("demo.next-99.log");
+
+    it("because the agent was killed over it, when it held the vassal still", async () => {
+      boot();
+      await eventually(() => existsSync(server.path("run/sockets/demo.next-99.sock")));
+      const running = processesUnder(server.home);
+      const master = running.find(({ title }) => title.includes("demo.next-99.ini"));
+      process.kill(master!.pid, "SIGSTOP");
+      rmSync(ini());
+
+      await server.reeve("reconcile");
+
+      await eventually(isGone, 10_000);
+    });
+
+    it("because the Emperor did not answer, and the vassal could not hear a stop yet", async () => {
+      const emperor = Number(server.read("run/emperor.pid"));
+      boot("slowly:app");
+      await eventually(() => server.runs(/demo\.next-99\.ini/));
+      process.kill(emperor, "SIGSTOP");
+
+      const reconciled = server.reeve("reconcile");
+      await eventually(() => !existsSync(ini()), 20_000);
+      process.kill(emperor, "SIGCONT");
+      await reconciled;
+
+      await eventually(isGone, 10_000);
+    });
   });
 
   it("is an environment that takes long to build: no other app waits for it at a start", async () => {

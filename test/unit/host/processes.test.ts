@@ -9,6 +9,7 @@ import {
   findByPidFile,
   findProcess,
   isAlive,
+  isStopped,
   titleOf,
   workingFolders,
 } from "../../../src/host/processes.ts";
@@ -53,6 +54,18 @@ describe("a process", () => {
 
     expect(await isAlive(own)).toBe(true);
     expect(await isAlive({ ...own, startTime: own.startTime - 1 })).toBe(false);
+  });
+
+  it("is held still once a SIGSTOP has taken effect, until it goes on", async () => {
+    const child = await shell("echo ready; read line");
+    expect(await isStopped(child.pid)).toBe(false);
+
+    child.kill("SIGSTOP");
+    expect(await waitFor(() => isStopped(child.pid), soon)).toBe(true);
+
+    child.kill("SIGCONT");
+    expect(await waitFor(async () => !(await isStopped(child.pid)), soon)).toBe(true);
+    expect(await isStopped(4_194_305)).toBe(false);
   });
 
   it("that never was is not found", async () => {
