@@ -6,5 +6,7 @@ cd "$(dirname "$0")/.."
 # the server with requests that take for ever, and start reeve's units under a systemd of their own.
 more_packages="procps openssh-server openssh-client strace faketime slowhttptest systemd"
 . scripts/setup.sh
+# One for all servers of a run, before several of them want it at once.
+install_uv "${REEVE_TEST_TOOLS:-${TMPDIR:-/tmp}/reeve-test-tools}"
 
 exec npx --no-install vitest run --project unit --project integration --project hostile --project faults "$@"

@@ -5,15 +5,15 @@ import { find, receiver } from "./victims.ts";
 /** A moment of a push, at which somebody is killed. */
 export interface CarriedMoment {
   name: string;
-  /** Over in a moment, which is held for as long as it takes to see it. */
-  isHeld?: boolean;
+  /** Over in a moment, which is held until `release`: the question, asked or answered. */
+  held?: string;
   isReached: (server: TestServer) => boolean;
 }
 
 /** A question of a hook's that is held before it is asked, or before its answer ends the hook. */
-const held = (name: string, words: string, hook: string): CarriedMoment => ({
-  ...{ name, isHeld: true },
-  isReached: (server) => find(server, new RegExp(`hooks/carry ${words} hooks/${hook}\\?`)) > 0,
+const atQuestion = (name: string, held: string): CarriedMoment => ({
+  ...{ name, held },
+  isReached: (server) => find(server, new RegExp(`hooks/carry ${held}\\?`)) > 0,
 });
 
 /** The moments at which git and its hooks have a push in hand, in the order in which they come. */
@@ -22,21 +22,23 @@ export const carried = {
     name: "git takes the push",
     isReached: (server) => receiver(server) > 0,
   },
-  updateAsks: held("update asks", "asks", "update"),
-  updateWasAnswered: held("update has its answer", "was answered", "update"),
-  refIsToMove: held("the ref is to move", "asks", "reference-transaction"),
-  refMoves: held("the ref moves", "was answered", "reference-transaction"),
+  updateAsks: atQuestion("update asks", "asks hooks/update"),
+  updateWasAnswered: atQuestion("update has its answer", "was answered hooks/update"),
+  refIsToMove: atQuestion("the ref is to move", "asks hooks/reference-transaction"),
+  refMoves: atQuestion("the ref moves", "was answered hooks/reference-transaction"),
 } satisfies Record<string, CarriedMoment>;
 
-/** reeve's own hooks, but for what carries their questions: while it is told so, it waits before and after each. */
+/** reeve's own hooks, but for what carries their questions: it waits before and after one that is held. */
 export function prepareToHold(server: TestServer): void {
   const hooks = server.path("etc/hooks");
   cpSync(`${projectRoot}/hooks`, hooks, { recursive: true });
+  const isHeld = `sub is_held { open my $file, '<', '${signal(server)}' or return; local $/; return <$file> eq $_[0] }\n`;
   const waiting = (words: string): string =>
-    `if (-e '${signal(server)}') { $0 = "perl hooks/carry ${words} $question"; select(undef, undef, undef, 0.4); }\n`;
+    `my ($${words}) = "${words.replace("_", " ")} $question" =~ /([^?]*)/;\n` +
+    `while (is_held($${words})) { $0 = "perl hooks/carry $${words}?"; select(undef, undef, undef, 0.02); }\n`;
   const carry = server.read("etc/hooks/carry");
-  const slow = carry.replace("$| = 1;\n", `$| = 1;\n${waiting("asks")}`);
-  writeFileSync(`${hooks}/carry`, `${slow}${waiting("was answered")}`);
+  const slow = carry.replace("$| = 1;\n", `$| = 1;\n${isHeld}${waiting("asks")}`);
+  writeFileSync(`${hooks}/carry`, `${slow}${waiting("was_answered")}`);
   const configuration = server.read("etc/git.conf");
   writeFileSync(
     server.path("etc/git.conf"),
@@ -44,9 +46,9 @@ export function prepareToHold(server: TestServer): void {
   );
 }
 
-/** From now on each question waits, until `release`. */
-export function hold(server: TestServer): void {
-  writeFileSync(signal(server), "");
+/** From now on this moment lasts until `release`. */
+export function hold(server: TestServer, { held }: { held?: string }): void {
+  if (held !== undefined) writeFileSync(signal(server), held);
 }
 
 export function release(server: TestServer): void {

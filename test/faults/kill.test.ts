@@ -9,8 +9,8 @@ import { carriers, chosen, killTree, supervised, victims } from "./victims.ts";
 /** A moment of a deploy, in the order in which they come. */
 interface Moment {
   name: string;
-  /** Over in a moment, which is held for as long as it takes to see it. */
-  isHeld?: boolean;
+  /** Over in a moment, which is held until somebody was killed. */
+  held?: string;
   /** Looked at every few milliseconds, with what the pusher was told so far. */
   isReached: (stage: Stage, push: { said: string; deploy: number; before: string }) => boolean;
 }
@@ -123,7 +123,7 @@ async function pushAndKill(
   const before = readFileSync(stage.server.path("etc/vassals/demo.ini"), "utf8");
   const moment = moments.find((one) => one.name === name)!;
   prepareToHold(stage.server);
-  if (moment.isHeld) hold(stage.server);
+  hold(stage.server, moment);
   const push = stage.demo.start("push", "deploy", "+HEAD:main");
   let said = "";
   push.all.on("data", (chunk: Buffer) => (said += chunk.toString()));
@@ -147,5 +147,5 @@ async function pushAndKill(
   }, 60_000);
   const { exitCode } = await push;
   clearTimeout(hung);
-  return { said, killed, isHeld: moment.isHeld ?? false, exitCode: exitCode ?? -1 };
+  return { said, killed, isHeld: moment.held !== undefined, exitCode: exitCode ?? -1 };
 }

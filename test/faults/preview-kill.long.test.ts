@@ -17,8 +17,8 @@ const settling = 4000;
 
 interface Moment {
   name: string;
-  /** Over in a moment, which is held for as long as it takes to see it. */
-  isHeld?: boolean;
+  /** Over in a moment, which is held until somebody was killed. */
+  held?: string;
   isReached: (server: TestServer, said: string) => boolean;
 }
 
@@ -36,7 +36,11 @@ const making: Moment[] = [
   { name: "understudy boots", isReached: (server) => inis(server, "next").length > 0 },
   { name: "proven", isReached: (_, said) => / understudy +healthy/.test(said) },
   { name: "vhost made", isReached: (server) => has(server, site) },
-  { name: "live", isHeld: true, isReached: (_, said) => / live +http/.test(said) },
+  {
+    name: "live",
+    held: "was answered hooks/post-receive",
+    isReached: (_, said) => / live +http/.test(said),
+  },
   { name: "its sleeper stands", isReached: (server) => inis(server, "rel").length > 0 },
   {
     name: "led to its sleeper",
@@ -181,7 +185,7 @@ describe("kill -9", () => {
   };
 
   const pushAndKill = async (refspec: string, victim: string, moment: Moment) => {
-    if (moment.isHeld) hold(server);
+    hold(server, moment);
     const push = demo.start("push", "deploy", refspec);
     let said = "";
     push.all.on("data", (chunk: Buffer) => (said += chunk.toString()));
@@ -230,6 +234,8 @@ describe("kill -9", () => {
     await nextCommit();
     const next = await demo.push("+HEAD:shop");
     const answered = await whole("made");
+    // A removal waits for what is settling.
+    await server.asleepAfterPush(preview);
     let gone = { exitCode: -1, output: "" };
     const removal = await seconds(async () => (gone = await demo.push(":shop")));
     const left = await whole("removed");

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -46,7 +46,7 @@ describe("a reboot", () => {
     await fall(server);
     rmSync(server.path("run"), { recursive: true });
 
-    startByHand(server.home);
+    await startByHand(server.home);
 
     await expectAppsToAnswer();
     await fall(server);
@@ -87,7 +87,7 @@ describe("a reboot", () => {
     for (const name of ["server.toml", "git.conf"])
       rmSync(server.path("etc", name), { force: true });
 
-    startByHand(server.home);
+    await startByHand(server.home);
 
     await expectAppsToAnswer();
   });
@@ -104,12 +104,13 @@ async function fall(server: TestServer): Promise<void> {
 }
 
 /** As an administrator would who has never heard of reeve. */
-function startByHand(home: string): void {
+async function startByHand(home: string): Promise<void> {
   const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
   const start = (file: string, ...args: string[]): void => {
     spawn(file, args, { env, cwd: "/", detached: true, stdio: "ignore" }).unref();
   };
   const nginx = join(home, "etc/nginx");
   start("uwsgi-core", "--ini", join(home, "etc/emperor.ini"));
-  setTimeout(() => start("nginx", "-p", nginx, "-c", join(nginx, "nginx.conf")), 500);
+  await eventually(() => existsSync(join(home, "run/sockets")));
+  start("nginx", "-p", nginx, "-c", join(nginx, "nginx.conf"));
 }

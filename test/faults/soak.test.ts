@@ -31,6 +31,8 @@ describe("the soak", () => {
     );
     for (const workspace of workspaces) await workspace.git("push", "--quiet", "deploy", "main");
     for (const name of names) await server.settled(name);
+    // It waits for what is still being tidied.
+    await server.reeve("reconcile");
     const before = look(server);
     const reaper = new Reaper(server);
 
@@ -50,7 +52,7 @@ describe("the soak", () => {
     await Promise.all(Array.from({ length: clients }, work));
     const deaths = reaper.end();
 
-    await eventually(async () => (await server.reeve("apps")).exitCode === 0, 60_000);
+    await eventually(() => isQuiet(server, names), 60_000);
     const wrong: string[] = [];
     for (const [index, name] of names.entries()) {
       await server.settled(name).catch(() => wrong.push(`${name} does not settle`));
@@ -69,7 +71,7 @@ describe("the soak", () => {
       after = look(server);
       return (
         after.files.join() === before.files.join() &&
-        after.processes.length <= before.processes.length
+        after.processes.length === before.processes.length
       );
     }, 30_000).catch(() => undefined);
 
@@ -95,6 +97,13 @@ describe("the soak", () => {
     expect(after.descriptors).toBeLessThanOrEqual(before.descriptors + 20);
   });
 });
+
+/** Whoever was killed last is back, and no push goes on whose client was cut off. */
+async function isQuiet(server: TestServer, names: string[]): Promise<boolean> {
+  if ((await server.reeve("apps")).exitCode !== 0 || server.runs(/receive-pack/)) return false;
+  const asking = names.map((name) => server.get(name).catch(() => undefined));
+  return (await Promise.all(asking)).every((answer) => answer?.status === 200);
+}
 
 /** Where the branch, the record and what is served are not of one mind. */
 async function differing(

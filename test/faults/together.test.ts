@@ -28,10 +28,14 @@ describe("pushes at the same time", () => {
     widen(server, hooks);
 
     for (let round = 0; round < rounds; round += 1) {
-      const pushes = await Promise.all(
+      const texts = workspaces.map((_, index) => `${index} in round ${round}`);
+      const commits = await Promise.all(
         workspaces.map((workspace, index) =>
-          workspace.deploy(plainApp(`${index} in round ${round}`), `${index} in round ${round}`),
+          workspace.commitBeside(plainApp(texts[index]!), texts[index]!),
         ),
+      );
+      const pushes = await Promise.all(
+        workspaces.map((workspace, index) => workspace.push(`+${commits[index]!}:main`)),
       );
 
       const won = pushes.filter(({ exitCode }) => exitCode === 0);
@@ -40,8 +44,8 @@ describe("pushes at the same time", () => {
       expect(lost[0]?.output).not.toContain("understudy");
       expect(lost[0]?.output).toMatch(/error\[REF_MOVED\]|failed to update ref|stale info/);
       const index = pushes.findIndex(({ exitCode }) => exitCode === 0);
-      expect((await server.get("demo")).body).toBe(`${index} in round ${round}`);
-      expect(await workspaces[0].remoteCommit()).toBe(won[0]?.commit);
+      expect((await server.get("demo")).body).toBe(texts[index]);
+      expect(await workspaces[0].remoteCommit()).toBe(commits[index]);
     }
     await server.settled("demo");
   });

@@ -473,10 +473,12 @@ describe("the matrix of commands about a preview over SSH", () => {
     demo.write(plainApp("slow", { importFor: 20 }));
     await demo.commit("slow");
     const pushing = git("owner", "ssh", "push", "+HEAD:refs/heads/feature/slow");
-    await eventually(() =>
-      readdirSync(server.path("etc/vassals")).some((name) =>
-        name.startsWith("feature-slow--demo."),
-      ),
+    await eventually(
+      () =>
+        readdirSync(server.path("etc/vassals")).some((name) =>
+          name.startsWith("feature-slow--demo."),
+        ),
+      30_000,
     );
 
     const cancel = "cancel demo -b feature/slow";

@@ -180,7 +180,7 @@ time.sleep(300)`;
 
     expect(exitCode).toBe(1);
     expect(output).toContain("error[ENVIRONMENT_FAILED]: the installer did not end within 8 s");
-    expect(performance.now() - began).toBeLessThan(20_000);
+    expect(performance.now() - began).toBeLessThan(40_000);
   });
 
   it.runIf(isRoot)("B13: what a build leaves open is closed", async () => {
@@ -281,7 +281,7 @@ raise SystemExit(1)`;
       rmSync(users);
 
       expect(exitCode, output).toBe(0);
-      for (const user of ran) expect(user).toMatch(/^reeve-app/);
+      for (const user of ran) expect(user).toMatch(/^reeve-demo/);
     },
   );
 

@@ -69,6 +69,8 @@ export class Scene {
     await demo.push("HEAD:refs/heads/first");
     await scene.clean();
     await server.settled("demo");
+    // It waits for what is still being tidied.
+    await server.reeve("reconcile");
     oracle.remember();
     scene.#neighbours.come(10, "other");
     return scene;

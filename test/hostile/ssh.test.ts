@@ -183,8 +183,7 @@ describe("a session over SSH", () => {
 
   it("follows a log, and leaves no process when its client goes", async () => {
     const following = ada.ssh.start("logs demo -f -n 0");
-    const isRunning = (): boolean =>
-      commandLines().some((line) => line.includes("main.js\0over-ssh\0logs"));
+    const isRunning = (): boolean => followers().length > 0;
     await eventually(isRunning);
     await server.get("demo", "/seen");
     let seen = "";
@@ -327,9 +326,8 @@ describe("S3, S5: an environment that the client sends", () => {
       name === "LC_X" ? `${name}="() { :;}; touch ${canary}"` : `${name}=/tmp/evil-${name}`,
     );
     const following = ada.ssh.start("logs demo -f", ["-o", `SetEnv ${values.join(" ")}`]);
-    const isCommand = "main.js\0over-ssh\0logs";
-    await eventually(() => pidsOf(isCommand).length > 0);
-    const [pid] = pidsOf(isCommand);
+    await eventually(() => followers().length > 0);
+    const [pid] = followers();
     const seen = readFileSync(`/proc/${pid ?? 0}/environ`, "utf8")
       .split("\0")
       .filter(Boolean);
@@ -344,7 +342,7 @@ describe("S3, S5: an environment that the client sends", () => {
       "REEVE_NO_SERVER_FILE",
     ]);
     expect(seen.join()).not.toMatch(/evil|touch/);
-    await eventually(() => pidsOf(isCommand).length === 0);
+    await eventually(() => followers().length === 0);
   });
 
   it("git runs with what the front gives it, and with nothing else", async () => {
@@ -534,7 +532,7 @@ describe("S9: a key that is taken back", () => {
   it("ends what it is still being used for", async () => {
     const eve = await makePerson(server, "eve", { demo: "read" });
     const following = eve.ssh.start("logs demo -f");
-    await eventually(() => commandLines().some((line) => line.includes("main.js\0over-ssh\0logs")));
+    await eventually(() => followers().length > 0);
 
     await server.reeve("account", "remove", "eve");
     const { exitCode, all } = await following;
@@ -572,6 +570,13 @@ function commandLines(): string[] {
 
 function pidsOf(part: string): number[] {
   return allPids().filter((pid) => readOr(`/proc/${pid}/cmdline`).includes(part));
+}
+
+/** Who follows a log of this server over SSH: what took the place of the hook and of env. */
+function followers(): number[] {
+  return pidsOf("main.js\0over-ssh\0logs").filter((pid) =>
+    readOr(`/proc/${pid}/environ`).split("\0").includes(`REEVE_HOME=${server.home}`),
+  );
 }
 
 function allPids(): number[] {

@@ -236,7 +236,8 @@ export class TestServer {
   async settled(app: string): Promise<void> {
     let seen: string[] = [];
     const look = async (): Promise<boolean> => {
-      const apps = await this.json<{ app: string; state: string }[]>("apps");
+      // An agent that fell is back in a moment.
+      const apps = await this.json<{ app: string; state: string }[]>("apps").catch(() => []);
       const state = apps.find((found) => found.app === app)?.state ?? "no app";
       const folders = ["etc/vassals", "run/sockets", "log/apps"];
       const left = folders.flatMap((folder) =>

@@ -94,7 +94,7 @@ describe("a command that has ended", () => {
 
   it("is not waited for either because something of it went into a session of its own", async () => {
     const folder = temporaryFolder();
-    const script = `setsid sh -c 'echo $$ > "$1"; exec sleep 60' sh "$1" & sleep 0.1; echo done; exit "$2"`;
+    const script = `setsid sh -c 'echo $$ > "$1"; exec sleep 60' sh "$1" & until [ -s "$1" ]; do sleep 0.01; done; echo done; exit "$2"`;
     const strays = ["ok", "failed"].map((name) => join(folder, name)) as [string, string];
     onTestFinished(() => {
       for (const stray of strays) process.kill(Number(readFileSync(stray, "utf8")), "SIGKILL");
@@ -167,7 +167,7 @@ describe("a command that fails", () => {
     const pidFile = join(temporaryFolder(), "pid");
     const script = 'sh -c \'sleep 60 & echo $! > "$1"; wait\' sh "$1"; true';
 
-    const error = await failureOf({ ...sh(script, pidFile), deadline: 300 });
+    const error = await failureOf({ ...sh(script, pidFile), deadline: 2000 });
 
     expect(error).toMatchObject({ timedOut: true });
     expect(error.message).toBe("sh took too long and was stopped");
@@ -229,7 +229,7 @@ describe("a command under another identity", () => {
     const error = await failureOf({
       ...sh('echo $$ > "$1"; exec sleep 60', pidFile),
       as,
-      deadline: 300,
+      deadline: 2000,
     });
 
     expect(error.timedOut).toBe(true);
