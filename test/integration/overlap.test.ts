@@ -50,7 +50,7 @@ describe("an app that cannot run beside itself (overlap = false)", () => {
 
     expect(exitCode).toBe(1);
     expect(output).toMatch(/error\[APP_UNHEALTHY]/);
-    expect(await served()).toBe(`two before ${head}`);
+    await eventually(async () => (await served()) === `two before ${head}`);
     await demo.git("reset", "--quiet", "--hard", head);
     await server.settled("demo");
   });

@@ -91,12 +91,15 @@ describe("commands about one preview", () => {
     demo.write(plainApp("slow", { importFor: 20 }));
     await demo.commit("slow");
     const refs = ["main", "feature/shop", "feature/new"];
+    const understudies = (): string[] =>
+      readdirSync(server.path("etc/vassals")).filter((name) => /\.next-\d+\.ini$/.test(name));
+    // Those of the deploys before go in their own time.
+    const former = understudies();
     const pushes = refs.map((ref) => demo.start("push", "deploy", `+HEAD:${ref}`));
-    await eventually(
-      () =>
-        readdirSync(server.path("etc/vassals")).filter((name) => /\.next-\d+\.ini$/.test(name))
-          .length >= refs.length,
-    );
+    await eventually(() => {
+      const booting = understudies().filter((name) => !former.includes(name));
+      return new Set(booting.map((name) => name.split(".")[0])).size === refs.length;
+    }, 30_000);
 
     await reeve("cancel", "demo", "-b", "feature/new");
     await reeve("cancel", "demo", "-b", "feature/shop");

@@ -139,7 +139,7 @@ describe("a preview that nobody looks at", () => {
     const answer = await server.get("shop--demo");
 
     expect(answer).toMatchObject({ status: 200, body: "one" });
-    expect(performance.now() - began).toBeLessThan(2500);
+    expect(performance.now() - began).toBeLessThan(10_000);
     expect(asleep()).toBe(false);
   });
 

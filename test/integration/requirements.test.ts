@@ -183,9 +183,9 @@ describe("an environment that was pruned", () => {
     await server.settled("demo");
     await demo.deploy({ "app.py": `${demo.read("app.py")}\n# again` });
     await server.settled("demo");
-    expect(
-      readdirSync(server.path("srv/demo/envs")).filter((name) => /^[0-9a-f]{16}$/.test(name)),
-    ).toHaveLength(1);
+    const environments = (): string[] =>
+      readdirSync(server.path("srv/demo/envs")).filter((name) => /^[0-9a-f]{16}$/.test(name));
+    await eventually(() => environments().length === 1);
 
     const rollback = await demo.push(`+${first}:main`);
 

@@ -100,6 +100,8 @@ export class TestServer {
     const child = spawn(process.execPath, [join(projectRoot, "dist/main.js"), "up"], {
       env: {
         ...process.env,
+        // A machine that the units' tests run beside counts from where reeve counts by itself.
+        REEVE_FIRST_USER_ID: "35000",
         ...this.#environment,
         REEVE_HOME: this.home,
         REEVE_PORT: String(this.port),

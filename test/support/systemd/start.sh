@@ -46,7 +46,8 @@ mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/outside/program /run/outside/units /run/outside/etc
 mount --bind "$program" /run/outside/program
 mount --bind "$units" /run/outside/units
-cp -a /etc/. /run/outside/etc
+# Files may go while they are copied: others make users meanwhile.
+tar -C /etc -cf - . | tar -C /run/outside/etc -xpf -
 mount --bind /run/outside/etc /etc
 for folder in /opt /var/lib; do mount -t tmpfs -o mode=755 tmpfs "$folder"; done
 for folder in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o mode=1777 tmpfs "$folder"; done
