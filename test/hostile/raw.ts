@@ -4,7 +4,7 @@ import { once } from "node:events";
 
 /** Bytes on a connection, and what comes back: for what no client of HTTP would send. */
 export interface Raw {
-  /** Everything that was answered until the end, or until `within` was over. */
+  /** Everything that was answered until the end, until `within` was over, or until `atMost` bytes had come. */
   text: string;
   /** 0: none. */
   status: number;
@@ -15,11 +15,20 @@ type Target = { port: number; host: string } | { path: string };
 export async function sendRaw(
   target: Target,
   pieces: (string | Buffer)[],
-  { within = 5000, every = 0 }: { within?: number; every?: number } = {},
+  {
+    within = 5000,
+    every = 0,
+    atMost = Infinity,
+  }: { within?: number; every?: number; atMost?: number } = {},
 ): Promise<Raw> {
   const socket = connect(target);
   const chunks: Buffer[] = [];
-  socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+  let length = 0;
+  socket.on("data", (chunk: Buffer) => {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length >= atMost) socket.destroy();
+  });
   socket.on("error", () => undefined);
   const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
   const timer = setTimeout(() => socket.destroy(), within);
