@@ -32,13 +32,19 @@ export const carried = {
 export function prepareToHold(server: TestServer): void {
   const hooks = server.path("etc/hooks");
   cpSync(`${projectRoot}/hooks`, hooks, { recursive: true });
-  const isHeld = `sub is_held { open my $file, '<', '${signal(server)}' or return; local $/; return <$file> eq $_[0] }\n`;
-  const waiting = (words: string): string =>
-    `my ($${words}) = "${words.replace("_", " ")} $question" =~ /([^?]*)/;\n` +
-    `while (is_held($${words})) { $0 = "perl hooks/carry $${words}?"; select(undef, undef, undef, 0.02); }\n`;
+  const wait = `
+sub wait_while_held {
+	my ($moment) = "$_[0] $question" =~ /([^?]*)/;
+	my $held;
+	while (open($held, '<', '${signal(server)}') && (<$held> // '') eq $moment) {
+		$0 = "perl hooks/carry $moment?";
+		select(undef, undef, undef, 0.02);
+	}
+}
+`;
   const carry = server.read("etc/hooks/carry");
-  const slow = carry.replace("$| = 1;\n", `$| = 1;\n${isHeld}${waiting("asks")}`);
-  writeFileSync(`${hooks}/carry`, `${slow}${waiting("was_answered")}`);
+  const slow = carry.replace("$| = 1;\n", `$| = 1;\n${wait}wait_while_held('asks');\n`);
+  writeFileSync(`${hooks}/carry`, `${slow}wait_while_held('was answered');\n`);
   const configuration = server.read("etc/git.conf");
   writeFileSync(
     server.path("etc/git.conf"),

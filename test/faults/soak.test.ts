@@ -31,8 +31,7 @@ describe("the soak", () => {
     );
     for (const workspace of workspaces) await workspace.git("push", "--quiet", "deploy", "main");
     for (const name of names) await server.settled(name);
-    // It waits for what is still being tidied.
-    await server.reeve("reconcile");
+    await server.tidied();
     const before = look(server);
     const reaper = new Reaper(server);
 

@@ -55,8 +55,7 @@ export class Stage {
     await demo.git("push", "--quiet", "deploy", "main");
     await server.settled("other");
     await server.settled("demo");
-    // It waits for what is still being tidied.
-    await server.reeve("reconcile");
+    await server.tidied();
     const stage = new Stage(server, demo);
     stage.#standing = stage.#look();
     return stage;

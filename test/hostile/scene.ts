@@ -69,8 +69,7 @@ export class Scene {
     await demo.push("HEAD:refs/heads/first");
     await scene.clean();
     await server.settled("demo");
-    // It waits for what is still being tidied.
-    await server.reeve("reconcile");
+    await server.tidied();
     oracle.remember();
     scene.#neighbours.come(10, "other");
     return scene;

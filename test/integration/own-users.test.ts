@@ -31,8 +31,7 @@ describe.runIf(isRoot)("with root, an app", () => {
     const other = await server.workspace("other", evaluatingApp(ownName, "import os, pwd"));
     await other.push();
     await server.settled("demo");
-    // It waits for what is still being tidied.
-    await server.reeve("reconcile");
+    await server.tidied();
   });
   afterAll(() => server.remove());
 

@@ -253,6 +253,12 @@ export class TestServer {
     });
   }
 
+  /** Waits for what is still being tidied after deploys that have settled: a reconcile comes after it. */
+  async tidied(): Promise<void> {
+    const { exitCode, output } = await this.reeve("reconcile");
+    if (exitCode !== 0) throw new Error(output);
+  }
+
   /** Waits until a preview's traffic is led to the vassal that sleeps, and nothing else of it is left. */
   async asleepAfterPush(preview: string): Promise<void> {
     await eventually(() => {
