@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { freePort, projectRoot, TestServer } from "../support/server.ts";
+import { freePort } from "../support/ports.ts";
+import { projectRoot, TestServer } from "../support/server.ts";
 import { SshClient } from "../support/ssh.ts";
 
 describe("the server's sshd", () => {

@@ -12,11 +12,11 @@ import {
   symlinkSync,
 } from "node:fs";
 import { request } from "node:http";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { freePort } from "./ports.ts";
 import { processesUnder } from "./processes.ts";
 import { Workspace } from "./workspace.ts";
 
@@ -332,17 +332,6 @@ function sharedTools(): string {
     });
   }
   return tools;
-}
-
-export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 export async function eventually(
