@@ -47,6 +47,13 @@ export async function catchesHangup(pid: number): Promise<boolean> {
   return mask !== undefined && (BigInt(`0x${mask}`) & (1n << (hangup - 1n))) !== 0n;
 }
 
+/** How many files a process that we start may be allowed to open: our own hard limit (proc(5), /proc/PID/limits). */
+export async function mostOpenFiles(): Promise<number> {
+  const limits = await readFile("/proc/self/limits", "utf8");
+  const hard = /^Max open files +\S+ +(\d+)/m.exec(limits)?.[1];
+  return hard === undefined ? Infinity : Number(hard);
+}
+
 /** The first line of the process's arguments, as `ps` shows it. */
 export async function titleOf(pid: number): Promise<string> {
   return ((await readProc(`${pid}/cmdline`)) ?? "").replaceAll("\0", " ").trim();

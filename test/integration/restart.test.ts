@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
+import { childrenOf } from "../support/processes.ts";
 import { eventually, TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
 
@@ -35,6 +36,20 @@ describe("the embedded server", () => {
     expect(server.said).toContain(
       `  git remote add deploy ${server.remote("demo")}\n  git push deploy main\n`,
     );
+  });
+
+  it("lets the Emperor and the apps open as many files as systemd lets a service, whatever it may itself", () => {
+    const hard = /^Max open files +\S+ +(\S+)/m.exec(
+      readFileSync("/proc/self/limits", "utf8"),
+    )?.[1];
+    const emperor = Number(server.read("run/emperor.pid"));
+    const vassals = childrenOf(emperor);
+    expect(vassals.length).toBeGreaterThan(0);
+
+    for (const pid of [emperor, ...vassals, ...vassals.flatMap(childrenOf)])
+      expect(readFileSync(`/proc/${pid}/limits`, "utf8")).toMatch(
+        new RegExp(`^Max open files +1024 +${hard} `, "m"),
+      );
   });
 
   it("ends on Ctrl-C with everything that it started", async () => {

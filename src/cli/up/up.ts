@@ -12,6 +12,7 @@ import type { Identities } from "../../deploy/context.ts";
 import { readToken } from "../../front/token.ts";
 import { isPresent } from "../../host/files.ts";
 import { LocalHost, type Host } from "../../host/host.ts";
+import { mostOpenFiles } from "../../host/processes.ts";
 import { Supervised, type Service } from "../../host/supervisor.ts";
 import { listVassals } from "../../vassal/emperor.ts";
 import {
@@ -44,7 +45,7 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
     await rm(stale, { force: true });
   const ssh = await prepareSsh(config, host, identities.front, say);
 
-  const list = services(config, host, identities, program);
+  const list = await services(config, host, identities, program);
   // The last: the front writes before which keys are let in.
   if (ssh) list.push(ssh.service);
   const stop = await startServices(list, say);
@@ -59,9 +60,22 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
   say("reeve: stopped; the next start brings every app back");
 }
 
+/**
+ * Open files of the Emperor and of each app that asks for no more: what systemd gives a service. Node raises its own
+ * limit as far as it may, and the Emperor, which would inherit that, closes every file that its limit allows, one by
+ * one, before it starts a vassal (uWSGI core/emperor.c).
+ */
+const openFiles = 1024;
+
 /** Each needs the ones before it, and they are ended in the other direction. */
-function services(config: Config, host: Host, { front }: Identities, program: string): Service[] {
+async function services(
+  config: Config,
+  host: Host,
+  { front }: Identities,
+  program: string,
+): Promise<Service[]> {
   const { layout } = config;
+  const files = Math.min(openFiles, await mostOpenFiles());
   const nginx = ["-p", layout.nginx, "-c", layout.nginxConfiguration];
   const environment = { PATH: process.env["PATH"] ?? "", LANG: "C.UTF-8" };
   return [
@@ -76,8 +90,8 @@ function services(config: Config, host: Host, { front }: Identities, program: st
     },
     {
       name: "Emperor",
-      file: "/usr/bin/uwsgi-core",
-      args: ["--ini", layout.emperorIni],
+      file: "prlimit",
+      args: [`--nofile=${files}:`, "--", "/usr/bin/uwsgi-core", "--ini", layout.emperorIni],
       // Nothing of ours reaches a vassal: in an ini, $(NAME) reads the environment.
       env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C.UTF-8" },
       log: join(layout.log, "emperor.log"),
