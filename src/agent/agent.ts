@@ -10,6 +10,7 @@ import { Settler } from "../deploy/settle.ts";
 import { sweepPreviews } from "../deploy/sweep.ts";
 import type { Installer } from "../environment/environment-commands.ts";
 import { answerVerbs, listenOn, verbServer } from "../host/channel.ts";
+import { ControlGroups, ownGroup } from "../host/control-groups.ts";
 import { isExecutable } from "../host/files.ts";
 import { LocalHost } from "../host/host.ts";
 import { tellReady } from "../host/ready.ts";
@@ -99,6 +100,7 @@ async function makeContext(config: Config): Promise<DeployContext> {
     gitConfiguration: layout.gitConfiguration,
     listen: longestQueue(),
     emperor: { pidFile: layout.emperorPid, statsSocket: layout.emperorStats },
+    groups: await ControlGroups.below(ownGroup(layout.home)),
     nginx: {
       configuration: layout.nginxConfiguration,
       prefix: layout.nginx,

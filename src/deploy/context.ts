@@ -14,6 +14,7 @@ import { readOptions } from "../config/option-table.ts";
 import type { ServerOptions } from "../config/server-options.ts";
 import type { Installer } from "../environment/environment-commands.ts";
 import type { Box } from "../host/box.ts";
+import type { ControlGroups } from "../host/control-groups.ts";
 import type { GitContext } from "../host/git.ts";
 import { UserError } from "../errors.ts";
 import { readIfPresent } from "../host/files.ts";
@@ -63,6 +64,8 @@ export interface DeployContext {
   /** uWSGI's `listen`. */
   listen: number;
   emperor: Emperor;
+  /** For what the agent starts and what it puts there of the front's. */
+  groups: ControlGroups;
   nginx: Nginx;
   locks: HolderLocks;
   attempts: Attempts;

@@ -9,6 +9,7 @@ import { Attempts } from "../../src/deploy/attempts.ts";
 import type { DeployContext } from "../../src/deploy/context.ts";
 import { HolderLocks } from "../../src/deploy/locks.ts";
 import { Settler } from "../../src/deploy/settle.ts";
+import { ControlGroups } from "../../src/host/control-groups.ts";
 import { ownIdentity } from "../../src/host/identity.ts";
 import { Turns } from "../../src/host/turns.ts";
 import { AgentStore, type Deploy, type Holder } from "../../src/store/agent-store.ts";
@@ -49,6 +50,7 @@ export function agentWorld(): AgentWorld {
     identities: { front: own, web: own },
     gitConfiguration: "/dev/null",
     emperor: { pidFile: layout.emperorPid, statsSocket: layout.emperorStats },
+    groups: new ControlGroups(),
     nginx: {
       configuration: layout.nginxConfiguration,
       prefix: layout.nginx,

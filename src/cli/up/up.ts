@@ -10,6 +10,7 @@ import {
 } from "../../config/config.ts";
 import type { Identities } from "../../deploy/context.ts";
 import { readToken } from "../../front/token.ts";
+import { ControlGroups, ownGroup } from "../../host/control-groups.ts";
 import { isPresent } from "../../host/files.ts";
 import { LocalHost, type Host } from "../../host/host.ts";
 import { mostOpenFiles } from "../../host/processes.ts";
@@ -55,6 +56,8 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
     say("\nreeve: stopping");
   } finally {
     await stop();
+    // An app may have left something running in a session of its own.
+    await (await ControlGroups.below(ownGroup(config.layout.home))).dissolve();
     await rm(pidFile, { force: true });
   }
   say("reeve: stopped; the next start brings every app back");
