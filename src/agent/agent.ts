@@ -16,7 +16,8 @@ import { LocalHost } from "../host/host.ts";
 import { tellReady } from "../host/ready.ts";
 import { Turns } from "../host/turns.ts";
 import { AgentStore, type Holder } from "../store/agent-store.ts";
-import { longestQueue, tellOfEnded } from "../vassal/emperor.ts";
+import { emperorOf, longestQueue } from "../vassal/emperor.ts";
+import { SleepWatch } from "../vassal/sleep-watch.ts";
 import { agentVerbs } from "./verbs.ts";
 
 const sweepEvery = 500;
@@ -43,10 +44,11 @@ export async function runAgent(config: Config): Promise<void> {
   await tellReady(context.host, readNotifySocket());
   const sweep = setInterval(() => {
     void judgeDeadHolders(context);
-    void tellOfEnded(context.emperor).catch((error: unknown) =>
-      context.log.error({ err: error }, "could not tell the Emperor of a vassal that ended"),
-    );
   }, sweepEvery);
+  const sleep = new SleepWatch(context.emperor, (error) =>
+    context.log.error({ err: error }, "could not tell the Emperor of a preview that fell asleep"),
+  );
+  sleep.start(context.groups.means.kill);
   const sweepers = [
     setTimeout(() => void sweepPreviews(context), firstSweep),
     setInterval(() => void sweepPreviews(context), previewsEvery),
@@ -60,6 +62,7 @@ export async function runAgent(config: Config): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.once(signal, () => {
       for (const timer of [sweep, ...sweepers]) clearInterval(timer);
+      sleep.stop();
       server.close();
       context.store.close();
       process.exit(0);
@@ -99,8 +102,10 @@ async function makeContext(config: Config): Promise<DeployContext> {
     ).trim(),
     gitConfiguration: layout.gitConfiguration,
     listen: longestQueue(),
-    emperor: { pidFile: layout.emperorPid, statsSocket: layout.emperorStats },
-    groups: await ControlGroups.below(ownGroup(layout.home)),
+    emperor: emperorOf(layout),
+    groups: readNotifySocket()
+      ? await ControlGroups.ofUnit("agent")
+      : await ControlGroups.below(ownGroup(layout.home)),
     nginx: {
       configuration: layout.nginxConfiguration,
       prefix: layout.nginx,

@@ -83,13 +83,14 @@ export const appOptions = {
   memory: {
     schema: wholeNumber(0, 1_048_576),
     default: 4096,
-    sentence: "MiB of address space that each of the app's processes may take; 0: no limit.",
+    sentence:
+      "MiB of memory that all processes of the app may take together; where there is no control group for that, MiB of address space of each; 0: no limit.",
   },
   processes: {
     schema: wholeNumber(0, 100_000),
     default: 512,
     sentence:
-      "With root: how many processes and threads may run as the app's user, and as that of its previews; 0: no limit.",
+      "How many processes and threads the app may have; where there is no control group for that, and with root: how many may run as its user; 0: no limit.",
   },
   health_path: {
     schema: z.string().regex(/^\/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,500}$/, "is not a path"),

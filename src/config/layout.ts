@@ -9,6 +9,8 @@ export interface Layout {
   apps: string;
   vassals: string;
   emperorIni: string;
+  /** What the Emperor runs before each vassal's start: it outlives reeve. */
+  emperorHook: string;
   /** What the front's unit hands it of the configuration. */
   frontVariables: string;
   gitConfiguration: string;
@@ -29,6 +31,8 @@ export interface Layout {
   sshHostKey: string;
   sshConfiguration: string;
   agentState: string;
+  /** How often each vassal died at its start, as the Emperor's hook counts. */
+  pauses: string;
   run: string;
   /** What the vassals bind. */
   sockets: string;
@@ -62,6 +66,7 @@ export function embeddedLayout(home: string): Layout {
     apps: join(etc, "apps"),
     vassals: join(etc, "vassals"),
     emperorIni: join(etc, "emperor.ini"),
+    emperorHook: join(etc, "emperor-hook"),
     frontVariables: join(etc, "front.env"),
     gitConfiguration: join(etc, "git.conf"),
     nginxConfiguration: join(nginx, "nginx.conf"),
@@ -78,6 +83,7 @@ export function embeddedLayout(home: string): Layout {
     sshHostKey: join(state, "front", "ssh_host_ed25519_key"),
     sshConfiguration: join(etc, "sshd.conf"),
     agentState: join(state, "agent"),
+    pauses: join(state, "pauses"),
     run,
     sockets: join(run, "sockets"),
     links: join(state, "sockets"),

@@ -76,6 +76,12 @@ export const serverOptions = {
     default: 4096,
     sentence: "How many files each process of an installer may have open.",
   },
+  restart_pause: {
+    schema: wholeNumber(1, 60_000),
+    default: 1000,
+    sentence:
+      "Milliseconds for which an app that died when it started is held back; twice as long each time, at most 60 times as long.",
+  },
   package_index: {
     schema: optionalUrl,
     default: "",

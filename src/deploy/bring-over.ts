@@ -5,21 +5,15 @@ import { isPreviewName } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import type { RequirementsFile } from "../environment/requirements.ts";
 import { isPresent, symlinkAtomically, writeAtomically } from "../host/files.ts";
-import { readSettings } from "../settings/settings.ts";
-import type { Deploy, InstanceRow } from "../store/agent-store.ts";
-import { findVassal } from "../vassal/emperor.ts";
+import type { Deploy } from "../store/agent-store.ts";
 import { installOnDemand, isAwake } from "../vassal/on-demand.ts";
-import { needsStart } from "../vassal/vassal-ini.ts";
 import {
   dropHeldIni,
   holdVassal,
   installIni,
   proveHealthy,
   provideLog,
-  releaseIni,
-  reloaded,
   steady,
-  touchIni,
 } from "../vassal/vassal.ts";
 import { runnerOf, type DeployContext } from "./context.ts";
 import { findSleepers, sleeperOf, sleeperText } from "./seat.ts";
@@ -27,7 +21,7 @@ import { healthCheck, planIni } from "./understudy.ts";
 
 /** A deploy that settles, and all that it settles with. */
 export interface Settling {
-  row: Instance & Pick<InstanceRow, "gone">;
+  row: Instance;
   deploy: Deploy;
   options: AppOptions;
   paths: InstancePaths;
@@ -60,7 +54,7 @@ export async function isBroughtOver(
 export async function moveLinks(
   context: DeployContext,
   { row, deploy, options, paths }: Settling,
-): Promise<{ text: string; changed: boolean; isStale: boolean }> {
+): Promise<{ text: string; changed: boolean }> {
   const [main] = JSON.parse(deploy.requirements) as RequirementsFile[];
   await symlinkAtomically(`releases/${deploy.newCommit}`, paths.app);
   const environment = environmentPath(paths, deploy.environment ?? "");
@@ -68,18 +62,15 @@ export async function moveLinks(
   // It may name an index with its password.
   await writeAtomically(paths.requirements, main?.text ?? "", { mode: 0o640 });
 
-  const settings = await readSettings(paths.settings);
-  const gone = (JSON.parse(row.gone) as string[]).filter((name) => !settings.has(name));
   const planned = await planIni(context, { instance: row, deploy, options });
-  return {
-    text: planned.text,
-    changed: planned.text !== planned.current,
-    // A vassal that only reloads keeps the variables it once had (tried): a new start forgets them.
-    isStale: gone.length > 0 || needsStart(planned.current ?? "", planned.text),
-  };
+  return { text: planned.text, changed: planned.text !== planned.current };
 }
 
-/** Brings the permanent vassal to the deploy. Resolves to whether requests of the former release had to be cut. */
+/**
+ * Brings the permanent vassal to the deploy, behind the understudy: it is stopped, with all that its app started, and
+ * started anew. A reload would keep variables that were taken away and children of the former release. Resolves to
+ * whether requests had to be cut.
+ */
 export async function bringOver(
   context: DeployContext,
   settling: Settling,
@@ -87,29 +78,16 @@ export async function bringOver(
 ): Promise<boolean> {
   const { emperor } = context;
   const { row, options, paths } = settling;
-  const boot = { within: options.health_deadline * 1000, goOn };
-  const running = await findVassal(emperor, `${row.name}.ini`);
-  // A reload that comes before every worker hears it is lost.
-  let former = running && running.cursed === 0 ? await steady(emperor, paths.ini, boot) : undefined;
-
-  await releaseIni(paths.ini);
+  const killed = await holdVassal(emperor, paths.ini, options.grace * 1000);
+  goOn();
   const ini = await moveLinks(context, settling);
   await provideLog(paths.log, runnerOf(context, row.name), context.host.isRoot);
-  let killed = 0;
-  if (former && ini.isStale) {
-    killed = await holdVassal(emperor, paths.ini, options.grace * 1000);
-    former = undefined;
-  }
-  if (ini.changed || !former) await installIni(emperor, paths.ini, ini.text);
-  else await touchIni(emperor, paths.ini);
+  await installIni(emperor, paths.ini, ini.text);
   await dropHeldIni(paths.ini);
 
-  const within = boot.within + options.grace * 1000;
-  const { isUp, drained } = former
-    ? await reloaded(emperor, paths.ini, former, { within, goOn })
-    : { isUp: (await steady(emperor, paths.ini, boot)) !== undefined, drained: 0 };
+  const isUp = await steady(emperor, paths.ini, { within: options.health_deadline * 1000, goOn });
   if (!isUp) throw new Error(`the vassal did not come up with ${settling.deploy.newCommit}`);
-  return killed > 0 || drained > options.grace * 1000;
+  return killed > 0;
 }
 
 /**

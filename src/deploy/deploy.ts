@@ -340,9 +340,7 @@ export async function recordLive(context: DeployContext, deploy: Deploy): Promis
   const { store } = context;
   const { settings } = pathsOf(context, deploy.instance);
   const owner = { host: context.host, app: runnerOf(context, deploy.instance) };
-  await adoptSettings(owner, settings, deploy.number, (gone) =>
-    store.changeInstance(deploy.instance, { gone: JSON.stringify(gone) }),
-  );
+  await adoptSettings(owner, settings, deploy.number);
   const now = new Date();
   const took = Math.max(0, now.getTime() - new Date(deploy.startedAt).getTime());
   const settled = wasRestarted(context, deploy);

@@ -363,7 +363,7 @@ class Reconciling {
       const text = sleeperText(context, { instance: row.name, deploy: live, options }, ini.text);
       await writeOnDemand(sleeperOf(context, row.name, live.number), text);
     } else if (ini.changed) await writeAtomically(paths.ini, ini.text);
-    context.store.changeInstance(row.name, { settled: live.id, degraded: null, gone: "[]" });
+    context.store.changeInstance(row.name, { settled: live.id, degraded: null });
     this.#did(row.name, `${basename(paths.ini)} brought to ${shortCommit(live.newCommit)}`);
   }
 

@@ -140,7 +140,7 @@ export class Settler {
     task.goOn();
     if (!isPreviewName(row.name)) await expectServing(context, settling, seat);
     await this.traffic.lead(paths.link, seat.socket, task.goOn);
-    store.changeInstance(row.name, { settled: deploy.id, degraded: null, gone: "[]" });
+    store.changeInstance(row.name, { settled: deploy.id, degraded: null });
     this.#note(task, cut ? `settled; requests were cut after ${options.grace} s` : "settled");
     await this.#clearAway(task, { row, options, deploy });
   }

@@ -19,7 +19,14 @@ import {
   proposedSettings,
 } from "../settings/settings.ts";
 import type { Deploy } from "../store/agent-store.ts";
-import { understudyIni, vassalIni, withUser, withVirtualenv } from "../vassal/vassal-ini.ts";
+import { answeredFile } from "../vassal/emperor.ts";
+import {
+  understudyIni,
+  vassalIni,
+  withUser,
+  withVirtualenv,
+  type VassalValues,
+} from "../vassal/vassal-ini.ts";
 import {
   discardVassal,
   mergeLogs,
@@ -108,7 +115,8 @@ export function understudyText(
   planned: PlannedIni,
 ): string {
   const paths = pathsOf(context, instance.name);
-  const { socket, log } = understudyOf(context, instance.name, deploy.number);
+  const { emperor } = context;
+  const { name, socket, log } = understudyOf(context, instance.name, deploy.number);
   return understudyIni(
     planned.text,
     {
@@ -117,6 +125,7 @@ export function understudyText(
       app: paths.app,
       log: paths.log,
       settings: paths.settings,
+      answered: answeredFile(emperor, instance.name),
     },
     {
       name: instance.name,
@@ -125,6 +134,7 @@ export function understudyText(
       release: releasePath(paths, deploy.newCommit),
       environment: environmentPath(paths, deploy.environment ?? ""),
       settings: proposedSettings(paths.settings, deploy.number),
+      answered: answeredFile(emperor, name),
     },
   );
 }
@@ -184,7 +194,7 @@ function vassalValues(
   instance: Instance,
   options: AppOptions,
   release: { environment: string; module: string; commit: string },
-): Parameters<typeof vassalIni>[0] {
+): VassalValues {
   const { layout, server } = context.config;
   const runner = runnerOf(context, instance.name);
   return {
@@ -201,12 +211,24 @@ function vassalValues(
     mount: sharesHost(instance.place) ? instance.place.path.slice(0, -1) : undefined,
     workers: options.workers,
     listen: context.listen,
-    memory: options.memory,
-    processes: context.host.isRoot ? options.processes : 0,
+    ...limitsOf(context, options),
+    pauses: layout.pauses,
     grace: options.grace,
     identity: context.host.isRoot
       ? { user: runner.name, group: runner.name, web: server.web_user }
       : undefined,
+  };
+}
+
+/** A control group's are for the whole vassal; where it has none, uWSGI's own are for each process and for the user. */
+function limitsOf(
+  { groups: { means }, host }: DeployContext,
+  { memory, processes }: AppOptions,
+): Pick<VassalValues, "group" | "memory" | "processes"> {
+  return {
+    group: { memory: means.memory ? memory : 0, processes: means.processes ? processes : 0 },
+    memory: means.memory ? 0 : memory,
+    processes: means.processes || !host.isRoot ? 0 : processes,
   };
 }
 

@@ -41,9 +41,23 @@ export class ControlGroups {
 
   /** Those below `own`, which is made in the groups that this process runs in. */
   static async below(own: string): Promise<ControlGroups> {
-    return open(
-      (await groupsOf("self")).map((group) => ({ ...group, folder: join(group.folder, own) })),
-    );
+    const groups = await groupsOf("self");
+    for (const group of groups) await handOnControllers(group);
+    return open(groups.map((group) => ({ ...group, folder: join(group.folder, own) })));
+  }
+
+  /**
+   * Those of the unit of systemd's that this process belongs to (`Delegate=` in systemd.resource-control(5)). It goes
+   * into one of them itself, of this name: a group that hands on controllers may hold no process.
+   */
+  static async ofUnit(name: string): Promise<ControlGroups> {
+    const groups = (await groupsOf("self")).filter(({ folder }) => folder.endsWith(".service"));
+    for (const { folder } of groups) {
+      await mkdir(join(folder, name), { recursive: true });
+      for (const pid of await processesIn(folder))
+        await writeFile(join(folder, name, "cgroup.procs"), String(pid));
+    }
+    return open(groups);
   }
 
   /** Those beside a process that has a group of its own, of this name, in each tree. */
@@ -167,9 +181,8 @@ async function open(groups: Group[]): Promise<ControlGroups> {
   const trees: Tree[] = [];
   for (const { version, folder, controller } of groups) {
     try {
-      if (version === 2) await handOnControllers(dirname(folder));
       await mkdir(folder, { recursive: true });
-      if (version === 2) await handOnControllers(folder);
+      await handOnControllers({ version, folder });
       const controllers = controller === undefined ? await handedOn(folder) : [controller];
       trees.push({ version, folder, controllers: new Set(controllers) });
     } catch {
@@ -180,7 +193,11 @@ async function open(groups: Group[]): Promise<ControlGroups> {
 }
 
 /** v2: the groups below this one get its controllers, unless it holds processes itself ("no internal processes"). */
-async function handOnControllers(folder: string): Promise<void> {
+async function handOnControllers({
+  version,
+  folder,
+}: Pick<Tree, "version" | "folder">): Promise<void> {
+  if (version === 1) return;
   for (const controller of wanted)
     await writeFile(join(folder, "cgroup.subtree_control"), `+${controller}`).catch(
       () => undefined,
@@ -197,7 +214,7 @@ async function provideFolder({ version, folder }: Tree, name: GroupName): Promis
   for (const [depth, part] of parts.entries()) {
     const above = join(folder, ...parts.slice(0, depth));
     await mkdir(join(above, part), { recursive: true });
-    if (version === 2) await handOnControllers(above);
+    await handOnControllers({ version, folder: above });
   }
 }
 
@@ -224,12 +241,17 @@ async function killAll(folder: string): Promise<boolean> {
   return false;
 }
 
-async function killEach(folder: string): Promise<void> {
+async function processesIn(folder: string): Promise<number[]> {
   const procs = await readFile(join(folder, "cgroup.procs"), "utf8").catch(() => "");
-  for (const pid of procs
+  // Those of a namespace that is not below ours have no number here.
+  return procs
     .split("\n")
     .map(Number)
-    .filter((number) => number > 0)) {
+    .filter((pid) => pid > 0);
+}
+
+async function killEach(folder: string): Promise<void> {
+  for (const pid of await processesIn(folder)) {
     try {
       process.kill(pid, "SIGKILL");
     } catch {

@@ -1,4 +1,4 @@
-import { readFile, readdir, readlink } from "node:fs/promises";
+import { readFile, readdir, readlink, stat } from "node:fs/promises";
 
 /** A process that cannot be mistaken for a later one with the same number. */
 export interface ProcessId {
@@ -54,6 +54,11 @@ export async function mostOpenFiles(): Promise<number> {
   return hard === undefined ? Infinity : Number(hard);
 }
 
+/** The file that the process runs, or undefined where it is gone. */
+export async function programOf(pid: number): Promise<string | undefined> {
+  return readlink(`/proc/${pid}/exe`).catch(() => undefined);
+}
+
 /** The first line of the process's arguments, as `ps` shows it. */
 export async function titleOf(pid: number): Promise<string> {
   return ((await readProc(`${pid}/cmdline`)) ?? "").replaceAll("\0", " ").trim();
@@ -69,11 +74,36 @@ export async function findByPidFile(path: string, title: RegExp): Promise<number
   return title.test(await titleOf(pid)) ? pid : undefined;
 }
 
+/** Those of a user's processes that are not below this one: what was started for the user elsewhere, or was left by its parent. */
+export async function straysOf(uid: number, below = 0): Promise<ProcessId[]> {
+  const own: number[] = [];
+  for (const pid of await allPids()) {
+    if ((await ownerOf(pid)) === uid && !(await isBelow(pid, below))) own.push(pid);
+  }
+  return (await Promise.all(own.map(findProcess))).filter((stray) => stray !== undefined);
+}
+
+async function isBelow(pid: number, ancestor: number): Promise<boolean> {
+  if (pid === ancestor) return true;
+  const parent = Number((await statOf(pid))?.[1] ?? 0);
+  return parent > 0 && isBelow(parent, ancestor);
+}
+
+export async function ownerOf(pid: number): Promise<number | undefined> {
+  return stat(`/proc/${pid}`).then(
+    ({ uid }) => uid,
+    () => undefined,
+  );
+}
+
+async function allPids(): Promise<number[]> {
+  return (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
+}
+
 /** The working folders of all processes that we may look at. */
 export async function workingFolders(): Promise<Set<string>> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const folders = await Promise.all(
-    pids.map((pid) => readlink(`/proc/${pid}/cwd`).catch(() => undefined)),
+    (await allPids()).map((pid) => readlink(`/proc/${pid}/cwd`).catch(() => undefined)),
   );
   return new Set(folders.filter((folder) => folder !== undefined));
 }

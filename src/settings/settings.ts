@@ -123,15 +123,12 @@ export async function findProposedSettings(folder: string): Promise<number[]> {
 
 /**
  * Makes a deploy's settings the app's; its understudy keeps its own copy, with which it may start again.
- * `onGone` is told the names that are gone, before anything moves: a vassal that only reloads keeps its
- * environment (tried: a removed file left the variable standing). A stop between the two renames is made
- * good by doing it again.
+ * A stop between the two renames is made good by doing it again.
  */
 export async function adoptSettings(
   { host, app }: { host: Host; app: Identity },
   folder: string,
   deploy: number,
-  onGone: (names: string[]) => void,
 ): Promise<void> {
   const proposed = proposedSettings(folder, deploy);
   if (!(await isPresent(proposed))) return;
@@ -139,8 +136,6 @@ export async function adoptSettings(
   const [coming, former] = [`${folder}.coming`, formerSettings(folder)];
   await writeSettings(host, coming, after, app);
   if (await isPresent(folder)) {
-    const gone = [...(await readSettings(folder)).keys()].filter((name) => !after.has(name));
-    if (gone.length > 0) onGone(gone);
     await rm(former, { recursive: true, force: true });
     await rename(folder, former);
   }

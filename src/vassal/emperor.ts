@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../errors.ts";
+import type { Layout } from "../config/layout.ts";
+import { ControlGroups } from "../host/control-groups.ts";
 import { childrenOf, findByPidFile, findProcess } from "../host/processes.ts";
 
 /** One vassal as the Emperor's stats server lists it (uWSGI core/emperor.c). Times are in whole seconds. */
@@ -20,6 +23,18 @@ const emperorStatus = z.object({ vassals: z.array(z.object({ id: z.string() }).l
 export interface Emperor {
   pidFile: string;
   statsSocket: string;
+  /** Where the Emperor's hook counts how often a vassal died at its start. */
+  pauses: string;
+}
+
+export function emperorOf(layout: Layout): Emperor {
+  const { emperorPid, emperorStats, pauses } = layout;
+  return { pidFile: emperorPid, statsSocket: emperorStats, pauses };
+}
+
+/** The file into which a vassal of this name writes when it accepts requests. */
+export function answeredFile({ pauses }: Pick<Emperor, "pauses">, vassal: string): string {
+  return join(pauses, `${vassal}.answered`);
 }
 
 /** uWSGI's `listen`: it refuses to start with more than the kernel allows. */
@@ -84,18 +99,33 @@ function wake(pid: number): boolean {
  * vassal closes its end, which is a moment before it is gone), and until then nobody can wake a preview that
  * has just fallen asleep.
  */
-export async function tellOfEnded(emperor: Emperor): Promise<void> {
+export async function tellOfEnded(emperor: Emperor): Promise<boolean> {
   const pid = await pidOf(emperor);
-  if (pid === undefined) return;
+  if (pid === undefined) return false;
   const vassals = await Promise.all((await childrenOf(pid)).map(findProcess));
-  if (vassals.includes(undefined)) wake(pid);
+  return vassals.includes(undefined) && wake(pid);
 }
 
 export async function isEmperorRunning(emperor: Emperor): Promise<boolean> {
   return (await pidOf(emperor)) !== undefined;
 }
 
-async function pidOf({ pidFile }: Emperor): Promise<number | undefined> {
+/** What the Emperor's hook calls the Emperor's own control group: those of the vassals are beside it. */
+const ownGroup = "emperor";
+const found = new WeakMap<Emperor, { pid: number; groups: ControlGroups }>();
+
+/** The vassals' control groups; none where no Emperor runs. */
+export async function groupsOf(emperor: Emperor): Promise<ControlGroups> {
+  const pid = await pidOf(emperor);
+  if (pid === undefined) return new ControlGroups();
+  const known = found.get(emperor);
+  if (known?.pid === pid) return known.groups;
+  const groups = await ControlGroups.beside(pid, ownGroup);
+  found.set(emperor, { pid, groups });
+  return groups;
+}
+
+export async function pidOf({ pidFile }: Emperor): Promise<number | undefined> {
   return findByPidFile(pidFile, /uwsgi/i);
 }
 

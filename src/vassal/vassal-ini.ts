@@ -23,10 +23,14 @@ export interface VassalValues {
   workers: number;
   /** The socket's queue; uWSGI refuses to start with more than net.core.somaxconn. */
   listen: number;
-  /** MiB for each process; 0: as many as it likes. */
+  /** What all processes of the vassal may use together, where there is a control group; 0: as much as they like. */
+  group: { memory: number; processes: number };
+  /** Where there is none. MiB for each process; 0: as many as it likes. */
   memory: number;
   /** Of the user, so only where it is the app's own; 0: as many as it likes. */
   processes: number;
+  /** Where the Emperor's hook looks whether the vassal has ever started. */
+  pauses: string;
   /** Seconds. */
   grace: number;
   /** Only with root. */
@@ -50,6 +54,8 @@ export interface UnderstudyValues {
   environment: string;
   log: string;
   settings: string;
+  /** Where it says that it has started. */
+  answered: string;
   /** What its first line calls it, where it is none. */
   title?: string;
 }
@@ -60,6 +66,7 @@ interface Permanent {
   app: string;
   log: string;
   settings: string;
+  answered: string;
 }
 
 /**
@@ -76,6 +83,7 @@ export function understudyIni(
     .replaceAll(permanent.socket, understudy.socket)
     .replaceAll(permanent.log, understudy.log)
     .replaceAll(permanent.settings, understudy.settings)
+    .replaceAll(permanent.answered, understudy.answered)
     .replace(new RegExp(`${escaped(permanent.app)}(?=[/\\s]|$)`, "gm"), () => understudy.release)
     .replace(
       /^; .*: (http.*)$/m,
@@ -94,14 +102,6 @@ export function withVirtualenv(ini: string, environment: string): string {
 /** The ini with another user, where it names one, and not a byte else changed. */
 export function withUser(ini: string, user: string): string {
   return ini.replace(/^([ \t]*(?:uid|gid)[ \t]*=[ \t]*).*$/gm, (_, key: string) => key + user);
-}
-
-const takenUpAtStart = /^[ \t]*(?:uid|gid|limit-as|limit-nproc)[ \t]*=.*$/gm;
-
-/** Whether the ini changes what a reload cannot: it is done by a process that has given up its rights. */
-export function needsStart(former: string, ini: string): boolean {
-  const linesOf = (text: string): string => (text.match(takenUpAtStart) ?? []).join("\n");
-  return former !== "" && linesOf(former) !== linesOf(ini);
 }
 
 function escaped(text: string): string {

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
-import { open, rename, rm, stat, utimes } from "node:fs/promises";
-import { basename } from "node:path";
+import { open, rename, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { UserError } from "../errors.ts";
 import { milliseconds, sleep, waitFor } from "../host/clock.ts";
@@ -13,15 +13,13 @@ import {
   findProcess,
   isAlive,
   isStopped,
+  ownerOf,
+  programOf,
+  straysOf,
   type ProcessId,
 } from "../host/processes.ts";
-import { findVassal, wakeEmperor, type Emperor } from "./emperor.ts";
-
-/** A vassal that runs: its master keeps its number through a reload, its workers do not. */
-interface Running {
-  master: number;
-  workers: ProcessId[];
-}
+import type { GroupName } from "../host/control-groups.ts";
+import { answeredFile, findVassal, groupsOf, pidOf, wakeEmperor, type Emperor } from "./emperor.ts";
 
 /** Boots a vassal whose name the Emperor has never seen. */
 export function bootVassal(emperor: Emperor, ini: string, text: string): Promise<void> {
@@ -43,15 +41,6 @@ async function putIni(
   { text, newerThan }: { text: string; newerThan: number },
 ): Promise<void> {
   await writeAtomically(ini, text, { modified: secondsAfter(newerThan) });
-  await wakeEmperor(emperor);
-}
-
-/** The administrator's `touch`, done so that the Emperor cannot miss it. */
-export async function touchIni(emperor: Emperor, ini: string): Promise<void> {
-  const seen = await findVassal(emperor, basename(ini));
-  const written = Math.floor((await stat(ini)).mtimeMs / 1000);
-  const seconds = secondsAfter(Math.max(seen?.last_mod ?? 0, written));
-  await utimes(ini, seconds, seconds);
   await wakeEmperor(emperor);
 }
 
@@ -158,7 +147,9 @@ function watchForDeath(emperor: Emperor, id: string, died: AbortController): { s
       // The Emperor's answer costs as much as there are vassals: while this one lives, none is due.
       if (master && (await isAlive(master))) continue;
       const status = await findVassal(emperor, id);
-      if (status ? status.cursed > 0 : seen) died.abort();
+      // One that the Emperor has started anew has died as well.
+      const isAnother = master !== undefined && status?.pid !== master.pid;
+      if (status ? status.cursed > 0 || isAnother : seen) died.abort();
       seen ||= status !== undefined;
       master = status && (await findProcess(status.pid));
     }
@@ -175,53 +166,27 @@ export interface Waiting {
   goOn: () => void;
 }
 
-/** The vassal as it runs now, once every worker would hear a reload or a stop; undefined where it does not in time. */
+/** Waits until every worker would hear a stop. Resolves to whether they do, in time. */
 export async function steady(
   emperor: Emperor,
   ini: string,
   { within, goOn }: Waiting,
-): Promise<Running | undefined> {
-  const look = async (): Promise<Running | "dead" | undefined> => {
+): Promise<boolean> {
+  const look = async (): Promise<"steady" | "dead" | undefined> => {
     goOn();
     return lookSteady(emperor, ini);
   };
-  const seen = await waitFor(look, { within, every: 20 });
-  return seen === "dead" ? undefined : seen;
+  return (await waitFor(look, { within, every: 20 })) === "steady";
 }
 
-export interface Reload {
-  isUp: boolean;
-  /** Milliseconds until the last of the former workers was gone. */
-  drained: number;
-}
-
-/** Waits until none of the former workers is left and new ones stand in their place. */
-export async function reloaded(
-  emperor: Emperor,
-  ini: string,
-  former: Running,
-  { within, goOn }: Waiting,
-): Promise<Reload> {
-  const began = milliseconds();
-  let drained = 0;
-  const look = async (): Promise<Running | "dead" | undefined> => {
-    goOn();
-    if (await anyAlive(former.workers)) return undefined;
-    drained ||= milliseconds() - began;
-    return lookSteady(emperor, ini);
-  };
-  const seen = await waitFor(look, { within, every: 20 });
-  return { isUp: seen !== undefined && seen !== "dead", drained };
-}
-
-async function lookSteady(emperor: Emperor, ini: string): Promise<Running | "dead" | undefined> {
+async function lookSteady(emperor: Emperor, ini: string): Promise<"steady" | "dead" | undefined> {
   // An Emperor that is started again brings the vassal back: it is waited for.
   const status = await findVassal(emperor, basename(ini)).catch(() => undefined);
   if (status && status.cursed > 0) return "dead";
   if (!status || status.accepting === 0) return undefined;
   const workers = await workersOf(status.pid);
   const hear = await Promise.all(workers.map((worker) => catchesHangup(worker.pid)));
-  return workers.length > 0 && hear.every(Boolean) ? { master: status.pid, workers } : undefined;
+  return workers.length > 0 && hear.every(Boolean) ? "steady" : undefined;
 }
 
 /**
@@ -268,11 +233,12 @@ export async function retireVassal(emperor: Emperor, ini: string, grace: number)
 
   const master = status && (await findProcess(status.pid));
   const workers = master ? await workersOf(master.pid) : [];
+  const owner = master && (await ownerOf(master.pid));
   await rm(ini, { force: true });
   await wakeEmperor(emperor).catch(() => undefined);
   const killed = master ? await ended(master, workers, grace) : 0;
   // An Emperor that was started anew may have started it after the look, and nobody is led to that one.
-  await discardVassal(emperor, ini);
+  await discardVassal(emperor, ini, owner);
   return killed;
 }
 
@@ -292,9 +258,11 @@ async function ended(master: ProcessId, workers: ProcessId[], grace: number): Pr
 
 /**
  * Ends a vassal that carries nothing at once, also one that is still booting and would hear no stop. The
- * Emperor may have been starting it anew: it is looked for until the Emperor has forgotten it.
+ * Emperor may have been starting it anew: it is looked for until the Emperor has forgotten it. `former`: the number
+ * of the user that it ran as, where it has ended already.
  */
-export async function discardVassal(emperor: Emperor, ini: string): Promise<void> {
+export async function discardVassal(emperor: Emperor, ini: string, former?: number): Promise<void> {
+  let owner = former;
   await rm(ini, { force: true });
   const isForgotten = async (): Promise<boolean> => {
     try {
@@ -305,11 +273,40 @@ export async function discardVassal(emperor: Emperor, ini: string): Promise<void
     }
     const status = await findVassal(emperor, basename(ini)).catch(() => "unknown" as const);
     if (status === "unknown") return false;
+    await endGroup(emperor, ini);
     const master = status && (await findProcess(status.pid));
-    if (master) await killTree(master);
+    if (master) {
+      owner ??= await ownerOf(master.pid);
+      await killTree(master);
+    }
     return status === undefined;
   };
   await waitFor(isForgotten, { within: 5000, every: 20 });
+  await endGroup(emperor, ini, owner);
+  const name = nameOf(ini);
+  for (const path of [join(emperor.pauses, name), answeredFile(emperor, name)])
+    await rm(path, { force: true });
+}
+
+/**
+ * With the master gone, also what it or the app started, in whichever session that is. Where there are no control
+ * groups: all processes of the `owner` that are not below the Emperor, of whichever vassal they once were.
+ */
+async function endGroup(emperor: Emperor, ini: string, owner?: number): Promise<void> {
+  const groups = await groupsOf(emperor);
+  if (groups.means.kill) await groups.end(groupOf(ini));
+  else if (owner !== undefined && owner !== process.getuid?.())
+    await killAll(await straysOf(owner, await pidOf(emperor)));
+}
+
+/** As the Emperor's hook calls it: an instance's name has no dot, and what follows one tells its vassals apart. */
+export function groupOf(ini: string): GroupName {
+  const name = nameOf(ini);
+  return `vassals/${name.replace(/\..*$/, "")}/${name}`;
+}
+
+function nameOf(ini: string): string {
+  return basename(ini, ".ini");
 }
 
 /**
@@ -362,9 +359,12 @@ export async function removeSocket(socket: string): Promise<void> {
   await rm(socket, { force: true });
 }
 
+/** The master's children that run uWSGI as well: what an app starts at its import is the master's child, too. */
 async function workersOf(master: number): Promise<ProcessId[]> {
-  const found = await Promise.all((await childrenOf(master)).map(findProcess));
-  return found.filter((worker) => worker !== undefined);
+  const [program, children] = await Promise.all([programOf(master), childrenOf(master)]);
+  const programs = await Promise.all(children.map(programOf));
+  const workers = children.filter((_, index) => programs[index] === program);
+  return (await Promise.all(workers.map(findProcess))).filter((worker) => worker !== undefined);
 }
 
 async function anyAlive(processes: ProcessId[]): Promise<boolean> {

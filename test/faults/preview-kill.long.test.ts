@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { printTable } from "../../bench/table.ts";
-import { listVassals } from "../../src/vassal/emperor.ts";
+import { embeddedLayout } from "../../src/config/layout.ts";
+import { emperorOf, listVassals } from "../../src/vassal/emperor.ts";
 import { plainApp } from "../support/apps.ts";
 import { eventually, TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
@@ -60,10 +61,7 @@ const removing: Moment[] = [
 ];
 
 const isEmperorBack = (server: TestServer): Promise<boolean> =>
-  listVassals({
-    pidFile: server.path("run/emperor.pid"),
-    statsSocket: server.path("run/emperor.stats"),
-  }).then(
+  listVassals(emperorOf(embeddedLayout(server.home))).then(
     () => true,
     () => false,
   );

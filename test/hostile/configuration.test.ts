@@ -62,8 +62,10 @@ function iniOf({ name = "demo", host = "demo.localhost", module = "app:app" }): 
     workers: 2,
     listen: 100,
     mount: undefined,
-    memory: 4096,
-    processes: 512,
+    group: { memory: 4096, processes: 512 },
+    memory: 0,
+    processes: 0,
+    pauses: layout.pauses,
     grace: 60,
     identity: { user: "reeve-demo", group: "reeve-demo", web: "www-data" },
   });

@@ -43,8 +43,8 @@ describe("the units", () => {
   // Of 10, as `systemd-analyze security` weighs what a service could do.
   it.each([
     ["front", 1],
-    ["agent", 4.5],
-    ["emperor", 6],
+    ["agent", 4.7],
+    ["emperor", 6.1],
     ["nginx", 3.1],
   ])("leave the %s an exposure of less than %d", (name, most) => {
     const words = ["security", "--offline=true", `--threshold=${Math.round(most * 10)}`];
@@ -78,7 +78,9 @@ describe("the units", () => {
       ].sort(),
     );
     expect(writable("agent")).toEqual([layout.home, "/etc", ...temporary].sort());
-    expect(writable("emperor")).toEqual([layout.srv, layout.run, layout.log, ...temporary].sort());
+    expect(writable("emperor")).toEqual(
+      [layout.srv, layout.run, layout.log, layout.pauses, ...temporary].sort(),
+    );
     expect(writable("nginx")).toEqual([layout.run, layout.log, join(layout.state, "nginx")].sort());
   });
 
@@ -142,6 +144,23 @@ describe.runIf(canRunSystemd())("a machine whose systemd runs the units", () => 
     await settled();
     expect(apps("rollback", "demo")).toContain("live ");
     expect(page()).toBe("one");
+  });
+
+  it("gives each vassal a control group below the Emperor's, which limits it and ends with it", async () => {
+    await settled();
+    const groups = "/sys/fs/cgroup/system.slice/reeve-emperor.service";
+    const list = (folder: string): string[] =>
+      systemd
+        .run("ls", "-1", folder)
+        .output.split("\n")
+        .filter((name) => !name.includes("."));
+
+    expect(list(`${groups}/vassals/demo`).filter(Boolean)).toEqual(["demo"]);
+    const inside = systemd.run("cat", `${groups}/vassals/demo/demo/cgroup.procs`).output;
+    expect(inside.trim().split("\n").length).toBeGreaterThan(2);
+    expect(systemd.run("cat", `${groups}/emperor/cgroup.procs`).output.trim()).toBe(
+      String(systemd.pidOf("reeve-emperor")),
+    );
   });
 
   it("runs the front as reeve, without a right and without a network", () => {

@@ -62,3 +62,21 @@ def build_wheel(folder, settings=None, metadata=None):
 `,
   };
 }
+
+/**
+ * Starts a daemon at its import, in a session of its own, that hears no signal but the last one; `mark` is in its
+ * arguments, so that a test finds it.
+ */
+export function appWithDaemon(text: string, mark: string): Record<string, string> {
+  return {
+    "app.py": `import subprocess
+
+daemon = "trap '' HUP INT TERM; while :; do sleep 1; done; : ${mark} ${text}"
+subprocess.Popen(["setsid", "sh", "-c", daemon])
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"${text}"]
+`,
+  };
+}

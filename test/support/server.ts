@@ -43,6 +43,8 @@ interface Circumstances {
   ssh?: boolean;
   /** Added to what `reeve up` has in its environment. */
   environment?: Record<string, string>;
+  /** A command that starts it in other circumstances. */
+  wrapper?: string[];
   /** Its folder, where it is not to be one of its own below /tmp, and its port. */
   home?: string;
   port?: number;
@@ -58,18 +60,20 @@ export class TestServer {
   #process: ChildProcess | undefined;
   readonly #user: number | undefined;
   readonly #environment: Record<string, string>;
+  readonly #wrapper: string[];
   #said = "";
 
   private constructor(
     home: string,
     ports: { http: number; ssh: number },
-    { user, environment = {} }: Circumstances,
+    { user, environment = {}, wrapper = [] }: Circumstances,
   ) {
     this.home = home;
     this.port = ports.http;
     this.sshPort = ports.ssh;
     this.#user = user;
     this.#environment = environment;
+    this.#wrapper = wrapper;
     this.workspaces = mkdtempSync(join(tmpdir(), "reeve-work-"));
   }
 
@@ -97,7 +101,11 @@ export class TestServer {
   /** Starts it (again); resolves when it prints its ready lines. */
   async up(variables: Record<string, string> = {}): Promise<void> {
     this.#said = "";
-    const child = spawn(process.execPath, [join(projectRoot, "dist/main.js"), "up"], {
+    const [file = "", ...words] = [
+      ...this.#wrapper,
+      ...[process.execPath, join(projectRoot, "dist/main.js"), "up"],
+    ];
+    const child = spawn(file, words, {
       env: {
         ...process.env,
         // A machine that the units' tests run beside counts from where reeve counts by itself.

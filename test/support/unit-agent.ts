@@ -13,6 +13,7 @@ import { ControlGroups } from "../../src/host/control-groups.ts";
 import { ownIdentity } from "../../src/host/identity.ts";
 import { Turns } from "../../src/host/turns.ts";
 import { AgentStore, type Deploy, type Holder } from "../../src/store/agent-store.ts";
+import { emperorOf } from "../../src/vassal/emperor.ts";
 import { temporaryFolder } from "./unit-folder.ts";
 import { UnprivilegedHost } from "./unit-identity.ts";
 import { Repository } from "./unit-repository.ts";
@@ -49,7 +50,7 @@ export function agentWorld(): AgentWorld {
     store,
     identities: { front: own, web: own },
     gitConfiguration: "/dev/null",
-    emperor: { pidFile: layout.emperorPid, statsSocket: layout.emperorStats },
+    emperor: emperorOf(layout),
     groups: new ControlGroups(),
     nginx: {
       configuration: layout.nginxConfiguration,

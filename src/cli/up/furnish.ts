@@ -30,6 +30,7 @@ export async function makeFolders(
       layout.srv,
       layout.state,
       layout.links,
+      layout.pauses,
       layout.run,
       layout.log,
       layout.appLogs,
@@ -64,11 +65,14 @@ export async function closeLogs({ layout }: Config): Promise<void> {
   for (const name of names) await chmod(join(layout.log, name), 0o640);
 }
 
-/** Writes the configuration of what reeve starts. It is reeve's own and made anew at every start. `web`: with root. */
+/**
+ * Writes the configuration of what reeve starts. It is reeve's own and made anew at every start. `web`: with root;
+ * `group`: the control group of the Emperor and the apps, below the one that the Emperor is started in.
+ */
 export async function writeConfigurations(
   config: Config,
   program: string,
-  web: Identity | undefined,
+  { web, group }: { web: Identity | undefined; group: string },
 ): Promise<void> {
   const { layout, server } = config;
   const listen = listenAddresses(config);
@@ -79,7 +83,15 @@ export async function writeConfigurations(
       { mode: 0o600 },
     );
   }
+  await render(
+    "emperor-hook",
+    layout.emperorHook,
+    { pauses: layout.pauses, firstPause: server.restart_pause / 1000 },
+    0o755,
+  );
   await render("emperor.ini", layout.emperorIni, {
+    hook: layout.emperorHook,
+    group,
     vassals: layout.vassals,
     run: layout.run,
     sockets: layout.sockets,
@@ -135,7 +147,13 @@ export async function copyProgram(config: Config, host: Host): Promise<string> {
   return program;
 }
 
-export async function render(template: string, path: string, values: object): Promise<void> {
+export async function render(
+  template: string,
+  path: string,
+  values: object,
+  mode = 0o644,
+): Promise<void> {
   const text = readFileSync(join(programRoot, "templates", `${template}.hbs`), "utf8");
-  await writeAtomically(path, Handlebars.compile(text, { noEscape: true, strict: true })(values));
+  const rendered = Handlebars.compile(text, { noEscape: true, strict: true })(values);
+  await writeAtomically(path, rendered, { mode });
 }

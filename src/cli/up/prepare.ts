@@ -11,11 +11,16 @@ import { closeLogs, copyProgram, makeFolders, writeConfigurations } from "./furn
 
 type Say = (line: string) => void;
 
-/** What has to stand before anything starts: users, folders, configurations. nginx takes its own, or it is named why not. */
+/** Under systemd the Emperor's control group is its unit's own. */
+const unitGroup = ".";
+
+/**
+ * What has to stand before anything starts: users, folders, configurations. nginx takes its own, or it is named why
+ * not. `group`: the control group of the Emperor and the apps, below the one that the Emperor is started in.
+ */
 export async function prepare(
   config: Config,
-  host: LocalHost,
-  say: Say,
+  { host, group, say }: { host: LocalHost; group: string; say: Say },
 ): Promise<{ identities: Identities; program: string }> {
   const identities = await ensureIdentities(config, host);
   await expectReachable(host, config.layout.home, [identities.front, await anybody(host)]);
@@ -28,7 +33,8 @@ export async function prepare(
       "reeve: this system makes no PID namespace for root, as in a container: what a build leaves running is not ended with it",
     );
   const program = await findProgram(config, host, identities, say);
-  await writeConfigurations(config, program, host.isRoot ? identities.web : undefined);
+  const web = host.isRoot ? identities.web : undefined;
+  await writeConfigurations(config, program, { web, group });
 
   // What comes from here on is for root and the group of whoever makes it: an address in nginx's log may hold a
   // secret, and a test of its configuration makes the log.
@@ -42,7 +48,7 @@ export async function prepareForUnits(config: Config, say: Say): Promise<void> {
   await expectPackages();
   await expectOnlyServer(config);
   const host = new LocalHost();
-  const { identities, program } = await prepare(config, host, say);
+  const { identities, program } = await prepare(config, { host, group: unitGroup, say });
   if (program !== programRoot) {
     throw new UserError(
       "FOLDER_CLOSED",

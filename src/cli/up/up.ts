@@ -15,7 +15,7 @@ import { isPresent } from "../../host/files.ts";
 import { LocalHost, type Host } from "../../host/host.ts";
 import { mostOpenFiles } from "../../host/processes.ts";
 import { Supervised, type Service } from "../../host/supervisor.ts";
-import { listVassals } from "../../vassal/emperor.ts";
+import { emperorOf, listVassals } from "../../vassal/emperor.ts";
 import {
   describeSelf,
   expectFreePort,
@@ -39,8 +39,17 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
   const pidFile = await expectOnlyServer(config);
   await expectFreePort(config.server.port);
 
-  const { identities, program } = await prepare(config, host, say);
+  const { identities, program } = await prepare(config, {
+    host,
+    group: ownGroup(config.layout.home),
+    say,
+  });
   await writeFile(pidFile, await describeSelf());
+  const groups = await ControlGroups.below(ownGroup(config.layout.home));
+  if (!groups.means.kill)
+    say(
+      "reeve: this system gives no control groups, so what an app leaves running is looked for by its user alone",
+    );
   // After a reboot the numbers in them may be others' processes, which would get our signals.
   for (const stale of [config.layout.emperorPid, config.layout.nginxPid])
     await rm(stale, { force: true });
@@ -57,7 +66,7 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
   } finally {
     await stop();
     // An app may have left something running in a session of its own.
-    await (await ControlGroups.below(ownGroup(config.layout.home))).dissolve();
+    await groups.dissolve();
     await rm(pidFile, { force: true });
   }
   say("reeve: stopped; the next start brings every app back");
@@ -98,9 +107,7 @@ async function services(
       // Nothing of ours reaches a vassal: in an ini, $(NAME) reads the environment.
       env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C.UTF-8" },
       log: join(layout.log, "emperor.log"),
-      ready: async () =>
-        (await listVassals({ pidFile: layout.emperorPid, statsSocket: layout.emperorStats }))
-          .length >= 0,
+      ready: async () => (await listVassals(emperorOf(layout))).length >= 0,
     },
     {
       name: "nginx",

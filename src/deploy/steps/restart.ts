@@ -46,8 +46,8 @@ export const restartStep: Step = {
     const began = milliseconds();
     await holdVassal(context.emperor, paths.ini, grace);
     const owner = { host: context.host, app: runnerOf(context, instance.name) };
-    await adoptSettings(owner, paths.settings, deploy.number, () => undefined);
-    await startVassal(context, { row: { ...instance, gone: "[]" }, deploy, options, paths });
+    await adoptSettings(owner, paths.settings, deploy.number);
+    await startVassal(context, { row: instance, deploy, options, paths });
     const health = await proveHealthy(
       context.emperor,
       paths,

@@ -165,22 +165,18 @@ describe("a change of settings", () => {
 describe("settings that wait for their release to be proven", () => {
   const owner = { host, app: nobody };
 
-  /** Resolves to the names that are gone. */
-  async function adopt(folder: string, deploy = 7): Promise<string[]> {
-    const told: string[] = [];
-    await adoptSettings(owner, folder, deploy, (gone) => told.push(...gone));
+  async function adopt(folder: string, deploy = 7): Promise<void> {
+    await adoptSettings(owner, folder, deploy);
     await forgetFormerSettings(folder);
-    return told;
   }
 
-  it("take the place of the former ones, and the names that are gone are told", async () => {
+  it("take the place of the former ones, also of those that are gone", async () => {
     const folder = settingsFolder();
     await write(folder, { A: "1", OLD: "1", OLDER: "1" });
     await write(proposedSettings(folder, 7), { A: "2", NEW: "1" });
 
-    const gone = await adopt(folder);
+    await adopt(folder);
 
-    expect(gone).toEqual(["OLD", "OLDER"]);
     expect(Object.fromEntries(await readSettings(folder))).toEqual({ A: "2", NEW: "1" });
     expect(readdirSync(join(folder, "..")).sort()).toEqual(["settings", "settings.next-7"]);
   });
@@ -191,7 +187,7 @@ describe("settings that wait for their release to be proven", () => {
       await write(folder, { A: "1" });
       await write(proposedSettings(folder, 7), { A: "2" });
       if (stop === "between") renameSync(folder, `${folder}.former`);
-      if (stop === "after") await adoptSettings(owner, folder, 7, () => undefined);
+      if (stop === "after") await adoptSettings(owner, folder, 7);
 
       await bringBackSettings(folder);
       await mendSettings(folder);
@@ -227,7 +223,7 @@ describe("settings that wait for their release to be proven", () => {
     const folder = settingsFolder();
     await write(proposedSettings(folder, 7), { A: "1" });
 
-    expect(await adopt(folder)).toEqual([]);
+    await adopt(folder);
 
     expect(Object.fromEntries(await readSettings(folder))).toEqual({ A: "1" });
   });
@@ -247,7 +243,7 @@ describe("settings that wait for their release to be proven", () => {
     const folder = settingsFolder();
     await write(folder, { A: "1" });
 
-    expect(await adopt(folder)).toEqual([]);
+    await adopt(folder);
 
     expect(Object.fromEntries(await readSettings(folder))).toEqual({ A: "1" });
   });

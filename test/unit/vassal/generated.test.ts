@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isAppName, isHostName, moduleName } from "../../../src/app/names.ts";
@@ -50,8 +51,10 @@ function valuesOf(
     environment: `${layout.srv}/${given.name}/envs/${given.hash}`,
     mount: undefined,
     listen: 1024,
-    memory: 4096,
-    processes: 512,
+    group: { memory: 4096, processes: 512 },
+    memory: 0,
+    processes: 0,
+    pauses: layout.pauses,
     identity,
   };
 }
@@ -125,10 +128,16 @@ describe("whatever passes the grammars", () => {
             environment: `${paths.environments}/${environment}`,
             log: `${layout.appLogs}/${given.name}.next-${deploy}.log`,
             settings: paths.settings,
+            answered: join(layout.pauses, `${given.name}.next-${deploy}.answered`),
           };
+          const answered = join(layout.pauses, `${given.name}.answered`);
 
           const ini = readIni(
-            understudyIni(vassalIni(valuesOf(given)), { ...paths, name: given.name }, understudy),
+            understudyIni(
+              vassalIni(valuesOf(given)),
+              { ...paths, name: given.name, answered },
+              understudy,
+            ),
           );
 
           expect(ini.keys).toEqual(keys);

@@ -1,8 +1,17 @@
-import { existsSync, lstatSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { listVassals, wakeEmperor } from "../../../src/vassal/emperor.ts";
+import { embeddedLayout } from "../../../src/config/layout.ts";
+import { emperorOf, listVassals, wakeEmperor } from "../../../src/vassal/emperor.ts";
 import { mergeLogs, proveHealthy, provideLog } from "../../../src/vassal/vassal.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 import { isRoot, nobody } from "../../support/unit-identity.ts";
@@ -10,7 +19,7 @@ import { isRoot, nobody } from "../../support/unit-identity.ts";
 describe("a vassal that is to be proven", () => {
   it("is not blamed where the Emperor is gone", async () => {
     const folder = temporaryFolder();
-    const emperor = { pidFile: join(folder, "pid"), statsSocket: join(folder, "stats") };
+    const emperor = emperorOf(embeddedLayout(folder));
     const vassal = { ini: join(folder, "demo.ini"), socket: join(folder, "demo.sock") };
     const check = { question: { path: "/", headers: {} }, status: 0, deadline: 10_000 };
 
@@ -74,8 +83,9 @@ describe("a vassal's log", () => {
 
 describe("an Emperor that is gone", () => {
   function nowhere() {
-    const folder = temporaryFolder();
-    return { pidFile: join(folder, "emperor.pid"), statsSocket: join(folder, "emperor.stats") };
+    const emperor = emperorOf(embeddedLayout(temporaryFolder()));
+    mkdirSync(dirname(emperor.pidFile), { recursive: true });
+    return emperor;
   }
 
   it("is said to be down by who asks for its vassals", async () => {

@@ -1,0 +1,214 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { plainApp } from "../support/apps.ts";
+import { eventually, TestServer } from "../support/server.ts";
+import { Visitors } from "../support/visitors.ts";
+
+/** `ROUNDS=all` waits in real time; otherwise all pauses are a twentieth. */
+const isLong = process.env["ROUNDS"] !== undefined;
+const first = isLong ? 1000 : 50;
+/** Milliseconds in which one that dies at once is started at 0, 1, 3, 7 and 15 times the first pause. */
+const watched = 16 * first;
+
+/** An administrator's own inis, beside those of reeve's: each writes down when it boots, and dies of it. */
+class Dying {
+  readonly #server: TestServer;
+  readonly #folder = mkdtempSync(join(tmpdir(), "reeve-dying-"));
+  #last = 0;
+
+  constructor(server: TestServer) {
+    this.#server = server;
+    chmodSync(this.#folder, 0o777);
+    writeFileSync(
+      join(this.#folder, "dying.py"),
+      `import os, time
+name = os.environ["NAME"]
+with open(f"${this.#folder}/{name}.boots", "a") as boots:
+    boots.write(f"{time.monotonic()}\\n")
+if not os.path.exists(f"${this.#folder}/mended"):
+    raise SystemExit("I die at my start")
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"mended"]
+`,
+    );
+  }
+
+  start(count: number): string[] {
+    const names = Array.from({ length: count }, () => `dying${++this.#last}`);
+    for (const name of names) writeFileSync(this.#ini(name), this.#text(name));
+    return names;
+  }
+
+  end(names: string[]): void {
+    for (const name of names) rmSync(this.#ini(name));
+  }
+
+  /** From now on all of them start well, when they are started. */
+  mend(): void {
+    writeFileSync(join(this.#folder, "mended"), "");
+  }
+
+  touch(name: string): void {
+    const later = Date.now() / 1000 + 1;
+    utimesSync(this.#ini(name), later, later);
+  }
+
+  socket(name: string): string {
+    return join(this.#folder, `${name}.sock`);
+  }
+
+  /** Milliseconds between its starts. */
+  pauses(name: string): number[] {
+    const boots = this.#boots(name);
+    return boots.slice(1).map((boot, index) => (boot - (boots[index] ?? 0)) * 1000);
+  }
+
+  starts(name: string): number {
+    return this.#boots(name).length;
+  }
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #boots(name: string): number[] {
+    try {
+      return readFileSync(join(this.#folder, `${name}.boots`), "utf8")
+        .trim()
+        .split("\n")
+        .map(Number);
+    } catch {
+      return [];
+    }
+  }
+
+  #ini(name: string): string {
+    return this.#server.path("etc/vassals", `${name}.ini`);
+  }
+
+  #text(name: string): string {
+    return `[uwsgi]
+plugins = python3
+http-socket = ${this.socket(name)}
+master = true
+workers = 1
+need-app = true
+env = NAME=${name}
+pythonpath = ${this.#folder}
+module = dying:app
+logto2 = ${this.#folder}/${name}.log
+uid = nobody
+gid = nogroup
+`;
+  }
+}
+
+describe.runIf(process.getuid?.() === 0)("an app that dies at its start, again and again", () => {
+  let server: TestServer;
+  let dying: Dying;
+
+  beforeAll(async () => {
+    server = await TestServer.start([`restart_pause = ${first}`]);
+    dying = new Dying(server);
+    await (await server.workspace("good", plainApp("good"))).push();
+    await server.settled("good");
+  });
+  afterAll(async () => {
+    await server.remove();
+    dying.remove();
+  });
+
+  it.each([
+    [1, "with the agent"],
+    [2, "with the agent"],
+    [50, "with the agent"],
+    [2, "without the agent"],
+  ])("is held back longer each time: %i of them, %s", async (count, how) => {
+    const agent = server.servicePid("agent");
+    if (how === "without the agent") process.kill(agent, "SIGSTOP");
+    const visitors = new Visitors(server, "good");
+    visitors.come(20, "good");
+    const names = dying.start(count);
+    const began = Date.now();
+
+    await eventually(() => names.every((name) => dying.starts(name) >= 4), 60_000);
+    await eventually(() => Date.now() - began > watched, 60_000);
+
+    const { failed } = await visitors.leave();
+    dying.end(names);
+    process.kill(agent, "SIGCONT");
+    expect(failed, "what a healthy app's visitors noticed").toEqual([]);
+    for (const name of names) {
+      const pauses = dying.pauses(name);
+      // What the hook measures, and what the app does, begins a moment later each time.
+      for (const [times, pause] of pauses.entries())
+        expect(pause, `${name}, after ${times + 1} deaths`).toBeGreaterThan(
+          Math.min(2 ** times, 60) * first * 0.9,
+        );
+    }
+  });
+});
+
+describe.runIf(process.getuid?.() === 0)("one that is held back for long", () => {
+  let server: TestServer;
+  let dying: Dying;
+
+  beforeAll(async () => {
+    server = await TestServer.start(["restart_pause = 60000"]);
+    dying = new Dying(server);
+  });
+  afterAll(async () => {
+    await server.remove();
+    dying.remove();
+  });
+
+  it("starts at once when its ini is touched, as somebody has mended it", async () => {
+    const [name = ""] = dying.start(1);
+    await eventually(() => /ended soon after its start/.test(server.read("log/emperor.log")));
+    expect(dying.starts(name)).toBe(1);
+
+    dying.mend();
+    dying.touch(name);
+
+    await eventually(() => dying.starts(name) > 1, 2000);
+    dying.end([name]);
+  });
+
+  it("is replaced at once by a push", async () => {
+    const flag =
+      "if os.path.exists(os.path.join(os.environ['REEVE_DATA'], 'broken')): raise SystemExit(1)";
+    const fragile = { "app.py": `import os\n${flag}\n${plainApp("one")["app.py"] ?? ""}` };
+    const app = await server.workspace("fragile", fragile);
+    await app.push();
+    await server.settled("fragile");
+    await server.write("srv/fragile/data/broken", "");
+    for (const pid of server.processesOf("fragile")) process.kill(pid, "SIGKILL");
+    await eventually(() => /fragile.ini ended soon/.test(server.read("log/emperor.log")));
+
+    const { exitCode, output } = await app.deploy(plainApp("mended"));
+
+    expect(exitCode, output).toBe(0);
+    expect((await server.get("fragile")).body).toBe("mended");
+    await server.settled("fragile");
+    expect((await server.get("fragile")).body).toBe("mended");
+  });
+
+  it("is never a preview that wakes again and again", async () => {
+    const app = await server.workspace("sleepy", plainApp("production"));
+    await app.push();
+    await server.reeve("options", "sleepy", "set", "preview_idle=1");
+    await app.deploy(plainApp("awake"));
+    expect((await app.push("HEAD:refs/heads/look")).exitCode).toBe(0);
+    await server.asleepAfterPush("look--sleepy");
+
+    for (let turn = 0; turn < (isLong ? 20 : 4); turn += 1) {
+      expect((await server.get("look--sleepy")).body).toBe("awake");
+      await eventually(() => server.processesOf("look--sleepy").length === 0, 20_000);
+    }
+
+    expect(server.read("log/emperor.log")).not.toMatch(/look--sleepy.*ended soon/);
+  });
+});
