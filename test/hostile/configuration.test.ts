@@ -273,6 +273,7 @@ function configurationCases(scene: SceneNow): void {
   it("I10: no setting stands in an ini, and nobody but root and the app can read one", async () => {
     const { server } = scene();
     await server.reeve("settings", "demo", "set", "PRIVATE=in-a-setting-9e07");
+    await server.settled("demo");
     const ini = server.read("etc/vassals/demo.ini");
     const path = server.path("etc/apps/demo/settings/PRIVATE");
     const { mode, uid } = statSync(path);
