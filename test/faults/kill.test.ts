@@ -12,7 +12,10 @@ interface Moment {
   /** Over in a moment, which is held until somebody was killed. */
   held?: string;
   /** Looked at every few milliseconds, with what the pusher was told so far. */
-  isReached: (stage: Stage, push: { said: string; deploy: number; before: string }) => boolean;
+  isReached: (
+    stage: Stage,
+    push: { said: string; deploy: number; before: string | undefined },
+  ) => boolean;
 }
 
 const inGitsHands = (moment: CarriedMoment): Moment => ({
@@ -44,9 +47,14 @@ const moments: Moment[] = [
   },
   { name: "live", isReached: (_, { said }) => / live +http/.test(said) },
   {
-    name: "the vassal reloads",
+    name: "the vassal is stopped",
+    isReached: (stage, { said }) =>
+      / live +http/.test(said) && stage.has("etc/vassals/demo.ini.held"),
+  },
+  {
+    name: "the vassal is started anew",
     isReached: (stage, { said, before }) =>
-      / live +http/.test(said) && stage.server.read("etc/vassals/demo.ini") !== before,
+      / live +http/.test(said) && ![before, undefined].includes(iniOf(stage)),
   },
   {
     name: "the traffic is back",
@@ -56,6 +64,15 @@ const moments: Moment[] = [
       stage.has(`etc/vassals/demo.next-${deploy}.ini`),
   },
 ];
+
+/** While the vassal is stopped its ini is held aside. */
+function iniOf({ server }: Stage): string | undefined {
+  try {
+    return readFileSync(server.path("etc/vassals/demo.ini"), "utf8");
+  } catch {
+    return undefined;
+  }
+}
 
 const inShort: [string, string][] = [
   ["agent", "switched"],
@@ -79,6 +96,7 @@ describe("kill -9", () => {
     "of the %s when %s",
     async (victim, moment) => {
       await stage.refresh();
+      await stage.server.settled("demo");
       await stage.come();
       const began = performance.now();
       const { said, killed, isHeld, exitCode } = await pushAndKill(stage, victim, moment);
@@ -120,7 +138,7 @@ async function pushAndKill(
   name: string,
 ): Promise<{ said: string; killed: boolean; isHeld: boolean; exitCode: number }> {
   const { deploy } = await stage.nextCommit();
-  const before = readFileSync(stage.server.path("etc/vassals/demo.ini"), "utf8");
+  const before = iniOf(stage);
   const moment = moments.find((one) => one.name === name)!;
   prepareToHold(stage.server);
   hold(stage.server, moment);
