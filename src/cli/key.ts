@@ -1,7 +1,7 @@
-import { text } from "node:stream/consumers";
 import { Command } from "commander";
 import { expectAccountName } from "../app/names.ts";
 import { withExamples } from "./examples.ts";
+import { readInput } from "./input.ts";
 import { askAccounts } from "./server.ts";
 import { printJson, shortTime, table } from "./table.ts";
 
@@ -23,7 +23,7 @@ function addCommand(): Command {
     .argument("<account>", "whose it is", expectAccountName)
     .argument("[key...]", "the line of a .pub file")
     .action(async (account: string, words: string[]) => {
-      const key = words.length > 0 ? words.join(" ") : await text(process.stdin);
+      const key = words.length > 0 ? words.join(" ") : await readInput();
       const { fingerprint } = await askAccounts("addKey", { account, key });
       console.log(`${fingerprint} is a key of ${account}.`);
     });

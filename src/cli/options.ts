@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { expectAppName } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import { withExamples } from "./examples.ts";
-import { parseAssignments } from "./assignments.ts";
+import { assignmentWords, readAssignments } from "./assignments.ts";
 import { askServer } from "./server.ts";
 import { printJson } from "./table.ts";
 
@@ -13,7 +13,7 @@ export function optionsCommand(): Command {
     )
     .argument("<app>", "its name", expectAppName)
     .argument("[action]", "set")
-    .argument("[assignments...]", "NAME=VALUE")
+    .argument("[assignments...]", assignmentWords)
     .option("--json", "for programs")
     .action(
       async (
@@ -42,12 +42,16 @@ export function optionsCommand(): Command {
     command,
     "reeve options demo",
     "reeve options demo set workers=4 health_path=/up",
+    "reeve options demo set preview_password < FILE",
   );
 }
 
 async function setOptions(app: string, action: string, words: string[]): Promise<void> {
   if (action !== "set" || words.length === 0) {
-    throw new UserError("OPTION_INVALID", `write: reeve options ${app} set NAME=VALUE`);
+    throw new UserError(
+      "OPTION_INVALID",
+      `write: reeve options ${app} set NAME=VALUE, or set NAME < FILE`,
+    );
   }
-  await askServer("setOptions", { app, set: parseAssignments(words, "OPTION_INVALID") });
+  await askServer("setOptions", { app, set: await readAssignments(words, "OPTION_INVALID") });
 }

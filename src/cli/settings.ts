@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { expectAppName } from "../app/names.ts";
 import { UserError } from "../errors.ts";
-import { parseAssignments } from "./assignments.ts";
+import { assignmentWords, readAssignments } from "./assignments.ts";
 import { withExamples } from "./examples.ts";
 import { askServer, commandServer } from "./server.ts";
 import { printJson } from "./table.ts";
@@ -13,7 +13,7 @@ export function settingsCommand(): Command {
     )
     .argument("<app>", "its name", expectAppName)
     .argument("[action]", "set or unset")
-    .argument("[words...]", "NAME=VALUE to set, NAME to unset")
+    .argument("[words...]", `to set: ${assignmentWords}; to unset: NAME`)
     .option("--preview", "the set that the app's previews get, in place of its own")
     .option("--json", "for programs")
     .action(
@@ -24,7 +24,7 @@ export function settingsCommand(): Command {
         { json, preview: ofPreviews = false }: { json?: boolean; preview?: boolean },
       ) => {
         if (action !== undefined) {
-          const change = parseChange(app, action, words);
+          const change = await readChange(app, action, words);
           await commandServer("changeSettings", { app, change, ofPreviews });
           return;
         }
@@ -36,21 +36,22 @@ export function settingsCommand(): Command {
   return withExamples(
     command,
     'reeve settings demo set GREETING="good morning" DEBUG=1',
+    "reeve settings demo set API_KEY < FILE",
     "reeve settings demo unset DEBUG",
-    "reeve settings demo --preview set DATABASE_URL=sqlite:///preview.db",
+    "reeve settings demo --preview set DEBUG=1",
   );
 }
 
-function parseChange(
+async function readChange(
   app: string,
   action: string,
   words: string[],
-): { set: Record<string, string>; unset: string[] } {
+): Promise<{ set: Record<string, string>; unset: string[] }> {
   if (words.length > 0 && action === "set")
-    return { set: parseAssignments(words, "SETTING_INVALID"), unset: [] };
+    return { set: await readAssignments(words, "SETTING_INVALID"), unset: [] };
   if (words.length > 0 && action === "unset") return { set: {}, unset: words };
   throw new UserError(
     "SETTING_INVALID",
-    `write: reeve settings ${app} set NAME=VALUE, or unset NAME`,
+    `write: reeve settings ${app} set NAME=VALUE, set NAME < FILE, or unset NAME`,
   );
 }

@@ -7,7 +7,7 @@ import { printJson, shortTime, table } from "./table.ts";
 
 export function tokenCommand(): Command {
   const command = new Command("token").description(
-    "Give out tokens: the password of git's remote address over HTTP.",
+    "Give out tokens: what git gives as the password over HTTP.",
   );
   command.addCommand(createCommand()).addCommand(revokeCommand()).addCommand(listCommand());
   return withExamples(
@@ -32,7 +32,7 @@ function createCommand(): Command {
       console.log(made.token);
       // Beside the token, so that a program reads nothing but it.
       console.error(
-        `token ${made.id} of ${account}${made.expiresAt ? `, until ${shortTime(made.expiresAt) ?? ""}` : ""}; it is not shown again`,
+        `token ${made.id} of ${account}${made.expiresAt ? `, until ${shortTime(made.expiresAt) ?? ""}` : ""}; it is not shown again. git asks for it as the password`,
       );
     });
 }

@@ -74,6 +74,7 @@ export const appOptions = {
     default: "",
     sentence:
       "A password that a preview's visitors are asked for, with the user name preview; empty: none.",
+    secret: true,
   },
   workers: {
     schema: wholeNumber(1, 64),

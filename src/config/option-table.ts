@@ -9,6 +9,8 @@ export interface Option<T extends Scalar = Scalar> {
   default: T;
   /** What it does, for the file, the help and the documentation. */
   sentence: string;
+  /** Its value is for nobody else's eyes: no argument, no log and no error holds it. */
+  secret?: true;
 }
 
 /** One table is example, schema and manual: the file, the checks and docs/configuration.md come from it. */
@@ -52,7 +54,7 @@ export function readOptions<T extends OptionTable>(table: T, source: Source): Op
     const given = override?.text ?? file[name] ?? option.default;
     const where = override?.from ?? `${source.path}: ${name}`;
     const value = override ? fromText(option, override.text) : checked(option, given);
-    if (!value.success) problems.push(`${where}: ${JSON.stringify(given)} ${value.problem}`);
+    if (!value.success) problems.push(`${where}: ${shown(option, given)} ${value.problem}`);
     return [name, value.success ? value.value : option.default] as const;
   });
 
@@ -74,7 +76,7 @@ export function withOption(table: OptionTable, text: string, name: string, given
   if (!option) throw new UserError("OPTION_INVALID", `there is no option ${JSON.stringify(name)}`);
   const value = fromText(option, given);
   if (!value.success) {
-    throw new UserError("OPTION_INVALID", `${name}: ${JSON.stringify(given)} ${value.problem}`);
+    throw new UserError("OPTION_INVALID", `${name}: ${shown(option, given)} ${value.problem}`);
   }
 
   const line = `${name} = ${JSON.stringify(value.value)}`;
@@ -94,6 +96,10 @@ function parseFile(source: Source, problems: string[]): Record<string, unknown> 
     problems.push(`${source.path}:${error.line}: ${error.message.split("\n")[0] ?? ""}`);
     return {};
   }
+}
+
+function shown(option: Option, given: unknown): string {
+  return option.secret ? "the value" : JSON.stringify(given);
 }
 
 type Checked = { success: true; value: Scalar } | { success: false; problem: string };

@@ -86,16 +86,19 @@ export const serverOptions = {
     schema: optionalUrl,
     default: "",
     sentence: "The package index, instead of PyPI, as pip's --index-url. May hold credentials.",
+    secret: true,
   },
   package_extra_index: {
     schema: optionalUrl,
     default: "",
     sentence: "A second package index, as pip's --extra-index-url. May hold credentials.",
+    secret: true,
   },
   package_proxy: {
     schema: optionalUrl,
     default: "",
-    sentence: "The HTTP proxy through which packages are fetched.",
+    sentence: "The HTTP proxy through which packages are fetched. May hold credentials.",
+    secret: true,
   },
   package_ca_file: {
     schema: z.union([z.literal(""), absolutePath]),

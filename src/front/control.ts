@@ -4,6 +4,8 @@ import { z } from "zod";
 import { accountQuestions, accountVerbs, type AccountVerb } from "./account-verbs.ts";
 import { appName } from "../app/names.ts";
 import type { Question } from "../agent/questions.ts";
+import { appOptions } from "../config/app-options.ts";
+import type { OptionTable } from "../config/option-table.ts";
 import { answerVerbs, type Exchange, type Verb, type Verbs } from "../host/channel.ts";
 import { asUserError, describeError, UserError } from "../errors.ts";
 import { deployByCommand, findRelease, findTarget } from "../push/deploys.ts";
@@ -257,10 +259,7 @@ function appVerbs(control: Control): Verbs {
         control.rights.expectOptions(caller, question.app, Object.keys(question.set));
         await agent.ask("setOptions", question);
       },
-      record: ({ set }) =>
-        Object.entries(set)
-          .map(([name, value]) => `${name}=${value}`)
-          .join(" "),
+      record: ({ set }) => Object.entries(set).map(recordOption).join(" "),
     }),
     destroy: judged(control, "destroy", {
       input: app,
@@ -277,6 +276,12 @@ function appVerbs(control: Control): Verbs {
       record: () => undefined,
     }),
   };
+}
+
+/** Of a secret the name only. */
+function recordOption([name, value]: [string, string]): string {
+  const options: OptionTable = appOptions;
+  return options[name]?.secret ? name : `${name}=${value}`;
 }
 
 /** Has everything put right, and what a branch names and nobody deployed put on the air. Resolves to whether anything was done. */

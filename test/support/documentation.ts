@@ -23,7 +23,7 @@ Where neither the file nor a variable of reeve's own says anything, the machine'
 
 ## An app
 
-In \`etc/apps/APP.toml\` below reeve's folder: edit it, or type \`reeve options APP set NAME=VALUE\`. In effect with the next deploy.
+In \`etc/apps/APP.toml\` below reeve's folder: edit it, or type \`reeve options APP set NAME=VALUE\`, and for a secret \`reeve options APP set NAME < FILE\`. In effect with the next deploy.
 
 ${tableOf(appOptions)}
 `;
@@ -50,6 +50,7 @@ function tableOf(options: OptionTable, variableOf?: (name: string) => string): s
 }
 
 function takenBy(option: Option): string {
+  if (option.secret) return "text, a secret";
   const { type, minimum, maximum } = z.toJSONSchema(option.schema);
   if (type === "boolean") return "`true` or `false`";
   if (type !== "integer") return "text";

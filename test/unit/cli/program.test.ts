@@ -132,11 +132,11 @@ describe("the command line", () => {
     ["account", ["account", "add", "Ada"], "ACCOUNT_NAME_INVALID"],
     ["grant", ["grant", "--", "-ada", "demo", "read"], "ACCOUNT_NAME_INVALID"],
     ["settings", ["settings", "demo", "set"], "SETTING_INVALID"],
-    ["settings", ["settings", "demo", "set", "DEBUG"], "SETTING_INVALID"],
+    ["settings", ["settings", "demo", "set", "DEBUG", "1"], "SETTING_INVALID"],
     ["settings", ["settings", "demo", "put", "A=1"], "SETTING_INVALID"],
     ["options", ["options", "demo", "set"], "OPTION_INVALID"],
     ["options", ["options", "demo", "workers=4"], "OPTION_INVALID"],
-    ["options", ["options", "demo", "set", "workers"], "OPTION_INVALID"],
+    ["options", ["options", "demo", "set", "workers", "4"], "OPTION_INVALID"],
   ])("refuses a wrong %s before it asks any server: %j", async (_, words, code) => {
     expect((await type(...words)).error).toMatchObject({ code });
   });
