@@ -53,7 +53,7 @@ async function pass(gate: Gate, question: IncomingMessage, answer: ServerRespons
   const caller = identify(gate, question);
   if (!caller) {
     question.resume();
-    refuse(answer, 401, "who are you? Give the token as the password: http://NAME:TOKEN@…");
+    refuse(answer, 401, "who are you? Give the token as the password, when git asks for it");
     return;
   }
   const route = findRoute({

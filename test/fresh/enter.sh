@@ -1,5 +1,5 @@
 #!/bin/sh
-# enter.sh ROOT [NAME=VALUE…] COMMAND…: in fresh namespaces, gives the root what a kernel gives, then goes in.
+# enter.sh ROOT COMMAND…: in fresh namespaces, gives the root what a kernel gives, then goes in.
 set -eu
 root=$1
 shift
@@ -15,4 +15,4 @@ done
 ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"
 for stream in 0/stdin 1/stdout 2/stderr; do ln -s "/proc/self/fd/${stream%/*}" "$root/dev/${stream#*/}"; done
-exec chroot "$root" /usr/bin/env -i "$@"
+exec chroot "$root" "$@"

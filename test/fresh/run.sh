@@ -108,24 +108,30 @@ give_file() {
 	case $1 in /*) [ ! -f "$1" ] || { mkdir -p "$root${1%/*}" && cp -L "$1" "$root$1"; } ;; esac
 }
 
-# Runs a command in the root, with nothing of our environment but the way to the registries.
+# Runs a command in the root, with nothing of our environment but the way to the registries. That goes by the
+# environment: an index's address may hold a password, which has no place in an argument.
 enter() {
-	set -- HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
 	network='(https?|all)_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|CURL_CA_BUNDLE|REQUESTS_CA_BUNDLE'
 	network="$network|GIT_SSL_CAINFO|PIP_(INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST|CERT|PROXY|DEFAULT_TIMEOUT)"
 	network="$network|npm_config_(registry|proxy|https_proxy|noproxy|cafile|strict_ssl)"
-	for name in $(env | sed -nE "s/^($network)=.+/\1/Ip"); do
-		eval "value=\$$name"
-		give_file "$value"
-		set -- "$name=$value" "$@"
+	for name in $(variables | grep -Eix "$network"); do
+		eval "give_file \"\$$name\""
 	done
-	# What the root itself serves is not asked of a proxy.
-	set -- "no_proxy=localhost,127.0.0.1,${no_proxy:-${NO_PROXY:-}}" "$@"
-	setpriv --pdeathsig=KILL unshare --mount --pid --fork --kill-child \
-		sh "$here/enter.sh" "$work/root" "$@" </dev/null &
+	(
+		# What the root itself serves is not asked of a proxy.
+		others=${no_proxy:-${NO_PROXY:-}}
+		for name in $(variables | grep -Eivx "$network"); do unset "$name"; done
+		export HOME=/root LANG=C.UTF-8 no_proxy="localhost,127.0.0.1,$others"
+		export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+		exec setpriv --pdeathsig=KILL unshare --mount --pid --fork --kill-child \
+			sh "$here/enter.sh" "$work/root" "$@" </dev/null
+	) &
 	child=$!
 	wait "$child" || exit
 	child=
 }
+
+# The names of those that are exported.
+variables() { env | sed -nE 's/^([A-Za-z_][A-Za-z0-9_]*)=.*/\1/p'; }
 
 main "$@"

@@ -1,4 +1,4 @@
-// tutorial.mjs FILE TOKEN: does what the tutorial says, word for word, and sees that it tells the truth.
+// tutorial.mjs FILE: does what the tutorial says, word for word, and sees that it tells the truth.
 //
 // All ```sh blocks run in order in one `sh -e`. A ```text block is what the ```sh block before it prints: its
 // lines have to come, in their order, where times and ids of commits may differ and `…` stands for anything.
@@ -7,7 +7,7 @@ import console from "node:console";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 
-const [file, token] = process.argv.slice(2);
+const [file] = process.argv.slice(2);
 const marker = "--- end of a block ---";
 
 const text = readFileSync(file, "utf8");
@@ -18,15 +18,11 @@ const blocks = [...text.matchAll(/^```(sh|text)\n(.*?)^```$/gms)].map(([, kind, 
 
 const commands = blocks.filter(({ kind }) => kind === "sh");
 const script = commands.map(({ body }) => `${body}printf '\\n%s\\n' '${marker}'\n`).join("");
-const { status, stdout } = spawnSync(
-  "sh",
-  ["-e", "-c", `exec 2>&1\n${script.replaceAll("TOKEN", token)}`],
-  {
-    cwd: process.env.HOME,
-    encoding: "utf8",
-    timeout: 600_000,
-  },
-);
+const { status, stdout } = spawnSync("sh", ["-e", "-c", `exec 2>&1\n${script}`], {
+  cwd: process.env.HOME,
+  encoding: "utf8",
+  timeout: 600_000,
+});
 console.log(stdout);
 if (status !== 0) fail(`the commands ended with ${status}`);
 
@@ -51,11 +47,10 @@ function expectLines(expected, output, after) {
   }
 }
 
-/** What may differ from one run to the next: times, commits, the token. */
+/** What may differ from one run to the next: times and commits. */
 function patternOf(line) {
   const pattern = line
     .trim()
-    .replaceAll("TOKEN", token)
     .replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")
     .replaceAll(/\b(?=[0-9a-f]*\d)[0-9a-f]{7,40}\b/g, "[0-9a-f]+")
     .replaceAll(

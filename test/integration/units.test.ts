@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { embeddedLayout } from "../../src/config/layout.ts";
 import { plainApp } from "../support/apps.ts";
-import { eventually } from "../support/server.ts";
+import { eventually, projectRoot } from "../support/server.ts";
 import { canRunSystemd, copyUnits, Systemd, unitFolder } from "../support/systemd.ts";
 
 const units = readdirSync(unitFolder);
@@ -95,18 +95,27 @@ describe("the units", () => {
   });
 });
 
-/** Pushes from that machine what stands on standard input as app.py; arguments: the address, the branch. */
+/** The lines of docs/units.md that lead git to the server there. */
+const [, manual = ""] =
+  /^```sh\n(.*?)^git push deploy main\n```$/ms.exec(
+    readFileSync(join(projectRoot, "docs/units.md"), "utf8"),
+  ) ?? [];
+
+/** Pushes from that machine its first argument as app.py; the second leads git to the server. */
 const push = `
 set -e
 export HOME=/tmp GIT_AUTHOR_NAME=Ada GIT_AUTHOR_EMAIL=a@example.org GIT_TERMINAL_PROMPT=0
 export GIT_COMMITTER_NAME=Ada GIT_COMMITTER_EMAIL=a@example.org
-[ -d /tmp/work ] || git init --quiet --initial-branch=main /tmp/work
+if [ ! -d /tmp/work ]; then
+	git init --quiet --initial-branch=main /tmp/work
+	cd /tmp/work
+	eval "$2"
+fi
 cd /tmp/work
 printf %s "$1" >app.py
 git add app.py
 git commit --quiet --allow-empty --message Change
-token=$(cat ${layout.frontState}/token)
-exec git push "http://admin:$token@git.localhost:8080/demo.git" HEAD:main 2>&1
+exec git push deploy HEAD:main 2>&1
 `;
 
 describe.runIf(canRunSystemd())("a machine whose systemd runs the units", () => {
@@ -121,7 +130,7 @@ describe.runIf(canRunSystemd())("a machine whose systemd runs the units", () => 
   afterAll(() => systemd.remove());
 
   const deploy = (text: string): string => {
-    const pushed = systemd.run("sh", "-c", push, "sh", plainApp(text)["app.py"] ?? "");
+    const pushed = systemd.run("sh", "-c", push, "sh", plainApp(text)["app.py"] ?? "", manual);
     expect(pushed.exitCode, pushed.output).toBe(0);
     return pushed.output;
   };

@@ -3,13 +3,11 @@ import { join } from "node:path";
 import {
   configVariables,
   frontVariables,
-  programRoot,
   readConfig,
   type Config,
   type Overrides,
 } from "../../config/config.ts";
 import type { Identities } from "../../deploy/context.ts";
-import { readToken } from "../../front/token.ts";
 import { ControlGroups, ownGroup } from "../../host/control-groups.ts";
 import { isPresent } from "../../host/files.ts";
 import { LocalHost, type Host } from "../../host/host.ts";
@@ -24,7 +22,8 @@ import {
   isListening,
 } from "./checks.ts";
 import { prepare } from "./prepare.ts";
-import { prepareSsh, type SshAccess } from "./ssh.ts";
+import { prepareSsh } from "./ssh.ts";
+import { welcome } from "./welcome.ts";
 
 type Say = (line: string) => void;
 
@@ -60,7 +59,7 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
   if (ssh) list.push(ssh.service);
   const stop = await startServices(list, say);
   try {
-    for (const line of await welcome(config, ssh)) say(line);
+    for (const line of welcome(config, ssh)) say(line);
     await untilStopped();
     say("\nreeve: stopping");
   } finally {
@@ -147,37 +146,6 @@ async function startServices(list: Service[], say: Say): Promise<() => Promise<v
     throw error;
   }
   return stop;
-}
-
-async function welcome(config: Config, ssh: SshAccess | undefined): Promise<string[]> {
-  const { domain, port } = config.server;
-  const token = await readToken(config.layout);
-  return [
-    "",
-    `reeve is ready. Apps answer at http://<app>.${domain}:${port}/`,
-    "",
-    "Put one on the air, from its repository:",
-    "",
-    `  git remote add deploy http://admin:${token}@git.${domain}:${port}/demo.git`,
-    "  git push deploy main",
-    "",
-    ...(ssh
-      ? [
-          `Or over SSH, at ssh://${ssh.user}@${domain}:${ssh.port}/demo.git, once your key is known:`,
-          "",
-          `  ${commandLine(config)} key add admin < ~/.ssh/id_ed25519.pub`,
-          "",
-        ]
-      : []),
-    `What is on the air: ${commandLine(config)} apps`,
-    "Ctrl-C stops reeve and all apps; `npm start` brings them back.",
-  ];
-}
-
-/** How this server's commands are typed, from any folder. */
-function commandLine({ layout }: Config): string {
-  const home = layout.home === join(programRoot, "var") ? "" : `REEVE_HOME=${layout.home} `;
-  return `${home}node ${join(programRoot, "dist", "main.js")}`;
 }
 
 function untilStopped(): Promise<void> {
