@@ -34,6 +34,31 @@ const childProcess = {
   name: "node:child_process",
 };
 
+/** A rule of its own: of two settings of no-restricted-syntax for one file only the last one would count. */
+function forbid(selectors, message) {
+  const create = (context) =>
+    Object.fromEntries(
+      selectors.map((selector) => [selector, (node) => context.report({ node, message })]),
+    );
+  return { create };
+}
+
+// Everybody on the machine can read the arguments of every process, and an address ends as one of git's.
+const secret =
+  "Identifier[name=/(token|password|passphrase|secret|credential|proxy)s?$|^(index|extraIndex)$/i]";
+const asArgument = forbid(
+  [
+    "Property[key.name='args']",
+    "VariableDeclarator[id.name=/(args|arguments|words|command)$/i] ArrayExpression",
+    "CallExpression[callee.name=/^(execa|spawn|execFile)/]",
+    // A command of the command line is made by `new Command` and is none that runs.
+    ":function[returnType.typeAnnotation.typeName.name='Command']:not(:has(NewExpression)) ArrayExpression",
+    "TemplateLiteral:has(TemplateElement[value.raw=/:\\/\\//])",
+    "BinaryExpression[operator='+']:has(Literal[value=/:\\/\\//])",
+  ].map((place) => `${place} ${secret}`),
+  "This may hold a secret, and everybody can read arguments: hand it on by standard input, a file or the environment.",
+);
+
 export default tseslint.config(
   { ignores: ["dist/", "var/", "examples/", "node_modules/", "coverage/"] },
   js.configs.recommended,
@@ -71,6 +96,11 @@ export default tseslint.config(
     rules: {
       "@typescript-eslint/no-restricted-imports": ["error", { paths: [processes, childProcess] }],
     },
+  },
+  {
+    files: ["src/**/*.ts"],
+    plugins: { secrets: { rules: { "as-argument": asArgument } } },
+    rules: { "secrets/as-argument": "error" },
   },
   ...Object.entries(layers).map(([folder, forbidden]) => ({
     files: [`src/${folder}/**/*.ts`],

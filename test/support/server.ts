@@ -50,6 +50,9 @@ interface Circumstances {
   port?: number;
 }
 
+/** The program that is tested: the one of this checkout, or of another that is compared with it. */
+export const program = process.env["REEVE_TEST_PROGRAM"] ?? join(projectRoot, "dist/main.js");
+
 /** The real embedded server, in a folder and on a port of its own. */
 export class TestServer {
   readonly home: string;
@@ -101,10 +104,7 @@ export class TestServer {
   /** Starts it (again); resolves when it prints its ready lines. */
   async up(variables: Record<string, string> = {}): Promise<void> {
     this.#said = "";
-    const [file = "", ...words] = [
-      ...this.#wrapper,
-      ...[process.execPath, join(projectRoot, "dist/main.js"), "up"],
-    ];
+    const [file, ...words] = [...this.#wrapper, process.execPath, program, "up"];
     const child = spawn(file, words, {
       env: {
         ...process.env,
@@ -184,7 +184,7 @@ export class TestServer {
 
   /** Runs `reeve …` as the administrator does. */
   async reeve(...words: string[]): Promise<Outcome> {
-    const result = await execa(process.execPath, [join(projectRoot, "dist/main.js"), ...words], {
+    const result = await execa(process.execPath, [program, ...words], {
       env: { REEVE_HOME: this.home, REEVE_PORT: String(this.port) },
       all: true,
       reject: false,
