@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Box } from "../host/box.ts";
 import type { Command, Identity } from "../host/host.ts";
+import { withoutUser } from "./netrc.ts";
 
 export interface Installer {
   name: "uv" | "pip";
@@ -89,7 +90,8 @@ const longestOutput = 4 * 1024 * 1024;
 
 /**
  * Indexes and proxies go by the environment, so that no credential stands in an argument that every
- * user of the machine can read. uv does not read pip's configuration, so both get the same here.
+ * user of the machine can read; pip's own by `.netrc`, because it would hand them on in one. uv does not read pip's
+ * configuration, so both get the same here.
  */
 function installerCommand(build: Build, file: string, args: string[]): Command {
   const { sources, cache, scratch } = build;
@@ -108,9 +110,15 @@ function installerCommand(build: Build, file: string, args: string[]): Command {
     UV_PYTHON_DOWNLOADS: "never",
   };
   if (sources.index)
-    Object.assign(env, { PIP_INDEX_URL: sources.index, UV_DEFAULT_INDEX: sources.index });
+    Object.assign(env, {
+      PIP_INDEX_URL: withoutUser(sources.index),
+      UV_DEFAULT_INDEX: sources.index,
+    });
   if (sources.extraIndex) {
-    Object.assign(env, { PIP_EXTRA_INDEX_URL: sources.extraIndex, UV_INDEX: sources.extraIndex });
+    Object.assign(env, {
+      PIP_EXTRA_INDEX_URL: withoutUser(sources.extraIndex),
+      UV_INDEX: sources.extraIndex,
+    });
   }
   if (sources.proxy) {
     Object.assign(env, {

@@ -15,6 +15,7 @@ import {
   type Installer,
   type PackageSources,
 } from "./environment-commands.ts";
+import { netrcOf } from "./netrc.ts";
 import {
   constraintsOf,
   hasLocalPaths,
@@ -168,6 +169,7 @@ async function install(
   await host.run(makeEnvironment(build), say);
   if (request.files.length === 0) return "";
 
+  await writeNetrc(context, request.scratch);
   const constraints = await writeConstraints(context, request);
   const cwd = hasLocalPaths(request.files) ? await copyTree(context, request) : request.release;
   const requirements = join(cwd, request.files[0]?.path ?? "");
@@ -186,6 +188,16 @@ function bounded(onLine: (line: string) => void): (line: string) => void {
     const isLast = length > longestOutput;
     onLine(isLast ? "(the rest is left out)" : withoutCredentials(printable(line)));
   };
+}
+
+/** Where pip looks for what its indexes' addresses do not say: in its home. */
+async function writeNetrc(
+  { host, appUser, sources }: EnvironmentContext,
+  scratch: string,
+): Promise<void> {
+  const input = netrcOf(sources);
+  if (input === undefined) return;
+  await host.run({ file: "tee", args: ["--", join(scratch, ".netrc")], input, as: appUser });
 }
 
 async function writeConstraints(

@@ -3,14 +3,14 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { evaluatingApp } from "../support/apps.ts";
 import { ArgumentWatch } from "../support/argument-watch.ts";
 import { PackageIndex } from "../support/package-index.ts";
 import { basic } from "../support/people.ts";
 import { program, projectRoot, TestServer, type Outcome } from "../support/server.ts";
 import { SshClient } from "../support/ssh.ts";
-import { wheelFolder } from "../support/wheels.ts";
+import { addSource, wheelFolder } from "../support/wheels.ts";
 import { Workspace } from "../support/workspace.ts";
 
 const indexPassword = "of-the-index-6d01";
@@ -48,7 +48,7 @@ describe("A11: every user of the machine can read arguments", () => {
   beforeAll(async () => {
     const around = mkdtempSync(join(tmpdir(), "reeve-"));
     chmodSync(around, 0o755);
-    index = await PackageIndex.start(wheelFolder(), indexPassword);
+    index = await PackageIndex.start(addSource(wheelFolder()), indexPassword);
     server = await TestServer.start([`package_index = "${index.address(indexPassword)}"`], {
       ssh: true,
       wrapper: watch.words,
@@ -223,6 +223,23 @@ describe("A11: every user of the machine can read arguments", () => {
     expect(exitCode, output).toBe(0);
     expect(output).toMatch(/by ada/);
     expect(watch.holding(token)).toEqual([]);
+  });
+
+  it("no password of an index is in those of pip, nor of the pip that it starts for a build", async () => {
+    const options = [`package_index = "${index.address(indexPassword)}"`];
+    const withPip = await TestServer.start(options, {
+      uv: false,
+      wrapper: watch.words,
+      environment: { no_proxy: "127.0.0.1" },
+    });
+    onTestFinished(() => withPip.remove());
+    const app = await withPip.workspace("demo", { ...files, "requirements.txt": "parting\n" });
+
+    const { exitCode, output } = await app.push();
+
+    expect(exitCode, output).toBe(0);
+    expect(watch.starts().filter((line) => /pip-runner.*"greeting"/.test(line))).not.toEqual([]);
+    expect(watch.holding(indexPassword)).toEqual([]);
   });
 
   it("those of all that has a part in a push were watched", () => {

@@ -15,6 +15,36 @@ for name, version in (("greeting", "1.0"), ("greeting", "2.0"), ("farewell", "1.
         wheel.writestr(f"{info}/RECORD", f"{name}.py,,\\n{info}/METADATA,,\\n{info}/WHEEL,,\\n{info}/RECORD,,\\n")
 `;
 
+const makeSource = `
+import io, sys, tarfile
+files = {
+    "PKG-INFO": "Metadata-Version: 2.1\\nName: parting\\nVersion: 1.0\\n",
+    "pyproject.toml": '[build-system]\\nrequires = ["greeting"]\\nbuild-backend = "backend"\\nbackend-path = ["."]\\n',
+    "backend.py": """import greeting, zipfile
+
+def build_wheel(folder, settings=None, metadata=None):
+    name, info = "parting-1.0-py3-none-any.whl", "parting-1.0.dist-info/"
+    with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
+        wheel.writestr("parting.py", "")
+        wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\\\nName: parting\\\\nVersion: 1.0\\\\n")
+        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\\\nRoot-Is-Purelib: true\\\\nTag: py3-none-any\\\\n")
+        wheel.writestr(info + "RECORD", "")
+    return name
+""",
+}
+with tarfile.open(f"{sys.argv[1]}/parting-1.0.tar.gz", "w:gz") as source:
+    for name, text in files.items():
+        member = tarfile.TarInfo("parting-1.0/" + name)
+        member.size = len(text.encode())
+        source.addfile(member, io.BytesIO(text.encode()))
+`;
+
+/** Adds a package that has to be built, with greeting at hand: parting 1.0. */
+export function addSource(folder: string): string {
+  execFileSync("/usr/bin/python3", ["-c", makeSource, folder]);
+  return folder;
+}
+
 /** A folder of small wheels, for what must not depend on a network: greeting 1.0 and 2.0, farewell 1.0. */
 export function wheelFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "reeve-wheels-"));

@@ -140,9 +140,9 @@ describe.each([
 
   it("hears of indexes, proxy and certificates in its own words and in the other's", () => {
     expect(commands()[1]?.env).toMatchObject({
-      PIP_INDEX_URL: sources.index,
+      PIP_INDEX_URL: "https://pypi.example.org/simple",
       UV_DEFAULT_INDEX: sources.index,
-      PIP_EXTRA_INDEX_URL: sources.extraIndex,
+      PIP_EXTRA_INDEX_URL: "https://more.example.org/simple",
       UV_INDEX: sources.extraIndex,
       HTTPS_PROXY: sources.proxy,
       http_proxy: sources.proxy,
@@ -163,5 +163,10 @@ describe.each([
   it("has no credential in its arguments, which every user of the machine can read", () => {
     for (const { file, args } of commands())
       expect([file, ...args].join(" ")).not.toMatch(/secret|hidden|veiled/);
+  });
+
+  it("tells pip none in an address, which that would hand on as an argument", () => {
+    for (const { env = {} } of commands())
+      expect(`${env["PIP_INDEX_URL"]} ${env["PIP_EXTRA_INDEX_URL"]}`).not.toContain("@");
   });
 });
