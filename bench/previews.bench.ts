@@ -6,7 +6,7 @@ import { findProcess } from "../src/host/processes.ts";
 import { plainApp } from "../test/support/apps.ts";
 import { eventually, TestServer } from "../test/support/server.ts";
 import type { Workspace } from "../test/support/workspace.ts";
-import { median, printTable } from "./table.ts";
+import { median, printTable, type Cell } from "./table.ts";
 
 const number = Number(process.env["PREVIEWS"] ?? 500);
 const rounds = Number(process.env["ROUNDS"] ?? 7);
@@ -29,7 +29,7 @@ describe(`${number} previews`, () => {
   let server: TestServer;
   let demo: Workspace;
   let alone: number;
-  const rows: (string | number)[][] = [];
+  const rows: Cell[][] = [];
   const measured = (what: string, value: number, bound: number): void => {
     rows.push([what, value, bound]);
     expect(Math.round(value), what).toBeLessThanOrEqual(Math.round(bound));

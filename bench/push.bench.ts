@@ -9,13 +9,13 @@ import { Visitors } from "../test/support/visitors.ts";
 import { fromWheels, wheelFolder } from "../test/support/wheels.ts";
 import type { Workspace } from "../test/support/workspace.ts";
 import { plainApp } from "../test/support/apps.ts";
-import { median, printTable } from "./table.ts";
+import { median, printTable, type Cell } from "./table.ts";
 
 const rounds = Number(process.env["ROUNDS"] ?? 10);
 /** Traffic that starts together with a push would wake the Emperor, and flatter. */
 const trafficBefore = 4000;
 
-const rows: (string | number)[][] = [];
+const rows: Cell[][] = [];
 
 /**
  * From the start of `git push` to the first answer of the new code through nginx, beside its floor in the same
@@ -151,15 +151,8 @@ async function measure(
     boot.push(await lookingOn(app, () => bootAlone(server, name)));
     await visitors.leave();
   }
-  const floor = median(bare.map((push, index) => push + (boot[index] ?? 0)));
-  rows.push([
-    title,
-    median(live),
-    floor,
-    median(bare),
-    median(boot),
-    (median(live) / floor).toFixed(2),
-  ]);
+  const floor = bare.map((push, index) => push + (boot[index] ?? 0));
+  rows.push([title, live, floor, bare, boot, median(live) / median(floor)]);
 }
 
 async function pushToLive(
