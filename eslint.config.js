@@ -1,4 +1,5 @@
 import js from "@eslint/js";
+import regexp from "eslint-plugin-regexp";
 import tseslint from "typescript-eslint";
 
 // Dependencies point down (docs/architecture.md). Each row may import the rows below it, and the folders
@@ -58,11 +59,26 @@ const asArgument = forbid(
   ].map((place) => `${place} ${secret}`),
   "This may hold a secret, and everybody can read arguments: hand it on by standard input, a file or the environment.",
 );
+// Whoever pushes chooses what an expression looks at, and one process answers all the others meanwhile: its time
+// may grow with the text's length and no faster.
+const linearExpressions = {
+  plugins: { regexp },
+  rules: {
+    "regexp/no-super-linear-backtracking": ["error", { report: "potential" }],
+    "regexp/no-super-linear-move": ["error", { report: "potential", ignorePartial: false }],
+  },
+};
+const builtExpressions = ["NewExpression", "CallExpression"].map((kind) => ({
+  selector: `${kind}[callee.name="RegExp"]`,
+  message:
+    "No rule can look into an expression that is put together: write it down, or go without.",
+}));
 
 export default tseslint.config(
   { ignores: ["dist/", "var/", "examples/", "node_modules/", "coverage/"] },
   js.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
+  linearExpressions,
   {
     languageOptions: {
       parserOptions: {
@@ -89,6 +105,10 @@ export default tseslint.config(
   {
     files: ["scripts/*.mjs"],
     languageOptions: { globals: { process: "readonly", console: "readonly", URL: "readonly" } },
+  },
+  {
+    files: ["src/**/*.ts"],
+    rules: { "no-restricted-syntax": ["error", ...builtExpressions] },
   },
   {
     files: ["src/**/*.ts"],

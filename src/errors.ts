@@ -185,9 +185,12 @@ const systemErrors: Record<string, ErrorCode> = {
   SQLITE_CANTOPEN: "SYSTEM_REFUSED",
 };
 
+/** Characters of a message that are told: what a tool printed may be quoted in it. */
+const longestMessage = 64 * 1024;
+
 /** The same two lines everywhere: on a terminal, in a push, in a log. What somebody else wrote may be quoted in them. */
 export function describeError(error: UserError): string[] {
-  const [first = "", ...rest] = printable(error.message).split("\n");
+  const [first = "", ...rest] = printable(error.message.slice(0, longestMessage)).split("\n");
   return [
     `error[${error.code}]: ${first}`,
     ...rest.map((line) => `  ${line}`),

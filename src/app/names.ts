@@ -108,16 +108,24 @@ export function slugOfPreview(name: string): string {
   return name.slice(0, name.lastIndexOf(previewMark));
 }
 
+/** The number of a deploy that a name is made with, between these; none where it is another name. */
+export function numberIn(name: string, before: string, endings: string[]): number[] {
+  const ending = endings.find((end) => name.endsWith(end));
+  if (ending === undefined || !name.startsWith(before)) return [];
+  const digits = name.slice(before.length, name.length - ending.length);
+  return /^\d+$/.test(digits) ? [Number(digits)] : [];
+}
+
 export function isPreviewName(name: string): boolean {
   return name.includes(previewMark);
 }
 
-const label = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
-const hostGrammar = new RegExp(`^${label}(\\.${label})*$`);
+const labelGrammar = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** A host name of letters, digits and hyphens (RFC 1123), lower case, without a port. */
 export function isHostName(text: string): boolean {
-  return text.length <= 200 && hostGrammar.test(text) && !/^[0-9.]+$/.test(text);
+  if (text.length > 200 || /^[0-9.]+$/.test(text)) return false;
+  return text.split(".").every((label) => labelGrammar.test(label));
 }
 
 /** `module:callable`, as uWSGI's `module` takes it; no other character has a place in it. */

@@ -1,5 +1,7 @@
 import Table from "cli-table3";
 
+const longestCell = 500;
+
 /** Rows under headings, with nothing drawn around them: a person reads it and `cut` does too. */
 export function table(headings: string[], rows: (string | number | null)[][]): string {
   const none = {
@@ -24,12 +26,17 @@ export function table(headings: string[], rows: (string | number | null)[][]): s
     chars: none,
     style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
   });
-  made.push(...rows.map((row) => row.map((cell) => String(cell ?? "-"))));
+  for (const row of rows) made.push(row.map((cell) => oneLine(String(cell ?? "-"))));
   return made
     .toString()
     .split("\n")
     .map((line) => line.trimEnd())
     .join("\n");
+}
+
+/** What is longer, or has more lines, a list only begins to tell. */
+function oneLine(cell: string): string {
+  return cell.slice(0, longestCell).replaceAll("\n", " ");
 }
 
 /** `2026-11-23 21:55` in the reader's own time. */

@@ -80,11 +80,12 @@ export function withOption(table: OptionTable, text: string, name: string, given
   }
 
   const line = `${name} = ${JSON.stringify(value.value)}`;
-  const set = new RegExp(`^[ \\t]*${name}[ \\t]*=.*$`, "m");
-  const off = new RegExp(`^#[ \\t]*${name}[ \\t]*=.*$`, "m");
-  for (const pattern of [set, off]) {
-    if (pattern.test(text)) return text.replace(pattern, () => line);
-  }
+  const lines = text.split("\n");
+  const [set = -1, off = -1] = [/^[ \t]*(\w+)[ \t]*=/, /^#[ \t]*(\w+)[ \t]*=/].map((assignment) =>
+    lines.findIndex((words) => assignment.exec(words)?.[1] === name),
+  );
+  const at = set >= 0 ? set : off;
+  if (at >= 0) return lines.with(at, `${line}${lines[at]?.endsWith("\r") ? "\r" : ""}`).join("\n");
   return `${text}${text.endsWith("\n") || text === "" ? "" : "\n"}${line}\n`;
 }
 

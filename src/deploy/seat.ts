@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { environmentPath, releasePath, socketStem } from "../app/instance.ts";
-import { isPreviewName } from "../app/names.ts";
+import { isPreviewName, numberIn } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import type { Deploy } from "../store/agent-store.ts";
 import { answeredFile } from "../vassal/emperor.ts";
@@ -29,11 +29,10 @@ export async function findSleepers(context: DeployContext, instance: string): Pr
   if (!isPreviewName(instance)) return [];
   const { vassals, sockets } = context.config.layout;
   const numbersIn = async (folder: string, stem: string): Promise<number[]> => {
-    const pattern = new RegExp(
-      `^${stem.replace(".", "\\.")}\\.rel-(\\d+)\\.(?:ini|ini\\.socket|sock)$`,
-    );
     const names = await readdir(folder);
-    return names.map((name) => Number(pattern.exec(name)?.[1])).filter(Number.isInteger);
+    return names.flatMap((name) =>
+      numberIn(name, `${stem}.rel-`, [".ini", ".ini.socket", ".sock"]),
+    );
   };
   const numbers = [
     ...(await numbersIn(vassals, instance)),

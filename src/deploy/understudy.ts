@@ -10,7 +10,7 @@ import {
   socketStem,
   type Instance,
 } from "../app/instance.ts";
-import { branchName, isPreviewName, slugOfPreview } from "../app/names.ts";
+import { branchName, isPreviewName, numberIn, slugOfPreview } from "../app/names.ts";
 import { isUntouched } from "../app/signature.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import {
@@ -68,10 +68,12 @@ export async function findUnderstudies(
   const names = (
     await Promise.all([vassals, sockets, appLogs].map((folder) => readdir(folder)))
   ).flat();
-  const stems = [...new Set([instance, socketStem(instance)])].map(literally).join("|");
-  const pattern = new RegExp(`^(?:${stems})\\.next-(\\d+)\\.(?:ini|sock|log)$`);
+  const own = (name: string): number[] =>
+    [instance, socketStem(instance)].flatMap((stem) =>
+      numberIn(name, `${stem}.next-`, [".ini", ".sock", ".log"]),
+    );
   const numbers = [
-    ...names.map((name) => Number(pattern.exec(name)?.[1])).filter(Number.isInteger),
+    ...names.flatMap(own),
     ...(await findProposedSettings(pathsOf(context, instance).settings)),
   ];
   return [...new Set(numbers)].map((number) => understudyOf(context, instance, number));
@@ -235,8 +237,4 @@ function limitsOf(
 /** What a preview's answers carry; a branch whose name is not for an ini is named by its slug. */
 function releaseHeader({ name, branch }: Instance, commit: string): string {
   return `${branchName.safeParse(branch).success ? branch : slugOfPreview(name)} ${commit}`;
-}
-
-function literally(text: string): string {
-  return text.replaceAll(".", "\\.");
 }

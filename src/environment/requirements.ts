@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { linesOf } from "../host/lines.ts";
 
 /** A requirements file of the repository and, after it, every file that it includes. */
 export interface RequirementsFile {
@@ -33,37 +34,41 @@ export function environmentHash(inputs: EnvironmentInputs): string {
 }
 
 const editable = /^\s*(-e|--editable)[\s=]+/;
+/** Characters of a line that are looked at: no path is longer. */
+const longestLine = 8192;
 
 /** Whether a line installs a path of the release rather than a package of an index. */
 export function isLocalPath(line: string): boolean {
-  const target = line
+  const words = line.trimStart().slice(0, longestLine);
+  const target = words
     .replace(editable, "")
-    .replace(/^[A-Za-z0-9._-]+\s*(\[.*\])?\s*@\s*/, "")
+    .replace(/^[A-Za-z0-9._-]+\s*(?:\[[^\]@]*\]\s*)?@/, "")
     .trim();
   return (
     /^(\.{1,2}(\/|$|\[)|file:\.|[A-Za-z0-9_.-]+\/(?!\/)[^@\s]*$)/.test(target) ||
-    (editable.test(line) && !/^[a-z+]+:\/\//.test(target))
+    (editable.test(words) && !/^[a-z+]+:\/\//.test(target))
   );
 }
 
 export function hasLocalPaths(files: RequirementsFile[]): boolean {
-  return files.some((file) => file.text.split("\n").some(isLocalPath));
+  for (const file of files)
+    for (const line of linesOf(file.text, longestLine)) if (isLocalPath(line)) return true;
+  return false;
 }
 
 /** A sealed release is never edited, so its own packages are installed for good: `-e .` becomes `.`. */
 export function withoutEditable(text: string): string {
   return text
     .split("\n")
-    .map((line) => (editable.test(line) && isLocalPath(line) ? line.replace(editable, "") : line))
+    .map((line) => (isLocalPath(line) ? line.replace(editable, "") : line))
     .join("\n");
 }
 
 /** The lines of `pip freeze` that pin a version: what a rebuild is held to. */
 export function constraintsOf(packages: string): string {
-  return packages
-    .split("\n")
-    .filter((line) => /^[A-Za-z0-9._-]+==\S+$/.test(line.trim()))
-    .join("\n");
+  const pins: string[] = [];
+  for (const line of linesOf(packages)) if (/^[A-Za-z0-9._-]+==\S+$/.test(line)) pins.push(line);
+  return pins.join("\n");
 }
 
 const credentials = /(\/\/)[^/\s]+@/g;

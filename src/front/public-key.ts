@@ -14,7 +14,7 @@ const parts: Record<string, number> = {
   "sk-ecdsa-sha2-nistp256@openssh.com": 3,
 };
 
-const line = /^([a-z0-9@.-]+) +([A-Za-z0-9+/]+={0,2})(?: +(.*))?$/;
+const line = /^([a-z0-9@.-]+) +([A-Za-z0-9+/]+={0,2})(?: (.*))?$/;
 const longest = 8192;
 
 /**
@@ -37,7 +37,7 @@ export function parsePublicKey(given: string): PublicKey {
   if (rest.length !== parts[type]) throw invalid("it is not complete");
   expectStrength(type, rest);
   return {
-    fingerprint: `SHA256:${createHash("sha256").update(bytes).digest("base64").replace(/=+$/, "")}`,
+    fingerprint: `SHA256:${createHash("sha256").update(bytes).digest("base64").replaceAll("=", "")}`,
     type,
     body,
     comment: printable(comment).trim().slice(0, 100) || null,

@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import { previewName } from "../app/names.ts";
 
 const longestLabel = 63;
+/** Characters that are looked at: far more than a label has. */
+const longestBranch = 500;
 
 /**
  * The branch as a part of a host name: lower case, every run of other characters one hyphen. Where no run
@@ -9,6 +11,7 @@ const longestLabel = 63;
  */
 export function slugOf(branch: string): string {
   return branch
+    .slice(0, longestBranch)
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-|-$/g, "");

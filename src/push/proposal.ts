@@ -2,6 +2,7 @@ import { posix } from "node:path";
 import { moduleName } from "../app/names.ts";
 import type { Question } from "../agent/questions.ts";
 import { UserError } from "../errors.ts";
+import { linesOf } from "../host/lines.ts";
 import type { CommitTree, Entry } from "./tree.ts";
 
 export type Proposal = Question<"prepare">["proposal"];
@@ -11,6 +12,10 @@ const mostIncludes = 50;
 /** As the agent takes it. */
 const longestPath = 1000;
 const mostNamed = 5;
+/** Characters of all requirements together. */
+const mostRequirements = 2 * 1024 * 1024;
+const mostFolders = 1000;
+const longestFolder = 255;
 
 /** What the repository asks for: what to run and what that needs. It is a proposal; the options win. */
 export async function readProposal(tree: CommitTree): Promise<Proposal> {
@@ -33,12 +38,14 @@ async function expectComplete(tree: CommitTree): Promise<void> {
     throw new UserError("BUILD_TREE_INVALID", ".gitmodules: reeve does not fetch submodules", {
       hint: "Put their files into the repository itself, or name them as packages in requirements.txt.",
     });
-  if (/^[^#\n]*\sfilter=lfs(\s|$)/m.test((await tree.read(".gitattributes")) ?? ""))
+  for (const words of linesOf((await tree.read(".gitattributes")) ?? "")) {
+    if (!/^[^#]*\sfilter=lfs(?:\s|$)/.test(words)) continue;
     throw new UserError(
       "BUILD_TREE_INVALID",
       ".gitattributes: reeve does not fetch what Git LFS keeps elsewhere",
       { hint: "Put these files into the repository itself: git lfs migrate export --include=…" },
     );
+  }
 }
 
 /** The Procfile's `wsgi` line; else `app.py`, `wsgi.py` or the one Django project, by what frameworks write. */
@@ -50,7 +57,9 @@ async function findModule(tree: CommitTree): Promise<string> {
   if (app.kind === "file") return "app:app";
   if (wsgi.kind === "file") return "wsgi:application";
 
-  const folders = (await tree.folders()).filter((name) => /^[A-Za-z_]\w*$/.test(name));
+  const folders = (await tree.folders())
+    .filter((name) => name.length <= longestFolder && /^[A-Za-z_]\w*$/.test(name))
+    .slice(0, mostFolders);
   const projects = (await tree.look(folders.map((name) => `${name}/wsgi.py`))).filter(
     (entry) => entry.kind === "file",
   );
@@ -71,13 +80,16 @@ async function findModule(tree: CommitTree): Promise<string> {
 /** The module that a Procfile names; Heroku's form, with `wsgi` as the process that answers requests. */
 export function moduleOfProcfile(text: string): string {
   const processes = new Map<string, string>();
-  for (const [index, words] of text.split(/\r?\n/).entries()) {
-    if (/^\s*(#|$)/.test(words)) continue;
-    const [, name, command] = /^\s*([A-Za-z0-9_-]+)\s*:\s*(.*?)\s*$/.exec(words) ?? [];
-    if (name === undefined || command === undefined || command === "") {
+  let index = 0;
+  for (const words of linesOf(text)) {
+    index += 1;
+    if (words === "" || words.startsWith("#")) continue;
+    const [, name, rest = ""] = /^([A-Za-z0-9_-]+)\s*:(.*)$/.exec(words) ?? [];
+    const command = rest.trim();
+    if (name === undefined || command === "") {
       throw new UserError(
         "BUILD_TREE_INVALID",
-        `Procfile, line ${index + 1}: ${JSON.stringify(words.slice(0, 100))} is not NAME: COMMAND`,
+        `Procfile, line ${index}: ${JSON.stringify(words.slice(0, 100))} is not NAME: COMMAND`,
       );
     }
     processes.set(name, command);
@@ -95,7 +107,7 @@ export function moduleOfProcfile(text: string): string {
 
 /** Heroku's `web: gunicorn shop:app` says what is wanted, only not in uWSGI's words. */
 function withoutWsgi(web: string | undefined): UserError {
-  const meant = web?.split(/\s+/).find((word) => moduleName.safeParse(word).success);
+  const meant = web?.split(/\s/).find((word) => moduleName.safeParse(word).success);
   return new UserError("MODULE_NOT_FOUND", "the Procfile has no line wsgi: module:callable", {
     hint: meant
       ? `Add this line to the Procfile: wsgi: ${meant}`
@@ -103,16 +115,17 @@ function withoutWsgi(web: string | undefined): UserError {
   });
 }
 
-const include = /^\s*(?:-r|--requirement|-c|--constraint)(?:\s+|=)?["']?([^"'\s#]+)/;
+const include = /^(?:-r|--requirement|-c|--constraint)(?:\s+|=)?["']?([^"'\s#]+)/;
 
 /** `requirements.txt` and every file that it includes, in the order in which they are met. */
 async function readRequirements(tree: CommitTree): Promise<RequirementsFile[]> {
   const [first] = (await tree.look(["requirements.txt"])) as [Entry];
   if (first.kind === "absent") return [];
   const files: RequirementsFile[] = [];
-  const waiting = [first.path];
-  for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) {
-    if (files.some((file) => file.path === path)) continue;
+  let length = 0;
+  const met = new Set([first.path]);
+  // A set hands out what is added to it meanwhile, and each path once.
+  for (const path of met) {
     const text = await tree.read(path);
     if (text === undefined) {
       throw new UserError(
@@ -121,21 +134,29 @@ async function readRequirements(tree: CommitTree): Promise<RequirementsFile[]> {
       );
     }
     if (text.includes("\0")) throw new UserError("BUILD_TREE_INVALID", `${path} holds a zero byte`);
-    files.push({ path, text });
-    if (files.length > mostIncludes)
+    length += text.length;
+    if (length > mostRequirements)
       throw new UserError(
         "BUILD_TREE_INVALID",
-        `requirements.txt includes more than ${mostIncludes} files`,
+        "requirements.txt and what it includes are larger than 2 MiB together",
       );
-    waiting.push(...includesOf(path, text));
+    files.push({ path, text });
+    for (const included of includesOf(path, text)) {
+      met.add(included);
+      if (met.size > mostIncludes)
+        throw new UserError(
+          "BUILD_TREE_INVALID",
+          `requirements.txt includes more than ${mostIncludes} files`,
+        );
+    }
   }
   return files;
 }
 
-function includesOf(path: string, text: string): string[] {
-  return text.split("\n").flatMap((words) => {
+function* includesOf(path: string, text: string): Generator<string> {
+  for (const words of linesOf(text)) {
     const target = include.exec(words)?.[1];
-    if (target === undefined || /^[a-z]+:\/\//i.test(target)) return [];
+    if (target === undefined || /^[a-z]+:\/\//i.test(target)) continue;
     const resolved = posix.normalize(posix.join(posix.dirname(path), target));
     if (posix.isAbsolute(target) || resolved.startsWith("..")) {
       throw new UserError(
@@ -149,6 +170,6 @@ function includesOf(path: string, text: string): string[] {
         `${path} includes a file whose path is longer than ${longestPath} characters`,
       );
     }
-    return [resolved];
-  });
+    yield resolved;
+  }
 }

@@ -1,6 +1,8 @@
 import { printable } from "../host/lines.ts";
 
 const longestSubject = 72;
+/** Characters of a message that are looked at: nobody's subject is longer. */
+const longestParagraph = 4096;
 
 /** The first paragraph of a commit's message in one line, as git's `%s` has it (git-log(1)), fit to be shown. */
 export function subjectOf(commit: Buffer): string {
@@ -8,8 +10,12 @@ export function subjectOf(commit: Buffer): string {
   if (end < 0) return "";
   const encoding = /^encoding (\S+)$/m.exec(commit.toString("latin1", 0, end))?.[1];
   const message = decode(commit.subarray(end + 2), encoding);
-  const [paragraph = ""] = message.replace(/^\s*\n/, "").split(/\n[ \t]*\n/);
-  const line = printable(paragraph.replace(/\s*\n\s*/g, " ").trim()).replaceAll('"', "'");
+  const [paragraph = ""] = message
+    .trimStart()
+    .slice(0, longestParagraph)
+    .split(/\n[ \t]*\n/);
+  const words = paragraph.split("\n").map((words) => words.trim());
+  const line = printable(words.filter(Boolean).join(" ")).replaceAll('"', "'");
   return line.length > longestSubject ? `${line.slice(0, longestSubject - 1)}…` : line;
 }
 

@@ -4,6 +4,8 @@ import { subjectOf } from "./subject.ts";
 
 /** Larger files than this are nobody's Procfile or requirements. */
 const largest = 1024 * 1024;
+/** Bytes of the names of all folders at the top of a tree. */
+const mostNames = 4 * 1024 * 1024;
 /** Bytes that git may say of one path: it can be 4096 long, and is repeated. */
 const longestHeader = 8192;
 
@@ -108,7 +110,9 @@ class Reader {
 
   async folders(): Promise<string[]> {
     const output = await this.#host.run(
-      gitCommand(this.#git, ["ls-tree", "-d", "-z", "--name-only", this.#commit]),
+      gitCommand(this.#git, ["ls-tree", "-d", "-z", "--name-only", this.#commit], {
+        longestOutput: mostNames,
+      }),
     );
     return output.split("\0").filter(Boolean);
   }
@@ -135,16 +139,17 @@ function absent(path: string): Entry {
  * header, and what was asked for behind it; or a word, a length and a target, where a link leads to no file.
  */
 export function parseReplies(output: string, questions: Asked[]): Entry[] {
-  let rest = output;
+  let position = 0;
   const take = (length: number): string => {
-    const taken = rest.slice(0, length);
-    rest = rest.slice(length + 1);
+    const taken = output.slice(position, position + length);
+    position += length + 1;
     return taken;
   };
   return questions.map((question): Entry => {
     const { what, path = "" } = question;
-    if (!isAskable(question) || rest === "") return absent(path);
-    const [first = "", second = "", third] = take(rest.indexOf("\n")).split(" ");
+    const end = output.indexOf("\n", position);
+    if (!isAskable(question) || end < 0) return absent(path);
+    const [first = "", second = "", third] = take(end - position).split(" ");
     if (/^(symlink|dangling|loop|notdir)$/.test(first)) {
       take(Number(second));
       return { path, kind: first === "symlink" ? "outside" : "absent", size: 0 };

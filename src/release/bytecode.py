@@ -42,13 +42,14 @@ def compile_source(source):
         pass
 
 
-def forget(source):
-    folder = cache_folder(source)
-    stem = os.path.splitext(os.path.basename(source))[0]
+def forget(folder, stems):
+    """Forgets sources of one folder, which is looked through once, however many they are."""
     if leads_out(folder) or not os.path.isdir(folder):
         return
     for name in os.listdir(folder):
-        if name.startswith(stem + ".") and name.endswith(".pyc"):
+        # "shop.cpython-311.pyc", "shop.cpython-311.opt-1.pyc"
+        stem = name.removesuffix(".pyc").rpartition(".")[0]
+        if name.endswith(".pyc") and (stem in stems or stem.rpartition(".")[0] in stems):
             os.unlink(os.path.join(folder, name))
     # A folder that is left with nothing but its cache would still be imported, as a namespace.
     try:
@@ -67,9 +68,13 @@ def all_sources():
 def main():
     names = [name for name in sys.stdin.buffer.read().split(b"\0") if name]
     names = [os.fsdecode(name) for name in names]
+    forgotten = {}
     for name in names:
         if name[0] == "-":
-            forget(name[1:])
+            stem = os.path.splitext(os.path.basename(name[1:]))[0]
+            forgotten.setdefault(cache_folder(name[1:]), set()).add(stem)
+    for folder, stems in forgotten.items():
+        forget(folder, stems)
     sources = list(all_sources()) if names == ["*"] else [name[1:] for name in names if name[0] == "+"]
     if len(sources) < 100:
         for source in sources:

@@ -1,6 +1,6 @@
 import { chmod, chown, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { reservedSetting, settingNameGrammar } from "../app/names.ts";
+import { numberIn, reservedSetting, settingNameGrammar } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import { isPresent } from "../host/files.ts";
 import type { Host, Identity } from "../host/host.ts";
@@ -117,8 +117,7 @@ export function proposedSettings(folder: string, deploy: number): string {
 /** The deploys whose proposed settings stand beside an instance's own. */
 export async function findProposedSettings(folder: string): Promise<number[]> {
   const names = await readdir(dirname(folder)).catch(() => []);
-  const pattern = new RegExp(`^${basename(folder)}\\.next-(\\d+)$`);
-  return names.map((name) => Number(pattern.exec(name)?.[1])).filter(Number.isInteger);
+  return names.flatMap((name) => numberIn(name, `${basename(folder)}.next-`, [""]));
 }
 
 /**

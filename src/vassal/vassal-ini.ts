@@ -79,12 +79,18 @@ export function understudyIni(
   understudy: UnderstudyValues,
 ): string {
   const literal = ini.replaceAll("%n", permanent.name);
-  return withVirtualenv(literal, understudy.environment)
+  const moved = withVirtualenv(literal, understudy.environment)
     .replaceAll(permanent.socket, understudy.socket)
     .replaceAll(permanent.log, understudy.log)
     .replaceAll(permanent.settings, understudy.settings)
-    .replaceAll(permanent.answered, understudy.answered)
-    .replace(new RegExp(`${escaped(permanent.app)}(?=[/\\s]|$)`, "gm"), () => understudy.release)
+    .replaceAll(permanent.answered, understudy.answered);
+  const [start = "", ...others] = moved.split(permanent.app);
+  return others
+    .reduce(
+      (text, rest) =>
+        text + (/^(?:[/\s]|$)/.test(rest) ? understudy.release : permanent.app) + rest,
+      start,
+    )
     .replace(
       /^; .*: (http.*)$/m,
       `; ${understudy.title ?? `The understudy of ${permanent.name}`}: $1`,
@@ -94,16 +100,15 @@ export function understudyIni(
 /** The ini with another environment and not a byte else changed. */
 export function withVirtualenv(ini: string, environment: string): string {
   return ini.replace(
-    /^([ \t]*(?:virtualenv|venv|home|pyhome)[ \t]*=[ \t]*).*$/m,
+    /^([ \t]*(?:virtualenv|venv|home|pyhome)[ \t]*=[ \t]*)(?![ \t]).*$/m,
     (_, key: string) => key + environment,
   );
 }
 
 /** The ini with another user, where it names one, and not a byte else changed. */
 export function withUser(ini: string, user: string): string {
-  return ini.replace(/^([ \t]*(?:uid|gid)[ \t]*=[ \t]*).*$/gm, (_, key: string) => key + user);
-}
-
-function escaped(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  return ini.replace(
+    /^([ \t]*(?:uid|gid)[ \t]*=[ \t]*)(?![ \t]).*$/gm,
+    (_, key: string) => key + user,
+  );
 }

@@ -302,7 +302,8 @@ async function endGroup(emperor: Emperor, ini: string, owner?: number): Promise<
 /** As the Emperor's hook calls it: an instance's name has no dot, and what follows one tells its vassals apart. */
 export function groupOf(ini: string): GroupName {
   const name = nameOf(ini);
-  return `vassals/${name.replace(/\..*$/, "")}/${name}`;
+  const [instance = ""] = name.split(".", 1);
+  return `vassals/${instance}/${name}`;
 }
 
 function nameOf(ini: string): string {

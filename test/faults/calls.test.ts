@@ -137,7 +137,8 @@ async function pushUnder(
 function lastCall(said: string, call: string): string {
   const until = said.search(/INJECTED|= \?/);
   const words = said.slice(said.lastIndexOf(`${call}(`, until), until).split("\n")[0] ?? "";
-  return /([^/"]+)"[^"]*$/.exec(words)?.[1] ?? words.slice(0, 40).trim();
+  const file = words.split('"').at(-2)?.split("/").at(-1);
+  return file === undefined || file === "" ? words.slice(0, 40).trim() : file;
 }
 
 async function attach(

@@ -57,7 +57,7 @@ function patternOf(line) {
       /\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?/g,
       "\\d{4}-\\d\\d-\\d\\d[ T]\\d\\d:\\d\\d(:\\d\\d)?",
     )
-    .replaceAll(/\d+(\\\.\d+)?( ?m?s)\b/g, "[\\d.]+ ?m?s")
+    .replaceAll(/(?<!\d)\d+(\\\.\d+)?( ?m?s)\b/g, "[\\d.]+ ?m?s")
     .replaceAll("…", ".*")
     .replaceAll(/\s+/g, "\\s+");
   return new RegExp(`^\\s*${pattern}\\s*$`);

@@ -61,7 +61,7 @@ const redirects: [pattern: RegExp, status: number, path: string][] = [
   [/^\/smart-redir-temp\/(.*)$/, 302, "/smart/$1"],
   [/^\/smart-redir-auth\/(.*)$/, 301, "/auth/smart/$1"],
   [/^\/smart-redir-limited\/(.*\/info\/refs.*)$/, 301, "/smart/$1"],
-  [/^\/insane-redir\/([^?]*)(.*)$/, 301, "/intern-redir/$1/foo$2"],
+  [/^\/insane-redir\/([^?]*)(\?.*)?$/, 301, "/intern-redir/$1/foo$2"],
 ];
 
 function redirect(url: string): { status: number; path: string } | undefined {
@@ -103,7 +103,7 @@ function lacksMagic({ url, headers }: IncomingMessage): boolean {
 
 /** `/smart/`, the same with something that Apache adds to it, and behind a password that not every question needs. */
 const place =
-  /^\/(?:(auth|auth-push|auth-fetch|half-auth-complete)\/)?(smart[a-z_0-9]*|one_time_perl|intern-redir)\/([^/?]+)([^?]*)(\?.*)?$/;
+  /^\/(?:(auth|auth-push|auth-fetch|half-auth-complete)\/)?(smart[a-z_0-9]*|one_time_perl|intern-redir)\/([^/?]+)((?:\/[^?]*)?)(\?.*)?$/;
 
 function forward(
   standpoint: Standpoint,

@@ -1,0 +1,341 @@
+import { InvalidArgumentError } from "commander";
+import { describe, expect, it } from "vitest";
+import { questions } from "../../src/agent/questions.ts";
+import * as names from "../../src/app/names.ts";
+import { isUntouched, sign } from "../../src/app/signature.ts";
+import { parseAssignments } from "../../src/cli/assignments.ts";
+import { wholeNumber } from "../../src/cli/logs.ts";
+import { table } from "../../src/cli/table.ts";
+import { appOptions } from "../../src/config/app-options.ts";
+import { readOptions, withOption } from "../../src/config/option-table.ts";
+import { unhealthy } from "../../src/deploy/steps/understudy.ts";
+import * as requirements from "../../src/environment/requirements.ts";
+import { describeError, isErrorCode, UserError } from "../../src/errors.ts";
+import { accountQuestions } from "../../src/front/account-verbs.ts";
+import { parseAuthorization } from "../../src/front/credentials.ts";
+import { parsePublicKey } from "../../src/front/public-key.ts";
+import { findRoute } from "../../src/front/route.ts";
+import { answerSsh, splitWords, type SshWorld } from "../../src/front/ssh.ts";
+import { LineSplitter, linesOf, printable } from "../../src/host/lines.ts";
+import { isPreviewed } from "../../src/preview/pattern.ts";
+import { placesOf } from "../../src/preview/place.ts";
+import { choosePreviewName, slugOf } from "../../src/preview/slug.ts";
+import { judgeRef, parseRefUpdates, refAction } from "../../src/push/policy.ts";
+import { moduleOfProcfile, readProposal } from "../../src/push/proposal.ts";
+import { subjectOf } from "../../src/push/subject.ts";
+import { parseReplies, type CommitTree, type Entry } from "../../src/push/tree.ts";
+import { parseChanges } from "../../src/release/release-commands.ts";
+import { expectSettingsChange } from "../../src/settings/settings.ts";
+import { reasonOfFailure } from "../../src/vassal/app-log.ts";
+import { allParsers, parsersOf } from "../support/parsers.ts";
+
+type Parser = (text: string) => unknown;
+
+const commit = "ab".repeat(20);
+const policy = { productionBranch: "main", previews: "all" };
+const file = (path: string, text: string): Entry => ({
+  path,
+  kind: "file",
+  size: text.length,
+  bytes: Buffer.from(text),
+});
+const absent = (path: string): Entry => ({ path, kind: "absent", size: 0 });
+
+/** A commit whose only file this is, as it was read from git. */
+function treeOf(path: string, text: string): CommitTree {
+  return {
+    look: (paths: string[]) =>
+      Promise.resolve(paths.map((asked) => (asked === path ? file(path, text) : absent(asked)))),
+    read: (asked: string) => Promise.resolve(asked === path ? text : undefined),
+    folders: () => Promise.resolve(text.split("\n")),
+  } as unknown as CommitTree;
+}
+
+const sshWorld = {
+  credentials: { byKey: () => ({ account: "admin", via: "ssh", proof: "administrator" }) },
+  store: { audit: () => undefined },
+} as unknown as SshWorld;
+
+/** As it comes from a pipe. */
+const inChunks: Parser = (text) => {
+  const splitter = new LineSplitter(() => undefined, Infinity);
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; at += 4096) splitter.write(bytes.subarray(at, at + 4096));
+  splitter.end();
+};
+
+/** What looks into text that somebody else wrote, by its module and its name. */
+const parsers: Record<string, Parser | Parser[]> = {
+  "errors.ts isErrorCode": isErrorCode,
+  "errors.ts describeError": (text) => describeError(new UserError("INTERNAL", text)),
+  "app/names.ts isAppName": names.isAppName,
+  "app/names.ts expectAppName": names.expectAppName,
+  "app/names.ts appNameError": names.appNameError,
+  "app/names.ts expectAccountName": names.expectAccountName,
+  "app/names.ts isAccountName": names.isAccountName,
+  "app/names.ts isBranchRef": names.isBranchRef,
+  "app/names.ts branchOf": names.branchOf,
+  // As the agent lets it in.
+  "app/names.ts quotedBranch": (text) => names.quotedBranch(text.slice(0, 500)),
+  "app/names.ts previewName": (text) => names.previewName(text, text),
+  "app/names.ts appOfInstance": names.appOfInstance,
+  "app/names.ts slugOfPreview": names.slugOfPreview,
+  "app/names.ts numberIn": (text) =>
+    names.numberIn(`demo.next-${text}.ini`, "demo.next-", [".ini"]),
+  "app/names.ts isPreviewName": names.isPreviewName,
+  "app/names.ts isHostName": names.isHostName,
+  "app/names.ts shortCommit": names.shortCommit,
+  "app/names.ts moduleName": (text) => names.moduleName.safeParse(text),
+  "app/names.ts branchName": (text) => names.branchName.safeParse(text),
+  "app/names.ts commitId": (text) => names.commitId.safeParse(text),
+  "app/names.ts settingNameGrammar": (text) => names.settingNameGrammar.test(text),
+  "app/names.ts reservedSetting": (text) => names.reservedSetting.test(text),
+  "app/signature.ts sign": sign,
+  "app/signature.ts isUntouched": isUntouched,
+  "agent/questions.ts questions": [
+    (text) => questions.prepareRemoval.safeParse({ ref: `refs/heads/${text}` }),
+    (text) =>
+      questions.prepare.safeParse({
+        deploy: 1,
+        subject: text,
+        proposal: { module: text, requirements: [{ path: text, text }] },
+      }),
+    (text) => questions.deployLog.safeParse({ app: text, number: 1 }),
+  ],
+  "cli/assignments.ts parseAssignments": (text) => parseAssignments([text], "SETTING_INVALID"),
+  "cli/logs.ts wholeNumber": wholeNumber,
+  "cli/table.ts table": (text) => table(["A"], [[text]]),
+  "config/option-table.ts withOption": [
+    (text) => withOption(appOptions, text, "workers", "4"),
+    (text) => withOption(appOptions, "", text, "4"),
+    (text) => withOption(appOptions, "", "previews", text),
+  ],
+  "config/option-table.ts readOptions": (text) =>
+    readOptions(appOptions, { path: "", text, code: "OPTION_INVALID" }),
+  "deploy/steps/understudy.ts unhealthy": (text) => unhealthy(text, text.split("\n")),
+  "environment/requirements.ts isLocalPath": requirements.isLocalPath,
+  "environment/requirements.ts hasLocalPaths": (text) =>
+    requirements.hasLocalPaths([{ path: "requirements.txt", text }]),
+  "environment/requirements.ts withoutEditable": requirements.withoutEditable,
+  "environment/requirements.ts constraintsOf": requirements.constraintsOf,
+  "environment/requirements.ts withoutCredentials": requirements.withoutCredentials,
+  "front/account-verbs.ts accountQuestions": [
+    (text) => accountQuestions.addAccount.safeParse({ account: text, mayCreate: true }),
+    (text) => accountQuestions.removeKey.safeParse({ fingerprint: text }),
+  ],
+  "front/credentials.ts parseAuthorization": [
+    parseAuthorization,
+    (text) => parseAuthorization(`Basic ${text}`),
+    (text) => parseAuthorization(`Basic ${Buffer.from(text).toString("base64")}`),
+  ],
+  "front/public-key.ts parsePublicKey": [
+    parsePublicKey,
+    (text) => parsePublicKey(`ssh-ed25519 AAAA ${text}`),
+    (text) => parsePublicKey(`ssh-rsa ${Buffer.from(text).toString("base64")}`),
+  ],
+  "front/route.ts findRoute": (text) =>
+    findRoute({ method: "GET", url: `/${text}`, contentType: text }),
+  "front/ssh.ts splitWords": splitWords,
+  "front/ssh.ts answerSsh": [
+    (text) => answerSsh(sshWorld, { key: "", pid: 1, command: text }),
+    (text) => answerSsh(sshWorld, { key: "", pid: 1, command: `git-upload-pack '${text}` }),
+  ],
+  "host/lines.ts LineSplitter": inChunks,
+  "host/lines.ts linesOf": (text) => [...linesOf(text)].length,
+  "host/lines.ts printable": printable,
+  "preview/pattern.ts isPreviewed": [
+    (text) => isPreviewed(text, "feature/cart"),
+    (text) => isPreviewed("feature/*", text),
+    (text) => isPreviewed("*a*b*c", text),
+  ],
+  "preview/place.ts placesOf": (text) =>
+    placesOf(text, "localhost", { preview_host: "", preview_ports: "" }),
+  "preview/slug.ts slugOf": slugOf,
+  "preview/slug.ts choosePreviewName": (text) => choosePreviewName("demo", text, () => false),
+  "push/policy.ts judgeRef": [
+    (text) => judgeRef("demo", policy, { ref: text, oldCommit: commit, newCommit: commit }),
+    (text) =>
+      judgeRef("demo", policy, { ref: `refs/heads/${text}`, oldCommit: commit, newCommit: commit }),
+  ],
+  "push/policy.ts refAction": (text) => refAction("main", text),
+  "push/policy.ts parseRefUpdates": [
+    parseRefUpdates,
+    (text) => parseRefUpdates(`${commit} ${commit} refs/heads/${text}`),
+    (text) =>
+      parseRefUpdates(`${commit} ${commit} refs/heads/main\n`.repeat(Math.ceil(text.length / 100))),
+  ],
+  "push/proposal.ts moduleOfProcfile": [
+    moduleOfProcfile,
+    (text) => moduleOfProcfile(`web: ${text}`),
+    (text) => moduleOfProcfile(`wsgi: ${text}`),
+  ],
+  "push/proposal.ts readProposal": [
+    (text) => readProposal(treeOf("requirements.txt", text)),
+    (text) => readProposal(treeOf(".gitattributes", text)),
+    (text) => readProposal(treeOf("Procfile", text)),
+  ],
+  "push/subject.ts subjectOf": [
+    (text) => subjectOf(Buffer.from(text)),
+    (text) => subjectOf(Buffer.from(`tree ${commit}\n\n${text}`)),
+    (text) => subjectOf(Buffer.from(`encoding ${text}\n\n${text}`)),
+  ],
+  "push/tree.ts parseReplies": [
+    (text) => parseReplies(text, [{ what: "info", path: "a" }]),
+    (text) =>
+      parseReplies(
+        `${commit} blob 3\n`.repeat(text.length / 64),
+        Array.from({ length: text.length / 64 }, (_, n) => ({ what: "info", path: String(n) })),
+      ),
+    (text) =>
+      parseReplies(`${commit} blob ${text.length}\n${text}\n`, [{ what: "contents", path: "a" }]),
+  ],
+  "release/release-commands.ts parseChanges": parseChanges,
+  "settings/settings.ts expectSettingsChange": [
+    (text) => expectSettingsChange({ set: { [text]: "1" }, unset: [] }),
+    (text) => expectSettingsChange({ set: { NAME: text.slice(0, 64 * 1024) }, unset: [] }),
+  ],
+  "vassal/app-log.ts reasonOfFailure": [
+    (text) => reasonOfFailure(text.split("\n")),
+    (text) => reasonOfFailure([`Python version: ${text}`, text]),
+  ],
+};
+
+/** What these look at is reeve's own or the administrator's: a name that has passed its grammar, a row, an ini. */
+const ours = [
+  "agent/queries.ts expectInstance",
+  "agent/queries.ts expectApp",
+  "config/config.ts variableName",
+  "config/layout.ts embeddedLayout",
+  "config/option-table.ts starterFile",
+  "deploy/previews.ts expectPreview",
+  "front/git-http.ts answerAdvertisement",
+  "host/control-groups.ts ownGroup",
+  "host/control-groups.ts parseGroups",
+  "host/git.ts gitEnvironment",
+  "front/authorized-keys.ts authorizedKey",
+  "settings/settings.ts proposedSettings",
+  "vassal/emperor.ts answeredFile",
+  "vassal/on-demand.ts withIdle",
+  "vassal/vassal.ts groupOf",
+  "vassal/vassal-ini.ts understudyIni",
+  "vassal/vassal-ini.ts withVirtualenv",
+  "vassal/vassal-ini.ts withUser",
+];
+
+/** What repeats: each alone, and what the grammars above let stand again and again. */
+const fillings = [
+  ...[" ", "\t", "\n", "\r", "[", ":", '"', "'", "\\", "/", ".", "-", "=", "@", "a", "0", "\u2028"],
+  ...["\u001b[", "\u001b]", " \n", "a:\n", "-e\n", "-r a\n", "a[", "a @", "//a@", "a.", "a.a:"],
+  ...["a=1 ", "uid = \n", " filter=lfs", "'\"", "a==1\n", "M\0a\0", "encoding a\n", "AAAA"],
+];
+/** Alone, and so that neither its beginning nor its end fits. */
+const forms: ((text: string) => string)[] = [(text) => text, (text) => `x${text.slice(2)}\u00a7`];
+
+const sizes = { short: 64 * 1024, long: 1024 * 1024 };
+const mostGrowth = 32;
+/** Microseconds that are nothing but the clock's own unrest. */
+const unrest = 2000;
+const hopeless = 1_000_000;
+
+/** Microseconds of the processor. */
+async function cost(parser: Parser, text: string): Promise<number> {
+  const before = process.cpuUsage();
+  try {
+    await parser(text);
+  } catch (error) {
+    if (!(error instanceof UserError || error instanceof InvalidArgumentError)) throw error;
+  }
+  const { user, system } = process.cpuUsage(before);
+  return user + system;
+}
+
+interface Sizes {
+  short: number;
+  long: number;
+}
+
+/** The best of five tries of the long text against the best of the short one; nothing where it grows no faster. */
+async function excess(
+  parser: Parser,
+  filled: (length: number) => string,
+  { short, long }: Sizes,
+): Promise<string | undefined> {
+  const texts = { short: filled(short), long: filled(long) };
+  let best = { short: Infinity, long: Infinity };
+  for (let turn = 0; turn < 5; turn += 1) {
+    best = { ...best, short: Math.min(best.short, await cost(parser, texts.short)) };
+    // The long one would take minutes.
+    if (best.short > hopeless) break;
+    best = { ...best, long: Math.min(best.long, await cost(parser, texts.long)) };
+    if (best.long <= mostGrowth * Math.max(best.short, unrest)) return undefined;
+  }
+  return `${best.short} µs, then ${best.long} µs`;
+}
+
+/** One filling that is too slow is enough: it takes its time, and others would as well. */
+async function firstExcess(parser: Parser): Promise<string | undefined> {
+  for (const filling of fillings) {
+    for (const form of forms) {
+      const filled = (length: number): string =>
+        form(filling.repeat(Math.ceil(length / filling.length)).slice(0, length));
+      const found = await excess(parser, filled, sizes);
+      if (found !== undefined) return `${JSON.stringify(form(filling))}: ${found}`;
+    }
+  }
+  return undefined;
+}
+
+/** Where the lint does not see it. */
+function built(before: string, after: string): RegExp {
+  return new RegExp(`${before}\\s${after}`);
+}
+
+describe("the time that text of others takes grows with its length and no faster", () => {
+  it.each(Object.entries(parsers))("%s", async (_, some) => {
+    for (const parser of [some].flat()) expect(await firstExcess(parser)).toBeUndefined();
+  });
+
+  it.each<[string, Parser]>([
+    ["an expression that moves on", (text) => built("", "+$").test(text)],
+    ["an expression that goes back", (text) => built("^", "*\\s*$").test(text)],
+    [
+      "a rest that is copied",
+      (text) => {
+        for (let rest = text; rest !== ""; rest = Array.from(rest).slice(64).join(""));
+      },
+    ],
+    [
+      "words that are looked up in a list",
+      (text) => Array.from(text).filter((_, n, all) => !all.includes("y", n)),
+    ],
+  ])("is measured so that it is found: %s", async (_, parser) => {
+    const filled = (length: number): string => `${" ".repeat(length - 1)}x`;
+
+    expect(await excess(parser, filled, { short: 2 * 1024, long: 32 * 1024 })).toBeDefined();
+  });
+});
+
+describe("the table of what looks into text", () => {
+  it("has every exported function that does, but for those that get reeve's own names", () => {
+    const known = [...Object.keys(parsers), ...ours];
+
+    expect(allParsers().filter((parser) => !known.includes(parser))).toEqual([]);
+  });
+
+  it("names nothing that is gone", () => {
+    const files = new Set(allParsers().map((parser) => parser.split(" ")[0]));
+
+    expect(ours.filter((parser) => !allParsers().includes(parser))).toEqual([]);
+    for (const parser of Object.keys(parsers))
+      if (files.has(parser.split(" ")[0])) expect(parser).toMatch(/^[a-z/-]+\.ts \w+$/);
+  });
+
+  it.each([
+    "export function subjectOf(message: Buffer): string { return message.toString().trim(); }",
+    "export function first(text: string): string { return /a/.exec(text)?.[0] ?? ''; }",
+    "export function all(files: RequirementsFile[]): boolean { return files.some((f) => f.text.includes('a')); }",
+    "export class Pieces { write(chunk: Buffer): void { this.rest = chunk.toString().split('a'); } }",
+  ])("would be found lacking: %s", (source) => {
+    expect(parsersOf("push/new.ts", source)).toHaveLength(1);
+  });
+});
