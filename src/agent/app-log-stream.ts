@@ -1,7 +1,5 @@
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
-import { sleep } from "../host/clock.ts";
-import { isPresent } from "../host/files.ts";
+import { sleep, waitFor } from "../host/clock.ts";
+import { openForeign, readAt } from "../host/files.ts";
 import { LineSplitter, printable } from "../host/lines.ts";
 import { tailOfLog } from "../vassal/app-log.ts";
 
@@ -15,6 +13,12 @@ interface LogRequest {
   say: (line: string) => void;
   gone: AbortSignal;
 }
+
+/** Milliseconds between two looks at a log that is followed. */
+const every = 200;
+const chunkLength = 64 * 1024;
+/** Bytes that may come between two looks: a log that was made longer by a hole is not read through. */
+const mostBehind = 1024 * 1024;
 
 /** Says the end of an app's log and, where asked to, every line that is added to it. */
 export async function streamLog(request: LogRequest): Promise<void> {
@@ -32,20 +36,25 @@ async function followLog(
   say: (line: string) => void,
   gone: AbortSignal,
 ): Promise<void> {
-  while (!(await isPresent(log))) {
-    if (gone.aborted) return;
-    await sleep(200);
-  }
-  const file = await open(log, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const look = async (): Promise<Awaited<ReturnType<typeof openForeign>> | "gone"> =>
+    gone.aborted ? "gone" : openForeign(log);
+  const file = await waitFor(look, { within: Infinity, every });
+  if (file === undefined || file === "gone") return;
   const splitter = new LineSplitter((line) => say(printable(line)), 4096);
-  const buffer = Buffer.alloc(64 * 1024);
   try {
-    let position = (await file.stat()).size;
+    let { size: position } = await file.stat();
     while (!gone.aborted) {
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
-      position += bytesRead;
-      if (bytesRead > 0) splitter.write(buffer.subarray(0, bytesRead));
-      else await sleep(200);
+      const { size } = await file.stat();
+      // Somebody emptied it: what comes now begins anew.
+      if (size < position) position = 0;
+      if (size - position > mostBehind) {
+        say(`(${size - position} bytes came at once, of which these are the last)`);
+        position = size - chunkLength;
+      }
+      const bytes = await readAt(file, position, chunkLength);
+      position += bytes.length;
+      splitter.write(bytes);
+      if (bytes.length === 0) await sleep(every);
     }
   } finally {
     await file.close();

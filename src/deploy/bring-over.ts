@@ -6,15 +6,9 @@ import type { AppOptions } from "../config/app-options.ts";
 import type { RequirementsFile } from "../environment/requirements.ts";
 import { isPresent, symlinkAtomically, writeAtomically } from "../host/files.ts";
 import type { Deploy } from "../store/agent-store.ts";
+import { provideLog } from "../vassal/app-log.ts";
 import { installOnDemand, isAwake } from "../vassal/on-demand.ts";
-import {
-  dropHeldIni,
-  holdVassal,
-  installIni,
-  proveHealthy,
-  provideLog,
-  steady,
-} from "../vassal/vassal.ts";
+import { dropHeldIni, holdVassal, installIni, proveHealthy, steady } from "../vassal/vassal.ts";
 import { runnerOf, type DeployContext } from "./context.ts";
 import { findSleepers, sleeperOf, sleeperText } from "./seat.ts";
 import { healthCheck, planIni } from "./understudy.ts";

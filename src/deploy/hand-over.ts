@@ -2,7 +2,7 @@ import { lstat } from "node:fs/promises";
 import { isPreviewName } from "../app/names.ts";
 import { isPresent } from "../host/files.ts";
 import type { Command } from "../host/host.ts";
-import { provideLog } from "../vassal/vassal.ts";
+import { provideLog } from "../vassal/app-log.ts";
 import { pathsOf, runnerOf, runnerOfApp, type DeployContext } from "./context.ts";
 
 /**

@@ -14,7 +14,8 @@ import type { Deploy, Holder, InstanceRow } from "../store/agent-store.ts";
 import { removeOnDemand, writeOnDemand } from "../vassal/on-demand.ts";
 import { isEmperorRunning } from "../vassal/emperor.ts";
 import { reloadNginx, runningNginx } from "../vhost/nginx.ts";
-import { mergeLogs, releaseIni } from "../vassal/vassal.ts";
+import { mergeLogs } from "../vassal/app-log.ts";
+import { releaseIni } from "../vassal/vassal.ts";
 import { isBroughtOver, moveLinks } from "./bring-over.ts";
 import {
   gitOf,

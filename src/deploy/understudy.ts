@@ -19,6 +19,7 @@ import {
   proposedSettings,
 } from "../settings/settings.ts";
 import type { Deploy } from "../store/agent-store.ts";
+import { mergeLogs } from "../vassal/app-log.ts";
 import { answeredFile } from "../vassal/emperor.ts";
 import {
   understudyIni,
@@ -29,7 +30,6 @@ import {
 } from "../vassal/vassal-ini.ts";
 import {
   discardVassal,
-  mergeLogs,
   readIni,
   removeSocket,
   retireVassal,

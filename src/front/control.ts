@@ -1,12 +1,17 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { text } from "node:stream/consumers";
 import { z } from "zod";
 import { accountQuestions, accountVerbs, type AccountVerb } from "./account-verbs.ts";
 import { appName } from "../app/names.ts";
 import type { Question } from "../agent/questions.ts";
 import { appOptions } from "../config/app-options.ts";
 import type { OptionTable } from "../config/option-table.ts";
-import { answerVerbs, type Exchange, type Verb, type Verbs } from "../host/channel.ts";
+import {
+  answerVerbs,
+  readQuestion,
+  type Exchange,
+  type Verb,
+  type Verbs,
+} from "../host/channel.ts";
 import { asUserError, describeError, UserError } from "../errors.ts";
 import { deployByCommand, findRelease, findTarget } from "../push/deploys.ts";
 import { answerHook, type HookWorld } from "../push/hooks.ts";
@@ -15,6 +20,9 @@ import type { Caller } from "../store/front-store.ts";
 import type { AuthorizedKeys } from "./authorized-keys.ts";
 import { localAdministrator, type Action } from "./rights.ts";
 import { answerSsh, type SshWorld } from "./ssh.ts";
+
+/** Bytes of what git tells its hooks, or a client asks for over SSH. */
+const longestText = 1024 * 1024;
 
 export interface Control extends HookWorld, Omit<SshWorld, "log"> {
   authorizedKeys: AuthorizedKeys;
@@ -61,7 +69,11 @@ async function answerHookRequest(
     for (const piece of line.split("\n")) answer.write(`|${piece}\n`);
   };
   answer.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
-  const granted = await answerHook(control, { ...fields.data, text: await text(question) }, say);
+  const granted = await answerHook(
+    control,
+    { ...fields.data, text: await readQuestion(question, longestText) },
+    say,
+  );
   answer.end(granted ? "=yes\n" : "=no\n");
 }
 
@@ -87,7 +99,10 @@ async function answerSshRequest(
     return;
   }
   answer.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
-  const lines = await answerSsh(control, { ...fields.data, command: await text(question) });
+  const lines = await answerSsh(control, {
+    ...fields.data,
+    command: await readQuestion(question, longestText),
+  });
   answer.end(lines.map((line) => `${line}\n`).join(""));
 }
 
@@ -215,8 +230,7 @@ async function deployAgain(
   { caller: { account }, exchange: { say } }: Asked,
 ): Promise<void> {
   const target = await findTarget(control, question.app, question.branch);
-  const commit =
-    reason === "rollback" ? await findRelease(control, target, question.release) : undefined;
+  const commit = reason === "rollback" ? await findRelease(control, target, question.release) : undefined;
   await deployByCommand(control, { target, account, reason, commit }, say);
 }
 

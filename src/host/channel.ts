@@ -17,6 +17,8 @@ const keyHeader = "reeve-key";
 /** The version of what is spoken over our own sockets; the path of every question begins with it. */
 const version = "v1";
 const longestQuestion = 16 * 1024 * 1024;
+/** Bytes of an answer that wait for whoever asked. */
+const mostUnread = 16 * 1024 * 1024;
 
 /** One thing that can be asked over a socket: its fields are checked before it runs. */
 export interface Verb<Input, Result = unknown> {
@@ -78,14 +80,21 @@ async function answerOne(
 }
 
 function write(answer: ServerResponse, message: object): void {
-  if (!answer.destroyed) answer.write(`${JSON.stringify(message)}\n`);
+  if (answer.destroyed) return;
+  answer.write(`${JSON.stringify(message)}\n`);
+  // Whoever follows a log and reads nothing would have it kept here, line by line.
+  if (answer.writableLength > mostUnread) answer.destroy();
 }
 
-async function readQuestion(question: IncomingMessage): Promise<string> {
+/** What somebody posts, up to so many bytes. */
+export async function readQuestion(
+  question: IncomingMessage,
+  longest = longestQuestion,
+): Promise<string> {
   let length = 0;
   question.on("data", (chunk: Buffer) => {
     length += chunk.length;
-    if (length > longestQuestion) question.destroy(new Error("the question is too long"));
+    if (length > longest) question.destroy(new Error("the question is too long"));
   });
   return text(question);
 }

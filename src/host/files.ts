@@ -1,5 +1,15 @@
 import { constants } from "node:fs";
-import { access, lstat, open, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
+import {
+  access,
+  lstat,
+  open,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  type FileHandle,
+} from "node:fs/promises";
 import { dirname, basename, join } from "node:path";
 
 /**
@@ -54,6 +64,30 @@ export async function readIfPresent(path: string): Promise<string | undefined> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
+}
+
+/**
+ * A file that somebody else may write, opened; undefined where there is none. In its place a link is not followed,
+ * and nobody waits at a pipe.
+ */
+export async function openForeign(
+  path: string,
+  flags = constants.O_RDONLY,
+): Promise<FileHandle | undefined> {
+  const careful = flags | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const file = await open(path, careful, 0o640).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (!file || (await file.stat()).isFile()) return file;
+  await file.close();
+  throw new Error(`${path} is no file`);
+}
+
+/** Bytes of a file from a place on; fewer where it ends before, or was cut off meanwhile. */
+export async function readAt(file: FileHandle, at: number, length: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, at);
+  return buffer.subarray(0, bytesRead);
 }
 
 /** What is at the path itself: a link is a link, whatever it leads to. */

@@ -1,11 +1,8 @@
-import { constants } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { UserError } from "../errors.ts";
 import { milliseconds, sleep, waitFor } from "../host/clock.ts";
 import { isPresent, kindOf, readIfPresent, writeAtomically } from "../host/files.ts";
-import type { Identity } from "../host/host.ts";
 import { ask, type Answer, type Question } from "../host/probe.ts";
 import {
   catchesHangup,
@@ -42,17 +39,6 @@ async function putIni(
 ): Promise<void> {
   await writeAtomically(ini, text, { modified: secondsAfter(newerThan) });
   await wakeEmperor(emperor);
-}
-
-/** The log must be there before the vassal, which has no right to make files in that folder. */
-export async function provideLog(path: string, owner: Identity, isRoot: boolean): Promise<void> {
-  const flags = constants.O_CREAT | constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
-  const file = await open(path, flags, 0o640);
-  try {
-    if (isRoot) await file.chown(owner.uid, owner.gid);
-  } finally {
-    await file.close();
-  }
 }
 
 export type Health = { healthy: true; status: number } | { healthy: false; problem: string };
@@ -339,21 +325,6 @@ async function killAll(processes: ProcessId[]): Promise<number> {
     }
   }
   return killed;
-}
-
-/** Adds the understudy's log to the vassal's, which is the app's own file in a folder that is not. */
-export async function mergeLogs(from: string, into: string): Promise<void> {
-  if (!(await isPresent(from))) return;
-  const source = await open(from, constants.O_RDONLY | constants.O_NOFOLLOW);
-  try {
-    const flags =
-      constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
-    const target = await open(into, flags, 0o640);
-    await pipeline(source.createReadStream({ autoClose: false }), target.createWriteStream());
-  } finally {
-    await source.close();
-  }
-  await rm(from, { force: true });
 }
 
 export async function removeSocket(socket: string): Promise<void> {

@@ -3,15 +3,9 @@ import { basename } from "node:path";
 import { milliseconds } from "../../host/clock.ts";
 import { adoptSettings, bringBackSettings } from "../../settings/settings.ts";
 import type { Deploy } from "../../store/agent-store.ts";
-import { tailOfLog } from "../../vassal/app-log.ts";
+import { provideLog, tailOfLog } from "../../vassal/app-log.ts";
 import { findVassal, isEmperorDown } from "../../vassal/emperor.ts";
-import {
-  holdVassal,
-  dropHeldIni,
-  installIni,
-  proveHealthy,
-  provideLog,
-} from "../../vassal/vassal.ts";
+import { holdVassal, dropHeldIni, installIni, proveHealthy } from "../../vassal/vassal.ts";
 import { moveLinks } from "../bring-over.ts";
 import { optionsOf, pathsOf, runnerOf, type DeployContext } from "../context.ts";
 import type { Step } from "../step.ts";

@@ -1,6 +1,6 @@
 import { UserError } from "../../errors.ts";
-import { reasonOfFailure, tailOfLog } from "../../vassal/app-log.ts";
-import { bootVassal, proveHealthy, provideLog } from "../../vassal/vassal.ts";
+import { provideLog, reasonOfFailure, tailOfLog } from "../../vassal/app-log.ts";
+import { bootVassal, proveHealthy } from "../../vassal/vassal.ts";
 import { runnerOf } from "../context.ts";
 import type { Step } from "../step.ts";
 import {

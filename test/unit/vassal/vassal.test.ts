@@ -11,8 +11,9 @@ import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { embeddedLayout } from "../../../src/config/layout.ts";
+import { mergeLogs, provideLog } from "../../../src/vassal/app-log.ts";
 import { emperorOf, listVassals, wakeEmperor } from "../../../src/vassal/emperor.ts";
-import { mergeLogs, proveHealthy, provideLog } from "../../../src/vassal/vassal.ts";
+import { proveHealthy } from "../../../src/vassal/vassal.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 import { isRoot, nobody } from "../../support/unit-identity.ts";
 
