@@ -15,6 +15,7 @@ export interface Answers extends Record<QuestionName, unknown> {
   reconcile: Reconciled;
   apps: AppSummary[];
   show: AppDetails;
+  release: { commit: string };
   releases: ReleaseSummary[];
   deploys: DeploySummary[];
   deployLog: string;

@@ -19,6 +19,7 @@ import { goesAt } from "../preview/limits.ts";
 import { readSettings } from "../settings/settings.ts";
 import type { Deploy, InstanceRow } from "../store/agent-store.ts";
 import { listVassals, type VassalStatus } from "../vassal/emperor.ts";
+import type { Question } from "./questions.ts";
 import type {
   AppDetails,
   AppState,
@@ -57,15 +58,19 @@ export async function showApp(context: DeployContext, app: string): Promise<AppD
   };
 }
 
+/** Rows of one answer: whoever wants more asks again, from the last one on. */
+const longestPage = 20;
+
 export async function listReleases(
   context: DeployContext,
-  app: string,
-  branch: string | undefined,
+  { app, branch, limit = longestPage, before }: Question<"releases">,
 ): Promise<ReleaseSummary[]> {
   const instance = expectInstance(context, app, branch);
-  const row = context.store.instance(instance);
+  const { store } = context;
+  const row = store.instance(instance);
+  const last = before === undefined ? undefined : (store.deployByNumber(app, before)?.id ?? 0);
   return Promise.all(
-    context.store.releases(instance).map(async (deploy) => ({
+    store.releases(instance, Math.min(limit, longestPage), last).map(async (deploy) => ({
       commit: deploy.newCommit,
       subject: deploy.subject,
       deploy: deploy.number,
@@ -77,9 +82,53 @@ export async function listReleases(
   );
 }
 
-export function listDeploys(context: DeployContext, app: string, limit: number): DeploySummary[] {
+/**
+ * The commit to roll back to: what a person named, by the start of its id or by a deploy's number; or else
+ * what was on the air before the live commit was last pushed: `RELEASE_UNKNOWN`.
+ */
+export function findRelease(
+  context: DeployContext,
+  { app, branch, named }: Question<"release">,
+): string {
+  const instance = expectInstance(context, app, branch);
+  const commit =
+    named === undefined
+      ? context.store.commitBefore(instance)
+      : commitNamed(context, { app, instance }, named);
+  if (commit !== undefined) return commit;
+  throw new UserError(
+    "RELEASE_UNKNOWN",
+    named === undefined
+      ? `${instance} has no release before the one that is on the air`
+      : `${instance} has no release ${named}`,
+  );
+}
+
+function commitNamed(
+  { store }: DeployContext,
+  { app, instance }: { app: string; instance: string },
+  named: string,
+): string | undefined {
+  const found = /^[0-9a-f]{4,40}$/.test(named) ? store.commitsLike(instance, named) : [];
+  if (found.length > 1) {
+    throw new UserError(
+      "RELEASE_UNKNOWN",
+      `${named} is the start of more than one release's commit`,
+    );
+  }
+  if (found[0] !== undefined) return found[0];
+  const deploy = /^\d{1,9}$/.test(named) ? store.deployByNumber(app, Number(named)) : undefined;
+  if (deploy?.instance !== instance || deploy.liveAt === null) return undefined;
+  return store.releaseOf(instance, deploy.newCommit)?.newCommit;
+}
+
+export function listDeploys(
+  context: DeployContext,
+  { app, limit, before }: Question<"deploys">,
+): DeploySummary[] {
   expectApp(context, app);
-  return context.store.deploys(app, limit).map((deploy) => ({
+  const { store } = context;
+  return store.deploys(app, Math.min(limit, longestPage), before).map((deploy) => ({
     number: deploy.number,
     instance: deploy.instance,
     reason: deploy.reason,
@@ -93,7 +142,7 @@ export function listDeploys(context: DeployContext, app: string, limit: number):
     milliseconds: deploy.milliseconds,
     error: deploy.error,
     note: deploy.note,
-    steps: context.store.steps(deploy.id),
+    steps: store.steps(deploy.id),
   }));
 }
 

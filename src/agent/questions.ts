@@ -74,8 +74,13 @@ export const questions = {
   reconcile: z.object({}),
   apps: z.object({}),
   show: app,
-  releases: app.extend({ branch: branch.optional() }),
-  deploys: app.extend({ limit: z.int().positive().max(10_000) }),
+  release: app.extend({ branch: branch.optional(), named: z.string().max(100).optional() }),
+  releases: app.extend({
+    branch: branch.optional(),
+    limit: number.max(100_000).optional(),
+    before: number.optional(),
+  }),
+  deploys: app.extend({ limit: number.max(100_000), before: number.optional() }),
   deployLog: app.extend({ number }),
   logs: app.extend({
     branch: branch.optional(),

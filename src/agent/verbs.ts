@@ -25,6 +25,7 @@ import { questions, type Question, type QuestionName } from "./questions.ts";
 import {
   expectApp,
   expectInstance,
+  findRelease,
   listDeploys,
   listOptions,
   listPreviews,
@@ -163,8 +164,9 @@ function readingVerbs(context: DeployContext): Pick<Answering, ReadingVerb> {
   return {
     apps: () => summarizeApps(context),
     show: ({ app }) => showApp(context, app),
-    releases: ({ app, branch }) => listReleases(context, app, branch),
-    deploys: ({ app, limit }) => Promise.resolve(listDeploys(context, app, limit)),
+    release: (question) => Promise.resolve({ commit: findRelease(context, question) }),
+    releases: (question) => listReleases(context, question),
+    deploys: (question) => Promise.resolve(listDeploys(context, question)),
     deployLog: ({ app, number }) => readDeployLog(context, app, number),
     options: ({ app }) => listOptions(context, app),
     previews: ({ app }) => listPreviews(context, app),

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { withExamples } from "./examples.ts";
 import { wholeNumber } from "./logs.ts";
+import { pagesOf } from "./pages.ts";
 import { askAccounts } from "./server.ts";
 import { printJson, shortTime, table } from "./table.ts";
 
@@ -10,7 +11,11 @@ export function auditCommand(): Command {
     .option("-n, --lines <number>", "how many", wholeNumber, 50)
     .option("--json", "for programs")
     .action(async ({ lines, json }: { lines: number; json?: boolean }) => {
-      const entries = await askAccounts("audit", { limit: Math.max(1, lines) });
+      const entries = await pagesOf(
+        Math.max(1, lines),
+        (limit, before) => askAccounts("audit", { limit, before }),
+        ({ id }) => id,
+      );
       if (json) {
         printJson(entries);
         return;

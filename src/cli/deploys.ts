@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { expectAppName, shortCommit } from "../app/names.ts";
 import { withExamples } from "./examples.ts";
 import { wholeNumber } from "./logs.ts";
+import { pagesOf } from "./pages.ts";
 import { askServer } from "./server.ts";
 import { printJson, shortTime, table } from "./table.ts";
 
@@ -14,7 +15,11 @@ export function deploysCommand(): Command {
     .option("-n, --lines <number>", "how many", wholeNumber, 20)
     .option("--json", "for programs, with every step")
     .action(async (app: string, { json, lines }: { json?: boolean; lines: number }) => {
-      const deploys = await askServer("deploys", { app, limit: Math.max(1, lines) });
+      const deploys = await pagesOf(
+        Math.max(1, lines),
+        (limit, before) => askServer("deploys", { app, limit, before }),
+        ({ number }) => number,
+      );
       if (json) {
         printJson(deploys);
         return;

@@ -1,6 +1,8 @@
 import { Command } from "commander";
 import { expectAppName, shortCommit } from "../app/names.ts";
 import { withExamples } from "./examples.ts";
+import { wholeNumber } from "./logs.ts";
+import { pagesOf } from "./pages.ts";
 import { askServer } from "./server.ts";
 import { printJson, shortTime, table } from "./table.ts";
 
@@ -11,10 +13,15 @@ export function releasesCommand(): Command {
     )
     .argument("<app>", "its name", expectAppName)
     .option("-b, --branch <branch>", "of the preview of this branch")
+    .option("-n, --lines <number>", "how many", wholeNumber, 100)
     .option("--json", "for programs")
-    .action(async (app: string, flags: { branch?: string; json?: boolean }) => {
-      const { json, ...of } = flags;
-      const releases = await askServer("releases", { app, ...of });
+    .action(async (app: string, flags: { branch?: string; json?: boolean; lines: number }) => {
+      const { json, lines, ...of } = flags;
+      const releases = await pagesOf(
+        Math.max(1, lines),
+        (limit, before) => askServer("releases", { app, ...of, limit, before }),
+        ({ deploy }) => deploy,
+      );
       if (json) {
         printJson(releases);
         return;

@@ -3,13 +3,12 @@ import { relative } from "node:path";
 import { environmentPath, type Instance, type InstancePaths } from "../app/instance.ts";
 import { isPreviewName } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
-import type { RequirementsFile } from "../environment/requirements.ts";
 import { isPresent, symlinkAtomically, writeAtomically } from "../host/files.ts";
 import type { Deploy } from "../store/agent-store.ts";
 import { provideLog } from "../vassal/app-log.ts";
 import { installOnDemand, isAwake } from "../vassal/on-demand.ts";
 import { dropHeldIni, holdVassal, installIni, proveHealthy, steady } from "../vassal/vassal.ts";
-import { runnerOf, type DeployContext } from "./context.ts";
+import { requirementsOf, runnerOf, type DeployContext } from "./context.ts";
 import { findSleepers, sleeperOf, sleeperText } from "./seat.ts";
 import { healthCheck, planIni } from "./understudy.ts";
 
@@ -49,7 +48,7 @@ export async function moveLinks(
   context: DeployContext,
   { row, deploy, options, paths }: Settling,
 ): Promise<{ text: string; changed: boolean }> {
-  const [main] = JSON.parse(deploy.requirements) as RequirementsFile[];
+  const [main] = requirementsOf(context, deploy);
   await symlinkAtomically(`releases/${deploy.newCommit}`, paths.app);
   const environment = environmentPath(paths, deploy.environment ?? "");
   await symlinkAtomically(relative(paths.folder, environment), paths.env);

@@ -12,6 +12,7 @@ import { appOptions, type AppOptions } from "../config/app-options.ts";
 import type { Config } from "../config/config.ts";
 import { readOptions } from "../config/option-table.ts";
 import type { ServerOptions } from "../config/server-options.ts";
+import type { RequirementsFile } from "../environment/requirements.ts";
 import type { Installer } from "../environment/environment-commands.ts";
 import type { Box } from "../host/box.ts";
 import type { ControlGroups } from "../host/control-groups.ts";
@@ -25,7 +26,7 @@ import type { Turns } from "../host/turns.ts";
 import { choosePlace, placesOf } from "../preview/place.ts";
 import { choosePreviewName } from "../preview/slug.ts";
 import type { ReleaseContext } from "../release/release.ts";
-import type { AgentStore } from "../store/agent-store.ts";
+import type { AgentStore, Deploy } from "../store/agent-store.ts";
 import type { Emperor } from "../vassal/emperor.ts";
 import type { Nginx } from "../vhost/nginx.ts";
 import type { Attempts } from "./attempts.ts";
@@ -104,6 +105,14 @@ export function gitOf(context: DeployContext, app: string): GitContext {
     configuration: context.gitConfiguration,
     as: context.identities.front,
   };
+}
+
+/** What a deploy asks to be installed, while it is on the air or on its way there. */
+export function requirementsOf(
+  { store }: DeployContext,
+  deploy: Pick<Deploy, "requirements">,
+): RequirementsFile[] {
+  return JSON.parse(store.requirements(deploy)) as RequirementsFile[];
 }
 
 export async function optionsOf(context: DeployContext, app: string): Promise<AppOptions> {

@@ -130,10 +130,8 @@ export async function prepareDeploy(
     const { proposal, settings } = request;
     if ("problem" in proposal)
       throw new UserError(proposal.problem.code, proposal.problem.message, proposal.problem);
-    store.changeDeploy(started.id, {
-      module: proposal.module,
-      requirements: JSON.stringify(proposal.requirements),
-    });
+    store.changeDeploy(started.id, { module: proposal.module });
+    store.keepRequirements(started.id, JSON.stringify(proposal.requirements));
 
     const options = await optionsOf(context, started.app);
     const instance = instanceOf(context, started.app, started.ref, options);
@@ -204,6 +202,7 @@ async function refusing<T>(
     if (deploy) await takeBack(context, deploy);
     for (const line of describeError(told)) report.line(line.replace(/\bAPP\b/g, app));
     report.line(onTheAir(context, instance));
+    report.rest();
     told.said = true;
     dropUnusedClaim(context, instance);
     if (deploy) recordRefusal(context, deploy, told);

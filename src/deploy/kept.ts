@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
-import { environmentPath, releasePath } from "../app/instance.ts";
+import { relative } from "node:path";
+import { environmentPath } from "../app/instance.ts";
 import { isPreviewName, shortCommit } from "../app/names.ts";
 import { listEnvironments, pruneEnvironments } from "../environment/environment.ts";
 import { workingFolders } from "../host/processes.ts";
@@ -15,13 +16,15 @@ function keptDeploys(
 ): Deploy[] {
   const { store, config } = context;
   const paths = pathsOf(context, row.name);
-  const releases = store.releases(row.name);
   const live = row.live === null ? undefined : store.deploy(row.live);
   return [
-    ...releases.slice(0, config.server.kept_releases + 1),
+    ...store.releases(row.name, config.server.kept_releases + 1),
     ...store.unfinishedDeploys().filter((deploy) => deploy.instance === row.name),
     ...(live ? [live] : []),
-    ...releases.filter((deploy) => inUse.has(releasePath(paths, deploy.newCommit))),
+    ...[...inUse].flatMap((folder) => {
+      const commit = relative(paths.releases, folder);
+      return store.releaseOf(row.name, commit) ?? [];
+    }),
   ];
 }
 

@@ -1,8 +1,7 @@
-import { appendFileSync, mkdirSync } from "node:fs";
-import { dirname } from "node:path";
 import { milliseconds } from "../host/clock.ts";
 import { printable } from "../host/lines.ts";
 import type { AgentStore } from "../store/agent-store.ts";
+import { DeployLog } from "./deploy-log.ts";
 
 const nameWidth = 12;
 const detailWidth = 36;
@@ -19,7 +18,7 @@ export class DeployReport {
   readonly #store: AgentStore;
   readonly #say: (line: string) => void;
   #deploy: number | undefined;
-  #logPath: string | undefined;
+  #log: DeployLog | undefined;
   #position = 0;
 
   constructor(store: AgentStore, say: (line: string) => void) {
@@ -31,19 +30,23 @@ export class DeployReport {
   keep(deploy: number, logPath: string): void {
     this.#deploy = deploy;
     this.#position = this.#store.steps(deploy).length;
-    mkdirSync(dirname(logPath), { recursive: true });
     this.keepLog(logPath);
   }
 
   /** The same for what is said after the steps are over. */
   keepLog(logPath: string): void {
-    this.#logPath = logPath;
+    this.#log = new DeployLog(logPath);
   }
 
   line(text: string): void {
     // Whoever waits for it reads it, also where the disk is full.
     this.#say(text);
-    if (this.#logPath !== undefined) appendFileSync(this.#logPath, `${text}\n`);
+    this.#log?.add(text);
+  }
+
+  /** Nothing more is said for now. */
+  rest(): void {
+    this.#log?.flush();
   }
 
   /** Runs one step of the deploy; it is written down before it begins, and said when it has done something. */
@@ -62,6 +65,7 @@ export class DeployReport {
 
   stepTook(name: string, detail: string, took: number): void {
     this.line(stepLine(name, detail, took));
+    this.rest();
   }
 
   #end(
@@ -70,7 +74,6 @@ export class DeployReport {
     outcome: { detail: string | undefined; milliseconds: number },
   ): void {
     if (this.#deploy !== undefined) this.#store.endStep(this.#deploy, position, outcome);
-    if (outcome.detail !== undefined)
-      this.line(stepLine(name, outcome.detail, outcome.milliseconds));
+    if (outcome.detail !== undefined) this.stepTook(name, outcome.detail, outcome.milliseconds);
   }
 }

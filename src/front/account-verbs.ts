@@ -36,7 +36,10 @@ export const accountQuestions = {
   removeKey: z.object({ fingerprint: z.string().max(100) }),
   grant: account.extend({ app: appName, right: rightName }),
   revoke: account.extend({ app: appName, right: rightName.optional() }),
-  audit: z.object({ limit: z.int().positive().max(100_000) }),
+  audit: z.object({
+    limit: z.int().positive().max(100_000),
+    before: z.int().positive().optional(),
+  }),
 } satisfies Partial<Record<Action, z.ZodType>>;
 
 export type AccountVerb = keyof typeof accountQuestions;
@@ -161,9 +164,12 @@ function rights({ store, repositories }: AccountWorld): Part<"grant" | "revoke" 
       store.setRight(name, app, left);
       return { left: left ?? null };
     },
-    audit: ({ limit }) => store.auditEntries(limit),
+    audit: ({ limit, before }) => store.auditEntries(Math.min(limit, longestPage), before),
   };
 }
+
+/** Rows of one answer: whoever wants more asks again, from the last one on. */
+const longestPage = 500;
 
 function rank(right: Right): number {
   return rightNames.indexOf(right);

@@ -13,7 +13,7 @@ import {
   type Verbs,
 } from "../host/channel.ts";
 import { asUserError, describeError, UserError } from "../errors.ts";
-import { deployByCommand, findRelease, findTarget } from "../push/deploys.ts";
+import { deployByCommand, findTarget } from "../push/deploys.ts";
 import { answerHook, type HookWorld } from "../push/hooks.ts";
 import { holderOf } from "../push/pushers.ts";
 import type { Caller } from "../store/front-store.ts";
@@ -230,8 +230,15 @@ async function deployAgain(
   { caller: { account }, exchange: { say } }: Asked,
 ): Promise<void> {
   const target = await findTarget(control, question.app, question.branch);
-  const commit = reason === "rollback" ? await findRelease(control, target, question.release) : undefined;
+  const commit = reason === "rollback" ? await findRelease(control, question) : undefined;
   await deployByCommand(control, { target, account, reason, commit }, say);
+}
+
+async function findRelease(
+  { agent }: Control,
+  { app: name, branch, release: named }: CommandQuestion,
+): Promise<string> {
+  return (await agent.ask("release", { app: name, branch, named })).commit;
 }
 
 async function cancel(

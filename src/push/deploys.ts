@@ -1,5 +1,4 @@
 import type { AgentClient } from "../agent/client.ts";
-import type { Answers } from "../agent/answers.ts";
 import { absentCommit } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import { waitFor } from "../host/clock.ts";
@@ -182,55 +181,6 @@ function fellAtTheSwitch(app: string, cause: unknown): UserError {
     hint: `It is started anew and ends or takes back what it had begun. See what is on the air: reeve deploys ${app}`,
     cause,
   });
-}
-
-/**
- * The commit to roll back to: what a person named, by the start of its id or by a deploy's number; or else
- * what was on the air before the live commit was first put there, so that each rollback goes further back.
- */
-export async function findRelease(
-  world: DeployWorld,
-  { app, instance }: Target,
-  named: string | undefined,
-): Promise<string> {
-  const deploys = await world.agent.ask("deploys", { app, limit: 10_000 });
-  const own = deploys.filter((deploy) => deploy.instance === instance);
-  // What was there before a removal went with it.
-  const removed = own.findIndex((deploy) => deploy.state === "removed");
-  const live = own
-    .slice(0, removed === -1 ? undefined : removed)
-    .filter((deploy) => deploy.state === "live");
-  const commit = named === undefined ? commitBefore(live) : commitNamed(live, named);
-  if (commit !== undefined) return commit;
-  throw new UserError(
-    "RELEASE_UNKNOWN",
-    named === undefined
-      ? `${instance} has no release before the one that is on the air`
-      : `${instance} has no release ${named}`,
-  );
-}
-
-type Deploys = Answers["deploys"];
-
-/** The newest come first. */
-function commitBefore(deploys: Deploys): string | undefined {
-  const current = deploys[0]?.newCommit;
-  const put = deploys.findIndex(
-    (deploy) => deploy.newCommit === current && deploy.reason === "push",
-  );
-  return deploys.slice(put + 1).find((deploy) => deploy.newCommit !== current)?.newCommit;
-}
-
-function commitNamed(deploys: Deploys, named: string): string | undefined {
-  const commits = new Set(deploys.map((deploy) => deploy.newCommit));
-  const found = [...commits].filter((commit) => named.length >= 4 && commit.startsWith(named));
-  if (found.length > 1) {
-    throw new UserError(
-      "RELEASE_UNKNOWN",
-      `${named} is the start of more than one release's commit`,
-    );
-  }
-  return found[0] ?? deploys.find((deploy) => String(deploy.number) === named)?.newCommit;
 }
 
 export async function branchPolicy(agent: AgentClient, app: string): Promise<BranchPolicy> {

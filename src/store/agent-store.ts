@@ -3,7 +3,8 @@ import { isSamePlace, type Instance, type Place } from "../app/instance.ts";
 import { isPreviewName } from "../app/names.ts";
 import type { Identity } from "../host/host.ts";
 import type { ProcessId } from "../host/processes.ts";
-import { now, Sqlite, text, type Row } from "./sqlite.ts";
+import { createHash } from "node:crypto";
+import { now, shortened, Sqlite, text, type Row } from "./sqlite.ts";
 
 /** The agent's memory: apps, instances, deploys with their steps, environments. */
 const migrations = [
@@ -119,7 +120,43 @@ const migrations = [
   `,
   // A rebuild of a preview is for all previews, and nothing of production's.
   `ALTER TABLE app ADD COLUMN preview_generation INTEGER NOT NULL DEFAULT 0;`,
+  // Requirements are what a pusher makes them, and a deploy names them only; those that somebody still needs are
+  // kept once. What is asked again and again is found without looking through the history.
+  `
+  CREATE TABLE requirements (
+    hash TEXT PRIMARY KEY,
+    files TEXT NOT NULL
+  ) STRICT;
+  INSERT INTO requirements (hash, files)
+    SELECT 'deploy ' || id, requirements FROM deploy
+    WHERE state IN ('preparing', 'proven', 'switched') OR id IN (SELECT live FROM instance);
+  UPDATE deploy SET
+    requirements = CASE WHEN 'deploy ' || id IN (SELECT hash FROM requirements) THEN 'deploy ' || id ELSE '' END,
+    error = substr(error, 1, 2000),
+    note = substr(note, 1, 300);
+  UPDATE step SET detail = substr(detail, 1, 120);
+  UPDATE environment SET packages = substr(packages, 1, 65536);
+  CREATE INDEX deploy_unfinished ON deploy (id) WHERE state IN ('preparing', 'proven', 'switched');
+  CREATE INDEX deploy_of_holder ON deploy (holder_pid, holder_start, holder_turn, id);
+  CREATE INDEX deploy_on_air ON deploy (instance, new_commit, id) WHERE live_at IS NOT NULL;
+  CREATE INDEX deploy_removed ON deploy (instance, id) WHERE state = 'removed';
+  `,
 ];
+
+/** Characters of what a deploy says that are kept of it; its log has more. */
+const longest: Record<string, number> = {
+  error: 2000,
+  note: 300,
+  subject: 500,
+  module: 200,
+  degraded: 1024,
+};
+const longestDetail = 120;
+const longestRequest = 500;
+/** Characters of a list of packages: one that is longer is no list that a rebuild could be held to. */
+const longestPackages = 64 * 1024;
+/** Rows of a list, where nobody says how many. */
+const mostListed = 100;
 
 /**
  * preparing → proven → switched → live (or removed, with its branch), or refused from any of the first three.
@@ -152,6 +189,7 @@ export interface Deploy extends NewDeploy {
   subject: string;
   /** What the commit asks for. */
   module: string;
+  /** The hash of what `requirements` of the store has. */
   requirements: string;
   environment: string | null;
   /** The place that the instance had before, as JSON; null until this deploy has touched it. */
@@ -203,7 +241,6 @@ type DeployChange = Partial<
     | "note"
     | "subject"
     | "module"
-    | "requirements"
     | "environment"
     | "formerPlace"
     | "liveAt"
@@ -223,12 +260,26 @@ const deployColumns = {
   note: "note",
   subject: "subject",
   module: "module",
-  requirements: "requirements",
   environment: "environment",
   formerPlace: "former_place",
   liveAt: "live_at",
   milliseconds: "milliseconds",
 } as const;
+
+// A list names its columns: one that is added later and is large is not in it.
+const ofInstance = "name, app, branch, host, path, port, live, settled, degraded, gone";
+const ofPreview = "instance, app, branch, host, path, port, pinned";
+const ofDeploy = `id, app, number, instance, reason, account, ref, old_commit, new_commit, subject, module,
+  requirements, environment, former_place, state, error, note, holder_pid, holder_start, holder_turn, started_at,
+  live_at, milliseconds`;
+const isUnfinished = "state IN ('preparing', 'proven', 'switched')";
+const isOfHolder = "holder_pid = ? AND holder_start = ? AND holder_turn = ?";
+const lastRemoval = `(SELECT coalesce(max(removal.id), 0) FROM deploy AS removal
+  WHERE removal.instance = ?1 AND removal.state = 'removed')`;
+
+function valuesOf({ pid, startTime, turn }: Holder): number[] {
+  return [pid, startTime, turn];
+}
 
 export class AgentStore {
   readonly #database: Sqlite;
@@ -338,12 +389,12 @@ export class AgentStore {
   }
 
   instance(name: string): InstanceRow | undefined {
-    const row = this.#get("SELECT * FROM instance WHERE name = ?", name);
+    const row = this.#get(`SELECT ${ofInstance} FROM instance WHERE name = ?`, name);
     return row && toInstance(row);
   }
 
   instances(): InstanceRow[] {
-    return this.#all("SELECT * FROM instance ORDER BY name").map(toInstance);
+    return this.#all(`SELECT ${ofInstance} FROM instance ORDER BY name`).map(toInstance);
   }
 
   changeInstance(name: string, change: InstanceChange): void {
@@ -381,12 +432,16 @@ export class AgentStore {
   }
 
   preview(app: string, branch: string): Preview | undefined {
-    const row = this.#get("SELECT * FROM preview WHERE app = ? AND branch = ?", app, branch);
+    const row = this.#get(
+      `SELECT ${ofPreview} FROM preview WHERE app = ? AND branch = ?`,
+      app,
+      branch,
+    );
     return row && toPreview(row);
   }
 
   previews(): Preview[] {
-    return this.#all("SELECT * FROM preview ORDER BY instance").map(toPreview);
+    return this.#all(`SELECT ${ofPreview} FROM preview ORDER BY instance`).map(toPreview);
   }
 
   pinPreview(instance: string, pinned: boolean): void {
@@ -401,7 +456,7 @@ export class AgentStore {
   /** The system user that the app runs as, or its previews. */
   runner(app: string, ofPreviews: boolean): Identity | undefined {
     const row = this.#get(
-      "SELECT * FROM runner WHERE app = ? AND of_previews = ? AND removed_at IS NULL",
+      "SELECT name, uid, gid FROM runner WHERE app = ? AND of_previews = ? AND removed_at IS NULL",
       app,
       Number(ofPreviews),
     );
@@ -439,8 +494,8 @@ export class AgentStore {
       deploy.app,
       deploy.instance,
       deploy.reason,
-      deploy.account,
-      deploy.ref,
+      shortened(deploy.account, longestRequest),
+      shortened(deploy.ref, longestRequest),
       deploy.oldCommit,
       deploy.newCommit,
       holder.pid,
@@ -452,65 +507,135 @@ export class AgentStore {
   }
 
   deploy(id: number): Deploy | undefined {
-    const row = this.#get("SELECT * FROM deploy WHERE id = ?", id);
+    const row = this.#get(`SELECT ${ofDeploy} FROM deploy WHERE id = ?`, id);
     return row && toDeploy(row);
   }
 
   deployByNumber(app: string, number: number): Deploy | undefined {
-    const row = this.#get("SELECT * FROM deploy WHERE app = ? AND number = ?", app, number);
+    const row = this.#get(
+      `SELECT ${ofDeploy} FROM deploy WHERE app = ? AND number = ?`,
+      app,
+      number,
+    );
     return row && toDeploy(row);
   }
 
-  /** The newest first. */
-  deploys(app: string, limit: number): Deploy[] {
-    return this.#all("SELECT * FROM deploy WHERE app = ? ORDER BY id DESC LIMIT ?", app, limit).map(
-      toDeploy,
-    );
+  /** The newest first; `before`: those of smaller numbers. */
+  deploys(app: string, limit: number, before = Number.MAX_SAFE_INTEGER): Deploy[] {
+    return this.#all(
+      `SELECT ${ofDeploy} FROM deploy WHERE app = ? AND number < ? ORDER BY number DESC LIMIT ?`,
+      app,
+      before,
+      limit,
+    ).map(toDeploy);
   }
 
   /** Deploys that are neither live nor refused: what a crash may have left in the air. */
   unfinishedDeploys(): Deploy[] {
-    return this.#all(
-      "SELECT * FROM deploy WHERE state IN ('preparing', 'proven', 'switched') ORDER BY id",
-    ).map(toDeploy);
+    return this.#all(`SELECT ${ofDeploy} FROM deploy WHERE ${isUnfinished} ORDER BY id`).map(
+      toDeploy,
+    );
   }
 
   /**
-   * Deploys that were on the air, each commit once by its last time there, the newest first. What was there
-   * before a removal went with it.
+   * Deploys that were on the air, each commit once by its last time there, the newest first; `before`: those of
+   * smaller ids. What was there before a removal went with it.
    */
-  releases(instance: string): Deploy[] {
+  releases(instance: string, limit = mostListed, before = Number.MAX_SAFE_INTEGER): Deploy[] {
     return this.#all(
-      `SELECT * FROM deploy WHERE id IN
-         (SELECT max(id) FROM deploy WHERE instance = ?1 AND live_at IS NOT NULL AND id >
-            (SELECT coalesce(max(id), 0) FROM deploy WHERE instance = ?1 AND state = 'removed')
-          GROUP BY new_commit)
-       ORDER BY id DESC`,
+      `SELECT ${ofDeploy} FROM deploy
+       WHERE instance = ?1 AND live_at IS NOT NULL AND id > ${lastRemoval} AND id < ?3 AND NOT EXISTS
+         (SELECT 1 FROM deploy AS later WHERE later.instance = ?1 AND later.live_at IS NOT NULL
+            AND later.new_commit = deploy.new_commit AND later.id > deploy.id)
+       ORDER BY id DESC LIMIT ?2`,
       instance,
+      limit,
+      before,
     ).map(toDeploy);
+  }
+
+  /** The deploy by which a commit was on the air of an instance last, and has not been removed since. */
+  releaseOf(instance: string, commit: string): Deploy | undefined {
+    const row = this.#get(
+      `SELECT ${ofDeploy} FROM deploy
+       WHERE instance = ?1 AND new_commit = ?2 AND live_at IS NOT NULL AND id > ${lastRemoval}
+       ORDER BY id DESC LIMIT 1`,
+      instance,
+      commit,
+    );
+    return row && toDeploy(row);
+  }
+
+  /** Commits that were on the air and whose id begins so, two at most: more than one is one too many. */
+  commitsLike(instance: string, start: string): string[] {
+    return this.#all(
+      `SELECT DISTINCT new_commit FROM deploy
+       WHERE instance = ?1 AND new_commit >= ?2 AND new_commit < ?2 || 'g' AND live_at IS NOT NULL
+         AND id > ${lastRemoval}
+       LIMIT 2`,
+      instance,
+      start,
+    ).map((row) => text(row["new_commit"]));
+  }
+
+  /** What was on the air before the live commit was last pushed, so that each rollback goes further back. */
+  commitBefore(instance: string): string | undefined {
+    const onAir = `instance = ?1 AND live_at IS NOT NULL AND id > ${lastRemoval}`;
+    const row = this.#get(
+      `WITH current (new_commit) AS
+         (SELECT new_commit FROM deploy WHERE ${onAir} ORDER BY id DESC LIMIT 1)
+       SELECT new_commit FROM deploy WHERE ${onAir} AND new_commit <> (SELECT new_commit FROM current)
+         AND id < coalesce((SELECT max(id) FROM deploy WHERE ${onAir} AND reason = 'push'
+           AND new_commit = (SELECT new_commit FROM current)), 9e18)
+       ORDER BY id DESC LIMIT 1`,
+      instance,
+    );
+    return row && text(row["new_commit"]);
   }
 
   /** The newest deploy that this holder began of a ref, however it ended. */
   deployOf(holder: Holder, ref: string): Deploy | undefined {
     const row = this.#get(
-      `SELECT * FROM deploy WHERE holder_pid = ? AND holder_start = ? AND holder_turn = ? AND ref = ?
-       ORDER BY id DESC LIMIT 1`,
-      holder.pid,
-      holder.startTime,
-      holder.turn,
-      ref,
+      `SELECT ${ofDeploy} FROM deploy WHERE ${isOfHolder} AND ref = ? ORDER BY id DESC LIMIT 1`,
+      ...valuesOf(holder),
+      shortened(ref, longestRequest),
     );
     return row && toDeploy(row);
   }
 
   /** Deploys of this holder that are neither live nor refused. */
   unfinishedOf(holder: Holder): Deploy[] {
-    return this.unfinishedDeploys().filter(
-      (deploy) =>
-        deploy.holder.pid === holder.pid &&
-        deploy.holder.startTime === holder.startTime &&
-        deploy.holder.turn === holder.turn,
-    );
+    return this.#all(
+      `SELECT ${ofDeploy} FROM deploy WHERE ${isUnfinished} AND ${isOfHolder} ORDER BY id`,
+      ...valuesOf(holder),
+    ).map(toDeploy);
+  }
+
+  /**
+   * Writes down the files that a deploy's requirements are, as JSON. They may be large: those that no deploy
+   * needs which is on the air or on its way there go.
+   */
+  keepRequirements(deploy: number, files: string): void {
+    const hash = createHash("sha256").update(files).digest("hex");
+    this.#database.transaction(() => {
+      this.#run(
+        "INSERT INTO requirements (hash, files) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        hash,
+        files,
+      );
+      this.#run("UPDATE deploy SET requirements = ? WHERE id = ?", hash, deploy);
+      this.#run(
+        `DELETE FROM requirements WHERE hash NOT IN
+           (SELECT requirements FROM deploy WHERE id IN (SELECT live FROM instance)
+            UNION SELECT requirements FROM deploy WHERE ${isUnfinished})`,
+      );
+    });
+  }
+
+  /** JSON; of a deploy that is neither on the air nor on its way there they may be gone. */
+  requirements({ requirements: hash }: Pick<Deploy, "requirements">): string {
+    const row = this.#get("SELECT files FROM requirements WHERE hash = ?", hash);
+    return row ? text(row["files"]) : "[]";
   }
 
   changeDeploy(id: number, change: DeployChange): void {
@@ -545,7 +670,7 @@ export class AgentStore {
   ): void {
     this.#run(
       "UPDATE step SET detail = ?, milliseconds = ? WHERE deploy = ? AND position = ?",
-      outcome.detail ?? null,
+      outcome.detail === undefined ? null : shortened(outcome.detail, longestDetail),
       Math.round(outcome.milliseconds),
       deploy,
       position,
@@ -574,7 +699,7 @@ export class AgentStore {
       "INSERT INTO environment (app, hash, packages, built_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
       app,
       hash,
-      packages,
+      packages.length > longestPackages ? "" : packages,
       now(),
     );
   }
@@ -589,7 +714,9 @@ export class AgentStore {
     const assignments = entries.map(([name]) => `${columns[name] ?? ""} = ?`).join(", ");
     this.#run(
       `UPDATE ${table} SET ${assignments} WHERE ${key} = ?`,
-      ...entries.map(([, given]) => given),
+      ...entries.map(([name, given]) =>
+        typeof given === "string" ? shortened(given, longest[name] ?? given.length) : given,
+      ),
       value,
     );
   }

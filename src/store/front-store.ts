@@ -109,6 +109,7 @@ export interface AuditEntry {
 }
 
 export interface AuditRecord extends Omit<AuditEntry, "app" | "detail"> {
+  id: number;
   at: string;
   app: string | null;
   detail: string | null;
@@ -118,6 +119,8 @@ const keptEntries = 100_000;
 const longestDetail = 500;
 /** The last use is written down this often, so that a fetch is not a write each time. */
 const usePrecision = 60_000;
+
+const ofKey = "fingerprint, account, type, body, comment, created_at, used_at";
 
 export class FrontStore {
   readonly #database: Sqlite;
@@ -131,14 +134,17 @@ export class FrontStore {
   }
 
   account(name: string): Account | undefined {
-    const row = this.#database.get("SELECT * FROM account WHERE name = ?", name);
+    const row = this.#database.get(
+      "SELECT name, administrator, may_create FROM account WHERE name = ?",
+      name,
+    );
     return row && toAccount(row);
   }
 
   accounts(): AccountSummary[] {
     return this.#database
       .all(
-        `SELECT *, (SELECT count(*) FROM token WHERE account = name) AS tokens,
+        `SELECT name, administrator, may_create, created_at, (SELECT count(*) FROM token WHERE account = name) AS tokens,
            (SELECT count(*) FROM key WHERE account = name) AS keys FROM account ORDER BY name`,
       )
       .map((row) => ({
@@ -217,7 +223,8 @@ export class FrontStore {
   tokens(account?: string): TokenSummary[] {
     return this.#database
       .all(
-        "SELECT * FROM token WHERE account = coalesce(?, account) ORDER BY account, id",
+        `SELECT id, account, note, created_at, expires_at, used_at FROM token
+         WHERE account = coalesce(?, account) ORDER BY account, id`,
         account ?? null,
       )
       .map((row) => ({
@@ -255,14 +262,14 @@ export class FrontStore {
   }
 
   key(fingerprint: string): KeySummary | undefined {
-    const row = this.#database.get("SELECT * FROM key WHERE fingerprint = ?", fingerprint);
+    const row = this.#database.get(`SELECT ${ofKey} FROM key WHERE fingerprint = ?`, fingerprint);
     return row && toKey(row);
   }
 
   keys(account?: string): KeySummary[] {
     return this.#database
       .all(
-        "SELECT * FROM key WHERE account = coalesce(?, account) ORDER BY account, created_at",
+        `SELECT ${ofKey} FROM key WHERE account = coalesce(?, account) ORDER BY account, created_at`,
         account ?? null,
       )
       .map(toKey);
@@ -319,9 +326,16 @@ export class FrontStore {
     this.#database.run("DELETE FROM audit WHERE id <= ?", Number(lastInsertRowid) - keptEntries);
   }
 
-  /** The newest first. */
-  auditEntries(limit: number): AuditRecord[] {
-    return this.#database.all("SELECT * FROM audit ORDER BY id DESC LIMIT ?", limit).map((row) => ({
+  /** The newest first; `before`: those of smaller ids. */
+  auditEntries(limit: number, before = Number.MAX_SAFE_INTEGER): AuditRecord[] {
+    const columns = "id, at, account, via, action, app, outcome, detail";
+    const found = this.#database.all(
+      `SELECT ${columns} FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?`,
+      before,
+      limit,
+    );
+    return found.map((row) => ({
+      id: Number(row["id"]),
       at: text(row["at"]),
       account: row["account"] as string | null,
       via: text(row["via"]) as Via,

@@ -10,6 +10,8 @@ type Value = string | number | null;
  */
 export class Sqlite {
   readonly #database: Database.Database;
+  /** What is prepared is freed only when Node tidies up, which does not know how large it is. */
+  readonly #prepared = new Map<string, Database.Statement>();
 
   /** `owner` is whose memory it is, for the words of an error: `agent`. */
   constructor(path: string, owner: string, migrations: string[]) {
@@ -26,20 +28,26 @@ export class Sqlite {
 
   // Values go as one list: libsql takes a single null for names and their values.
   run(sql: string, ...values: Value[]): Database.RunResult {
-    return this.#database.prepare(sql).run(values);
+    return this.#prepare(sql).run(values);
   }
 
   get(sql: string, ...values: Value[]): Row | undefined {
-    return this.#database.prepare(sql).get(values) as Row | undefined;
+    return this.#prepare(sql).get(values) as Row | undefined;
   }
 
   all(sql: string, ...values: Value[]): Row[] {
-    return this.#database.prepare(sql).all(values) as Row[];
+    return this.#prepare(sql).all(values) as Row[];
   }
 
   /** All of it or nothing. */
   transaction(work: () => void): void {
     this.#database.transaction(work)();
+  }
+
+  #prepare(sql: string): Database.Statement {
+    const prepared = this.#prepared.get(sql) ?? this.#database.prepare(sql);
+    this.#prepared.set(sql, prepared);
+    return prepared;
   }
 
   #migrate(owner: string, migrations: string[]): void {
@@ -63,6 +71,13 @@ export class Sqlite {
 
 export function now(): string {
   return new Date().toISOString();
+}
+
+/** What is kept of a text: its beginning and its end, where an app's own words say what is wrong. */
+export function shortened(text: string, longest: number): string {
+  if (text.length <= longest) return text;
+  const half = Math.floor(longest / 2) - 1;
+  return `${text.slice(0, half)}…${text.slice(-half)}`;
 }
 
 export function text(value: Value | undefined): string {

@@ -214,6 +214,7 @@ const ours = [
   "host/git.ts gitEnvironment",
   "front/authorized-keys.ts authorizedKey",
   "settings/settings.ts proposedSettings",
+  "store/sqlite.ts shortened",
   "vassal/emperor.ts answeredFile",
   "vassal/on-demand.ts withIdle",
   "vassal/vassal.ts groupOf",

@@ -11,7 +11,7 @@ import {
   type RequirementsFile,
 } from "../../environment/requirements.ts";
 import type { Deploy } from "../../store/agent-store.ts";
-import { buildLimits, pathsOf, runnerOf, type DeployContext } from "../context.ts";
+import { buildLimits, pathsOf, requirementsOf, runnerOf, type DeployContext } from "../context.ts";
 import { note, plural, type Preparation, type Step } from "../step.ts";
 
 /** The virtualenv that the requirements ask for: built, copied from production's, or there already. */
@@ -19,7 +19,7 @@ export const environmentStep: Step = {
   name: "environment",
   run: async (preparation) => {
     const { context, deploy, instance } = preparation;
-    const files = JSON.parse(deploy.requirements) as RequirementsFile[];
+    const files = requirementsOf(context, deploy);
     const hash = hashOf(context, deploy, files);
     const paths = pathsOf(context, instance.name);
     // In turn with those who remove what nobody has written down: previews share theirs.

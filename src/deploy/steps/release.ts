@@ -21,10 +21,9 @@ export const releaseStep: Step = {
 };
 
 function isWantedByOthers(store: AgentStore, deploy: Deploy): boolean {
-  return [...store.releases(deploy.instance), ...store.unfinishedDeploys()].some(
-    (other) =>
-      other.id !== deploy.id &&
-      other.instance === deploy.instance &&
-      other.newCommit === deploy.newCommit,
+  const { id, instance, newCommit } = deploy;
+  const released = store.releaseOf(instance, newCommit);
+  return [...(released ? [released] : []), ...store.unfinishedDeploys()].some(
+    (other) => other.id !== id && other.instance === instance && other.newCommit === newCommit,
   );
 }

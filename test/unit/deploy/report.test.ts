@@ -123,3 +123,29 @@ describe("what a deploy says", () => {
     expect(agent.steps(deploy)).toMatchObject([{ name: "environment", detail: "failed" }]);
   });
 });
+
+describe("a deploy's log", () => {
+  it("has the beginning and the end of what is printed without end, and all that reeve says, in 64 KiB", async () => {
+    const log = join(temporaryFolder(), "demo", "1.log");
+    const agent = store();
+    const said: string[] = [];
+    const report = new DeployReport(agent, (line) => said.push(line));
+    report.keep(startDeploy(agent), log);
+
+    await report.step("environment", () => {
+      for (let number = 0; number < 100_000; number += 1) report.line(`    line ${number}`);
+      return Promise.resolve("built");
+    });
+    const later = new DeployReport(agent, () => undefined);
+    later.keepLog(log);
+    later.stepTook("live", "there", 5);
+
+    const kept = readFileSync(log, "utf8");
+    expect(said).toHaveLength(100_001);
+    expect(kept.length).toBeLessThan(64 * 1024);
+    expect(kept).toMatch(/^ {4}line 0\n {4}line 1\n/);
+    expect(kept).toMatch(/\n\(\d{5} lines are left out\)\n/);
+    expect(kept).toContain("\n    line 99999\n  environment  built ");
+    expect(kept.endsWith(`${stepLine("live", "there", 5)}\n`)).toBe(true);
+  });
+});

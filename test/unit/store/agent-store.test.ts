@@ -295,7 +295,75 @@ describe("deploys", () => {
   });
 });
 
+describe("what is kept of a deploy", () => {
+  const endless = "€".repeat(1024 * 1024);
+
+  function sizeOf(path: string, id: number): number {
+    const database = new Database(path);
+    onTestFinished(() => void database.close());
+    const rows = [
+      ...(database.prepare("SELECT * FROM deploy WHERE id = ?").all([id]) as object[]),
+      ...(database.prepare("SELECT * FROM step WHERE deploy = ?").all([id]) as object[]),
+    ];
+    return Buffer.byteLength(JSON.stringify(rows));
+  }
+
+  it("is at most 64 KiB and a hash, whatever its pusher made", () => {
+    const path = join(temporaryFolder(), "agent.db");
+    const store = open(path);
+    store.createApp("demo");
+    const { id } = store.startDeploy(
+      newDeploy("demo", "a", { ref: `refs/heads/${endless}`, account: endless }),
+    );
+    store.changeDeploy(id, { subject: endless, module: endless, error: endless, note: endless });
+    store.keepRequirements(id, JSON.stringify([{ path: "requirements.txt", text: endless }]));
+    for (let position = 1; position <= 10; position += 1) {
+      store.startStep(id, position, "environment");
+      store.endStep(id, position, { detail: endless, milliseconds: 1 });
+    }
+
+    expect(sizeOf(path, id)).toBeLessThan(64 * 1024);
+    expect(store.deploy(id)?.error).toMatch(/^€+…€+$/);
+    expect(JSON.parse(store.requirements(store.deploy(id)!))).toMatchObject([{ text: endless }]);
+  });
+
+  it("has its requirements only as long as it is on the air or on its way there", () => {
+    const store = withApps("demo");
+    store.placeInstance(instance("demo"));
+    const deploys = ["a", "b", "c"].map((commit) => {
+      const { id } = store.startDeploy(newDeploy("demo", commit));
+      store.keepRequirements(id, `[${commit}]`);
+      const deploy = store.deploy(id)!;
+      if (commit !== "c")
+        store.recordLive(deploy, { liveAt: "2026-11-23", milliseconds: 1, settled: true });
+      return deploy;
+    });
+
+    expect(deploys.map((deploy) => store.requirements(deploy))).toEqual(["[]", "[b]", "[c]"]);
+  });
+
+  it("is the same for an environment's packages", () => {
+    const store = withApps("demo");
+
+    store.keepEnvironment("demo", "abc", "a==1\n".repeat(1024 * 1024));
+
+    expect(store.environmentPackages("demo", "abc")).toBe("");
+  });
+});
+
 describe("releases", () => {
+  it("are found by the start of their id, by what was before, and no more than are wanted", () => {
+    const store = withApps("demo");
+    for (const commit of ["a", "b", "c", "a"]) goLive(store, "demo", commit);
+
+    expect(store.commitBefore("demo")).toBe("c".repeat(40));
+    expect(store.commitsLike("demo", "bbbb")).toEqual(["b".repeat(40)]);
+    expect(store.commitsLike("demo", "dddd")).toEqual([]);
+    expect(store.releaseOf("demo", "a".repeat(40))?.number).toBe(4);
+    const [first] = store.releases("demo", 1);
+    expect(store.releases("demo", 1, first!.id).map(({ number }) => number)).toEqual([3]);
+  });
+
   it("are what was on the air, each commit once, the one that was there last first", () => {
     const store = withApps("demo", "shop");
     for (const commit of ["a", "b", "c", "a"]) goLive(store, "demo", commit);
