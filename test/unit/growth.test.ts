@@ -3,12 +3,12 @@ import { describe, expect, it } from "vitest";
 import { questions } from "../../src/agent/questions.ts";
 import * as names from "../../src/app/names.ts";
 import { isUntouched, sign } from "../../src/app/signature.ts";
-import { parseAssignments } from "../../src/cli/assignments.ts";
 import { wholeNumber } from "../../src/cli/logs.ts";
 import { table } from "../../src/cli/table.ts";
 import { appOptions } from "../../src/config/app-options.ts";
 import { readOptions, withOption } from "../../src/config/option-table.ts";
 import { unhealthy } from "../../src/deploy/steps/understudy.ts";
+import { withoutUser } from "../../src/environment/netrc.ts";
 import * as requirements from "../../src/environment/requirements.ts";
 import { describeError, isErrorCode, UserError } from "../../src/errors.ts";
 import { accountQuestions } from "../../src/front/account-verbs.ts";
@@ -102,7 +102,6 @@ const parsers: Record<string, Parser | Parser[]> = {
       }),
     (text) => questions.deployLog.safeParse({ app: text, number: 1 }),
   ],
-  "cli/assignments.ts parseAssignments": (text) => parseAssignments([text], "SETTING_INVALID"),
   "cli/logs.ts wholeNumber": wholeNumber,
   "cli/table.ts table": (text) => table(["A"], [[text]]),
   "config/option-table.ts withOption": [
@@ -113,6 +112,7 @@ const parsers: Record<string, Parser | Parser[]> = {
   "config/option-table.ts readOptions": (text) =>
     readOptions(appOptions, { path: "", text, code: "OPTION_INVALID" }),
   "deploy/steps/understudy.ts unhealthy": (text) => unhealthy(text, text.split("\n")),
+  "environment/netrc.ts withoutUser": withoutUser,
   "environment/requirements.ts isLocalPath": requirements.isLocalPath,
   "environment/requirements.ts hasLocalPaths": (text) =>
     requirements.hasLocalPaths([{ path: "requirements.txt", text }]),
