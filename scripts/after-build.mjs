@@ -1,8 +1,9 @@
-// What tsc does not bring along: the Python part of a release, and the right to be run.
+// What tsc does not bring along: the parts in Python, and the right to be run.
 import { chmodSync, copyFileSync, readdirSync } from "node:fs";
 
 const root = new URL("../", import.meta.url);
-copyFileSync(new URL("src/release/bytecode.py", root), new URL("dist/release/bytecode.py", root));
+for (const program of ["release/bytecode.py", "host/walker.py"])
+  copyFileSync(new URL(`src/${program}`, root), new URL(`dist/${program}`, root));
 chmodSync(new URL("dist/main.js", root), 0o755);
 for (const hook of readdirSync(new URL("hooks/", root)))
   chmodSync(new URL(`hooks/${hook}`, root), 0o755);

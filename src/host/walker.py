@@ -1,0 +1,469 @@
+"""Goes through trees that somebody else owns, or may still hold open, and through no name that they could swap.
+
+Standard input: errands, each a run of words that end in NUL, with an empty word behind it. The first word says
+what to do: give, copy, remove, sweep. The others are "name=value" (src/host/walker.ts).
+
+A folder is opened below its parent's descriptor and never by a link. It is taken, so that it is root's and nobody
+else's to enter, before it is listed: whoever holds it open changes nothing in it any more. What is in it is opened
+as it is (O_PATH), looked at, and changed by that descriptor. A folder gets its owner and mode after what it holds.
+Nothing behind a mount is touched. The folder that holds the tree must be root's, or of whoever runs this.
+"""
+
+import os
+import sys
+from errno import EBUSY, EINVAL, ENOENT, ENOSYS, ENOTEMPTY, ENOTSUP, ENXIO, EPERM, ESTALE, EXDEV
+from stat import S_ISDIR, S_ISLNK, S_ISREG, S_ISVTX
+
+ENTRY = os.O_PATH | os.O_NOFOLLOW
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+OTHERS_WRITE = 0o022
+# Of the folders that lie above the one at hand so many stay open, however deep the tree is.
+MOST_OPEN = 64
+
+own_user = os.geteuid()
+is_root = own_user == 0
+
+
+def by_descriptor(descriptor):
+    """Leads to what the descriptor is of, a link included, for calls that take no O_PATH descriptor."""
+    return f"/proc/self/fd/{descriptor}"
+
+
+def identity(look):
+    return look.st_dev, look.st_ino
+
+
+def mount_of(descriptor):
+    info = os.open(f"/proc/self/fdinfo/{descriptor}", os.O_RDONLY)
+    try:
+        return next(line for line in os.read(info, 4096).split(b"\n") if line.startswith(b"mnt_id:"))
+    finally:
+        os.close(info)
+
+
+def is_ours(look):
+    """Whether nobody else can swap the names in this folder; in a sticky one they cannot swap ours."""
+    if is_root and look.st_mode & OTHERS_WRITE and not look.st_mode & S_ISVTX:
+        return False
+    return look.st_uid in (0, own_user)
+
+
+def open_above(path):
+    """The folder that holds the tree: every link on the way to it lies where only root could lay it."""
+    *above, name = path.split("/")[1:]
+    folder = os.open("/", os.O_PATH)
+    for step in above:
+        way = 0 if is_ours(os.fstat(folder)) else os.O_NOFOLLOW
+        below = os.open(step, os.O_PATH | os.O_DIRECTORY | way, dir_fd=folder)
+        os.close(folder)
+        folder = below
+    if not is_ours(os.fstat(folder)):
+        raise OSError(EPERM, "the folder that holds it can be changed by others")
+    return folder, name
+
+
+class Folder:
+    """One that is being walked. `copy` is open where it is copied to."""
+
+    def __init__(self, name, descriptor, look, copy=None):
+        self.name = name
+        self.descriptor = descriptor
+        self.look = look
+        self.copy = copy
+        self.copy_identity = None if copy is None else identity(os.fstat(copy))
+        self.names = []
+
+    def close(self):
+        for descriptor in (self.descriptor, self.copy):
+            if descriptor is not None:
+                os.close(descriptor)
+        self.descriptor = self.copy = None
+
+    def reopen_from(self, child):
+        self.descriptor = reopen(child.descriptor, identity(self.look))
+        if child.copy is not None:
+            self.copy = reopen(child.copy, self.copy_identity)
+
+
+def reopen(child, expected):
+    folder = os.open("..", FOLDER, dir_fd=child)
+    if identity(os.fstat(folder)) != expected:
+        raise OSError(ESTALE, "it was moved meanwhile")
+    return folder
+
+
+def open_own(entry, look):
+    """Without root also one that its owner has closed to itself."""
+    if not is_root and look.st_uid == own_user and look.st_mode & 0o700 != 0o700:
+        os.chmod(by_descriptor(entry), look.st_mode & 0o7777 | 0o700)
+    return os.open(".", FOLDER, dir_fd=entry)
+
+
+class Errand:
+    def __init__(self, words):
+        self.path = words["path"]
+        self.owner = pair(words.get("owner"))
+        self.clear = int(words.get("clear", "0"), 8)
+        self.add = int(words.get("add", "0"), 8)
+        self.share = int(words.get("share", "0"), 8)
+        self.top = int(words["top"], 8) if "top" in words else None
+
+    def mode_of(self, look):
+        owners = (look.st_mode >> 6 & 7) * 0o111
+        return look.st_mode & 0o7777 & ~self.clear | self.add | owners & self.share
+
+    def final_mode(self, folder, is_top):
+        return self.top if is_top and self.top is not None else self.mode_of(folder.look)
+
+    def run(self):
+        try:
+            above, name = open_above(self.path)
+            entry = os.open(name, ENTRY, dir_fd=above)
+        except FileNotFoundError:
+            return self.find_nothing()
+        look = os.fstat(entry)
+        top = Folder("", above, os.fstat(above), self.open_copy_above())
+        self.mount = self.mount_for(above, entry)
+        self.stack = [top]
+        self.meet(top, name, entry, look)
+        while len(self.stack) > 1:
+            folder = self.stack[-1]
+            if folder.names:
+                self.look_at(folder, folder.names.pop())
+            else:
+                self.end(self.stack.pop())
+        top.close()
+        os.close(entry)
+
+    def look_at(self, folder, name):
+        try:
+            entry = os.open(name, ENTRY, dir_fd=folder.descriptor)
+        except FileNotFoundError:
+            # Without root whoever runs it may still remove what is in it.
+            return
+        try:
+            look = os.fstat(entry)
+            self.meet(folder, name, entry, look)
+        finally:
+            os.close(entry)
+
+    def meet(self, parent, name, entry, look):
+        # Of files only the device is looked at first: a mount is one more question.
+        is_folder = S_ISDIR(look.st_mode)
+        may_be_mounted = is_folder or look.st_dev != parent.look.st_dev
+        if may_be_mounted and mount_of(entry) != self.mount:
+            return self.meet_mount(name)
+        if not is_folder:
+            return self.visit(parent, name, entry, look)
+        folder = self.enter(parent, name, entry, look)
+        if folder is None:
+            return
+        self.stack.append(folder)
+        folder.names = os.listdir(folder.descriptor)
+        if len(self.stack) > MOST_OPEN:
+            self.stack[-MOST_OPEN].close()
+
+    def end(self, folder):
+        parent = self.stack[-1]
+        if parent.descriptor is None:
+            parent.reopen_from(folder)
+        self.leave(parent, folder, len(self.stack) == 1)
+        folder.close()
+
+    def where(self):
+        """For people: what was at hand when it failed."""
+        return "/".join([self.path, *(folder.name for folder in getattr(self, "stack", [])[2:])])
+
+    def take(self, folder, group=-1, mode=0o700):
+        if is_root and not is_taken(folder.look):
+            os.fchown(folder.descriptor, 0, group)
+            os.fchmod(folder.descriptor, mode)
+
+    def find_nothing(self):
+        raise FileNotFoundError(ENOENT, "there is nothing")
+
+    def open_copy_above(self):
+        return None
+
+    def mount_for(self, above, entry):
+        return mount_of(entry)
+
+    def meet_mount(self, name):
+        pass
+
+
+def is_taken(look):
+    return look.st_uid == 0 and not look.st_mode & OTHERS_WRITE
+
+
+class Give(Errand):
+    """
+    Changes owner and mode. "of": only what is that user's changes hands, "group": only what is that group's; a file
+    with a second name may be somebody else's as well, and does so only where it is known whose it was.
+    "others=remove": what is not that user's has no place in the tree. "only=folders": files stay as they are.
+    "live=1": its readers are in it meanwhile.
+    """
+
+    def __init__(self, words):
+        super().__init__(words)
+        self.of = int(words["of"]) if "of" in words else None
+        self.group = int(words["group"]) if "group" in words else None
+        self.removes_others = words.get("others") == "remove"
+        self.only_folders = words.get("only") == "folders"
+        self.is_live = "live" in words
+
+    def concerns(self, look):
+        if self.of is not None and look.st_uid != self.of:
+            return False
+        return self.group is None or look.st_gid == self.group
+
+    def enter(self, parent, name, entry, look):
+        is_top = len(self.stack) == 1
+        is_foreign = not (self.concerns(look) or self.removes_others or is_taken(look) or is_top)
+        if is_root and is_foreign:
+            return None
+        folder = Folder(name, open_own(entry, look), look)
+        if self.is_live:
+            mode = self.final_mode(folder, is_top) & ~OTHERS_WRITE
+            self.take(folder, self.owner[1] if self.owner else -1, mode)
+        else:
+            self.take(folder)
+        return folder
+
+    def visit(self, parent, name, entry, look):
+        if self.removes_others and not self.concerns(look):
+            os.unlink(name, dir_fd=parent.descriptor)
+            return
+        is_known = self.of is not None or self.group is not None
+        if self.only_folders or not self.concerns(look) or look.st_nlink > 1 and not is_known:
+            return
+        path = by_descriptor(entry)
+        changes_hands = self.owner and self.owner != (look.st_uid, look.st_gid)
+        if changes_hands:
+            os.chown(path, *self.owner)
+        mode = self.mode_of(look)
+        # Until it changed hands its owner, who may hold it open, could change its mode as well.
+        if not S_ISLNK(look.st_mode) and (changes_hands or mode != look.st_mode & 0o7777):
+            os.chmod(path, mode)
+
+    def leave(self, parent, folder, is_top):
+        if not (self.concerns(folder.look) or self.removes_others or is_top):
+            return
+        os.fchmod(folder.descriptor, self.final_mode(folder, is_top))
+        if self.owner:
+            os.fchown(folder.descriptor, *self.owner)
+
+
+class Copy(Errand):
+    """
+    Copies a tree that nobody else can change to a path where nothing is; times are kept, and what is neither file,
+    folder nor link is left out. "by=links": files are the same ones, and only folders get an owner and a mode.
+    "scripts=1": those that name an interpreter in the tree name the copy's.
+    """
+
+    def __init__(self, words):
+        super().__init__(words)
+        self.to = words["to"]
+        self.by_links = words.get("by") == "links"
+        self.interpreters = None
+        if "scripts" in words:
+            self.interpreters = [f"#!{path}/".encode() for path in (self.path, self.to)]
+
+    def open_copy_above(self):
+        above, self.copy_name = open_above(self.to)
+        return above
+
+    def enter(self, parent, name, entry, look):
+        folder = os.open(".", FOLDER, dir_fd=entry)
+        name = self.name_of(name)
+        os.mkdir(name, 0o700, dir_fd=parent.copy)
+        return Folder(name, folder, look, os.open(name, FOLDER, dir_fd=parent.copy))
+
+    def name_of(self, name):
+        return self.copy_name if len(self.stack) == 1 else name
+
+    def visit(self, parent, name, entry, look):
+        name = self.name_of(name)
+        if S_ISREG(look.st_mode) or S_ISLNK(look.st_mode):
+            if self.by_links:
+                os.link(by_descriptor(entry), name, dst_dir_fd=parent.copy)
+            elif S_ISREG(look.st_mode):
+                self.copy_file(parent, name, entry, look)
+            else:
+                self.copy_link(parent, name, entry)
+
+    def copy_link(self, parent, name, entry):
+        os.symlink(os.readlink("", dir_fd=entry), name, dir_fd=parent.copy)
+        if self.owner:
+            os.chown(name, *self.owner, dir_fd=parent.copy, follow_symlinks=False)
+
+    def copy_file(self, parent, name, entry, look):
+        source = os.open(by_descriptor(entry), os.O_RDONLY)
+        target = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=parent.copy)
+        try:
+            if not self.copy_script(source, target):
+                copy_data(source, target, look.st_size)
+            if self.owner:
+                os.fchown(target, *self.owner)
+            os.fchmod(target, self.mode_of(look))
+            # Bytecode tells by its source's time whether it is of it.
+            os.utime(target, ns=(look.st_atime_ns, look.st_mtime_ns))
+        finally:
+            os.close(source)
+            os.close(target)
+
+    def copy_script(self, source, target):
+        if self.interpreters is None:
+            return False
+        former, own = self.interpreters
+        if os.pread(source, len(former), 0) != former:
+            return False
+        os.write(target, own)
+        send(source, target, len(former), sys.maxsize)
+        return True
+
+    def leave(self, parent, folder, is_top):
+        os.fchmod(folder.copy, self.final_mode(folder, is_top))
+        if self.owner:
+            os.fchown(folder.copy, *self.owner)
+
+
+def copy_data(source, target, size):
+    """Holes stay holes, and where the file system can, both share their blocks."""
+    os.ftruncate(target, size)
+    end = 0
+    while end < size:
+        try:
+            start = os.lseek(source, end, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == ENXIO:
+                return
+            raise
+        end = os.lseek(source, start, os.SEEK_HOLE)
+        copy_range(source, target, start, end)
+
+
+def copy_range(source, target, start, end):
+    try:
+        while start < end:
+            copied = os.copy_file_range(source, target, end - start, start, start)
+            if copied == 0:
+                return
+            start += copied
+    except OSError as error:
+        if error.errno not in (EXDEV, EINVAL, ENOSYS, ENOTSUP):
+            raise
+        os.lseek(target, start, os.SEEK_SET)
+        send(source, target, start, end)
+
+
+def send(source, target, start, end):
+    while start < end:
+        sent = os.sendfile(target, source, start, min(end - start, 1 << 30))
+        if sent == 0:
+            return
+        start += sent
+
+
+class Remove(Errand):
+    """Removes what is at the path, with all that is in it."""
+
+    def find_nothing(self):
+        pass
+
+    def enter(self, parent, name, entry, look):
+        folder = Folder(name, open_own(entry, look), look)
+        self.take(folder)
+        return folder
+
+    def visit(self, parent, name, entry, look):
+        os.unlink(name, dir_fd=parent.descriptor)
+
+    def leave(self, parent, folder, is_top):
+        os.rmdir(folder.name, dir_fd=parent.descriptor)
+
+    def mount_for(self, above, entry):
+        return mount_of(above)
+
+    def meet_mount(self, name):
+        raise OSError(EBUSY, f"{name} is a mount of its own; unmount it first")
+
+
+class Sweep(Errand):
+    """
+    Removes what a user that is gone left below a folder of everybody's. Folders of others are not taken: what can be
+    swapped in them is what whoever swaps it could remove as well.
+    """
+
+    def __init__(self, words):
+        super().__init__(words)
+        self.of = int(words["of"])
+
+    def find_nothing(self):
+        pass
+
+    def look_at(self, folder, name):
+        try:
+            super().look_at(folder, name)
+        except PermissionError:
+            # A user's own file system (FUSE) is closed to root.
+            pass
+
+    def enter(self, parent, name, entry, look):
+        folder = Folder(name, open_own(entry, look), look)
+        if look.st_uid == self.of:
+            self.take(folder)
+        return folder
+
+    def visit(self, parent, name, entry, look):
+        if look.st_uid != self.of:
+            return
+        try:
+            os.unlink(name, dir_fd=parent.descriptor)
+        except FileNotFoundError:
+            pass
+
+    def leave(self, parent, folder, is_top):
+        if folder.look.st_uid != self.of or is_top:
+            return
+        try:
+            os.rmdir(folder.name, dir_fd=parent.descriptor)
+        except OSError as error:
+            if error.errno != ENOTEMPTY:
+                raise
+            # Others' files are in it, which stay where they are found.
+            os.fchmod(folder.descriptor, folder.look.st_mode & 0o1777)
+
+
+def pair(text):
+    return None if text is None else tuple(int(number) for number in text.split(":"))
+
+
+errands = {"give": Give, "copy": Copy, "remove": Remove, "sweep": Sweep}
+
+
+def read_errands():
+    words = sys.stdin.buffer.read().split(b"\0")
+    errand = []
+    for word in map(os.fsdecode, words):
+        if word:
+            errand.append(word)
+        elif errand:
+            what, *values = errand
+            yield errands[what](dict(value.split("=", 1) for value in values))
+            errand = []
+
+
+def main():
+    # Modes are as they are said.
+    os.umask(0)
+    for errand in list(read_errands()):
+        try:
+            errand.run()
+        except OSError as error:
+            message = f"{errand.where()[:4000]}: {error.strerror}\n"
+            sys.stderr.buffer.write(os.fsencode(message))
+            sys.exit(1)
+
+
+main()

@@ -1,0 +1,93 @@
+import { fileURLToPath } from "node:url";
+import type { Command, Identity } from "./host.ts";
+
+const walkerProgram = fileURLToPath(new URL("walker.py", import.meta.url));
+
+type Owner = Pick<Identity, "uid" | "gid">;
+
+/** What the modes in a tree become: bits that go, that come, and those of the owner's that everybody gets. */
+interface Modes {
+  clear?: number;
+  add?: number;
+  share?: number;
+  /** Of the tree's own folder, whatever it was; the last to be set. */
+  top?: number;
+}
+
+/** Changes owners and modes. Without an owner, only modes. */
+interface Giving extends Modes {
+  do: "give";
+  path: string;
+  owner?: Owner | undefined;
+  /**
+   * Only what belongs to this user, or to this group, changes hands. A file that has a second name does so only
+   * where this is said: without, it may be somebody else's as well.
+   */
+  of?: number | undefined;
+  group?: number | undefined;
+  /** What is not of that user is removed. */
+  others?: "remove";
+  /** Files stay as they are. */
+  only?: "folders";
+  /** The tree is in use: its folders stay open for the group that gets them. */
+  live?: true;
+}
+
+/** Copies a tree that nobody else can change to a path where nothing is; times are kept. */
+interface Copying extends Modes {
+  do: "copy";
+  path: string;
+  to: string;
+  owner?: Owner | undefined;
+  /** Files are the same ones, under a second name; owner and modes are the folders' alone. */
+  by?: "links";
+  /** Scripts that name an interpreter in the tree name the copy's. */
+  scripts?: true;
+}
+
+/** Removes a file, a link, or a folder with all that is in it; or finds nothing. */
+interface Removal {
+  do: "remove";
+  path: string;
+}
+
+/** Removes what belongs to this user below a folder of everybody's. */
+interface Sweeping {
+  do: "sweep";
+  path: string;
+  of: number;
+}
+
+export type Errand = Giving | Copying | Removal | Sweeping;
+
+/**
+ * Goes through trees that another user owns, owned, or may hold open (docs/decisions/0018). The folder that holds a
+ * tree must be root's, or of who runs the walker: it refuses another one. Errands are done in their order.
+ */
+export function walk(errands: Errand[], as?: Identity): Command {
+  return {
+    file: "/usr/bin/python3",
+    args: ["-I", "-S", walkerProgram],
+    input: errands.map(wordsOf).join(""),
+    as,
+  };
+}
+
+/** Removes these trees, those that are there. */
+export function removal(...paths: string[]): Command {
+  return walk(paths.map((path) => ({ do: "remove", path })));
+}
+
+function wordsOf({ do: what, ...values }: Errand): string {
+  const words = Object.entries(values)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}=${textOf(name, value as Errand[keyof Errand])}\0`);
+  return `${what}\0${words.join("")}\0`;
+}
+
+const modes = new Set(["clear", "add", "share", "top"]);
+
+function textOf(name: string, value: string | number | true | Owner): string {
+  if (typeof value === "object") return `${value.uid}:${value.gid}`;
+  return typeof value === "number" && modes.has(name) ? value.toString(8) : String(value);
+}

@@ -1,0 +1,398 @@
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { LocalHost } from "../../../src/host/host.ts";
+import { removal, walk, type Errand } from "../../../src/host/walker.ts";
+import { runHeld, Swapper } from "../../support/held.ts";
+import { temporaryFolder, writeFiles } from "../../support/unit-folder.ts";
+import { isRoot, nobody } from "../../support/unit-identity.ts";
+
+const host = new LocalHost();
+const reader = { uid: 0, gid: nobody.gid };
+
+/** A folder of ours with a tree in it that is somebody else's. */
+function treeOf(files: Record<string, string>): { home: string; tree: string } {
+  const home = temporaryFolder();
+  const tree = join(home, "tree");
+  mkdirSync(tree);
+  writeFiles(tree, files);
+  return { home, tree };
+}
+
+function giveToNobody(path: string): void {
+  execFileSync("chown", ["-hR", `${nobody.uid}:${nobody.gid}`, path]);
+}
+
+const modeOf = (path: string): string => (lstatSync(path).mode & 0o7777).toString(8);
+const ownerOf = (path: string): string => `${lstatSync(path).uid}:${lstatSync(path).gid}`;
+
+const sealing = (path: string): Errand => ({
+  ...{ do: "give", path, owner: reader, of: nobody.uid, others: "remove" },
+  ...{ clear: 0o7022, top: 0o750 },
+});
+
+describe.runIf(isRoot)("a tree that changes hands", () => {
+  it("gets its owner and modes, special bits go, and what is no file is not opened", async () => {
+    const { tree } = treeOf({ "a/file": "", program: "" });
+    execFileSync("mkfifo", [join(tree, "a/fifo")]);
+    symlinkSync("/etc/passwd", join(tree, "a/link"));
+    chmodSync(join(tree, "a"), 0o3777);
+    chmodSync(join(tree, "a/file"), 0o666);
+    giveToNobody(tree);
+    chmodSync(join(tree, "program"), 0o6755);
+
+    await host.run(walk([sealing(tree)]));
+
+    for (const name of ["", "a", "a/file", "a/fifo", "a/link", "program"])
+      expect(ownerOf(join(tree, name))).toBe(`0:${nobody.gid}`);
+    const modes = ["", "a", "a/file", "program"].map((name) => modeOf(join(tree, name)));
+    expect(modes).toEqual(["750", "755", "644", "755"]);
+    expect(ownerOf("/etc/passwd")).toBe("0:0");
+  });
+
+  it("loses the names of others' files in it, which stay theirs", async () => {
+    const { home, tree } = treeOf({ own: "" });
+    giveToNobody(tree);
+    const shadow = join(home, "shadow");
+    writeFileSync(shadow, "secret", { mode: 0o640 });
+    linkSync(shadow, join(tree, "shadow"));
+
+    await host.run(walk([sealing(tree)]));
+
+    expect(readdirSync(tree)).toEqual(["own"]);
+    expect([ownerOf(shadow), modeOf(shadow)]).toEqual(["0:0", "640"]);
+  });
+
+  it("keeps a file with a second name as it is, where it is not said whose it was", async () => {
+    const { home, tree } = treeOf({ own: "" });
+    const other = join(home, "other");
+    writeFileSync(other, "", { mode: 0o600 });
+    linkSync(other, join(tree, "other"));
+
+    await host.run(walk([{ do: "give", path: tree, owner: nobody, add: 0o022 }]));
+
+    expect(ownerOf(join(tree, "own"))).toBe(`${nobody.uid}:${nobody.gid}`);
+    expect([ownerOf(other), modeOf(other)]).toEqual(["0:0", "600"]);
+  });
+
+  it("stays open for its readers, where they are in it meanwhile", async () => {
+    const { tree } = treeOf({ "a/b/file": "" });
+    giveToNobody(join(tree, "a"));
+    const seen = new Set<string>();
+    const errand: Errand = { do: "give", path: tree, owner: reader, of: nobody.uid, live: true };
+
+    await runHeld(walk([errand]), () => {
+      for (const name of ["", "a", "a/b"]) seen.add(modeOf(join(tree, name)));
+      return Promise.resolve();
+    });
+
+    expect([...seen]).toEqual(["755"]);
+    expect(ownerOf(join(tree, "a/b/file"))).toBe(`0:${nobody.gid}`);
+  });
+
+  it("is left to its end: whoever did it before was stopped in the midst", async () => {
+    const { tree } = treeOf({ "a/b/file": "", "c/file": "" });
+    giveToNobody(tree);
+    for (const name of ["", "a"]) {
+      chownSync(join(tree, name), 0, 0);
+      chmodSync(join(tree, name), 0o700);
+    }
+
+    await host.run(walk([{ do: "give", path: tree, owner: nobody, top: 0o750 }]));
+
+    for (const name of ["", "a", "a/b/file", "c/file"])
+      expect(ownerOf(join(tree, name))).toBe(`${nobody.uid}:${nobody.gid}`);
+  });
+});
+
+describe("a tree that is copied", () => {
+  it("keeps times, links, holes and what may be run, and leaves out what is no file", async () => {
+    const { home, tree } = treeOf({ "bin/other": "", "lib/data": "x" });
+    writeFileSync(join(tree, "bin/tool"), `#!${tree}/bin/python3\nprint()\n`, { mode: 0o755 });
+    utimesSync(join(tree, "lib/data"), 1_600_000_000, 1_600_000_000.5);
+    symlinkSync("../lib/data", join(tree, "bin/link"));
+    execFileSync("mkfifo", [join(tree, "fifo")]);
+    execFileSync("truncate", ["--size=1G", join(tree, "hole")]);
+    const to = join(home, "copy");
+
+    await host.run(
+      walk([{ do: "copy", path: tree, to, scripts: true, clear: 0o7022, top: 0o711 }]),
+    );
+
+    expect(readdirSync(to).sort()).toEqual(["bin", "hole", "lib"]);
+    expect(readFileSync(join(to, "bin/tool"), "utf8")).toBe(`#!${to}/bin/python3\nprint()\n`);
+    expect([modeOf(join(to, "bin/tool")), modeOf(to)]).toEqual(["755", "711"]);
+    expect(readlinkSync(join(to, "bin/link"))).toBe("../lib/data");
+    expect(statSync(join(to, "lib/data")).mtimeMs).toBe(1_600_000_000_500);
+    expect(statSync(join(to, "hole"))).toMatchObject({ size: 2 ** 30 });
+    expect(statSync(join(to, "hole")).blocks).toBeLessThan(100);
+  });
+
+  it("has the same files, where that is asked for, in folders of its own", async () => {
+    const { home, tree } = treeOf({ "a/file": "x" });
+    symlinkSync("file", join(tree, "a/link"));
+    const to = join(home, "copy");
+    const owner = isRoot ? nobody : undefined;
+
+    await host.run(walk([{ do: "copy", path: tree, to, by: "links", owner, add: 0o200 }]));
+
+    for (const name of ["a/file", "a/link"])
+      expect(lstatSync(join(to, name)).ino).toBe(lstatSync(join(tree, name)).ino);
+    expect(lstatSync(join(to, "a")).uid).toBe(nobody.uid);
+  });
+
+  it("is refused where something is already", async () => {
+    const { home, tree } = treeOf({ file: "" });
+    const to = join(home, "copy");
+    symlinkSync("/etc", to);
+
+    await expect(host.run(walk([{ do: "copy", path: tree, to }]))).rejects.toThrow("File exists");
+  });
+
+  it("gives others what its owner has, a single file as well", async () => {
+    const { home, tree } = treeOf({ "bin/tool": "" });
+    for (const [name, mode] of [
+      ["bin/tool", 0o700],
+      ["bin", 0o700],
+    ] as const)
+      chmodSync(join(tree, name), mode);
+    const file = join(home, "file");
+    writeFileSync(file, "text", { mode: 0o600 });
+
+    await host.run(
+      walk([
+        { do: "copy", path: tree, to: join(home, "copy"), share: 0o555 },
+        { do: "copy", path: file, to: join(home, "text"), share: 0o555 },
+      ]),
+    );
+
+    const copies = ["copy/bin", "copy/bin/tool", "text"].map((name) => modeOf(join(home, name)));
+    expect(copies).toEqual(["755", "755", "644"]);
+  });
+});
+
+describe("a tree that is removed", () => {
+  it("goes with what is sealed in it, and no link of it is followed", async () => {
+    const { home, tree } = treeOf({ "a/b/file": "", "closed/file": "" });
+    const outside = join(home, "outside");
+    writeFiles(outside, { file: "" });
+    symlinkSync(outside, join(tree, "a/link"));
+    for (const name of ["a/b", "a"]) chmodSync(join(tree, name), 0o555);
+    chmodSync(join(tree, "closed"), 0);
+
+    await host.run(removal(tree, join(home, "absent"), join(home, "absent/below")));
+
+    expect(existsSync(tree)).toBe(false);
+    expect(readdirSync(outside)).toEqual(["file"]);
+  });
+
+  it.runIf(isRoot)("is sealed and removed by who is not root as well", async () => {
+    const { home, tree } = treeOf({ "a/b/file": "" });
+    giveToNobody(home);
+    const as = nobody;
+
+    await host.run(walk([{ do: "give", path: tree, clear: 0o222 }], as));
+    const sealed = ["", "a", "a/b", "a/b/file"].map((name) => modeOf(join(tree, name)));
+    await host.run(walk([{ do: "remove", path: tree }], as));
+
+    expect(sealed).toEqual(["555", "555", "555", "444"]);
+    expect(existsSync(tree)).toBe(false);
+  });
+});
+
+/** Deeper than paths are long, and than Python calls itself. */
+function makeDeep(folder: string, depth: number): void {
+  const script =
+    "import os, sys\nfor _ in range(int(sys.argv[1])):\n os.mkdir('deeper'); os.chdir('deeper')\n";
+  execFileSync("/usr/bin/python3", ["-c", script, String(depth)], { cwd: folder });
+}
+
+describe("a tree that is deeper than any path", () => {
+  it("changes hands, is copied and is removed, with few files open", async () => {
+    const { home, tree } = treeOf({});
+    makeDeep(tree, 1200);
+    const to = join(home, "copy");
+    const owner = isRoot ? nobody : undefined;
+    const { file, args, ...command } = walk([
+      { do: "give", path: tree, owner, add: 0o022 },
+      { do: "copy", path: tree, to },
+      { do: "remove", path: tree },
+      { do: "remove", path: to },
+    ]);
+
+    await host.run({ ...command, file: "prlimit", args: ["--nofile=256", "--", file, ...args] });
+
+    expect(readdirSync(home)).toEqual([]);
+  });
+});
+
+const canMount = isRoot && tryMount();
+
+function tryMount(): boolean {
+  try {
+    execFileSync("unshare", ["--mount", "--", "true"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe.runIf(canMount)("another file system in a tree", () => {
+  it.each(["tmpfs", "bind"])("is left as it is (%s), and its tree stays", (kind) => {
+    const { home, tree } = treeOf({ file: "" });
+    const [mount, source] = [join(tree, "mount"), join(home, "source")];
+    for (const folder of [mount, source]) mkdirSync(folder);
+    const words = kind === "bind" ? ["--bind", source, mount] : ["-t", "tmpfs", "none", mount];
+    const errands = [sealing(tree), { do: "remove", path: tree } as const];
+    const { file, args, input } = walk(errands);
+    const script = `mount ${words.join(" ")} && touch ${mount}/theirs && chown nobody ${mount}/theirs && "$@"; stat -c %U ${mount}/theirs; chown nobody ${tree}/file`;
+
+    const run = ["--mount", "--", "sh", "-c", script, "sh", file, ...args];
+    giveToNobody(tree);
+    const said = execFileSync("unshare", run, {
+      ...{ input, encoding: "utf8", stdio: ["pipe", "pipe", "ignore"] },
+    });
+
+    expect(said.trim()).toBe("nobody");
+    expect(existsSync(mount)).toBe(true);
+  });
+});
+
+describe.runIf(isRoot)("the way to a tree", () => {
+  it.each([
+    ["in a folder of somebody else's", "theirs/tree"],
+    ["behind a link that somebody else laid", "theirs/way/tree"],
+    ["in a folder that everybody may change", "open/tree"],
+  ])("is refused %s", async (_, path) => {
+    const { home } = treeOf({});
+    writeFiles(home, { "theirs/tree/file": "", "root/tree/file": "", "open/tree/file": "" });
+    chmodSync(join(home, "open"), 0o777);
+    symlinkSync(join(home, "root"), join(home, "theirs/way"));
+    giveToNobody(join(home, "theirs"));
+
+    await expect(host.run(removal(join(home, path)))).rejects.toThrow(
+      /can be changed by others|Not a directory/,
+    );
+
+    for (const name of ["theirs/tree/file", "root/tree/file", "open/tree/file"])
+      expect(existsSync(join(home, name))).toBe(true);
+  });
+
+  it("may have a link of root's own", async () => {
+    const { home, tree } = treeOf({ file: "" });
+    symlinkSync(home, join(home, "way"));
+
+    await host.run(removal(join(home, "way", "tree")));
+
+    expect(existsSync(tree)).toBe(false);
+  });
+});
+
+describe.runIf(isRoot)("what a user left in a folder of everybody's", () => {
+  it("goes, also where its owner could not enter; what is others' stays", async () => {
+    const { tree } = treeOf({
+      "own/deep/file": "",
+      "closed/file": "",
+      "shared/file": "",
+      mine: "",
+    });
+    for (const name of ["own", "closed"]) giveToNobody(join(tree, name));
+    giveToNobody(join(tree, "shared"));
+    chownSync(join(tree, "shared/file"), 0, 0);
+    writeFiles(tree, { "others/theirs": "", "others/file": "" });
+    chownSync(join(tree, "others/theirs"), nobody.uid, nobody.gid);
+    chmodSync(join(tree, "closed"), 0);
+    chmodSync(tree, 0o1777);
+
+    await host.run(walk([{ do: "sweep", path: tree, of: nobody.uid }]));
+
+    expect(readdirSync(tree, { recursive: true }).sort()).toEqual(
+      ["mine", "others", "others/file", "shared", "shared/file"].sort(),
+    );
+    expect([ownerOf(join(tree, "shared")), modeOf(tree)]).toEqual([`0:${nobody.gid}`, "1777"]);
+  });
+});
+
+describe.runIf(isRoot)("a tree whose owner swaps names at every call", () => {
+  const files = { "a/one": "", "a/b/two": "", "c/three": "", four: "" };
+
+  /** Somebody's tree, who holds every folder of it open, and what of root's they lead to. */
+  async function beset(seed = 0) {
+    const { home, tree } = treeOf(files);
+    mkdirSync(join(home, "aside/guest"), { recursive: true });
+    writeFileSync(join(home, "aside/guest/five"), "");
+    const targets = { file: join(home, "token"), folder: join(home, "closed"), seed };
+    writeFileSync(targets.file, "secret", { mode: 0o600 });
+    mkdirSync(targets.folder, { mode: 0o700 });
+    // What stands behind a name that was a folder of the tree.
+    mkdirSync(join(targets.folder, "b"), { mode: 0o700 });
+    writeFileSync(join(targets.folder, "b/two"), "", { mode: 0o600 });
+    const inside = ["b", "b/two"].map((name) => join(targets.folder, name));
+    const roots = [targets.file, targets.folder, ...inside];
+    const look = () => roots.map((path) => `${ownerOf(path)} ${modeOf(path)}`);
+    for (const path of [tree, join(home, "aside")]) giveToNobody(path);
+    const swapper = await Swapper.start(tree, nobody, targets);
+    return { home, tree, swapper, look, before: look() };
+  }
+
+  it.each([
+    ["sealed", (tree: string): Errand[] => [sealing(tree)]],
+    [
+      "given to somebody",
+      (tree): Errand[] => [{ do: "give", path: tree, owner: nobody, add: 0o77 }],
+    ],
+    [
+      "opened for git",
+      (tree): Errand[] => [{ do: "give", path: tree, owner: nobody, only: "folders" }],
+    ],
+    [
+      "sealed in use",
+      (tree): Errand[] => [
+        { do: "give", path: tree, owner: reader, of: nobody.uid, clear: 0o7022, live: true },
+      ],
+    ],
+    ["removed", (tree): Errand[] => [{ do: "remove", path: tree }]],
+    ["swept", (tree): Errand[] => [{ do: "sweep", path: tree, of: nobody.uid }]],
+    [
+      "copied",
+      (tree): Errand[] => [
+        { do: "copy", path: tree, to: `${tree}.copy`, owner: nobody, add: 0o77 },
+      ],
+    ],
+  ])("is %s, and what is root's stays as it is", async (_, errandsOf) => {
+    for (let seed = 0; seed < 3; seed += 1) {
+      const { tree, swapper, look, before } = await beset(seed);
+
+      await runHeld(walk(errandsOf(tree)), () => swapper.swap());
+
+      expect(look()).toEqual(before);
+      expect(swapper.swapped).toBeGreaterThan(10);
+    }
+  });
+
+  it("leads chmod astray, which goes by names", async () => {
+    const harmed: number[] = [];
+    for (let seed = 0; seed < 20 && harmed.length === 0; seed += 1) {
+      const { tree, swapper, look, before } = await beset(seed);
+      await runHeld({ file: "chmod", args: ["-R", "go+r", "--", tree] }, () => swapper.swap());
+      if (look().join() !== before.join()) harmed.push(seed);
+    }
+
+    expect(harmed).not.toEqual([]);
+  });
+});
