@@ -1,6 +1,7 @@
 import js from "@eslint/js";
 import regexp from "eslint-plugin-regexp";
 import tseslint from "typescript-eslint";
+import { walksByNames } from "./eslint.walks.js";
 
 // Dependencies point down (docs/architecture.md). Each row may import the rows below it, and the folders
 // of the middle row do not import each other.
@@ -82,7 +83,7 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ["eslint.config.js", "scripts/*.mjs"] },
+        projectService: { allowDefaultProject: ["eslint*.js", "scripts/*.mjs"] },
       },
     },
     linterOptions: { reportUnusedDisableDirectives: "error" },
@@ -108,7 +109,7 @@ export default tseslint.config(
   },
   {
     files: ["src/**/*.ts"],
-    rules: { "no-restricted-syntax": ["error", ...builtExpressions] },
+    rules: { "no-restricted-syntax": ["error", ...builtExpressions, ...walksByNames] },
   },
   {
     files: ["src/**/*.ts"],

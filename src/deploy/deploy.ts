@@ -347,9 +347,9 @@ export async function recordLive(context: DeployContext, deploy: Deploy): Promis
   context.attempts.end(deploy.id);
   // What cannot be removed now is removed when it tidies up, or by the next deploy.
   const cleaning = [
-    forgetFormerSettings(settings),
+    forgetFormerSettings(context.host, settings),
     // There is no understudy with which they would go.
-    ...(settled ? [dropProposedSettings(settings, deploy.number)] : []),
+    ...(settled ? [dropProposedSettings(context.host, settings, deploy.number)] : []),
   ];
   for (const cleaned of await Promise.allSettled(cleaning))
     if (cleaned.status === "rejected")

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { optionsFile } from "../app/instance.ts";
+import { removeTrees } from "../host/walker.ts";
 import type { Holder } from "../store/agent-store.ts";
 import type { DeployContext } from "./context.ts";
 import { removeInstance } from "./remove.ts";
@@ -26,7 +27,7 @@ export async function destroyApp(
     }
     await removeInstance(context, { name: app, app });
     await rm(optionsFile(layout, app), { force: true });
-    await rm(join(layout.deployLogs, app), { recursive: true, force: true });
+    await removeTrees(context.host, join(layout.deployLogs, app));
     await removeRunners(context, app);
     context.store.deleteApp(app);
   } finally {

@@ -1,7 +1,8 @@
-import { lstat } from "node:fs/promises";
+import { chmod, lstat } from "node:fs/promises";
 import { isPreviewName } from "../app/names.ts";
 import { isPresent } from "../host/files.ts";
-import type { Command } from "../host/host.ts";
+import type { Identity } from "../host/host.ts";
+import { removeTrees, walk, type Errand } from "../host/walker.ts";
 import { provideLog } from "../vassal/app-log.ts";
 import { pathsOf, runnerOf, runnerOfApp, type DeployContext } from "./context.ts";
 
@@ -19,35 +20,25 @@ export async function handOver(context: DeployContext, instance: string): Promis
   if (owner === undefined || owner === runner.uid) return false;
 
   const previews = isPreviewName(instance) ? runner : runnerOfApp(context, instance, true);
-  const sealed: [path: string, group: number][] = [
-    [paths.releases, runner.gid],
-    [paths.environments, runner.gid],
-    [paths.settings, runner.gid],
-    [paths.previewSettings, previews.gid],
+  const sealed = [
+    await sealOf(paths.releases, runner),
+    await sealOf(paths.environments, runner),
+    await sealOf(paths.settings, runner),
+    await sealOf(paths.previewSettings, previews),
   ];
   // What these hold is made anew by the next deploy that wants it.
-  await host.run(removal([paths.staging, `${paths.environments}/.cache`]));
-  for (const [path, gid] of sealed) if (await isPresent(path)) await host.run(seal(path, gid));
-  if (await isPresent(paths.requirements))
-    await host.run({ file: "chmod", args: ["0640", "--", paths.requirements] });
+  await removeTrees(host, paths.staging, `${paths.environments}/.cache`);
+  await host.run(walk(sealed.flat()));
+  if (await isPresent(paths.requirements)) await chmod(paths.requirements, 0o640);
   if (await isPresent(paths.log)) await provideLog(paths.log, runner, true);
-  await host.run(giveData(paths.data, `${runner.uid}:${runner.gid}`));
+  // A file with a second name may be another app's as well, from the time of the shared user: it stays whose it was.
+  await host.run(walk([{ do: "give", path: paths.data, owner: runner }]));
   return true;
 }
 
-function removal(paths: string[]): Command {
-  return { file: "rm", args: ["-rf", "--one-file-system", "--", ...paths] };
-}
-
-function seal(path: string, gid: number): Command {
-  return { file: "chown", args: ["-hR", `0:${gid}`, "--", path] };
-}
-
-/** A file with a second name may be another app's as well, from the time of the shared user: it stays whose it was. */
-function giveData(path: string, owner: string): Command {
-  const own = ["(", "-type", "d", "-o", "-links", "1", ")"];
-  return {
-    file: "find",
-    args: [path, "-xdev", "-depth", ...own, "-exec", "chown", "-h", owner, "{}", "+"],
-  };
+/** Of what the folder's former group may read, which the folder has to its end; others' files may be linked in it. */
+async function sealOf(path: string, { gid }: Identity): Promise<Errand[]> {
+  const group = (await lstat(path).catch(() => undefined))?.gid;
+  if (group === undefined || group === gid) return [];
+  return [{ do: "give", path, owner: { uid: 0, gid }, group, live: true }];
 }

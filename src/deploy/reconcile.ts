@@ -9,6 +9,7 @@ import { isPresent, leadsTo, symlinkAtomically, writeAtomically } from "../host/
 import { listLocks, readRef } from "../host/git.ts";
 import { isAlive, workingFolders } from "../host/processes.ts";
 import { sweepStaging } from "../release/release.ts";
+import { walk, type Errand } from "../host/walker.ts";
 import { dropProposedSettings, mendSettings } from "../settings/settings.ts";
 import type { Deploy, Holder, InstanceRow } from "../store/agent-store.ts";
 import { removeOnDemand, writeOnDemand } from "../vassal/on-demand.ts";
@@ -145,8 +146,8 @@ class Reconciling {
     const busy = await workingFolders();
     const idle = repositories.filter((path) => !busy.has(path));
     const left = locks.filter((lock) => idle.some((path) => lock.startsWith(`${path}/`)));
-    if (left.length > 0)
-      await host.run({ file: "rm", args: ["-f", "--", ...left], as: identities.front });
+    const removals = left.map((path): Errand => ({ do: "remove", path }));
+    if (left.length > 0) await host.run(walk(removals, identities.front));
   }
 
   /** What was no longer needed, and whose removal was cut off after its deploy had settled. */
@@ -266,7 +267,7 @@ class Reconciling {
     const live = row.live === null ? undefined : context.store.deploy(row.live);
     await sweepStaging(releaseContext(context, row));
     const { settings } = pathsOf(context, row.name);
-    await mendSettings(settings);
+    await mendSettings(context.host, settings);
     await provideFolders(context, row.name);
     if (!live) return;
 
@@ -343,7 +344,7 @@ class Reconciling {
     for (const understudy of await findUnderstudies(context, row.name)) {
       await rm(understudy.ini, { force: true });
       await rm(understudy.socket, { force: true });
-      await dropProposedSettings(paths.settings, understudy.number);
+      await dropProposedSettings(context.host, paths.settings, understudy.number);
       await mergeLogs(understudy.log, paths.log);
     }
     await releaseIni(paths.ini);

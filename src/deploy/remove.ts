@@ -3,7 +3,8 @@ import { placeUrl, type Instance } from "../app/instance.ts";
 import { absentCommit } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import { isPresent } from "../host/files.ts";
-import { removeTree, unpinRelease } from "../release/release-commands.ts";
+import { removeTrees } from "../host/walker.ts";
+import { unpinRelease } from "../release/release-commands.ts";
 import type { Deploy, NewDeploy } from "../store/agent-store.ts";
 import { removeOnDemand } from "../vassal/on-demand.ts";
 import { dropHeldIni, retireVassal } from "../vassal/vassal.ts";
@@ -104,7 +105,5 @@ async function removeFolders(
   const paths = pathsOf(context, instance.name);
   for (const commit of await readdir(paths.releases).catch(() => []))
     await context.host.run(unpinRelease(gitOf(context, instance.app), instance.name, commit));
-  await rm(paths.own, { recursive: true, force: true });
-  for (const command of removeTree(paths.folder, context.host.isRoot))
-    if (await isPresent(paths.folder)) await context.host.run(command);
+  await removeTrees(context.host, paths.own, paths.folder);
 }

@@ -99,7 +99,7 @@ export class Settler {
     // A deploy that has the lock may be using what would be removed; its own settling tidies.
     if (!row || context.locks.isHeld(instance)) return [];
     const work = this.tidied(instance)
-      .then(() => mendSettings(pathsOf(context, instance).settings))
+      .then(() => mendSettings(context.host, pathsOf(context, instance).settings))
       .then(() => prune(context, row))
       .then(async (removed) => {
         await layOutStaging(releaseContext(context, row));

@@ -174,7 +174,7 @@ export async function retireUnderstudy(
   const killed = await retireVassal(context.emperor, understudy.ini, grace);
   const { settings, log } = pathsOf(context, instance);
   await removeSocket(understudy.socket);
-  await dropProposedSettings(settings, understudy.number);
+  await dropProposedSettings(context.host, settings, understudy.number);
   await mergeLogs(understudy.log, log);
   return killed;
 }
@@ -187,7 +187,7 @@ export async function discardUnderstudy(
 ): Promise<void> {
   await discardVassal(context.emperor, understudy.ini);
   await removeSocket(understudy.socket);
-  await dropProposedSettings(pathsOf(context, instance).settings, understudy.number);
+  await dropProposedSettings(context.host, pathsOf(context, instance).settings, understudy.number);
   await rm(understudy.log, { force: true });
 }
 

@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, lchown, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { environmentPath, type InstancePaths } from "../app/instance.ts";
 import { UserError } from "../errors.ts";
@@ -6,6 +6,7 @@ import type { Box } from "../host/box.ts";
 import { isPresent } from "../host/files.ts";
 import { CommandFailed, type Host, type Identity } from "../host/host.ts";
 import { printable } from "../host/lines.ts";
+import { removeTrees, walk, type Errand } from "../host/walker.ts";
 import type { Turns } from "../host/turns.ts";
 import {
   installRequirements,
@@ -64,17 +65,15 @@ export async function buildEnvironment(
   context: EnvironmentContext,
   request: EnvironmentRequest,
 ): Promise<string> {
-  const { paths, host, appUser } = context;
+  const { paths, host } = context;
   const path = environmentPath(paths, request.hash);
   await writeFile(markerOf(path), "");
   try {
-    // rm(1) is not led astray by somebody who moves folders meanwhile, as Node's is.
-    await host.run({ file: "rm", args: ["-rf", "--one-file-system", "--", path] });
-    await ownFolder(context, path);
-    const scratch = await provideScratch(context, request.hash);
+    const scratch = scratchOf(path);
+    await removeTrees(host, path, scratch);
+    await provideFolders(context, path);
     const packages = await install(context, { ...request, path, scratch });
-    await sealEnvironment(host, path, appUser);
-    await removeScratch(context, request.hash);
+    await host.run(walk([sealOf(path, context), { do: "remove", path: scratch }]));
     await rm(markerOf(path));
     return packages;
   } catch (error) {
@@ -84,35 +83,25 @@ export async function buildEnvironment(
 }
 
 /**
- * Copies another instance's sealed environment, for a user that may not read that one. Its scripts name the
- * interpreter by its path; they are changed as the user that will run them, because a link among them must
- * lead nobody with more rights anywhere. Resolves to whether it could: that instance may remove it meanwhile,
- * and what was copied of it by then is not all of it.
+ * Copies another instance's sealed environment, for a user that may not read that one; its scripts, which name the
+ * interpreter by its path, name the copy's. Resolves to whether it could: that instance may remove it meanwhile, and
+ * what was copied of it by then is not all of it.
  */
 export async function copyEnvironment(
   context: Pick<EnvironmentContext, "host" | "paths" | "appUser">,
   from: string,
   hash: string,
 ): Promise<boolean> {
-  const { paths, host, appUser } = context;
+  const { paths, host } = context;
   const path = environmentPath(paths, hash);
   await writeFile(markerOf(path), "");
   try {
-    await host.run({ file: "cp", args: ["-a", "--reflink=auto", "--", from, path] });
+    const copy: Errand = {
+      ...{ do: "copy", path: from, to: path, scripts: true },
+      ...sealedFor(context),
+    };
+    await host.run(walk([{ do: "remove", path }, copy]));
     if (!(await isComplete(from))) throw new Error(`${from} went while it was copied`);
-    await host.run(
-      host.isRoot
-        ? { file: "chown", args: ["-hR", `${appUser.uid}:${appUser.gid}`, "--", path] }
-        : { file: "chmod", args: ["-R", "u+w", "--", path] },
-    );
-    const scripts = [join(path, "bin"), "-type", "f", "-exec"];
-    const moved = `1s|^#!${from}/|#!${path}/|`;
-    await host.run({
-      file: "find",
-      args: [...scripts, "sed", "-i", moved, "{}", "+"],
-      as: appUser,
-    });
-    await sealEnvironment(host, path, appUser);
     await rm(markerOf(path));
     return true;
   } catch (error) {
@@ -220,11 +209,8 @@ async function copyTree(
 ): Promise<string> {
   const copy = join(request.scratch, "tree");
   const { host, appUser } = context;
-  await host.run({
-    file: "cp",
-    args: ["-r", "--no-preserve=mode,ownership", "--no-dereference", "--", request.release, copy],
-    as: appUser,
-  });
+  const errand: Errand = { do: "copy", path: request.release, to: copy, add: 0o200 };
+  await host.run(walk([errand], appUser));
   for (const file of request.files) {
     await host.run({
       file: "tee",
@@ -240,61 +226,44 @@ function cacheOf(paths: InstancePaths): string {
   return join(paths.environments, ".cache");
 }
 
-function scratchOf(paths: InstancePaths, hash: string): string {
-  return join(cacheOf(paths), hash);
+/** Beside the environment, in a folder that only root can change. */
+function scratchOf(path: string): string {
+  return `${path}.scratch`;
 }
 
-/** Beside the installers' caches, which the builds of an instance share; those that run at once share nothing else. */
-async function provideScratch(context: EnvironmentContext, hash: string): Promise<string> {
-  const cache = cacheOf(context.paths);
-  // Another build may be the first as well.
-  if (!(await isPresent(cache))) await ownFolder(context, cache, { recursive: true });
-  const { host, appUser: as } = context;
-  const scratch = scratchOf(context.paths, hash);
-  await removeScratch(context, hash);
-  await host.run({ file: "mkdir", args: ["--", scratch, temporaryIn(scratch)], as });
-  return scratch;
+/** The environment's, what its build alone needs, and the installers' caches, which the builds of an instance share. */
+async function provideFolders(context: EnvironmentContext, path: string): Promise<void> {
+  const scratch = scratchOf(path);
+  for (const folder of [path, scratch, temporaryIn(scratch), cacheOf(context.paths)])
+    await mkdir(folder, { mode: 0o750, recursive: true });
+  // Those within come first: nobody else can swap them as yet.
+  for (const folder of [temporaryIn(scratch), scratch, path, cacheOf(context.paths)])
+    await give(context, folder);
 }
 
-async function removeScratch(
-  { host, paths }: Pick<EnvironmentContext, "host" | "paths">,
-  hash: string,
-): Promise<void> {
-  const scratch = scratchOf(paths, hash);
-  // The folder above is its user's: where an app keeps laying something there, that is its own affair.
-  await forceRemoval(host, scratch).catch(() => undefined);
-}
-
-async function ownFolder(
-  context: EnvironmentContext,
-  path: string,
-  { recursive = false } = {},
-): Promise<void> {
-  await mkdir(path, { mode: 0o750, recursive });
+async function give({ host, appUser }: EnvironmentContext, path: string): Promise<void> {
   await chmod(path, 0o750);
-  await give(context, path);
-}
-
-async function give(context: EnvironmentContext, path: string): Promise<void> {
-  if (context.host.isRoot) await chown(path, context.appUser.uid, context.appUser.gid);
+  if (host.isRoot) await lchown(path, appUser.uid, appUser.gid);
 }
 
 /**
- * Takes an environment from the user that built it. An app of that user may be running and hold a folder of
- * it open: so it is closed before anything else, belongs to root before its modes change, and only then opens
- * for the app, which may read it. A program in it that would give others the rights of its owner must not.
+ * Takes an environment from the user that built it, of which a process may still run and hold a folder of it open.
+ * A program in it that would give others the rights of its owner must not, and a file of somebody else's that was
+ * linked into it has no place there.
  */
-async function sealEnvironment(host: Host, path: string, appUser: Identity): Promise<void> {
-  const commands: [file: string, ...args: string[]][] = host.isRoot
-    ? [
-        ["chown", "-h", "0:0", "--", path],
-        ["chmod", "0700", "--", path],
-        ["chown", "-hR", `0:${appUser.gid}`, "--", path],
-        ["chmod", "-R", "u-s,g-s,go-w", "--", path],
-        ["chmod", "0750", "--", path],
-      ]
-    : [["chmod", "-R", "a-w", "--", path]];
-  for (const [file, ...args] of commands) await host.run({ file, args });
+function sealOf(path: string, context: Sealed): Errand {
+  const { host, appUser } = context;
+  const others = host.isRoot ? ({ of: appUser.uid, others: "remove" } as const) : {};
+  return { do: "give", path, ...others, ...sealedFor(context) };
+}
+
+type Sealed = Pick<EnvironmentContext, "host" | "appUser">;
+
+/** With root the app may read it, and only at its end; without, nobody may write in it. */
+function sealedFor({ host, appUser }: Sealed) {
+  return host.isRoot
+    ? { owner: { uid: 0, gid: appUser.gid }, clear: 0o7022, top: 0o750 }
+    : { clear: 0o7222 };
 }
 
 async function removeEnvironment(
@@ -303,20 +272,8 @@ async function removeEnvironment(
 ): Promise<void> {
   const path = environmentPath(context.paths, hash);
   await writeFile(markerOf(path), "");
-  await removeScratch(context, hash);
-  await forceRemoval(context.host, path);
+  await removeTrees(context.host, scratchOf(path), path);
   await rm(markerOf(path), { force: true });
-}
-
-/** With all that is sealed in it. */
-async function forceRemoval(host: Host, path: string): Promise<void> {
-  if (!(await isPresent(path))) return;
-  if (!host.isRoot)
-    await host.run({
-      file: "find",
-      args: [path, "-type", "d", "-exec", "chmod", "u+w", "{}", "+"],
-    });
-  await host.run({ file: "rm", args: ["-rf", "--one-file-system", "--", path] });
 }
 
 function markerOf(path: string): string {

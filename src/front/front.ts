@@ -67,7 +67,7 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
   const host = new LocalHost();
   const log = pino({ name: "front" });
   const agent = new AgentClient(layout.agentSocket);
-  const repositories = new Repositories(layout);
+  const repositories = new Repositories(layout, host);
   const store = new FrontStore(layout.frontDatabase);
   const rights = new Rights(store);
   const tell = tellingOf(agent, log);

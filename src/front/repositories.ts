@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { simpleGit } from "simple-git";
 import { repositoryPath } from "../app/instance.ts";
@@ -7,17 +7,21 @@ import type { Layout } from "../config/layout.ts";
 import { UserError } from "../errors.ts";
 import { isPresent, kindOf } from "../host/files.ts";
 import { gitEnvironment } from "../host/git.ts";
+import type { Host } from "../host/host.ts";
 import { workingFolders } from "../host/processes.ts";
+import { removeTrees } from "../host/walker.ts";
 
 const ownMaking = `.${process.pid}.making`;
 
 /** The bare repositories, the front's own. A name has passed the grammar before it gets here. */
 export class Repositories {
   readonly #layout: Layout;
+  readonly #host: Host;
   readonly #expected = new Set<string>();
 
-  constructor(layout: Layout) {
+  constructor(layout: Layout, host: Host) {
     this.#layout = layout;
+    this.#host = host;
   }
 
   path(app: string): string {
@@ -41,7 +45,7 @@ export class Repositories {
   }
 
   async remove(app: string): Promise<void> {
-    await rm(this.path(app), { recursive: true, force: true });
+    await removeTrees(this.#host, this.path(app));
   }
 
   /** Stands for an app that a push may create: it is advertised, so that looking alone creates nothing. */
@@ -64,7 +68,7 @@ export class Repositories {
     const { swept } = await this.#sweep(names);
     for (const name of names) {
       if (!name.endsWith(".making") || name.endsWith(ownMaking)) continue;
-      await rm(join(this.#layout.repositories, name), { recursive: true, force: true });
+      await removeTrees(this.#host, join(this.#layout.repositories, name));
       swept.push(`${name}: begun and left, removed`);
     }
     return swept;
@@ -98,15 +102,19 @@ export class Repositories {
     const swept: string[] = [];
     for (const { name, path, files } of left) {
       if (folders.has(path)) continue;
-      for (const file of files)
-        if (await discard(join(path, file))) swept.push(`${name}: ${file} removed`);
+      for (const file of files) {
+        // A git that ended well has taken its own away.
+        if (!(await isPresent(join(path, file)))) continue;
+        await removeTrees(this.#host, join(path, file));
+        swept.push(`${name}: ${file} removed`);
+      }
     }
     return { swept, isBusy: left.some(({ path }) => folders.has(path)) };
   }
 
   async #initialize(path: string): Promise<void> {
     const making = `${path}${ownMaking}`;
-    await rm(making, { recursive: true, force: true });
+    await removeTrees(this.#host, making);
     await mkdir(making, { mode: 0o700 });
     // It warns of what others may have written: this configuration is ours, and of templates there is none.
     await simpleGit(making, {
@@ -128,15 +136,4 @@ async function leavings(path: string): Promise<string[]> {
     ...(await readdir(join(path, "objects")).catch(() => [])).map((name) => join("objects", name)),
   ];
   return names.filter((name) => /\.lock$|^objects\/(tmp_objdir|incoming)-/.test(name));
-}
-
-/** Resolves to whether it was there still: a git that ended well has taken its own away. */
-async function discard(path: string): Promise<boolean> {
-  return rm(path, { recursive: true }).then(
-    () => true,
-    (error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-      throw error;
-    },
-  );
 }

@@ -2,6 +2,7 @@ import { UserError } from "../errors.ts";
 import { waitFor } from "./clock.ts";
 import { findIdentity } from "./identity.ts";
 import { CommandFailed, type Command, type Host, type Identity } from "./host.ts";
+import { walk, type Errand } from "./walker.ts";
 
 /** One line of passwd(5). */
 export interface SystemUser extends Identity {
@@ -58,10 +59,7 @@ export function addUser({ name, id, comment }: Parameters<typeof addSystemUser>[
   };
 }
 
-/**
- * Removes a user with its processes, and with the files that they may have left where everybody can write.
- * All of it is done with no more rights than the user's own.
- */
+/** Removes a user with its processes, and with the files that they may have left where everybody can write. */
 export async function removeSystemUser(host: Host, user: Identity, python: string): Promise<void> {
   if (!host.isRoot || user.uid < 1000)
     throw new Error(`${user.name} (${user.uid}) is not a user that may be removed`);
@@ -69,7 +67,7 @@ export async function removeSystemUser(host: Host, user: Identity, python: strin
     // Again each time: a vassal that the Emperor was just starting becomes the user's only now.
     for (const command of clearUser(user, python)) {
       await host.run(command).catch((error: unknown) => {
-        // Folders that are closed to the user hold nothing of its own.
+        // Where nothing of the user runs, there is nothing to be ended.
         if (!(error instanceof CommandFailed)) throw error;
       });
     }
@@ -100,9 +98,11 @@ async function deleteUser(host: Host, name: string): Promise<boolean> {
 /** The kernel's own loop over a user's processes leaves none out, however fast they make others (kill(2), -1). */
 function clearUser(as: Identity, python: string): Command[] {
   const open = ["/tmp", "/var/tmp", "/dev/shm"];
+  const sweep = open.map((path): Errand => ({ do: "sweep", path, of: as.uid }));
   return [
     { file: python, args: ["-I", "-S", "-c", "import os; os.kill(-1, 9)"], as, deadline },
-    { file: "find", args: [...open, "-xdev", "-user", String(as.uid), "-delete"], as, deadline },
+    // As root: a folder may be closed to its owner, and what is in it is its owner's all the same.
+    { ...walk(sweep), deadline },
     { file: "ipcrm", args: ["--all"], as, deadline },
   ];
 }

@@ -6,7 +6,7 @@ what to do: give, copy, remove, sweep. The others are "name=value" (src/host/wal
 A folder is opened below its parent's descriptor and never by a link. It is taken, so that it is root's and nobody
 else's to enter, before it is listed: whoever holds it open changes nothing in it any more. What is in it is opened
 as it is (O_PATH), looked at, and changed by that descriptor. A folder gets its owner and mode after what it holds.
-Nothing behind a mount is touched. The folder that holds the tree must be root's, or of whoever runs this.
+Nothing behind a mount is touched. The folder that holds what is changed must be root's, or of whoever runs this.
 """
 
 import os
@@ -57,9 +57,12 @@ def open_above(path):
         below = os.open(step, os.O_PATH | os.O_DIRECTORY | way, dir_fd=folder)
         os.close(folder)
         folder = below
+    return folder, name
+
+
+def expect_ours(folder):
     if not is_ours(os.fstat(folder)):
         raise OSError(EPERM, "the folder that holds it can be changed by others")
-    return folder, name
 
 
 class Folder:
@@ -122,7 +125,8 @@ class Errand:
         except FileNotFoundError:
             return self.find_nothing()
         look = os.fstat(entry)
-        top = Folder("", above, os.fstat(above), self.open_copy_above())
+        target = self.open_target(above)
+        top = Folder("", above, os.fstat(above), target)
         self.mount = self.mount_for(above, entry)
         self.stack = [top]
         self.meet(top, name, entry, look)
@@ -182,8 +186,9 @@ class Errand:
     def find_nothing(self):
         raise FileNotFoundError(ENOENT, "there is nothing")
 
-    def open_copy_above(self):
-        return None
+    def open_target(self, above):
+        """The folder of a copy, where it is another one than that of the tree."""
+        expect_ours(above)
 
     def mount_for(self, above, entry):
         return mount_of(entry)
@@ -269,9 +274,10 @@ class Copy(Errand):
         if "scripts" in words:
             self.interpreters = [f"#!{path}/".encode() for path in (self.path, self.to)]
 
-    def open_copy_above(self):
-        above, self.copy_name = open_above(self.to)
-        return above
+    def open_target(self, above):
+        target, self.copy_name = open_above(self.to)
+        expect_ours(target)
+        return target
 
     def enter(self, parent, name, entry, look):
         folder = os.open(".", FOLDER, dir_fd=entry)

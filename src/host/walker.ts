@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
-import type { Command, Identity } from "./host.ts";
+import { isPresent } from "./files.ts";
+import type { Command, Host, Identity } from "./host.ts";
 
 const walkerProgram = fileURLToPath(new URL("walker.py", import.meta.url));
 
@@ -61,8 +62,8 @@ interface Sweeping {
 export type Errand = Giving | Copying | Removal | Sweeping;
 
 /**
- * Goes through trees that another user owns, owned, or may hold open (docs/decisions/0018). The folder that holds a
- * tree must be root's, or of who runs the walker: it refuses another one. Errands are done in their order.
+ * Goes through trees that another user owns, owned, or may hold open (docs/decisions/0018). The folder that holds
+ * what is changed must be root's, or of who runs the walker: it refuses another one. Errands are done in their order.
  */
 export function walk(errands: Errand[], as?: Identity): Command {
   return {
@@ -73,9 +74,11 @@ export function walk(errands: Errand[], as?: Identity): Command {
   };
 }
 
-/** Removes these trees, those that are there. */
-export function removal(...paths: string[]): Command {
-  return walk(paths.map((path) => ({ do: "remove", path })));
+/** Removes these, files or trees; where none is there, it costs nothing. */
+export async function removeTrees(host: Host, ...paths: string[]): Promise<void> {
+  const there: Removal[] = [];
+  for (const path of paths) if (await isPresent(path)) there.push({ do: "remove", path });
+  if (there.length > 0) await host.run(walk(there));
 }
 
 function wordsOf({ do: what, ...values }: Errand): string {

@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { gitCommand, type GitContext } from "../host/git.ts";
 import type { Box } from "../host/box.ts";
 import type { Command, Identity } from "../host/host.ts";
+import type { Errand } from "../host/walker.ts";
 
 const bytecodeProgram = fileURLToPath(new URL("bytecode.py", import.meta.url));
 
@@ -87,42 +88,44 @@ export function compileSources(
   };
 }
 
-export function copyByLinks(from: string, to: string): Command {
-  return { file: "cp", args: ["-al", "--", from, to] };
+interface Users {
+  appUser: Identity;
+  gitUser: Identity;
+  host: { isRoot: boolean };
 }
 
 /**
- * A release is nobody's to write: with root it belongs to root, else what it holds is at least read-only.
- * What came by hard links from the release before is root's already; only git's own files change hands.
+ * A release is nobody's to write: with root it belongs to root, else what it holds is at least read-only; its own
+ * folder can still be moved. What came by hard links from the release before is root's already; only git's own
+ * files change hands, while the app may read them.
  */
-export function seal(
-  tree: string,
-  { appUser, gitUser, host }: { appUser: Identity; gitUser: Identity; host: { isRoot: boolean } },
-): Command {
+export function sealOf(tree: string, { appUser, gitUser, host }: Users): Errand {
   return host.isRoot
     ? {
-        file: "chown",
-        args: ["-hR", `--from=${gitUser.uid}`, `0:${appUser.gid}`, "--", tree],
+        ...{ do: "give", path: tree, owner: { uid: 0, gid: appUser.gid }, of: gitUser.uid },
+        ...{ clear: writeBits & ~0o200, live: true },
       }
-    : {
-        file: "find",
-        args: [tree, "-mindepth", "1", "!", "-type", "l", "-exec", "chmod", "a-w", "{}", "+"],
-      };
+    : { do: "give", path: tree, clear: writeBits, top: 0o755 };
 }
+
+/** Set-user-ID, set-group-ID and sticky bits go with them. */
+const writeBits = 0o7222;
 
 /** Folders can be written again by git, which replaces files and never writes into them. */
-export function openFolders(tree: string, git: Identity, isRoot: boolean): Command {
-  const action = isRoot ? ["chown", "-h", `${git.uid}:${git.gid}`] : ["chmod", "u+w"];
-  return { file: "find", args: [tree, "-type", "d", "-exec", ...action, "{}", "+"] };
+export function openingOf(tree: string, { gitUser, host }: Users): Errand {
+  return { do: "give", path: tree, only: "folders", ...forGit({ gitUser, host }) };
 }
 
-export function removeTree(tree: string, isRoot: boolean): Command[] {
-  const remove = { file: "rm", args: ["-rf", "--one-file-system", "--", tree] };
-  const open = {
-    file: "find",
-    args: [tree, "-type", "d", "!", "-perm", "-u+w", "-exec", "chmod", "u+w", "{}", "+"],
-  };
-  return isRoot ? [remove] : [open, remove];
+/** A second name for each file of a sealed release, in folders that are git's to write. */
+export function linkedCopyOf(from: string, to: string, users: Users): Errand {
+  return { do: "copy", path: from, to, by: "links", ...forGit(users) };
+}
+
+function forGit({ gitUser, host }: Pick<Users, "gitUser" | "host">): {
+  owner: Identity | undefined;
+  add: number;
+} {
+  return { owner: host.isRoot ? gitUser : undefined, add: 0o200 };
 }
 
 /** The refs, hidden from everybody, that keep releases' commits from git's garbage collection. */

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { chmod, lutimes, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { chmod, lchown, lutimes, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { releasePath, type InstancePaths } from "../app/instance.ts";
 import { absentCommit } from "../app/names.ts";
@@ -8,17 +8,17 @@ import type { Box } from "../host/box.ts";
 import { isPresent, readIfPresent, writeAtomically } from "../host/files.ts";
 import { emptyTree, type GitContext } from "../host/git.ts";
 import { CommandFailed, type Host, type Identity } from "../host/host.ts";
+import { removeTrees, walk } from "../host/walker.ts";
 import {
   checkOut,
   compileSources,
-  copyByLinks,
+  linkedCopyOf,
   everySource,
   listChanges,
-  openFolders,
+  openingOf,
   parseChanges,
   pinReleases,
-  removeTree,
-  seal,
+  sealOf,
   sourcesIn,
   unpinRelease,
   type Compiler,
@@ -65,7 +65,7 @@ export async function makeRelease(context: ReleaseContext, commit: string): Prom
   const sealing = stagingOf(context.paths).sealing;
   await rename(stagingOf(context.paths).tree, sealing);
   if (context.host.isRoot) await closeFolder(sealing, context.appUser);
-  else await context.host.run(seal(sealing, context));
+  else await context.host.run(walk([sealOf(sealing, context)]));
   await rename(sealing, path);
   // Without root a folder that cannot be written cannot be moved either: it is closed where it stays.
   if (!context.host.isRoot) await chmod(path, 0o555);
@@ -100,7 +100,7 @@ export async function countChanges(
 
 /** Gives a refused release's tree back to the staging area, where it saves the next checkout. */
 export async function takeBackRelease(context: ReleaseContext, commit: string): Promise<void> {
-  const { tree, basis } = stagingOf(context.paths);
+  const { tree, next, basis } = stagingOf(context.paths);
   const path = releasePath(context.paths, commit);
   await sweepStaging(context);
   if (!(await isPresent(path))) return;
@@ -109,13 +109,14 @@ export async function takeBackRelease(context: ReleaseContext, commit: string): 
     return;
   }
   if (!context.host.isRoot) await chmod(path, 0o755);
-  await rename(path, tree);
-  await context.host.run(openFolders(tree, context.gitUser, context.host.isRoot));
+  await rename(path, next);
+  await context.host.run(walk([openingOf(next, context)]));
+  await rename(next, tree);
 }
 
 /** Makes the staging tree ready for the next checkout. Resolves to the commit it holds, or to the empty tree. */
 export async function layOutStaging(context: ReleaseContext): Promise<string> {
-  const { host, paths, gitUser } = context;
+  const { host, paths } = context;
   const { tree, basis, next, index } = stagingOf(paths);
   // Without the index git would leave what the next commit no longer has.
   const commit = (await isPresent(index)) ? await readIfPresent(basis) : undefined;
@@ -126,11 +127,10 @@ export async function layOutStaging(context: ReleaseContext): Promise<string> {
     await emptyStaging(context);
     return emptyTree;
   }
-  await discard(context, next);
-  // Before anything of it is shared with a tree that git writes to.
-  await host.run(seal(source, context));
-  await host.run(copyByLinks(source, next));
-  await host.run(openFolders(next, gitUser, host.isRoot));
+  // Nothing of it is shared with a tree that git writes to before it is root's; without root it was sealed at once.
+  const seal = host.isRoot ? [sealOf(source, context)] : [];
+  const copy = linkedCopyOf(source, next, context);
+  await host.run(walk([{ do: "remove", path: next }, ...seal, copy]));
   await host.run(compileSources(compilerOf(context), next, everySource)).catch((error: unknown) => {
     // Bytecode saves time and nothing else: what the compiler cannot take is the app's own to find out.
     if (!(error instanceof CommandFailed)) throw error;
@@ -155,13 +155,12 @@ export async function pruneReleases(
 /** Removes what a release that was never finished left in the staging area. */
 export async function sweepStaging(context: ReleaseContext): Promise<void> {
   const { sealing, next } = stagingOf(context.paths);
-  await discard(context, sealing);
-  await discard(context, next);
+  await removeTrees(context.host, sealing, next);
 }
 
 async function removeRelease(context: ReleaseContext, commit: string): Promise<void> {
   await context.host.run(unpinRelease(context.git, context.instance, commit));
-  await discard(context, releasePath(context.paths, commit));
+  await removeTrees(context.host, releasePath(context.paths, commit));
 }
 
 /**
@@ -230,19 +229,13 @@ async function emptyStaging(context: ReleaseContext): Promise<void> {
   const { host, paths, gitUser } = context;
   const { folder, tree, indexFolder, basis } = stagingOf(paths);
   await rm(basis, { force: true });
-  await discard(context, tree);
-  await rm(indexFolder, { recursive: true, force: true });
+  await removeTrees(host, tree, indexFolder);
   await mkdir(folder, { recursive: true });
   await chmod(folder, 0o711);
   for (const made of [indexFolder, tree]) {
-    await mkdir(made, { recursive: true, mode: 0o750 });
-    await host.run(openFolders(made, gitUser, host.isRoot));
+    await mkdir(made, { mode: 0o750 });
+    if (host.isRoot) await lchown(made, gitUser.uid, gitUser.gid);
   }
-}
-
-async function discard(context: ReleaseContext, tree: string): Promise<void> {
-  if (!(await isPresent(tree))) return;
-  for (const command of removeTree(tree, context.host.isRoot)) await context.host.run(command);
 }
 
 /** The folder is root's; `tree` and `git/`, inside it, are git's user's. */

@@ -1,9 +1,10 @@
-import { chmod, chown, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readFile, readdir, rename, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { numberIn, reservedSetting, settingNameGrammar } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import { isPresent } from "../host/files.ts";
 import type { Host, Identity } from "../host/host.ts";
+import { removeTrees } from "../host/walker.ts";
 
 /**
  * An app's settings are a folder of files, one for each variable, which uWSGI's `envdir` takes to the
@@ -84,7 +85,7 @@ export async function writeSettings(
   settings: Settings,
   app: Identity,
 ): Promise<void> {
-  await rm(folder, { recursive: true, force: true });
+  await removeTrees(host, folder);
   await mkdir(folder);
   const write = async ([name, value]: [string, string]): Promise<void> => {
     const path = join(folder, name);
@@ -135,23 +136,23 @@ export async function adoptSettings(
   const [coming, former] = [`${folder}.coming`, formerSettings(folder)];
   await writeSettings(host, coming, after, app);
   if (await isPresent(folder)) {
-    await rm(former, { recursive: true, force: true });
+    await removeTrees(host, former);
     await rename(folder, former);
   }
   await rename(coming, folder);
 }
 
 /** Undoes an adoption, as long as the former settings are there. */
-export async function bringBackSettings(folder: string): Promise<void> {
+export async function bringBackSettings(host: Host, folder: string): Promise<void> {
   const former = formerSettings(folder);
   if (!(await isPresent(former))) return;
-  await rm(folder, { recursive: true, force: true });
+  await removeTrees(host, folder);
   await rename(former, folder);
 }
 
 /** The adopted settings are there to stay. */
-export async function forgetFormerSettings(folder: string): Promise<void> {
-  await rm(formerSettings(folder), { recursive: true, force: true });
+export async function forgetFormerSettings(host: Host, folder: string): Promise<void> {
+  await removeTrees(host, formerSettings(folder));
 }
 
 function formerSettings(folder: string): string {
@@ -159,12 +160,16 @@ function formerSettings(folder: string): string {
 }
 
 /** After a stop in the midst of `adoptSettings` that was not wanted in the end: the former ones are back. */
-export async function mendSettings(folder: string): Promise<void> {
-  await rm(`${folder}.coming`, { recursive: true, force: true });
-  if (await isPresent(folder)) await forgetFormerSettings(folder);
-  else await bringBackSettings(folder);
+export async function mendSettings(host: Host, folder: string): Promise<void> {
+  await removeTrees(host, `${folder}.coming`);
+  if (await isPresent(folder)) await forgetFormerSettings(host, folder);
+  else await bringBackSettings(host, folder);
 }
 
-export async function dropProposedSettings(folder: string, deploy: number): Promise<void> {
-  await rm(proposedSettings(folder, deploy), { recursive: true, force: true });
+export async function dropProposedSettings(
+  host: Host,
+  folder: string,
+  deploy: number,
+): Promise<void> {
+  await removeTrees(host, proposedSettings(folder, deploy));
 }

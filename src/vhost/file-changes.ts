@@ -40,7 +40,8 @@ export class FileChanges {
 
   async makeFolder(path: string): Promise<void> {
     if (await isPresent(path)) return;
-    this.#undoing.push(() => rm(path, { recursive: true, force: true }));
+    // Somebody else may have come to use it meanwhile.
+    this.#undoing.push(() => rmdir(path).catch(unlessFilled));
     await mkdir(path, { mode: 0o755 });
   }
 
@@ -54,4 +55,8 @@ export class FileChanges {
   async takeBack(): Promise<void> {
     for (const undo of this.#undoing.splice(0).reverse()) await undo();
   }
+}
+
+function unlessFilled(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ENOTEMPTY") throw error;
 }

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { onTestFinished } from "vitest";
 import type { Command, Identity } from "../../src/host/host.ts";
 import { projectRoot } from "./server.ts";
@@ -10,32 +11,39 @@ const calls = [
   ...["openat", "getdents64", "newfstatat", "statx", "readlinkat"],
   ...["fchmod", "fchmodat", "fchmodat2", "chmod", "fchown", "fchownat", "chown", "lchown"],
   ...["mkdirat", "linkat", "symlinkat", "unlinkat", "rmdir", "unlink"],
-].map((call) => `?${call}`);
+]
+  .map((call) => `?${call}`)
+  .join(",");
 
 /**
- * The words by which a command is held: strace stops it behind each of these calls, until it hears SIGCONT. So
- * whatever another process does there comes between any two looks or changes, by no luck.
+ * strace stops a process behind each of these calls, until it hears SIGCONT. So whatever another process does there
+ * comes between any two looks or changes, by no luck.
  */
-function heldWords({ file, args }: Pick<Command, "file" | "args">): [string, string[]] {
-  const trace = ["-f", "-qq", "-e", `trace=${calls.join(",")}`];
-  const inject = ["-e", `inject=${calls.join(",")}:signal=SIGSTOP`];
-  return ["strace", [...trace, ...inject, "--", file, ...args]];
-}
+const holding = ["-f", "-qq", "-e", `trace=${calls}`, "-e", `inject=${calls}:signal=SIGSTOP`];
 
 /** Runs a command and does something at every moment at which it is held. Resolves to its exit code. */
 export async function runHeld(command: Command, atEach: () => Promise<unknown>): Promise<number> {
-  const [file, args] = heldWords(command);
-  const strace = spawn(file, args, { stdio: ["pipe", "ignore", "pipe"] });
+  const strace = spawn("strace", [...holding, "--", command.file, ...command.args], {
+    stdio: ["pipe", "ignore", "pipe"],
+  });
   const ended = new Promise<number>((resolve) => strace.once("exit", (code) => resolve(code ?? 1)));
   strace.stdin.end(command.input ?? "");
-  for await (const line of createInterface({ input: strace.stderr })) {
+  await letGo(strace, strace.stderr, atEach);
+  return ended;
+}
+
+async function letGo(
+  strace: ChildProcess,
+  lines: Readable,
+  atEach: () => Promise<unknown>,
+): Promise<void> {
+  for await (const line of createInterface({ input: lines })) {
     const stopped = /^(?:\[pid +(\d+)\] )?--- stopped by SIGSTOP/.exec(line);
     if (!stopped) continue;
     await atEach();
     // Only where there are several of them strace says which one it is.
     process.kill(Number(stopped[1] ?? onlyChildOf(strace)), "SIGCONT");
   }
-  return ended;
 }
 
 function onlyChildOf({ pid }: ChildProcess): string {
@@ -45,14 +53,15 @@ function onlyChildOf({ pid }: ChildProcess): string {
 interface Targets {
   file: string;
   folder: string;
-  /** Another one swaps other names at other moments. */
+  /** Another one swaps other names at other moments; 0 swaps all of them at each. */
   seed?: number;
 }
 
 /** See swapper.py: somebody who holds the tree open, and links to what is root's. */
 export class Swapper {
-  /** How many names it has swapped. */
+  /** How many names it has swapped, and how often it was asked to. */
   swapped = 0;
+  moments = 0;
   readonly #lines: AsyncIterator<string>;
   readonly #process: ReturnType<typeof Swapper.spawn>;
 
@@ -61,16 +70,24 @@ export class Swapper {
     this.#lines = createInterface({ input: process.stdout })[Symbol.asyncIterator]();
   }
 
-  static async start(tree: string, as: Identity, targets: Targets): Promise<Swapper> {
+  static async start(
+    tree: string,
+    as: Pick<Identity, "uid" | "gid">,
+    targets: Targets,
+  ): Promise<Swapper> {
     const swapper = new Swapper(Swapper.spawn(tree, as, targets));
     await swapper.#lines.next();
     return swapper;
   }
 
-  private static spawn(tree: string, { uid, gid }: Identity, { file, folder, seed = 0 }: Targets) {
+  private static spawn(
+    tree: string,
+    { uid, gid }: Pick<Identity, "uid" | "gid">,
+    { file, folder, seed = 1 }: Targets,
+  ) {
     const program = `${projectRoot}/test/support/swapper.py`;
-    const started = spawn("/usr/bin/python3", ["-I", program, file, folder, String(seed)], {
-      ...{ cwd: tree, uid, gid, stdio: ["pipe", "pipe", "inherit"] as const },
+    const started = spawn("/usr/bin/python3", ["-I", program, tree, file, folder, String(seed)], {
+      ...{ cwd: "/", uid, gid, stdio: ["pipe", "pipe", "inherit"] as const },
     });
     onTestFinished(() => void started.kill("SIGKILL"));
     return started;
@@ -80,5 +97,6 @@ export class Swapper {
     this.#process.stdin.write("\n");
     const { value } = (await this.#lines.next()) as { value: string };
     this.swapped += Number(value);
+    this.moments += 1;
   }
 }

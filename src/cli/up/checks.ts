@@ -110,3 +110,20 @@ async function firstClosed(host: Host, folder: string, as: Identity): Promise<st
   const parent = dirname(folder);
   return parent === folder ? folder : ((await firstClosed(host, parent, as)) ?? folder);
 }
+
+const protections = ["protected_hardlinks", "protected_symlinks"];
+
+/**
+ * What the kernel may keep users from: hard links to others' files, and links in /tmp that others follow (proc(5)).
+ * reeve does without; other programs of the machine do not. Resolves to one line, or to none.
+ */
+export async function sayUnprotected(switches = "/proc/sys/fs"): Promise<string[]> {
+  const off: string[] = [];
+  for (const name of protections)
+    if ((await readIfPresent(join(switches, name)))?.trim() !== "1") off.push(`fs.${name}`);
+  if (off.length === 0) return [];
+  const settings = off.map((name) => `${name}=1`).join(" ");
+  return [
+    `reeve: the kernel does not protect this machine's links; Debian does: sysctl -w ${settings}`,
+  ];
+}

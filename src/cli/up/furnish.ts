@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { chmod, chown, cp, mkdir, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { chmod, chown, mkdir, readdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import Handlebars from "handlebars";
 import { listenAddresses, programRoot, type Config } from "../../config/config.ts";
 import { starterFile } from "../../config/option-table.ts";
@@ -9,6 +9,7 @@ import type { Identities } from "../../deploy/context.ts";
 import { longestQueue } from "../../vassal/emperor.ts";
 import { isPresent, writeAtomically } from "../../host/files.ts";
 import type { Host, Identity } from "../../host/host.ts";
+import { removeTrees, walk, type Errand } from "../../host/walker.ts";
 
 /** Makes every folder with its owner: who may enter which is what keeps the halves apart. */
 export async function makeFolders(
@@ -130,20 +131,24 @@ export async function writeConfigurations(
 /** A copy of the program that everybody can read, for a checkout under a closed folder. */
 export async function copyProgram(config: Config, host: Host): Promise<string> {
   const { program } = config.layout;
-  await rm(program, { recursive: true, force: true });
-  await mkdir(program, { recursive: true, mode: 0o755 });
-  for (const name of ["dist", "hooks", "templates", "package.json"]) {
-    await cp(join(programRoot, name), join(program, name), { recursive: true });
-  }
+  await removeTrees(host, program);
+  const names = ["dist", "hooks", "templates", "package.json"];
   const lock = JSON.parse(readFileSync(join(programRoot, "package-lock.json"), "utf8")) as {
     packages: Record<string, { dev?: boolean }>;
   };
   for (const [path, { dev }] of Object.entries(lock.packages)) {
-    const source = join(programRoot, path);
-    if (path === "" || dev || !(await isPresent(source))) continue;
-    await cp(source, join(program, path), { recursive: true });
+    if (path === "" || dev || !(await isPresent(join(programRoot, path)))) continue;
+    names.push(path);
   }
-  await host.run({ file: "chmod", args: ["-R", "a+rX", "--", program] });
+  // One that has others in it brings them along.
+  const outer = names.filter((name) => !names.some((other) => name.startsWith(`${other}/`)));
+  for (const name of outer) await mkdir(dirname(join(program, name)), { recursive: true });
+  const copies = outer.map((name): Errand => ({
+    do: "copy",
+    path: join(programRoot, name),
+    to: join(program, name),
+  }));
+  await host.run(walk([...copies, { do: "give", path: program, share: 0o555 }]));
   return program;
 }
 

@@ -6,7 +6,13 @@ import { writeAtomically } from "../../host/files.ts";
 import { CommandFailed, LocalHost, type Host, type Identity } from "../../host/host.ts";
 import { ensureIdentity, ownIdentity } from "../../host/identity.ts";
 import { testNginx } from "../../vhost/nginx.ts";
-import { expectOnlyServer, expectPackages, expectReachable, isReadableBy } from "./checks.ts";
+import {
+  expectOnlyServer,
+  expectPackages,
+  expectReachable,
+  isReadableBy,
+  sayUnprotected,
+} from "./checks.ts";
 import { closeLogs, copyProgram, makeFolders, writeConfigurations } from "./furnish.ts";
 
 type Say = (line: string) => void;
@@ -32,6 +38,7 @@ export async function prepare(
     say(
       "reeve: this system makes no PID namespace for root, as in a container: what a build leaves running is not ended with it",
     );
+  for (const line of await sayUnprotected()) say(line);
   const program = await findProgram(config, host, identities, say);
   const web = host.isRoot ? identities.web : undefined;
   await writeConfigurations(config, program, { web, group });

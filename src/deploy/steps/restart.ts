@@ -57,7 +57,7 @@ export const restartStep: Step = {
     const paths = pathsOf(context, deploy.instance);
     const row = context.store.instance(deploy.instance);
     const live = row?.live ? context.store.deploy(row.live) : undefined;
-    await bringBackSettings(paths.settings);
+    await bringBackSettings(context.host, paths.settings);
     // Read before anything is stopped: somebody may be writing them.
     const options = row && live ? await optionsOf(context, row.app) : undefined;
     await holdVassal(context.emperor, paths.ini, 0);

@@ -29,7 +29,7 @@ export const settingsStep: Step = {
     return undefined;
   },
   undo: (context, deploy) =>
-    dropProposedSettings(pathsOf(context, deploy.instance).settings, deploy.number),
+    dropProposedSettings(context.host, pathsOf(context, deploy.instance).settings, deploy.number),
 };
 
 function variablesOf({ context, instance, deploy }: Preparation): ReleaseVariables {

@@ -109,21 +109,24 @@ describe("building an environment", () => {
     expect(modes.map((mode) => (mode & 0o7777).toString(8))).toEqual(["750", "755", "644", "755"]);
   });
 
-  it.runIf(isRoot)("follows no link that its own folder for scratch files has in it", async () => {
-    const context = demo("true");
-    await build(context);
-    const home = context.paths.folder;
-    const outside = join(home, "of-root");
-    mkdirSync(outside);
-    writeFileSync(join(outside, "constraints.txt"), "as it was");
-    symlinkSync(outside, join(context.paths.environments, ".cache", two));
+  it.runIf(isRoot)(
+    "follows no link where its folder for scratch files comes to stand",
+    async () => {
+      const context = demo("true");
+      await build(context);
+      const home = context.paths.folder;
+      const outside = join(home, "of-root");
+      mkdirSync(outside);
+      writeFileSync(join(outside, "constraints.txt"), "as it was");
+      symlinkSync(outside, `${environmentPath(context.paths, two)}.scratch`);
 
-    const files = [{ path: "requirements.txt", text: "greeting" }];
-    const request = { hash: two, files, release: home, packages: "greeting==1.0" };
-    await buildEnvironment(context, request).catch(() => undefined);
+      const files = [{ path: "requirements.txt", text: "greeting" }];
+      const request = { hash: two, files, release: home, packages: "greeting==1.0" };
+      await buildEnvironment(context, request).catch(() => undefined);
 
-    expect(readFileSync(join(outside, "constraints.txt"), "utf8")).toBe("as it was");
-  });
+      expect(readFileSync(join(outside, "constraints.txt"), "utf8")).toBe("as it was");
+    },
+  );
 
   it.skipIf(!canDropRoot)("works without root as well, and can be taken away again", async () => {
     // A shell would take back the rights that this process has put aside.
@@ -222,7 +225,6 @@ describe("environments that nothing needs any more", () => {
 
     expect(removed.sort()).toEqual([two, three, begun].sort());
     expect(readdirSync(context.paths.environments).sort()).toEqual([".cache", one]);
-    expect(readdirSync(join(context.paths.environments, ".cache"))).not.toContain(two);
   });
 
   it("stay as long as they are being built", async () => {
@@ -253,7 +255,7 @@ describe("an environment that is copied from another instance's", () => {
     }
 
     override async run(...words: Parameters<Host["run"]>): Promise<string> {
-      const isCopy = words[0].file === "cp";
+      const isCopy = words[0].input?.includes("copy\0") ?? false;
       if (isCopy && this.#when === "before") rmSync(this.#from, { recursive: true });
       const output = await super.run(...words);
       if (isCopy && this.#when === "after") writeFileSync(`${this.#from}.building`, "");

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { embeddedLayout } from "../../../src/config/layout.ts";
 import { AppMaker } from "../../../src/front/app-maker.ts";
+import { LocalHost } from "../../../src/host/host.ts";
 import { Repositories } from "../../../src/front/repositories.ts";
 import { localAdministrator } from "../../../src/front/rights.ts";
 import { FrontStore, type Caller } from "../../../src/store/front-store.ts";
@@ -17,7 +18,7 @@ function setUp() {
   const made: string[] = [];
   const maker = new AppMaker({
     store,
-    repositories: new Repositories(layout),
+    repositories: new Repositories(layout, new LocalHost()),
     createApp: (app) => Promise.resolve(made.push(app)),
   });
   return { store, maker, made };

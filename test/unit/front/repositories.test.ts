@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { embeddedLayout } from "../../../src/config/layout.ts";
+import { LocalHost } from "../../../src/host/host.ts";
 import { Repositories } from "../../../src/front/repositories.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
@@ -15,7 +16,7 @@ function fresh() {
   for (const folder of [layout.repositories, layout.frontState, layout.etc])
     mkdirSync(folder, { recursive: true });
   writeFileSync(layout.gitConfiguration, "");
-  return { layout, repositories: new Repositories(layout) };
+  return { layout, repositories: new Repositories(layout, new LocalHost()) };
 }
 
 describe("the repositories", () => {

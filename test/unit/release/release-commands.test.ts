@@ -2,11 +2,12 @@ import { describe, expect, it } from "vitest";
 import {
   checkOut,
   compileSources,
-  copyByLinks,
   listChanges,
+  linkedCopyOf,
+  openingOf,
   parseChanges,
   pinReleases,
-  seal,
+  sealOf,
   sourcesIn,
   unpinRelease,
 } from "../../../src/release/release-commands.ts";
@@ -95,24 +96,20 @@ describe("what differs between two trees", () => {
 });
 
 describe("a release's folder", () => {
-  it("is copied by hard links, links as they are", () => {
-    expect(copyByLinks("/a", "/b")).toEqual({ file: "cp", args: ["-al", "--", "/a", "/b"] });
+  const users = { appUser: as, gitUser: { name: "git", uid: 990, gid: 995 } };
+  const withRoot = { ...users, host: { isRoot: true } };
+  const withoutRoot = { ...users, host: { isRoot: false } };
+
+  it("is copied by hard links, into folders that are git's", () => {
+    expect(linkedCopyOf("/a", "/b", withRoot)).toEqual({
+      ...{ do: "copy", path: "/a", to: "/b", by: "links", owner: users.gitUser, add: 0o200 },
+    });
+    expect(openingOf("/a", withRoot)).toMatchObject({ only: "folders", owner: users.gitUser });
+    expect(openingOf("/a", withoutRoot)).toMatchObject({ only: "folders", add: 0o200 });
   });
 
-  it("is sealed without following a link, with root and without", () => {
-    const users = { appUser: as, gitUser: { name: "git", uid: 990, gid: 990 } };
-
-    expect(seal("/s/x", { ...users, host: { isRoot: true } })).toEqual({
-      file: "chown",
-      args: ["-hR", "--from=990", "0:995", "--", "/s/x"],
-    });
-    expect(seal("/s/x", { ...users, host: { isRoot: false } }).args.slice(0, 6)).toEqual([
-      "/s/x",
-      "-mindepth",
-      "1",
-      "!",
-      "-type",
-      "l",
-    ]);
+  it("is sealed: with root what was git's is root's, else nobody may write in it", () => {
+    expect(sealOf("/s/x", withRoot)).toMatchObject({ owner: { uid: 0, gid: 995 }, of: 990 });
+    expect(sealOf("/s/x", withoutRoot)).toMatchObject({ clear: 0o7222, top: 0o755 });
   });
 });

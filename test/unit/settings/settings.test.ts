@@ -167,7 +167,7 @@ describe("settings that wait for their release to be proven", () => {
 
   async function adopt(folder: string, deploy = 7): Promise<void> {
     await adoptSettings(owner, folder, deploy);
-    await forgetFormerSettings(folder);
+    await forgetFormerSettings(host, folder);
   }
 
   it("take the place of the former ones, also of those that are gone", async () => {
@@ -189,8 +189,8 @@ describe("settings that wait for their release to be proven", () => {
       if (stop === "between") renameSync(folder, `${folder}.former`);
       if (stop === "after") await adoptSettings(owner, folder, 7);
 
-      await bringBackSettings(folder);
-      await mendSettings(folder);
+      await bringBackSettings(host, folder);
+      await mendSettings(host, folder);
 
       expect(Object.fromEntries(await readSettings(folder)), stop).toEqual({ A: "1" });
     }
@@ -253,8 +253,8 @@ describe("settings that wait for their release to be proven", () => {
     await write(folder, { A: "1" });
     await write(proposedSettings(folder, 7), { A: "2" });
 
-    await dropProposedSettings(folder, 7);
-    await dropProposedSettings(folder, 7);
+    await dropProposedSettings(host, folder, 7);
+    await dropProposedSettings(host, folder, 7);
 
     expect(existsSync(proposedSettings(folder, 7))).toBe(false);
     expect(Object.fromEntries(await readSettings(folder))).toEqual({ A: "1" });
