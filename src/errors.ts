@@ -95,6 +95,10 @@ const catalogue = {
     exit: 1,
     hint: "Nothing was changed. Push again when the reason above is gone.",
   },
+  RELEASE_TOO_LARGE: {
+    exit: 1,
+    hint: "Leave out of the repository what the app does not need to run, or ask the server's administrator for more.",
+  },
   RELEASE_UNKNOWN: { exit: 1, hint: "See `reeve releases APP`." },
   RESOURCES_EXHAUSTED: {
     exit: 1,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isHostName } from "../app/names.ts";
+import type { Limits } from "../host/limits.ts";
 import { wholeNumber, type OptionTable, type OptionValues } from "./option-table.ts";
 
 const userName = z.string().regex(/^[a-z_][a-z0-9_-]{0,30}$/, "is not a system user's name");
@@ -49,6 +50,38 @@ export const serverOptions = {
     schema: wholeNumber(1, 100_000),
     default: 1024,
     sentence: "The largest push, in MiB.",
+  },
+  release_files: {
+    schema: wholeNumber(1, 10_000_000),
+    default: 250_000,
+    sentence: "How many files and folders a commit may have that is put on the air.",
+  },
+  release_size: {
+    schema: wholeNumber(1, 1_048_576),
+    default: 4096,
+    sentence: "MiB that the files of such a commit may have together.",
+  },
+  git_memory: {
+    schema: wholeNumber(64, 1_048_576),
+    default: 1536,
+    sentence:
+      "MiB of memory that each git may take, and that a push or a fetch may take altogether where the system has control groups for memory.",
+  },
+  git_seconds: {
+    schema: wholeNumber(1, 86_400),
+    default: 900,
+    sentence: "Seconds of processor time that each git may take.",
+  },
+  git_sessions: {
+    schema: wholeNumber(1, 10_000),
+    default: 32,
+    sentence:
+      "How many pushes and fetches git works on at a time; others wait, for a minute at most.",
+  },
+  git_sessions_each: {
+    schema: wholeNumber(1, 10_000),
+    default: 8,
+    sentence: "How many of them may be one account's.",
   },
   build_deadline: {
     schema: wholeNumber(1, 86_400),
@@ -130,3 +163,10 @@ export const serverOptions = {
 } satisfies OptionTable;
 
 export type ServerOptions = OptionValues<typeof serverOptions>;
+
+export const mebibyte = 1024 * 1024;
+
+/** What every git of reeve's may take, whoever it works for. */
+export function gitLimits({ git_memory, git_seconds }: ServerOptions): Limits {
+  return { memory: git_memory * mebibyte, seconds: git_seconds };
+}

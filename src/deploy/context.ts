@@ -11,7 +11,7 @@ import { appOfInstance, branchOf, isPreviewName } from "../app/names.ts";
 import { appOptions, type AppOptions } from "../config/app-options.ts";
 import type { Config } from "../config/config.ts";
 import { readOptions } from "../config/option-table.ts";
-import type { ServerOptions } from "../config/server-options.ts";
+import { gitLimits, mebibyte, type ServerOptions } from "../config/server-options.ts";
 import type { RequirementsFile } from "../environment/requirements.ts";
 import type { Installer } from "../environment/environment-commands.ts";
 import type { Box } from "../host/box.ts";
@@ -104,6 +104,7 @@ export function gitOf(context: DeployContext, app: string): GitContext {
     repository: repositoryPath(context.config.layout, app),
     configuration: context.gitConfiguration,
     as: context.identities.front,
+    limits: gitLimits(context.config.server),
   };
 }
 
@@ -204,19 +205,19 @@ export function releaseContext(
   instance: Pick<Instance, "name" | "app">,
 ): ReleaseContext {
   const appUser = runnerOf(context, instance.name);
+  const { server } = context.config;
   return {
     host: context.host,
     git: gitOf(context, instance.app),
     paths: pathsOf(context, instance.name),
     instance: instance.name,
-    python: context.config.server.python,
+    python: server.python,
     gitUser: { ...context.identities.front, gid: appUser.gid },
     appUser,
-    ...buildLimits(context.config.server),
+    most: { files: server.release_files, bytes: server.release_size * mebibyte },
+    ...buildLimits(server),
   };
 }
-
-const mebibyte = 1024 * 1024;
 
 /** What may be used, and for how many milliseconds, by a command that works on what somebody pushed. */
 export function buildLimits(server: ServerOptions): { box: Box; deadline: number } {

@@ -3,6 +3,7 @@ import { pino, type Logger } from "pino";
 import { AgentClient } from "../agent/client.ts";
 import { repositoryPath } from "../app/instance.ts";
 import { readNotifySocket, type Config } from "../config/config.ts";
+import { gitLimits, mebibyte } from "../config/server-options.ts";
 import { listenOn, verbServer } from "../host/channel.ts";
 import { gitEnvironment } from "../host/git.ts";
 import { LocalHost } from "../host/host.ts";
@@ -22,7 +23,6 @@ import { localAdministrator, Rights } from "./rights.ts";
 import { Throttle } from "./throttle.ts";
 import { readToken } from "./token.ts";
 
-const megabyte = 1024 * 1024;
 const sweepEvery = 500;
 
 /** The half that listens and has no rights: git over HTTP behind nginx, and the control socket. */
@@ -33,6 +33,7 @@ export async function runFront(config: Config): Promise<void> {
   const { layout } = config;
   const { control, gate } = await makeWorld(config);
   await control.authorizedKeys.write();
+  await control.repositories.furnish();
 
   await listenOn(verbServer(controlListener(control)), layout.controlSocket);
   // A long upload takes as long as it takes: it is given up when nothing comes any more, not by the clock.
@@ -100,9 +101,10 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
       gitOf: (app) => ({
         repository: repositoryPath(layout, app),
         configuration: layout.gitConfiguration,
+        limits: gitLimits(server),
       }),
     },
-    gate: { ...shared, throttle: new Throttle(), pushLimit: server.push_limit * megabyte },
+    gate: { ...shared, throttle: new Throttle(), pushLimit: server.push_limit * mebibyte },
   };
 }
 

@@ -5,13 +5,20 @@ import { repositoryPath } from "../app/instance.ts";
 import { isAppName } from "../app/names.ts";
 import type { Layout } from "../config/layout.ts";
 import { UserError } from "../errors.ts";
-import { isPresent, kindOf } from "../host/files.ts";
+import { isPresent, kindOf, readIfPresent, writeAtomically } from "../host/files.ts";
 import { gitEnvironment } from "../host/git.ts";
 import type { Host } from "../host/host.ts";
 import { workingFolders } from "../host/processes.ts";
 import { removeTrees } from "../host/walker.ts";
 
 const ownMaking = `.${process.pid}.making`;
+
+/**
+ * The attributes of a repository win over those that a commit brings (gitattributes(5)). What these would change in
+ * a file's bytes on its way to the disk makes it many times as large as was counted, and each pattern of a commit's
+ * would be matched with each file.
+ */
+const attributes = "* !text !crlf !eol !ident !filter !working-tree-encoding\n";
 
 /** The bare repositories, the front's own. A name has passed the grammar before it gets here. */
 export class Repositories {
@@ -60,6 +67,14 @@ export class Repositories {
       name.replace(/\.git$/, ""),
     );
     return names.filter(isAppName);
+  }
+
+  /** Gives every repository the attributes that a new one is made with. */
+  async furnish(): Promise<void> {
+    for (const app of await this.list()) {
+      const path = this.path(app);
+      if ((await kindOf(path)) === "folder") await furnish(path);
+    }
   }
 
   /** Removes what a git that was killed left behind, and nobody works on any more. Resolves to what it removed. */
@@ -122,8 +137,17 @@ export class Repositories {
     })
       .env({ PATH: process.env["PATH"], ...gitEnvironment(this.#layout.gitConfiguration) })
       .init(true, ["--quiet", "--initial-branch=main", "--template="]);
+    await furnish(making);
     await rename(making, path);
   }
+}
+
+async function furnish(repository: string): Promise<void> {
+  const folder = join(repository, "info");
+  const file = join(folder, "attributes");
+  if ((await readIfPresent(file)) === attributes) return;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeAtomically(file, attributes, { mode: 0o600 });
 }
 
 /** A lock on a ref keeps every later push away; a quarantine folder (git-receive-pack(1)) holds its objects for ever. */

@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command, Host, Identity } from "./host.ts";
+import type { Limits } from "./limits.ts";
 
 /** Who runs git, with which configuration. */
 export interface GitContext {
@@ -9,6 +10,8 @@ export interface GitContext {
   /** The only configuration git reads, beside the repository's own. */
   configuration: string;
   as?: Identity | undefined;
+  /** What each git may take: it reads what somebody pushed. */
+  limits?: Limits | undefined;
 }
 
 /**
@@ -36,6 +39,7 @@ export function gitCommand(
     // Whoever sweeps a repository sees by this that somebody works on it.
     cwd: context.repository,
     as: context.as,
+    limits: context.limits,
     ...more,
     env: { ...gitEnvironment(context.configuration), ...more.env },
   };

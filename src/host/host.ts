@@ -1,5 +1,6 @@
 import { execa } from "execa";
 import { boxed, privilegeArguments, tryNamespaces, type Box } from "./box.ts";
+import { limited, type Limits } from "./limits.ts";
 import { LineSplitter } from "./lines.ts";
 
 /** A system user, as a process runs under it. */
@@ -23,6 +24,8 @@ export interface Command {
   as?: Identity | undefined;
   /** It runs code of strangers, as that user: with these limits, and in namespaces of its own where that can be. */
   box?: Box | undefined;
+  /** It works on what strangers wrote, and runs none of it. */
+  limits?: Limits | undefined;
   input?: string;
   /** How standard output becomes text; without, UTF-8. latin1: one character for each byte. */
   encoding?: "latin1";
@@ -45,6 +48,8 @@ export class CommandFailed extends Error {
   readonly output: string;
   readonly exitCode: number | undefined;
   readonly timedOut: boolean;
+  /** It printed more than the command allowed. */
+  readonly tooLong: boolean;
 
   constructor(
     command: Command,
@@ -69,6 +74,7 @@ export class CommandFailed extends Error {
     this.output = result.output;
     this.exitCode = result.exitCode;
     this.timedOut = result.timedOut;
+    this.tooLong = result.tooLong ?? false;
   }
 }
 
@@ -167,11 +173,16 @@ export class LocalHost implements Host {
   }
 
   async #withIdentity(command: Command): Promise<{ file: string; args: string[] }> {
-    const { file, args, as, box } = command;
+    const { as, box, limits } = command;
+    const [file = "", ...args] = [
+      ...(limits ? limited(limits) : []),
+      command.file,
+      ...command.args,
+    ];
     if (as === undefined) return { file, args };
     if (box) {
       const means = { isRoot: this.isRoot, namespaces: await this.hasNamespaces() };
-      return boxed(command, box, as, means);
+      return boxed({ file, args }, box, as, means);
     }
     const privileges = this.isRoot ? privilegeArguments(as) : ["--no-new-privs"];
     return { file: "setpriv", args: ["--pdeathsig=KILL", ...privileges, "--", file, ...args] };

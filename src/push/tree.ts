@@ -4,10 +4,10 @@ import { subjectOf } from "./subject.ts";
 
 /** Larger files than this are nobody's Procfile or requirements. */
 const largest = 1024 * 1024;
-/** Bytes of the names of all folders at the top of a tree. */
-const mostNames = 4 * 1024 * 1024;
 /** Bytes that git may say of one path: it can be 4096 long, and is repeated. */
 const longestHeader = 8192;
+/** Bytes of the names of folders among which an app may be looked for. */
+const longestNames = 256 * 1024;
 
 export interface Entry {
   path: string;
@@ -104,17 +104,24 @@ class Reader {
       if (first && others.length === 0 && first.what === "contents")
         return this.ask([{ ...first, what: "info" }]);
       if (others.length === 0) throw error;
-      return (await Promise.all(questions.map((question) => this.ask([question])))).flat();
+      const entries: Entry[] = [];
+      for (const question of questions) entries.push(...(await this.ask([question])));
+      return entries;
     }
   }
 
+  /** None where there are more than anybody made by hand. */
   async folders(): Promise<string[]> {
-    const output = await this.#host.run(
-      gitCommand(this.#git, ["ls-tree", "-d", "-z", "--name-only", this.#commit], {
-        longestOutput: mostNames,
-      }),
-    );
-    return output.split("\0").filter(Boolean);
+    const listing = ["ls-tree", "-d", "-z", "--name-only", this.#commit];
+    try {
+      const output = await this.#host.run(
+        gitCommand(this.#git, listing, { longestOutput: longestNames }),
+      );
+      return output.split("\0").filter(Boolean);
+    } catch (error) {
+      if (error instanceof CommandFailed && error.tooLong) return [];
+      throw error;
+    }
   }
 
   #line({ what, path }: Asked): string {

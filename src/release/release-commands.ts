@@ -6,9 +6,20 @@ import type { Errand } from "../host/walker.ts";
 
 const bytecodeProgram = fileURLToPath(new URL("bytecode.py", import.meta.url));
 
+/** Bytes that two releases' names can make together, the letter and the zero byte for each included. */
+const longestChanges = 192 * 1024 * 1024;
+
 /** What differs between two trees: `A`, `M`, `D` or `T` and a name, all separated by NUL. */
 export function listChanges(git: GitContext, from: string, to: string): Command {
-  return gitCommand(git, ["diff-tree", "-r", "-z", "--name-status", "--no-renames", from, to]);
+  return gitCommand(git, ["diff-tree", "-r", "-z", "--name-status", "--no-renames", from, to], {
+    longestOutput: longestChanges,
+  });
+}
+
+/** Every file and every folder of a commit's tree, as often as it stands there: mode, size and path, one each line. */
+export function listEntries(git: GitContext, commit: string): Command {
+  const format = "--format=%(objectmode) %(objectsize) %(path)";
+  return gitCommand(git, ["-c", "core.quotePath=false", "ls-tree", "-r", "-t", format, commit]);
 }
 
 export interface Change {

@@ -8,6 +8,7 @@ import type { Box } from "../host/box.ts";
 import { isPresent, readIfPresent, writeAtomically } from "../host/files.ts";
 import { emptyTree, type GitContext } from "../host/git.ts";
 import { CommandFailed, type Host, type Identity } from "../host/host.ts";
+import { together } from "../host/together.ts";
 import { removeTrees, walk } from "../host/walker.ts";
 import {
   checkOut,
@@ -23,6 +24,7 @@ import {
   unpinRelease,
   type Compiler,
 } from "./release-commands.ts";
+import { expectFits, type Size } from "./size.ts";
 
 export interface ReleaseContext {
   host: Host;
@@ -36,6 +38,10 @@ export interface ReleaseContext {
   /** What compiling its sources may take, and for how many milliseconds. */
   box: Box;
   deadline: number;
+  /** What the checked out commit may be. */
+  most: Size;
+  /** Aborted when nobody wants the release any more. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface Release {
@@ -59,6 +65,9 @@ export async function makeRelease(context: ReleaseContext, commit: string): Prom
   const path = releasePath(context.paths, commit);
   if (await isPresent(path)) return { commit, path, made: false, changed: 0, from: commit };
 
+  await expectFits(context, commit).catch((error: unknown) => {
+    throw explain(context, commit, error);
+  });
   const from = await layOutStaging(context);
   const changed = await stage(context, from, commit);
 
@@ -86,16 +95,28 @@ async function closeFolder(path: string, app: Identity): Promise<void> {
   }
 }
 
-/** How many files the release has that differ from an older commit; of a first commit, all of them. */
+/** Milliseconds for what is only told. */
+const patience = 10_000;
+
+/**
+ * How many files the release has that differ from an older commit; of a first commit, all of them. Undefined where
+ * that cannot be told soon: the older one may be of any size, if it was never on the air.
+ */
 export async function countChanges(
   context: ReleaseContext,
   release: Release,
   older: string,
-): Promise<number> {
+): Promise<number | undefined> {
   const before = older === absentCommit ? emptyTree : older;
   if (release.made && release.from === before) return release.changed;
-  const output = await context.host.run(listChanges(context.git, before, release.commit));
-  return parseChanges(output).length;
+  const { host, git, signal } = context;
+  try {
+    const listing = { ...listChanges(git, before, release.commit), deadline: patience };
+    return parseChanges(await host.run(listing, { signal })).length;
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    return undefined;
+  }
 }
 
 /** Gives a refused release's tree back to the staging area, where it saves the next checkout. */
@@ -176,15 +197,22 @@ async function stage(context: ReleaseContext, before: string, commit: string): P
   try {
     // From here until the end the tree is neither the one nor the other.
     await rm(basis, { force: true });
+    const checkingOut = checkOut({ ...git, as: gitUser }, { tree, index }, commit);
+    const listing = listChanges(git, before, commit);
     // The longer one starts first.
-    const [, changes] = await Promise.all([
-      host.run(checkOut({ ...git, as: gitUser }, { tree, index }, commit)),
-      host.run(listChanges(git, before, commit)).then(parseChanges),
-    ]);
+    const [, listed] = await together(
+      (signal) => host.run(checkingOut, { signal }),
+      (signal) => host.run(listing, { signal }),
+      context.signal,
+    );
+    const changes = parseChanges(listed);
     await setIndexTime(index);
     const sources = sourcesIn(changes);
     const isUrgent = sources.length > fewSources || sources.some((source) => source[0] === "-");
-    if (isUrgent) await host.run(compileSources(compilerOf(context), tree, sources));
+    if (isUrgent)
+      await host.run(compileSources(compilerOf(context), tree, sources), {
+        signal: context.signal,
+      });
     await writeAtomically(basis, commit, { mode: 0o600 });
     return changes.length;
   } catch (error) {
@@ -220,7 +248,7 @@ function explain({ paths, python }: ReleaseContext, commit: string, error: unkno
     full ? "NO_SPACE" : "RELEASE_FAILED",
     full
       ? `no space left on the disk at ${paths.folder}:\n${error.output}`
-      : `git could not check out ${commit}:\n${error.output}`,
+      : `git could not check out ${commit}:\n${error.message}`,
     { cause: error },
   );
 }

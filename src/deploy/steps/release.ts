@@ -6,12 +6,14 @@ import { plural, type Step } from "../step.ts";
 /** The commit's tree on disk, sealed. */
 export const releaseStep: Step = {
   name: "release",
-  run: async ({ context, instance, deploy }) => {
-    const releases = releaseContext(context, instance);
+  run: async ({ context, instance, deploy, signal }) => {
+    const releases = { ...releaseContext(context, instance), signal };
     const release = await makeRelease(releases, deploy.newCommit);
     if (!release.made) return "on disk already";
     const changed = await countChanges(releases, release, deploy.oldCommit);
-    return `checked out, ${plural(changed, "file")} changed`;
+    return changed === undefined
+      ? "checked out"
+      : `checked out, ${plural(changed, "file")} changed`;
   },
   undo: async (context, deploy) => {
     if (isWantedByOthers(context.store, deploy)) return;
