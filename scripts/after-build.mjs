@@ -5,5 +5,5 @@ const root = new URL("../", import.meta.url);
 for (const program of ["release/bytecode.py", "host/walker.py"])
   copyFileSync(new URL(`src/${program}`, root), new URL(`dist/${program}`, root));
 chmodSync(new URL("dist/main.js", root), 0o755);
-for (const hook of readdirSync(new URL("hooks/", root)))
+for (const hook of readdirSync(new URL("hooks/", root), { recursive: true }))
   chmodSync(new URL(`hooks/${hook}`, root), 0o755);

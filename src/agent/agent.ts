@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import { pino } from "pino";
 import { readNotifySocket, type Config } from "../config/config.ts";
+import { gitLimits } from "../config/server-options.ts";
 import { ensureIdentities, type DeployContext } from "../deploy/context.ts";
 import { Attempts } from "../deploy/attempts.ts";
+import { sweepGitGroups } from "../deploy/git-groups.ts";
 import { judgeHolder } from "../deploy/deploy.ts";
 import { HolderLocks } from "../deploy/locks.ts";
 import { reconcile, reconcileAnew } from "../deploy/reconcile.ts";
@@ -44,6 +46,9 @@ export async function runAgent(config: Config): Promise<void> {
   await tellReady(context.host, readNotifySocket());
   const sweep = setInterval(() => {
     void judgeDeadHolders(context);
+    void sweepGitGroups(context).catch((error: unknown) =>
+      context.log.error({ err: error }, "could not remove the control group of a git that is gone"),
+    );
   }, sweepEvery);
   const sleep = new SleepWatch(context.emperor, (error) =>
     context.log.error({ err: error }, "could not tell the Emperor of a preview that fell asleep"),
@@ -101,6 +106,7 @@ async function makeContext(config: Config): Promise<DeployContext> {
       })
     ).trim(),
     gitConfiguration: layout.gitConfiguration,
+    gitLimits: gitLimits(server),
     listen: longestQueue(),
     emperor: emperorOf(layout),
     groups: readNotifySocket()

@@ -11,6 +11,7 @@ export interface Answers extends Record<QuestionName, unknown> {
   switch: null;
   confirm: null;
   finished: null;
+  confine: null;
   cancel: { number: number };
   reconcile: Reconciled;
   apps: AppSummary[];

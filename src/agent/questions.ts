@@ -70,6 +70,7 @@ export const questions = {
   switch: z.object({ app: appName, holder, ref, newCommit: commitId }),
   confirm: z.object({ holder, ref }),
   finished: z.object({ holder }),
+  confine: z.object({ pid: z.int().positive(), startTime: z.int().nonnegative() }),
   cancel: app.extend({ branch: branch.optional(), account: line }),
   reconcile: z.object({}),
   apps: z.object({}),

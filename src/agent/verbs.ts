@@ -15,6 +15,7 @@ import { destroyApp } from "../deploy/destroy.ts";
 import { reconcileAnew } from "../deploy/reconcile.ts";
 import { removePreview } from "../deploy/sweep.ts";
 import { findUnderstudies } from "../deploy/understudy.ts";
+import { confineGit } from "../deploy/git-groups.ts";
 import { UserError } from "../errors.ts";
 import type { Exchange, Verb, Verbs } from "../host/channel.ts";
 import { expectSettingsChange } from "../settings/settings.ts";
@@ -64,6 +65,7 @@ type DeployVerb =
   | "switch"
   | "confirm"
   | "finished"
+  | "confine"
   | "cancel"
   | "reconcile";
 
@@ -108,6 +110,10 @@ function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
     },
     finished: async ({ holder }) => {
       await judgeHolder(context, holder);
+      return null;
+    },
+    confine: async (process) => {
+      await confineGit(context, process);
       return null;
     },
     cancel: async ({ app, branch, account }) => {

@@ -11,7 +11,7 @@ import { appOfInstance, branchOf, isPreviewName } from "../app/names.ts";
 import { appOptions, type AppOptions } from "../config/app-options.ts";
 import type { Config } from "../config/config.ts";
 import { readOptions } from "../config/option-table.ts";
-import { gitLimits, mebibyte, type ServerOptions } from "../config/server-options.ts";
+import { mebibyte, type ServerOptions } from "../config/server-options.ts";
 import type { RequirementsFile } from "../environment/requirements.ts";
 import type { Installer } from "../environment/environment-commands.ts";
 import type { Box } from "../host/box.ts";
@@ -20,6 +20,7 @@ import type { GitContext } from "../host/git.ts";
 import { UserError } from "../errors.ts";
 import { readIfPresent } from "../host/files.ts";
 import type { Host, Identity } from "../host/host.ts";
+import type { Limits } from "../host/limits.ts";
 import { ensureIdentity, ownIdentity, sshLogin } from "../host/identity.ts";
 import { isPortTaken } from "../host/ports.ts";
 import type { Turns } from "../host/turns.ts";
@@ -62,6 +63,7 @@ export interface DeployContext {
   abi: string;
   /** The configuration that every git of ours reads. */
   gitConfiguration: string;
+  gitLimits: Limits;
   /** uWSGI's `listen`. */
   listen: number;
   emperor: Emperor;
@@ -104,7 +106,7 @@ export function gitOf(context: DeployContext, app: string): GitContext {
     repository: repositoryPath(context.config.layout, app),
     configuration: context.gitConfiguration,
     as: context.identities.front,
-    limits: gitLimits(context.config.server),
+    limits: context.gitLimits,
   };
 }
 
@@ -214,7 +216,6 @@ export function releaseContext(
     python: server.python,
     gitUser: { ...context.identities.front, gid: appUser.gid },
     appUser,
-    most: { files: server.release_files, bytes: server.release_size * mebibyte },
     ...buildLimits(server),
   };
 }

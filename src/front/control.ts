@@ -14,7 +14,8 @@ import {
 } from "../host/channel.ts";
 import { asUserError, describeError, UserError } from "../errors.ts";
 import { deployByCommand, findTarget } from "../push/deploys.ts";
-import { answerHook, type HookWorld } from "../push/hooks.ts";
+import { firstLook, readHead } from "../push/first-look.ts";
+import { answerHook, expectPusher, type HookWorld } from "../push/hooks.ts";
 import { holderOf } from "../push/pushers.ts";
 import type { Caller } from "../store/front-store.ts";
 import type { AuthorizedKeys } from "./authorized-keys.ts";
@@ -40,9 +41,7 @@ export function controlListener(control: Control): RequestListener {
     const url = new URL(question.url ?? "/", "http://reeve");
     const answering = url.pathname.startsWith("/hooks/")
       ? answerHookRequest
-      : url.pathname === "/ssh"
-        ? answerSshRequest
-        : undefined;
+      : plainAnswers[url.pathname];
     // Without a verdict the answer is no: whoever broke off in the middle of a question ends nothing but that.
     if (answering) answering(control, url, question, answer).catch(() => answer.destroy());
     else commands(question, answer);
@@ -105,6 +104,31 @@ async function answerSshRequest(
   });
   answer.end(lines.map((line) => `${line}\n`).join(""));
 }
+
+/** hooks/receive has read what a push over SSH begins with: `=no`, and what is to be said in git's place. */
+async function answerFirstLook(
+  control: Control,
+  url: URL,
+  question: IncomingMessage,
+  answer: ServerResponse,
+): Promise<void> {
+  const fields = z
+    .object({ app: appName, pid })
+    .safeParse({ app: url.searchParams.get("app"), pid: url.searchParams.get("pid") });
+  if (!fields.success) {
+    answer.writeHead(404).end();
+    return;
+  }
+  const head = await readHead(question);
+  const refusal = await firstLook(control, expectPusher(control, fields.data), head);
+  answer.writeHead(200, { "content-type": "application/octet-stream" });
+  answer.end(refusal ? Buffer.concat([Buffer.from("=no\n"), refusal]) : "=yes\n");
+}
+
+const plainAnswers: Record<string, typeof answerSshRequest> = {
+  "/ssh": answerSshRequest,
+  "/first-look": answerFirstLook,
+};
 
 interface Asked {
   caller: Caller;

@@ -1,15 +1,17 @@
 import { createServer } from "node:http";
+import { join } from "node:path";
 import { pino, type Logger } from "pino";
 import { AgentClient } from "../agent/client.ts";
 import { repositoryPath } from "../app/instance.ts";
-import { readNotifySocket, type Config } from "../config/config.ts";
+import { programRoot, readNotifySocket, type Config } from "../config/config.ts";
 import { gitLimits, mebibyte } from "../config/server-options.ts";
 import { listenOn, verbServer } from "../host/channel.ts";
-import { gitEnvironment } from "../host/git.ts";
+import { gitEnvironment, type GitContext } from "../host/git.ts";
+import { limitOptions } from "../host/limits.ts";
 import { LocalHost } from "../host/host.ts";
 import { tellReady } from "../host/ready.ts";
 import { branchPolicy } from "../push/deploys.ts";
-import { Pushers } from "../push/pushers.ts";
+import { holderOf, Pushers } from "../push/pushers.ts";
 import type { Holder } from "../store/agent-store.ts";
 import { FrontStore } from "../store/front-store.ts";
 import { AppMaker } from "./app-maker.ts";
@@ -17,13 +19,17 @@ import { AuthorizedKeys } from "./authorized-keys.ts";
 import { controlListener, reconcileAll, type Control } from "./control.ts";
 import { Credentials } from "./credentials.ts";
 import { gateListener, type Gate } from "./gate.ts";
-import { recordedJudge } from "./ref-rights.ts";
+import { Places } from "./places.ts";
+import { recordedJudge, rightsOnly } from "./ref-rights.ts";
 import { Repositories } from "./repositories.ts";
 import { localAdministrator, Rights } from "./rights.ts";
+import { Sessions } from "./sessions.ts";
 import { Throttle } from "./throttle.ts";
 import { readToken } from "./token.ts";
 
 const sweepEvery = 500;
+/** Milliseconds that a fetch, which needs nothing else of the agent, waits for it. */
+const patience = 5000;
 
 /** The half that listens and has no rights: git over HTTP behind nginx, and the control socket. */
 export async function runFront(config: Config): Promise<void> {
@@ -45,6 +51,7 @@ export async function runFront(config: Config): Promise<void> {
   await tellReady(control.host, notifySocket);
   const sweep = setInterval(() => {
     void control.pushers.sweep();
+    void control.sessions.sweep();
     void control.repositories.sweepExpected().catch((error: unknown) => {
       control.log.warn({ err: error }, "could not remove what a git left");
     });
@@ -74,7 +81,19 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
   const tell = tellingOf(agent, log);
   const createApp = (app: string): Promise<null> => agent.ask("create", { app });
   // What HTTP and SSH share: one way to find out who it is, and one to get at a repository.
+  const judging = {
+    agent,
+    host,
+    judgeRight: recordedJudge(rights, store),
+    hasRight: rightsOnly(rights),
+    gitOf: (app: string): GitContext => ({
+      repository: repositoryPath(layout, app),
+      configuration: layout.gitConfiguration,
+      limits: gitLimits(server),
+    }),
+  };
   const shared = {
+    ...judging,
     store,
     credentials: new Credentials(store, await readToken(layout)),
     rights,
@@ -88,23 +107,35 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
     }),
     apps: new AppMaker({ store, repositories, createApp }),
     createOnPush: server.create_on_push,
+    places: new Places({ all: server.git_sessions, each: server.git_sessions_each }),
+    limits: gitLimits(server),
+    sessions: new Sessions(),
+    confine: confining(agent, log),
     log,
   };
   return {
     control: {
       ...shared,
-      agent,
-      host,
       layout,
       authorizedKeys: new AuthorizedKeys(layout, store),
-      judgeRight: recordedJudge(rights, store),
-      gitOf: (app) => ({
-        repository: repositoryPath(layout, app),
-        configuration: layout.gitConfiguration,
-        limits: gitLimits(server),
-      }),
     },
     gate: { ...shared, throttle: new Throttle(), pushLimit: server.push_limit * mebibyte },
+  };
+}
+
+/**
+ * Has the agent put a git into a control group of its own, before it gets a byte of what somebody sends. Where that
+ * cannot be, the limits that each process has are what there is.
+ */
+function confining(agent: AgentClient, log: Logger): (pid: number) => Promise<void> {
+  return async (pid) => {
+    try {
+      const { startTime } = holderOf(pid);
+      const signal = AbortSignal.timeout(patience);
+      await agent.ask("confine", { pid, startTime }, { signal });
+    } catch (error) {
+      log.warn({ err: error, pid }, "a git got no control group");
+    }
   };
 }
 
@@ -121,12 +152,17 @@ function tellingOf(agent: AgentClient, log: Logger): (holder: Holder) => void {
   };
 }
 
-/** node-git-server hands git this process's environment: it is made to be fit for that. */
-function adoptGitEnvironment({ layout }: Config): void {
+/**
+ * node-git-server hands git this process's environment: it is made to be fit for that. What it takes for git is
+ * hooks/limited, which puts git in its own place.
+ */
+function adoptGitEnvironment({ layout, server }: Config): void {
   for (const name of Object.keys(process.env)) {
     if (name !== "PATH" && name !== "LANG") Reflect.deleteProperty(process.env, name);
   }
   Object.assign(process.env, gitEnvironment(layout.gitConfiguration), {
     REEVE_CONTROL: layout.controlSocket,
+    REEVE_LIMITS: limitOptions(gitLimits(server)).join(" "),
+    PATH: `${join(programRoot, "hooks", "limited")}:${process.env["PATH"] ?? ""}`,
   });
 }

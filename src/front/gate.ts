@@ -2,19 +2,24 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import type { Logger } from "pino";
 import { asUserError, UserError, type ErrorCode } from "../errors.ts";
 import { isAccountName } from "../app/names.ts";
+import { firstLook, type Head } from "../push/first-look.ts";
+import type { HookWorld } from "../push/hooks.ts";
 import type { Pushers } from "../push/pushers.ts";
 import type { Caller, FrontStore } from "../store/front-store.ts";
 import { parseAuthorization, type Credentials } from "./credentials.ts";
 import { answerAdvertisement, answerService, refuse } from "./git-http.ts";
 import { openRepository, type Entrance } from "./open-repository.ts";
 import { findRoute, type Route } from "./route.ts";
+import type { Places } from "./places.ts";
 import type { Throttle } from "./throttle.ts";
 
-export interface Gate extends Entrance {
+export interface Gate extends Entrance, HookWorld {
   credentials: Credentials;
   throttle: Throttle;
   store: FrontStore;
   pushers: Pushers;
+  places: Places;
+  confine: (pid: number) => Promise<void>;
   /** Bytes. */
   pushLimit: number;
   log: Logger;
@@ -113,21 +118,20 @@ async function answerGit(
   question: IncomingMessage,
   answer: ServerResponse,
 ): Promise<void> {
-  const isPush = route.service === "receive-pack";
-  await answerService(
-    {
-      repository,
-      service: route.service,
-      limit: isPush ? gate.pushLimit : longestFetchQuestion,
-      log: gate.log,
-      onStart: (pid) => {
-        if (isPush) gate.pushers.started(pid, { caller, app: route.app });
-      },
-      onEnd: (pid) => (isPush ? gate.pushers.ended(pid)?.refusal : undefined),
-    },
-    question,
-    answer,
-  );
+  const { service, app } = route;
+  const request = { repository, service, log: gate.log, confine: gate.confine };
+  const enter = (gone: AbortSignal): Promise<() => void> => gate.places.take(caller.account, gone);
+  if (service === "upload-pack") {
+    await answerService({ ...request, enter, limit: longestFetchQuestion }, question, answer);
+    return;
+  }
+  const pusher = { caller, app, policy: gate.pushers.policyOf(app) };
+  const push = {
+    look: (head: Head) => firstLook(gate, pusher, head),
+    onStart: (pid: number) => gate.pushers.started(pid, pusher, pusher.policy),
+    onEnd: (pid: number) => gate.pushers.ended(pid)?.refusal,
+  };
+  await answerService({ ...request, enter, limit: gate.pushLimit, push }, question, answer);
 }
 
 /** Two headers of one name are one too many to decide by. */

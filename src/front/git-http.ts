@@ -3,6 +3,7 @@ import { PassThrough, Transform, type Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import type { Logger } from "pino";
 import { describeError, UserError } from "../errors.ts";
+import { readHead, type Head } from "../push/first-look.ts";
 import { advertise, serve, type GitService } from "./node-git-server.ts";
 
 const noCache = {
@@ -53,6 +54,16 @@ export interface ServiceRequest {
   /** Bytes, after decoding. */
   limit: number;
   log: Logger;
+  /** Resolves when git may work on this one as well, to what says that it does no longer. */
+  enter: (gone: AbortSignal) => Promise<() => void>;
+  /** What has to have happened to git's process before it gets a byte of the request. */
+  confine: (pid: number) => Promise<void>;
+  push?: PushRequest;
+}
+
+interface PushRequest {
+  /** What is said in git's place to a push of which nothing can move. */
+  look: (head: Head) => Promise<Buffer | undefined>;
   /** Called with git's process as soon as it exists, and again when it is gone. */
   onStart: (pid: number) => void;
   /** What it gives is said to a pusher whose git had no words for it. */
@@ -74,26 +85,59 @@ export async function answerService(
 ): Promise<void> {
   // Who went away while the question was judged does not say so again: git would wait for ever.
   if (question.destroyed) return;
-  const { service } = request;
   const body = decode(question, request.limit + allowance, (problem) => {
     refuse(answer, problem.startsWith("cannot") ? 415 : 400, problem);
   });
   if (!body) return;
+  question.setTimeout(idle, () => question.destroy());
+  // From here on it is git's and the hooks' time, which has other limits.
+  question.once("end", () => question.setTimeout(0));
 
-  const { process: git, pid, output } = await serve(request.repository, service, body);
-  request.onStart(pid);
+  const gone = new AbortController();
+  answer.once("close", () => gone.abort());
+  const head = request.push && (await readHead(body));
+  const refusal = head && (await request.push?.look(head));
+  if (refusal) {
+    question.unpipe();
+    question.resume();
+    if (!answer.headersSent) answer.writeHead(200, resultHeaders(request.service)).end(refusal);
+    return;
+  }
+  const leave = await request.enter(gone.signal);
+  try {
+    if (!gone.signal.aborted)
+      await runService(request, { body, start: head?.bytes }, question, answer);
+  } finally {
+    leave();
+  }
+}
+
+function resultHeaders(service: GitService): Record<string, string> {
+  return { "content-type": `application/x-git-${service}-result`, ...noCache };
+}
+
+async function runService(
+  request: ServiceRequest,
+  { body, start }: { body: PassThrough; start: Buffer | undefined },
+  question: IncomingMessage,
+  answer: ServerResponse,
+): Promise<void> {
+  const { service, push } = request;
+  const input = new PassThrough();
+  const { process: git, pid, output } = await serve(request.repository, service, input);
+  push?.onStart(pid);
   if (!answer.headersSent) {
     // They leave with git's first word: until then the body may turn out to be none.
-    const headers = { "content-type": `application/x-git-${service}-result`, ...noCache };
-    answer.setHeaders(new Map(Object.entries(headers)));
+    answer.setHeaders(new Map(Object.entries(resultHeaders(service))));
     output.pipe(answer, { end: false });
   }
   output.on("error", () => answer.destroy());
   const said = new Promise<void>((resolve) => output.once("end", resolve).once("close", resolve));
+  void request.confine(pid).then(() => {
+    if (start) input.write(start);
+    body.pipe(input);
+  });
 
-  question.setTimeout(idle, () => question.destroy());
-  // From here on it is git's and the hooks' time, which has other limits.
-  question.once("end", () => question.setTimeout(0));
   const leave = (): void => {
     // What git still says goes nowhere, and must not stop git from saying it.
     output.unpipe(answer);
@@ -110,13 +154,13 @@ export async function answerService(
   await new Promise<void>((resolve) => git.once("close", resolve));
   // It refuses refs in a report and ends with 0: anything else is an end in the midst of its work.
   const wasCut = git.exitCode !== 0;
-  const refusal = request.onEnd(pid);
+  const refusal = push?.onEnd(pid);
   await said;
   // A git that refused the upload in the midst of it leaves the rest of it to nobody.
   question.unpipe();
   question.resume();
   if (!answer.writableEnded && !answer.destroyed)
-    answer.end(wasCut && service === "receive-pack" ? lastWords(refusal) : "");
+    answer.end(wasCut && push ? lastWords(refusal) : "");
 }
 
 /**

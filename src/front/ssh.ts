@@ -5,16 +5,23 @@ import type { Layout } from "../config/layout.ts";
 import { isAppName, appNameError } from "../app/names.ts";
 import { asUserError, describeError, UserError } from "../errors.ts";
 import { gitEnvironment } from "../host/git.ts";
-import type { Pushers } from "../push/pushers.ts";
+import { limited, type Limits } from "../host/limits.ts";
+import { holderOf, type Pushers } from "../push/pushers.ts";
 import type { Caller, FrontStore } from "../store/front-store.ts";
 import type { Credentials } from "./credentials.ts";
 import type { GitService } from "./node-git-server.ts";
 import { openRepository, type Entrance } from "./open-repository.ts";
+import type { Places } from "./places.ts";
+import type { Sessions } from "./sessions.ts";
 
 export interface SshWorld extends Entrance {
   credentials: Credentials;
   store: FrontStore;
   pushers: Pushers;
+  places: Places;
+  sessions: Sessions;
+  limits: Limits;
+  confine: (pid: number) => Promise<void>;
   layout: Layout;
   log: Logger;
 }
@@ -100,10 +107,25 @@ async function startGit(
 ): Promise<string[]> {
   if (!isAppName(app)) throw appNameError(app);
   const repository = await openRepository(world, caller, { app, service, isLook: false });
-  if (service === "receive-pack") world.pushers.started(pid, { caller, app });
+  const leave = await world.places.take(caller.account);
+  try {
+    world.sessions.add(holderOf(pid), leave);
+  } catch (error) {
+    // Whoever waited for so long is gone.
+    leave();
+    throw error;
+  }
+  await world.confine(pid);
+  const isPush = service === "receive-pack";
+  if (isPush) world.pushers.started(pid, { caller, app });
   const { gitConfiguration, controlSocket } = world.layout;
   const environment = { ...gitEnvironment(gitConfiguration), REEVE_CONTROL: controlSocket };
-  return [...assignments(environment), "git", service, repository];
+  return [
+    ...assignments(environment),
+    ...(isPush ? [join(programRoot, "hooks", "receive"), app] : []),
+    ...limited(world.limits),
+    ...["git", service, repository],
+  ];
 }
 
 /**

@@ -27,6 +27,8 @@ export interface HookWorld extends DeployWorld {
   pushers: Pushers;
   /** Refuses a ref that the pusher has no right to move, and keeps a record of either. */
   judgeRight: (pusher: Pusher, action: RefAction, update: RefUpdate) => void;
+  /** The same without a record, for who only looks. */
+  hasRight: (pusher: Pusher, action: RefAction) => boolean;
   log: Logger;
 }
 
@@ -64,7 +66,8 @@ async function answer(world: HookWorld, question: HookQuestion, say: Say): Promi
   const updates = parseRefUpdates(question.text);
   switch (question.hook) {
     case "pre-receive":
-      return judgePush(updates);
+      expectFewRefs(updates);
+      return;
     case "pre-receive-shallow":
       throw new UserError(
         "SHALLOW_PUSH",
@@ -82,15 +85,13 @@ async function answer(world: HookWorld, question: HookQuestion, say: Say): Promi
 }
 
 /** Cheap, and about the push as a whole; each ref is judged by itself in `update`. */
-function judgePush(updates: RefUpdate[]): Promise<void> {
-  if (updates.length > mostRefs) {
-    throw new UserError(
-      "REF_REFUSED",
-      `this push moves ${updates.length} refs, and ${mostRefs} are the most`,
-      { hint: "Push the branches one after the other." },
-    );
-  }
-  return Promise.resolve();
+export function expectFewRefs(updates: RefUpdate[]): void {
+  if (updates.length <= mostRefs) return;
+  throw new UserError(
+    "REF_REFUSED",
+    `this push moves ${updates.length} refs, and ${mostRefs} are the most`,
+    { hint: "Push the branches one after the other." },
+  );
 }
 
 async function deployRef(
@@ -190,11 +191,17 @@ async function sayWhatIsMissing(
 }
 
 /** As it was when the push began; what the agent does goes by the options as they are then. */
-function policyOf({ agent }: HookWorld, { policy, app }: Running): Promise<BranchPolicy> {
+export function policyOf(
+  { agent }: HookWorld,
+  { policy, app }: Pick<Running, "policy" | "app">,
+): Promise<BranchPolicy> {
   return policy.catch(() => branchPolicy(agent, app));
 }
 
-function expectPusher(world: HookWorld, question: HookQuestion): Running {
+export function expectPusher(
+  world: HookWorld,
+  question: Pick<HookQuestion, "pid" | "app">,
+): Running {
   const pusher = world.pushers.find(question.pid, question.app);
   if (pusher) return pusher;
   throw new UserError(

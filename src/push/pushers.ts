@@ -38,11 +38,15 @@ export class Pushers {
     this.#watching = watching;
   }
 
-  started(pid: number, pusher: Pusher): void {
-    const holder = holderOf(pid);
-    const policy = this.#watching.policyOf(pusher.app);
-    // Whoever wants it asks again then: the agent may be back.
+  /** To be asked for as early as can be. Whoever wants it asks again where it failed: the agent may be back. */
+  policyOf(app: string): Promise<BranchPolicy> {
+    const policy = this.#watching.policyOf(app);
     policy.catch(() => undefined);
+    return policy;
+  }
+
+  started(pid: number, pusher: Pusher, policy = this.policyOf(pusher.app)): void {
+    const holder = holderOf(pid);
     this.#running.set(pid, { ...pusher, holder, policy, judged: new Map() });
   }
 

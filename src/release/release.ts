@@ -24,7 +24,6 @@ import {
   unpinRelease,
   type Compiler,
 } from "./release-commands.ts";
-import { expectFits, type Size } from "./size.ts";
 
 export interface ReleaseContext {
   host: Host;
@@ -38,8 +37,6 @@ export interface ReleaseContext {
   /** What compiling its sources may take, and for how many milliseconds. */
   box: Box;
   deadline: number;
-  /** What the checked out commit may be. */
-  most: Size;
   /** Aborted when nobody wants the release any more. */
   signal?: AbortSignal | undefined;
 }
@@ -54,6 +51,13 @@ export interface Release {
   from: string;
 }
 
+export function hasRelease(
+  { paths }: Pick<ReleaseContext, "paths">,
+  commit: string,
+): Promise<boolean> {
+  return isPresent(releasePath(paths, commit));
+}
+
 /**
  * Puts a commit's tree on disk, compiled and closed, or finds the one that is there.
  *
@@ -63,11 +67,9 @@ export interface Release {
  */
 export async function makeRelease(context: ReleaseContext, commit: string): Promise<Release> {
   const path = releasePath(context.paths, commit);
-  if (await isPresent(path)) return { commit, path, made: false, changed: 0, from: commit };
+  if (await hasRelease(context, commit))
+    return { commit, path, made: false, changed: 0, from: commit };
 
-  await expectFits(context, commit).catch((error: unknown) => {
-    throw explain(context, commit, error);
-  });
   const from = await layOutStaging(context);
   const changed = await stage(context, from, commit);
 
@@ -96,7 +98,7 @@ async function closeFolder(path: string, app: Identity): Promise<void> {
 }
 
 /** Milliseconds for what is only told. */
-const patience = 10_000;
+const patience = 3000;
 
 /**
  * How many files the release has that differ from an older commit; of a first commit, all of them. Undefined where

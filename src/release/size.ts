@@ -1,6 +1,6 @@
 import { UserError } from "../errors.ts";
 import type { GitContext } from "../host/git.ts";
-import type { Host } from "../host/host.ts";
+import { CommandFailed, type Host } from "../host/host.ts";
 import { listEntries } from "./release-commands.ts";
 
 /** What a release may hold. */
@@ -40,7 +40,13 @@ export async function expectFits(
     if (problem) enough.abort(problem);
   };
   const signals = [enough.signal, ...(signal ? [signal] : [])];
-  await host.run(listEntries(git, commit), { onLine, signal: AbortSignal.any(signals) });
+  try {
+    await host.run(listEntries(git, commit), { onLine, signal: AbortSignal.any(signals) });
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    const message = `git could not list what ${commit} holds:\n${error.message}`;
+    throw new UserError("RELEASE_FAILED", message, { cause: error });
+  }
 }
 
 /** Counts one entry; what it says if that was one too many, or one that cannot be. */

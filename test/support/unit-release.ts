@@ -28,7 +28,6 @@ export function demo(host: Host = new LocalHost()): Demo {
     appUser: nobody,
     box: { processes: 4096, memory: 2 ** 32, fileSize: 2 ** 30, openFiles: 4096 },
     deadline: 60_000,
-    most: { files: 100_000, bytes: 2 ** 32 },
   };
 }
 

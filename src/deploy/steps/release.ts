@@ -1,6 +1,8 @@
-import { countChanges, makeRelease, takeBackRelease } from "../../release/release.ts";
+import { mebibyte } from "../../config/server-options.ts";
+import { countChanges, hasRelease, makeRelease, takeBackRelease } from "../../release/release.ts";
+import { expectFits, type Size } from "../../release/size.ts";
 import type { AgentStore, Deploy } from "../../store/agent-store.ts";
-import { releaseContext } from "../context.ts";
+import { releaseContext, type DeployContext } from "../context.ts";
 import { plural, type Step } from "../step.ts";
 
 /** The commit's tree on disk, sealed. */
@@ -8,6 +10,8 @@ export const releaseStep: Step = {
   name: "release",
   run: async ({ context, instance, deploy, signal }) => {
     const releases = { ...releaseContext(context, instance), signal };
+    if (!(await hasRelease(releases, deploy.newCommit)))
+      await expectFits({ ...releases, most: mostOf(context) }, deploy.newCommit);
     const release = await makeRelease(releases, deploy.newCommit);
     if (!release.made) return "on disk already";
     const changed = await countChanges(releases, release, deploy.oldCommit);
@@ -21,6 +25,10 @@ export const releaseStep: Step = {
     await takeBackRelease(releaseContext(context, of), deploy.newCommit);
   },
 };
+
+function mostOf({ config: { server } }: DeployContext): Size {
+  return { files: server.release_files, bytes: server.release_size * mebibyte };
+}
 
 function isWantedByOthers(store: AgentStore, deploy: Deploy): boolean {
   const { id, instance, newCommit } = deploy;

@@ -1,7 +1,8 @@
-import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { makeRelease } from "../../../src/release/release.ts";
+import { expectFits } from "../../../src/release/size.ts";
 import { demo, type Demo } from "../../support/unit-release.ts";
+
+type Looking = Parameters<typeof expectFits>[0];
 
 const empty = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
@@ -25,16 +26,18 @@ function blobOf({ repository }: Demo, text: string): string {
 }
 
 describe("a commit that is too large for a release", () => {
-  async function refusalOf(context: Demo, commit: string): Promise<unknown> {
-    const refusal: unknown = await makeRelease(context, commit).catch((error: unknown) => error);
-    expect(readdirSync(context.paths.releases)).toEqual([]);
-    return refusal;
-  }
+  const most = { files: 100_000, bytes: 2 ** 32 };
+  const refusalOf = (
+    context: Demo,
+    commit: string,
+    more: Partial<Looking> = {},
+  ): Promise<unknown> =>
+    expectFits({ ...context, most, ...more }, commit).catch((error: unknown) => error);
 
   it.each([
     ["files", (context: Demo) => `100644 blob ${blobOf(context, "x")}\tf\n`],
     ["folders with nothing in them", () => `040000 tree ${empty}\td\n`],
-  ])("is refused before it is on the disk: trees of trees of %s", async (_, leaf) => {
+  ])("is refused: trees of trees of %s", async (_, leaf) => {
     const context = demo();
 
     expect(await refusalOf(context, treesOfTrees(context, leaf(context)))).toMatchObject({
@@ -48,9 +51,9 @@ describe("a commit that is too large for a release", () => {
     const blob = blobOf(context, "x".repeat(1000));
     const entries = Array.from({ length: 11 }, (_, at) => `100644 blob ${blob}\tf${at}\n`);
     const tree = context.repository.run(["mktree"], entries.join("")).trim();
-    context.most.bytes = 10_000;
+    const few = { most: { ...most, bytes: 10_000 } };
 
-    expect(await refusalOf(context, commitOf(context, tree))).toMatchObject({
+    expect(await refusalOf(context, commitOf(context, tree), few)).toMatchObject({
       code: "RELEASE_TOO_LARGE",
       message: expect.stringContaining("release_size") as string,
     });
@@ -94,9 +97,12 @@ describe("a commit that is too large for a release", () => {
 
   it("is given up where nobody wants it any more", async () => {
     const stop = new AbortController();
-    const context = { ...demo(), most: { files: Infinity, bytes: Infinity }, signal: stop.signal };
+    const context = demo();
     const commit = treesOfTrees(context, `040000 tree ${empty}\td\n`);
-    const refusal = refusalOf(context, commit);
+    const refusal = refusalOf(context, commit, {
+      most: { files: Infinity, bytes: Infinity },
+      signal: stop.signal,
+    });
     stop.abort(new Error("nobody wants it"));
 
     expect(await refusal).toMatchObject({ message: "nobody wants it" });

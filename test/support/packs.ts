@@ -1,0 +1,58 @@
+import { createHash } from "node:crypto";
+import { deflateSync } from "node:zlib";
+
+/** Bytes that one instruction of a delta can copy (gitformat-pack(5)). */
+const longestCopy = 0xff_ff_ff;
+
+/**
+ * The same pack with one object more, which stands for so many times 16 MiB: a delta that copies all of another
+ * one again and again. It is a few kilobytes long.
+ */
+export function withDeltaBomb(pack: Buffer, times: number): Buffer {
+  const base = Buffer.alloc(longestCopy);
+  const copies = Buffer.concat(
+    Array.from({ length: times }, () => Buffer.from([0xf0, 0xff, 0xff, 0xff])),
+  );
+  const delta = Buffer.concat([varint(base.length), varint(base.length * times), copies]);
+  const body = Buffer.concat([
+    pack.subarray(0, 8),
+    count(pack.readUInt32BE(8) + 2),
+    pack.subarray(12, -20),
+    head(blob, base.length),
+    deflateSync(base, { level: 9 }),
+    head(refDelta, delta.length),
+    idOf("blob", base),
+    deflateSync(delta, { level: 9 }),
+  ]);
+  return Buffer.concat([body, createHash("sha1").update(body).digest()]);
+}
+
+const blob = 3;
+const refDelta = 7;
+
+function idOf(type: string, bytes: Buffer): Buffer {
+  return createHash("sha1").update(`${type} ${bytes.length}\0`).update(bytes).digest();
+}
+
+function count(number: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(number);
+  return bytes;
+}
+
+/** Type and length of an object: four bits of it first, then seven at a time. */
+function head(type: number, length: number): Buffer {
+  const first = (type << 4) | (length % 16);
+  const rest = Math.floor(length / 16);
+  return rest === 0 ? Buffer.of(first) : Buffer.concat([Buffer.of(first | 0x80), varint(rest)]);
+}
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  let left = value;
+  do {
+    bytes.push((left % 128) | (left >= 128 ? 0x80 : 0));
+    left = Math.floor(left / 128);
+  } while (left > 0);
+  return Buffer.from(bytes);
+}
