@@ -7,7 +7,7 @@ import type { Errand } from "../host/walker.ts";
 const bytecodeProgram = fileURLToPath(new URL("bytecode.py", import.meta.url));
 
 /** Bytes that two releases' names can make together, the letter and the zero byte for each included. */
-const longestChanges = 192 * 1024 * 1024;
+const longestChanges = 48 * 1024 * 1024;
 
 /** What differs between two trees: `A`, `M`, `D` or `T` and a name, all separated by NUL. */
 export function listChanges(git: GitContext, from: string, to: string): Command {

@@ -13,7 +13,7 @@ export interface Size {
 /** Bytes of a path below the release: the system's own limit is 4096, and more paths than this one are made of it. */
 const longestPath = 1024;
 /** Bytes of all paths together: their lists are kept in memory, and compared. */
-const longestPaths = 64 * 1024 * 1024;
+const longestPaths = 16 * 1024 * 1024;
 /** Bytes of a link's target; no system makes a link to a longer path (symlink(2)), and git reads it whole. */
 const longestTarget = 4095;
 
@@ -64,7 +64,9 @@ function problemOf(
   if (mode === linkMode && size > longestTarget)
     return unfit(`${path} is a link to a path of more than ${longestTarget} bytes`);
   if (seen.paths > longestPaths)
-    return tooLarge(`the names of its files are longer than ${longestPaths} bytes together`);
+    return tooLarge(
+      `the paths of its files are longer than ${longestPaths / 2 ** 20} MiB together`,
+    );
   if (seen.files > most.files)
     return tooLarge(`it has more than ${most.files} files and folders (option release_files)`);
   if (seen.bytes > most.bytes)

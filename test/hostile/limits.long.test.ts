@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { eventually } from "../support/server.ts";
 import { gzipBomb, head, packetLine, sendRaw } from "./raw.ts";
+import { throughAndBack } from "./large.ts";
 import { Scene } from "./scene.ts";
 
 /** Megabytes. */
@@ -151,6 +152,18 @@ describe("a server that is beset", () => {
       await expectOthersServed(new Promise((resolve) => setTimeout(resolve, 20_000)));
       expect(scene.hasGit).toBe(true);
       for (const socket of fetches) socket.destroy();
+    },
+  );
+
+  it(
+    "T7: by a push as large as it may be, which is cloned and fetched, serves others",
+    { timeout: 900_000 },
+    async () => {
+      const large = throughAndBack(scene, { megabytes: 1000, beside: 0 });
+      await expectOthersServed(large);
+
+      expect(await large).toEqual(["1000 MB", "1000 MB"]);
+      expect((await scene.server.get("large--demo")).body).toBe("large");
     },
   );
 

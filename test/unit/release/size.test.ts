@@ -59,7 +59,7 @@ describe("a commit that is too large for a release", () => {
     });
   });
 
-  it("is refused by the names of its files together", async () => {
+  it("is refused by the paths of its files together", async () => {
     const context = demo();
     const blob = blobOf(context, "x");
     const name = "n".repeat(200);
@@ -72,7 +72,7 @@ describe("a commit that is too large for a release", () => {
 
     expect(await refusalOf(context, commitOf(context, tree))).toMatchObject({
       code: "RELEASE_TOO_LARGE",
-      message: expect.stringContaining("names") as string,
+      message: expect.stringContaining("the paths of its files are longer than 16 MiB") as string,
     });
   });
 
