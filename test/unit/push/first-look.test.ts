@@ -31,7 +31,11 @@ describe("the head of a push", () => {
       newCommit: one,
     }));
 
-    for (const pieces of [[`${text}PACK`], text.match(/./gs) ?? [], [text.slice(0, 50), text.slice(50)]]) {
+    for (const pieces of [
+      [`${text}PACK`],
+      text.match(/./gs) ?? [],
+      [text.slice(0, 50), text.slice(50)],
+    ]) {
       const head = await headOf(...pieces);
       expect(head).toMatchObject({ updates, capabilities: ["report-status", "side-band-64k"] });
       expect(head.bytes.toString().startsWith(text)).toBe(true);
