@@ -1,8 +1,8 @@
-// What tsc does not bring along: the parts in Python, and the right to be run.
+// What tsc does not bring along: what is written in other languages, and the right to be run.
 import { chmodSync, copyFileSync, readdirSync } from "node:fs";
 
 const root = new URL("../", import.meta.url);
-for (const program of ["release/bytecode.py", "host/walker.py"])
+for (const program of ["release/bytecode.py", "host/box.pl", "host/walker.py"])
   copyFileSync(new URL(`src/${program}`, root), new URL(`dist/${program}`, root));
 chmodSync(new URL("dist/main.js", root), 0o755);
 for (const hook of readdirSync(new URL("hooks/", root), { recursive: true }))

@@ -4,6 +4,7 @@ import { readNotifySocket, type Config } from "../config/config.ts";
 import { gitLimits } from "../config/server-options.ts";
 import { ensureIdentities, type DeployContext } from "../deploy/context.ts";
 import { Attempts } from "../deploy/attempts.ts";
+import { Builders, provideBuilders } from "../deploy/builders.ts";
 import { sweepGitGroups } from "../deploy/git-groups.ts";
 import { judgeHolder } from "../deploy/deploy.ts";
 import { HolderLocks } from "../deploy/locks.ts";
@@ -93,11 +94,18 @@ async function judgeDeadHolders(context: DeployContext): Promise<void> {
 async function makeContext(config: Config): Promise<DeployContext> {
   const { layout, server } = config;
   const host = new LocalHost();
+  const store = new AgentStore(join(layout.agentState, "agent.db"));
+  const identities = await ensureIdentities(config, host);
+  const groups = readNotifySocket()
+    ? await ControlGroups.ofUnit("agent")
+    : await ControlGroups.below(ownGroup(layout.home));
+  const users = await provideBuilders({ config, host, store, identities });
   return {
     config,
     host,
-    store: new AgentStore(join(layout.agentState, "agent.db")),
-    identities: await ensureIdentities(config, host),
+    store,
+    identities,
+    builders: new Builders({ config, host, groups }, users),
     installer: await findInstaller(config),
     abi: (
       await host.run({
@@ -109,9 +117,7 @@ async function makeContext(config: Config): Promise<DeployContext> {
     gitLimits: gitLimits(server),
     listen: longestQueue(),
     emperor: emperorOf(layout),
-    groups: readNotifySocket()
-      ? await ControlGroups.ofUnit("agent")
-      : await ControlGroups.below(ownGroup(layout.home)),
+    groups,
     nginx: {
       configuration: layout.nginxConfiguration,
       prefix: layout.nginx,

@@ -83,6 +83,12 @@ export const serverOptions = {
     default: 8,
     sentence: "How many of them may be one account's.",
   },
+  builds: {
+    schema: wholeNumber(1, 64),
+    default: 2,
+    sentence:
+      "With root: how many environments are built at once, each by a system user of its own; further ones wait.",
+  },
   build_deadline: {
     schema: wholeNumber(1, 86_400),
     default: 900,
@@ -91,13 +97,19 @@ export const serverOptions = {
   build_memory: {
     schema: wholeNumber(64, 1_048_576),
     default: 4096,
-    sentence: "MiB of address space that each process of an installer may take.",
+    sentence:
+      "With root: MiB of memory that all processes of a build may hold together, where the system has control groups for it.",
+  },
+  build_address_space: {
+    schema: wholeNumber(64, 16_777_216),
+    default: 65_536,
+    sentence:
+      "MiB of address space that each process of an installer may take: it counts what is only reserved as well.",
   },
   build_processes: {
     schema: wholeNumber(16, 100_000),
     default: 512,
-    sentence:
-      "With root: how many processes and threads may run as an app's user when an installer starts one more.",
+    sentence: "With root: how many processes and threads a build may have.",
   },
   build_file_size: {
     schema: wholeNumber(1, 1_048_576),

@@ -11,7 +11,7 @@ import { appOfInstance, branchOf, isPreviewName } from "../app/names.ts";
 import { appOptions, type AppOptions } from "../config/app-options.ts";
 import type { Config } from "../config/config.ts";
 import { readOptions } from "../config/option-table.ts";
-import { mebibyte, type ServerOptions } from "../config/server-options.ts";
+import { mebibyte } from "../config/server-options.ts";
 import type { RequirementsFile } from "../environment/requirements.ts";
 import type { Installer } from "../environment/environment-commands.ts";
 import type { Box } from "../host/box.ts";
@@ -31,6 +31,7 @@ import type { AgentStore, Deploy } from "../store/agent-store.ts";
 import type { Emperor } from "../vassal/emperor.ts";
 import type { Nginx } from "../vhost/nginx.ts";
 import type { Attempts } from "./attempts.ts";
+import type { Builders } from "./builders.ts";
 import type { HolderLocks } from "./locks.ts";
 import type { Settler } from "./settle.ts";
 
@@ -58,6 +59,7 @@ export interface DeployContext {
   host: Host;
   store: AgentStore;
   identities: Identities;
+  builders: Builders;
   installer: Installer;
   /** The interpreter's tag, `cpython-311`. */
   abi: string;
@@ -83,8 +85,8 @@ export function pathsOf(context: DeployContext, instance: string): InstancePaths
 }
 
 /**
- * The user that an instance runs as, and that builds for it. Each app has its own, and another one for its
- * previews, to whom production's files are closed.
+ * The user that an instance runs as. Each app has its own, and another one for its previews, to whom production's
+ * files are closed.
  */
 export function runnerOf(context: DeployContext, instance: string): Identity {
   return runnerOfApp(context, appOfInstance(instance), isPreviewName(instance));
@@ -216,17 +218,19 @@ export function releaseContext(
     python: server.python,
     gitUser: { ...context.identities.front, gid: appUser.gid },
     appUser,
-    ...buildLimits(server),
+    ...buildLimits(context.config),
   };
 }
 
 /** What may be used, and for how many milliseconds, by a command that works on what somebody pushed. */
-export function buildLimits(server: ServerOptions): { box: Box; deadline: number } {
+export function buildLimits({ server, layout }: Config): { box: Box; deadline: number } {
   const box = {
     processes: server.build_processes,
-    memory: server.build_memory * mebibyte,
+    memory: server.build_address_space * mebibyte,
     fileSize: server.build_file_size * mebibyte,
     openFiles: server.build_open_files,
+    // In reeve's own folder nothing is everybody's to write: there the modes say who may.
+    writable: [layout.home],
   };
   return { box, deadline: server.build_deadline * 1000 };
 }

@@ -14,7 +14,8 @@ export async function provideFolders(context: DeployContext, instance: string): 
     [paths.folder, 0o751, root],
     [paths.own, 0o751, root],
     [paths.releases, 0o750, group],
-    [paths.environments, 0o750, group],
+    // So do builders.
+    [paths.environments, 0o751, group],
     [paths.data, 0o750, runner],
   ];
   for (const [path, mode, { uid, gid }] of folders) {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Box } from "../host/box.ts";
+import { writingIn, type Box } from "../host/box.ts";
 import type { Command, Identity } from "../host/host.ts";
 import { withoutUser } from "./netrc.ts";
 
@@ -21,8 +21,8 @@ interface Build {
   installer: Installer;
   environment: string;
   python: string;
-  /** The installers' own folder, in which they keep what they fetched. */
-  cache: string;
+  /** The builder's own, in which installers keep what they fetched, and which holds the scratch. */
+  workshop: string;
   /** What this build alone needs, and leaves there. */
   scratch: string;
   sources: PackageSources;
@@ -94,16 +94,16 @@ const longestOutput = 4 * 1024 * 1024;
  * configuration, so both get the same here.
  */
 function installerCommand(build: Build, file: string, args: string[]): Command {
-  const { sources, cache, scratch } = build;
+  const { sources, environment, workshop, scratch } = build;
   const env: Record<string, string> = {
     HOME: scratch,
     TMPDIR: temporaryIn(scratch),
-    PIP_CACHE_DIR: join(cache, "pip"),
+    PIP_CACHE_DIR: join(workshop, "pip"),
     PIP_CONFIG_FILE: "/dev/null",
     PIP_DISABLE_PIP_VERSION_CHECK: "1",
     PIP_NO_INPUT: "1",
     PYTHONUNBUFFERED: "1",
-    UV_CACHE_DIR: join(cache, "uv"),
+    UV_CACHE_DIR: join(workshop, "uv"),
     UV_LINK_MODE: "copy",
     UV_NO_CONFIG: "1",
     UV_NO_PROGRESS: "1",
@@ -135,6 +135,7 @@ function installerCommand(build: Build, file: string, args: string[]): Command {
       REQUESTS_CA_BUNDLE: sources.caFile,
     });
   }
-  const { as, box, deadline } = build;
+  const { as, deadline } = build;
+  const box = writingIn(build.box, environment, workshop);
   return { file, args, env, as, box, deadline, longestOutput, cwd: scratch };
 }

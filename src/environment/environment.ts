@@ -1,13 +1,15 @@
-import { chmod, lchown, mkdir, readdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { environmentPath, type InstancePaths } from "../app/instance.ts";
 import { UserError } from "../errors.ts";
 import type { Box } from "../host/box.ts";
 import { isPresent } from "../host/files.ts";
-import { CommandFailed, type Host, type Identity } from "../host/host.ts";
+import { CommandFailed, type Command, type Host, type Identity } from "../host/host.ts";
+import { ownIdentity } from "../host/identity.ts";
 import { printable } from "../host/lines.ts";
-import { removeTrees, walk, type Errand } from "../host/walker.ts";
+import { endProcesses } from "../host/system-users.ts";
 import type { Turns } from "../host/turns.ts";
+import { removeTrees, walk, type Errand } from "../host/walker.ts";
 import {
   installRequirements,
   listPackages,
@@ -19,11 +21,19 @@ import {
 import { netrcOf } from "./netrc.ts";
 import {
   constraintsOf,
-  hasLocalPaths,
+  needTree,
   withoutCredentials,
   withoutEditable,
   type RequirementsFile,
 } from "./requirements.ts";
+import {
+  layOutWorkshop,
+  openToBuilder,
+  scratchOf,
+  takeBack,
+  workshopOf,
+  type Builder,
+} from "./workshop.ts";
 
 export interface EnvironmentContext {
   host: Host;
@@ -31,7 +41,9 @@ export interface EnvironmentContext {
   installer: Installer;
   python: string;
   sources: PackageSources;
+  /** Whom it is built for. */
   appUser: Identity;
+  builder: Builder;
   box: Box;
   /** Milliseconds for one installer. */
   deadline: number;
@@ -69,16 +81,35 @@ export async function buildEnvironment(
   const path = environmentPath(paths, request.hash);
   await writeFile(markerOf(path), "");
   try {
-    const scratch = scratchOf(path);
-    await removeTrees(host, path, scratch);
-    await provideFolders(context, path);
-    const packages = await install(context, { ...request, path, scratch });
-    await host.run(walk([sealOf(path, context), { do: "remove", path: scratch }]));
+    const packages = await work(context, { ...request, path });
+    await host.run(walk([sealOf(path, context)]));
     await rm(markerOf(path));
     return packages;
   } catch (error) {
     await removeEnvironment(context, request.hash);
     throw explain(error);
+  }
+}
+
+/** The builder has what it writes in from the first of its processes to the last, and no longer. */
+async function work(
+  context: EnvironmentContext,
+  request: EnvironmentRequest & { path: string },
+): Promise<string> {
+  const { paths, host, builder } = context;
+  const { path, hash } = request;
+  builder.isClean = false;
+  if (host.isRoot) await endProcesses(host, builder.user);
+  await removeTrees(host, path);
+  await mkdir(path, { mode: 0o700 });
+  const scratch = await layOutWorkshop(context, paths.environments, hash);
+  try {
+    await layOutTree(context, request, scratch);
+    for (const folder of [treeIn(scratch), temporaryIn(scratch), scratch, path, dirname(scratch)])
+      await openToBuilder(context, folder);
+    return await install(context, { ...request, scratch });
+  } finally {
+    await takeBack(context, path, scratch);
   }
 }
 
@@ -146,22 +177,23 @@ async function install(
   context: EnvironmentContext,
   request: EnvironmentRequest & { path: string; scratch: string },
 ): Promise<string> {
-  const { host, onLine } = context;
-  const build = {
-    ...context,
-    environment: request.path,
-    cache: cacheOf(context.paths),
-    scratch: request.scratch,
-    as: context.appUser,
-  };
+  const { host, onLine, builder } = context;
+  const { path: environment, scratch, files } = request;
+  const as = builder.user;
+  const build = { ...context, environment, workshop: dirname(scratch), scratch, as };
   const say = { onLine: bounded(onLine), signal: context.signal };
   await host.run(makeEnvironment(build), say);
-  if (request.files.length === 0) return "";
+  const [first] = files;
+  if (first === undefined) return "";
 
-  await writeNetrc(context, request.scratch);
+  const cwd = treeIn(scratch);
+  const folders = files.map(({ path }) => dirname(join(cwd, path)));
+  await host.run({ file: "mkdir", args: ["-p", "--", ...new Set(folders)], as });
+  for (const { path, text } of files)
+    await host.run(writeFileAs(as, join(cwd, path), withoutEditable(text)));
+  await writeNetrc(context, scratch);
   const constraints = await writeConstraints(context, request);
-  const cwd = hasLocalPaths(request.files) ? await copyTree(context, request) : request.release;
-  const requirements = join(cwd, request.files[0]?.path ?? "");
+  const requirements = join(cwd, first.path);
   await host.run(installRequirements(build, { requirements, constraints, cwd }), say);
   return (await host.run(listPackages(build))).trim();
 }
@@ -181,69 +213,50 @@ function bounded(onLine: (line: string) => void): (line: string) => void {
 
 /** Where pip looks for what its indexes' addresses do not say: in its home. */
 async function writeNetrc(
-  { host, appUser, sources }: EnvironmentContext,
+  { host, builder, sources }: EnvironmentContext,
   scratch: string,
 ): Promise<void> {
-  const input = netrcOf(sources);
-  if (input === undefined) return;
-  await host.run({ file: "tee", args: ["--", join(scratch, ".netrc")], input, as: appUser });
+  const netrc = netrcOf(sources);
+  if (netrc === undefined) return;
+  await host.run(writeFileAs(builder.user, join(scratch, ".netrc"), netrc));
 }
 
 async function writeConstraints(
-  context: EnvironmentContext,
+  { host, builder }: EnvironmentContext,
   request: EnvironmentRequest & { scratch: string },
 ): Promise<string | undefined> {
   const pins = constraintsOf(request.packages ?? "");
   if (pins === "") return undefined;
   const path = join(request.scratch, "constraints.txt");
-  // Root follows no link that the folder's owner may have laid there.
-  const { host, appUser } = context;
-  await host.run({ file: "tee", args: ["--", path], input: `${pins}\n`, as: appUser });
+  await host.run(writeFileAs(builder.user, path, `${pins}\n`));
   return path;
 }
 
-/** Packages of the tree itself are built in a copy: their builds write where they stand, and a release is sealed. */
-async function copyTree(
-  context: EnvironmentContext,
-  request: EnvironmentRequest & { scratch: string },
-): Promise<string> {
-  const copy = join(request.scratch, "tree");
-  const { host, appUser } = context;
-  const errand: Errand = { do: "copy", path: request.release, to: copy, add: 0o200 };
-  await host.run(walk([errand], appUser));
-  for (const file of request.files) {
-    await host.run({
-      file: "tee",
-      args: [join(copy, file.path)],
-      input: withoutEditable(file.text),
-      as: appUser,
-    });
+/** As the builder, because its code may have laid links where root would follow them. */
+function writeFileAs(as: Identity, path: string, input: string): Command {
+  return { file: "tee", args: ["--", path], as, input };
+}
+
+function treeIn(scratch: string): string {
+  return join(scratch, "tree");
+}
+
+/**
+ * The builder may read no release, and gets a copy of the tree where the requirements reach into it: packages of
+ * the tree itself are built in it, since their builds write where they stand.
+ */
+async function layOutTree(
+  { host, builder }: EnvironmentContext,
+  { files, release }: EnvironmentRequest,
+  scratch: string,
+): Promise<void> {
+  const tree = treeIn(scratch);
+  await mkdir(temporaryIn(scratch), { mode: 0o700 });
+  if (!needTree(files)) await mkdir(tree, { mode: 0o700 });
+  else {
+    const owner = host.isRoot ? builder.user : undefined;
+    await host.run(walk([{ do: "copy", path: release, to: tree, owner, add: 0o200 }]));
   }
-  return copy;
-}
-
-function cacheOf(paths: InstancePaths): string {
-  return join(paths.environments, ".cache");
-}
-
-/** Beside the environment, in a folder that only root can change. */
-function scratchOf(path: string): string {
-  return `${path}.scratch`;
-}
-
-/** The environment's, what its build alone needs, and the installers' caches, which the builds of an instance share. */
-async function provideFolders(context: EnvironmentContext, path: string): Promise<void> {
-  const scratch = scratchOf(path);
-  for (const folder of [path, scratch, temporaryIn(scratch), cacheOf(context.paths)])
-    await mkdir(folder, { mode: 0o750, recursive: true });
-  // Those within come first: nobody else can swap them as yet.
-  for (const folder of [temporaryIn(scratch), scratch, path, cacheOf(context.paths)])
-    await give(context, folder);
-}
-
-async function give({ host, appUser }: EnvironmentContext, path: string): Promise<void> {
-  await chmod(path, 0o750);
-  if (host.isRoot) await lchown(path, appUser.uid, appUser.gid);
 }
 
 /**
@@ -251,9 +264,9 @@ async function give({ host, appUser }: EnvironmentContext, path: string): Promis
  * A program in it that would give others the rights of its owner must not, and a file of somebody else's that was
  * linked into it has no place there.
  */
-function sealOf(path: string, context: Sealed): Errand {
-  const { host, appUser } = context;
-  const others = host.isRoot ? ({ of: appUser.uid, others: "remove" } as const) : {};
+function sealOf(path: string, context: Sealed & Pick<EnvironmentContext, "builder">): Errand {
+  const { host, builder } = context;
+  const others = host.isRoot ? ({ of: builder.user.uid, others: "remove" } as const) : {};
   return { do: "give", path, ...others, ...sealedFor(context) };
 }
 
@@ -272,7 +285,11 @@ async function removeEnvironment(
 ): Promise<void> {
   const path = environmentPath(context.paths, hash);
   await writeFile(markerOf(path), "");
-  await removeTrees(context.host, scratchOf(path), path);
+  const left = context.host.isRoot
+    ? []
+    : // With root, what a build has left is taken back before its builder works again.
+      [scratchOf(workshopOf(context.paths, ownIdentity()), hash)];
+  await removeTrees(context.host, path, ...left);
   await rm(markerOf(path), { force: true });
 }
 

@@ -56,6 +56,21 @@ export function hasLocalPaths(files: RequirementsFile[]): boolean {
   return false;
 }
 
+/** Options that name where packages are, as a folder of the tree may be. */
+const places = /^\s*(?:-f|--find-links|-i|--index-url|--pypi-url|--extra-index-url)[\s=]/;
+const elsewhere = /[\s="'](?:\/|[a-z+]+:\/\/)/i;
+/** A file of packages, which may stand in the tree under its mere name. */
+const archive = /\.(?:whl|zip|tgz|tbz|txz|tar)\b/i;
+
+/** Whether the installer reads more of the tree than these files. */
+export function needTree(files: RequirementsFile[]): boolean {
+  const reaches = (line: string): boolean =>
+    isLocalPath(line) ||
+    /\bfile:(?!\/)/.test(line) ||
+    (!elsewhere.test(line) && (places.test(line) || archive.test(line)));
+  return files.some((file) => file.text.split("\n").some(reaches));
+}
+
 /** A sealed release is never edited, so its own packages are installed for good: `-e .` becomes `.`. */
 export function withoutEditable(text: string): string {
   return text

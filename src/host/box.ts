@@ -1,14 +1,27 @@
+import { fileURLToPath } from "node:url";
 import type { Command, Identity } from "./host.ts";
 
 /** What a command may use that runs code of strangers. */
 export interface Box {
-  /** Processes and threads, of all that runs as the user. */
+  /** Processes and threads of all that runs as the user. */
   processes: number;
-  /** Bytes of address space of each process. */
+  /** Bytes of address space of each process: the last fence, which counts what is only reserved as well. */
   memory: number;
   /** Bytes of each file. */
   fileSize: number;
   openFiles: number;
+  /**
+   * Outside these folders nothing can be written, with root, but in those for temporary files. One may lie in
+   * another that comes before it: nothing is linked or renamed from the one to the other.
+   */
+  writable?: readonly string[] | undefined;
+  /** The control groups that it belongs to, by their cgroup.procs. */
+  groups?: readonly string[] | undefined;
+}
+
+/** The same box, for a command that may write in these folders as well. */
+export function writingIn(box: Box, ...folders: string[]): Box {
+  return { ...box, writable: [...(box.writable ?? []), ...folders] };
 }
 
 /** What this process can do for a box. */
@@ -19,8 +32,9 @@ interface Means {
 }
 
 /**
- * Runs a command with limits and, with root, in a PID namespace of its own: whatever it leaves behind, in
- * whichever session, is dead when it ends. The first process of the namespace is root's, so that nothing in the
+ * Runs a command with limits and, with root, in namespaces of its own. Whatever it leaves running, in whichever
+ * session, is dead when it ends; it writes in its own folders alone, and has a /tmp, a /var/tmp, a /dev/shm and an
+ * IPC of its own, so that nothing of it is there for the next command of the same user. The first process of the namespace is root's, so that nothing in the
  * box can outlive it or take the signal from it that ends it with its parent (pid_namespaces(7), and prctl(2):
  * a change of the user forgets that signal).
  */
@@ -32,7 +46,7 @@ export function boxed(
 ): { file: string; args: string[] } {
   const words = [
     ...prlimit(box, means),
-    ...(means.isRoot && means.namespaces ? [...ownNamespaces, ...firstProcess] : []),
+    ...furnished(box, means),
     ...["setpriv", "--pdeathsig=KILL"],
     ...(means.isRoot ? privilegeArguments(as) : ["--no-new-privs"]),
     ...["--", file, ...args],
@@ -40,14 +54,29 @@ export function boxed(
   return { file: "setpriv", args: ["--pdeathsig=KILL", "--", ...words] };
 }
 
+const boxProgram = fileURLToPath(new URL("box.pl", import.meta.url));
+/** Bytes that each of its own folders for temporary files may hold; they are the memory of whoever fills them. */
+const temporary = 1024 * 1024 * 1024;
+
+/** Its view of the file system is made by root, after the namespaces and before the user is taken on. */
+function furnished({ writable = [], groups = [] }: Box, { isRoot, namespaces }: Means): string[] {
+  if (!isRoot) return [];
+  const joined = groups.map((file) => `--group=${file}`);
+  const view = [`--temporary=${temporary}`, ...writable.map((folder) => `--writable=${folder}`)];
+  const program = ["/usr/bin/perl", boxProgram];
+  if (namespaces) return [...ownNamespaces, ...program, ...view, ...joined, "--", ...firstProcess];
+  return groups.length > 0 ? [...program, ...joined, "--"] : [];
+}
+
 const ownNamespaces = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--ipc", "--"];
 // With no time set it only starts the command, and ends as that ends: 128 and the signal, where it was killed.
 const firstProcess = ["timeout", "--foreground", "0"];
 
-/** Ends well where namespaces can be made. */
+/** Ends well where namespaces can be made, with a view of the file system of their own. */
 export function tryNamespaces(): Command {
-  const [file = "", ...args] = ownNamespaces;
-  return { file, args: [...args, "true"], deadline: 10_000 };
+  const [, ...own] = ownNamespaces;
+  const args = [...own, "/usr/bin/perl", boxProgram, `--temporary=${temporary}`, "--", "true"];
+  return { file: "unshare", args, deadline: 10_000 };
 }
 
 /** Without root the number of processes would be that of all that somebody runs, their desktop included. */

@@ -90,6 +90,11 @@ export class ControlGroups {
       await writeFile(join(folder, name, "cgroup.procs"), String(pid));
   }
 
+  /** The files by which a process joins the group itself, with all that it starts from then on: it writes `0`. */
+  doorsOf(name: GroupName): string[] {
+    return this.#trees.map(({ folder }) => join(folder, name, "cgroup.procs"));
+  }
+
   /** Ends all that is in the group and in those below it, and removes them. Nothing happens where there is none. */
   async end(name: GroupName): Promise<void> {
     const { folder } = this.#v2 ?? { folder: undefined };

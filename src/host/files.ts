@@ -57,6 +57,28 @@ async function replace(path: string, make: (temporary: string) => Promise<void>)
   }
 }
 
+/**
+ * Gives one folder another owner and mode, and nothing that is in it. Its name may be swapped for a link's, but
+ * not followed; for the moment in between nobody has it but root.
+ */
+export async function giveFolder(
+  path: string,
+  { uid, gid }: { uid: number; gid: number },
+  mode: number,
+): Promise<void> {
+  const folder = await open(
+    path,
+    constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW,
+  );
+  try {
+    await folder.chown(0, 0);
+    await folder.chmod(mode);
+    await folder.chown(uid, gid);
+  } finally {
+    await folder.close();
+  }
+}
+
 export async function readIfPresent(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");

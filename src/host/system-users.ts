@@ -2,6 +2,7 @@ import { UserError } from "../errors.ts";
 import { waitFor } from "./clock.ts";
 import { findIdentity } from "./identity.ts";
 import { CommandFailed, type Command, type Host, type Identity } from "./host.ts";
+import { hasProcesses } from "./processes.ts";
 import { walk, type Errand } from "./walker.ts";
 
 /** One line of passwd(5). */
@@ -12,6 +13,8 @@ export interface SystemUser extends Identity {
 
 /** shadow's tools wait for each other's locks, and for a directory service where there is one. */
 const deadline = 60_000;
+/** Where everybody may write. */
+const open = ["/tmp", "/var/tmp", "/dev/shm"];
 /** Milliseconds that all processes of a user have to be gone; a large one takes its time to die. */
 const dying = 10_000;
 
@@ -81,6 +84,24 @@ export async function removeSystemUser(host: Host, user: Identity, python: strin
     );
 }
 
+/** Ends every process of a user. Resolves when there is none any more, and so nothing that holds what it had open. */
+export async function endProcesses(host: Host, user: Identity): Promise<void> {
+  const end = async (): Promise<boolean> => {
+    if (!(await hasProcesses(user.uid))) return true;
+    await host.run(killAll(user, "/usr/bin/python3"));
+    return false;
+  };
+  const isGone = await waitFor(end, { within: dying, every: 20 });
+  if (!isGone)
+    throw new UserError("SYSTEM_REFUSED", `a process of the system user ${user.name} does not end`);
+}
+
+/** Removes what the user left where everybody may write, in memory too. No process of it may be left. */
+export async function sweepUser(host: Host, user: Identity): Promise<void> {
+  await host.run(sweepOpen(user));
+  await host.run({ file: "ipcrm", args: ["--all"], as: user, deadline });
+}
+
 /** Resolves to false while a process of the user's, which was killed, is still there. */
 async function deleteUser(host: Host, name: string): Promise<boolean> {
   try {
@@ -96,15 +117,17 @@ async function deleteUser(host: Host, name: string): Promise<boolean> {
 }
 
 /** The kernel's own loop over a user's processes leaves none out, however fast they make others (kill(2), -1). */
+function killAll(as: Identity, python: string): Command {
+  return { file: python, args: ["-I", "-S", "-c", "import os; os.kill(-1, 9)"], as, deadline };
+}
+
+/** As root: a folder may be closed to its owner, and what is in it is its owner's all the same. */
+function sweepOpen(user: Identity): Command {
+  return { ...walk(open.map((path): Errand => ({ do: "sweep", path, of: user.uid }))), deadline };
+}
+
 function clearUser(as: Identity, python: string): Command[] {
-  const open = ["/tmp", "/var/tmp", "/dev/shm"];
-  const sweep = open.map((path): Errand => ({ do: "sweep", path, of: as.uid }));
-  return [
-    { file: python, args: ["-I", "-S", "-c", "import os; os.kill(-1, 9)"], as, deadline },
-    // As root: a folder may be closed to its owner, and what is in it is its owner's all the same.
-    { ...walk(sweep), deadline },
-    { file: "ipcrm", args: ["--all"], as, deadline },
-  ];
+  return [killAll(as, python), sweepOpen(as), { file: "ipcrm", args: ["--all"], as, deadline }];
 }
 
 function refused(error: unknown, message: string): unknown {

@@ -6,14 +6,24 @@ export class Turns {
     return this.#last.has(thing);
   }
 
-  async run<T>(thing: string, work: () => Promise<T>): Promise<T> {
+  /** Whoever still waits when `signal` is aborted is turned away at once, and its work is never begun. */
+  run<T>(thing: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const before = this.#last.get(thing) ?? Promise.resolve();
-    const turn = before.then(work, work);
+    let leave = (): void => undefined;
+    const left = new Promise<never>((_, reject) => {
+      leave = () => reject(signal?.reason as Error);
+    });
+    signal?.addEventListener("abort", leave);
+    const begin = (): Promise<T> => {
+      signal?.removeEventListener("abort", leave);
+      signal?.throwIfAborted();
+      return work();
+    };
+    const turn = before.then(begin, begin);
     this.#last.set(thing, turn);
-    try {
-      return await turn;
-    } finally {
+    const ended = turn.finally(() => {
       if (this.#last.get(thing) === turn) this.#last.delete(thing);
-    }
+    });
+    return Promise.race([ended, left]);
   }
 }

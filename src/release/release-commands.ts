@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { gitCommand, type GitContext } from "../host/git.ts";
-import type { Box } from "../host/box.ts";
+import { writingIn, type Box } from "../host/box.ts";
 import type { Command, Identity } from "../host/host.ts";
 import type { Errand } from "../host/walker.ts";
 
@@ -95,7 +95,7 @@ export function compileSources(
     args: ["-I", "-S", bytecodeProgram],
     cwd: tree,
     input: sources.join("\0"),
-    ...{ as, box, deadline },
+    ...{ as, box: writingIn(box, tree), deadline },
   };
 }
 

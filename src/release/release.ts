@@ -1,11 +1,10 @@
-import { constants } from "node:fs";
-import { chmod, lchown, lutimes, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { chmod, lchown, lutimes, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { releasePath, type InstancePaths } from "../app/instance.ts";
 import { absentCommit } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import type { Box } from "../host/box.ts";
-import { isPresent, readIfPresent, writeAtomically } from "../host/files.ts";
+import { giveFolder, isPresent, readIfPresent, writeAtomically } from "../host/files.ts";
 import { emptyTree, type GitContext } from "../host/git.ts";
 import { CommandFailed, type Host, type Identity } from "../host/host.ts";
 import { together } from "../host/together.ts";
@@ -75,26 +74,13 @@ export async function makeRelease(context: ReleaseContext, commit: string): Prom
 
   const sealing = stagingOf(context.paths).sealing;
   await rename(stagingOf(context.paths).tree, sealing);
-  if (context.host.isRoot) await closeFolder(sealing, context.appUser);
+  // Only root and the app pass this folder: what is in it may still be git's user's.
+  if (context.host.isRoot) await giveFolder(sealing, { uid: 0, gid: context.appUser.gid }, 0o750);
   else await context.host.run(walk([sealOf(sealing, context)]));
   await rename(sealing, path);
   // Without root a folder that cannot be written cannot be moved either: it is closed where it stays.
   if (!context.host.isRoot) await chmod(path, 0o555);
   return { commit, path, made: true, changed, from };
-}
-
-/** Only root and the app pass this folder: what is in it may still be git's user's. */
-async function closeFolder(path: string, app: Identity): Promise<void> {
-  const folder = await open(
-    path,
-    constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW,
-  );
-  try {
-    await folder.chown(0, app.gid);
-    await folder.chmod(0o750);
-  } finally {
-    await folder.close();
-  }
 }
 
 /** Milliseconds for what is only told. */

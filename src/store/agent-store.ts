@@ -141,6 +141,17 @@ const migrations = [
   CREATE INDEX deploy_on_air ON deploy (instance, new_commit, id) WHERE live_at IS NOT NULL;
   CREATE INDEX deploy_removed ON deploy (instance, id) WHERE state = 'removed';
   `,
+  // Who builds environments, each at its place in the pool; as with the apps' users, no number is given twice.
+  `
+  CREATE TABLE builder (
+    uid INTEGER PRIMARY KEY,
+    gid INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    removed_at TEXT
+  ) STRICT;
+  CREATE UNIQUE INDEX builder_at_place ON builder (place) WHERE removed_at IS NULL;
+  `,
 ];
 
 /** Characters of what a deploy says that are kept of it; its log has more. */
@@ -455,12 +466,13 @@ export class AgentStore {
 
   /** The system user that the app runs as, or its previews. */
   runner(app: string, ofPreviews: boolean): Identity | undefined {
-    const row = this.#get(
-      "SELECT name, uid, gid FROM runner WHERE app = ? AND of_previews = ? AND removed_at IS NULL",
-      app,
-      Number(ofPreviews),
+    return identityOf(
+      this.#get(
+        "SELECT name, uid, gid FROM runner WHERE app = ? AND of_previews = ? AND removed_at IS NULL",
+        app,
+        Number(ofPreviews),
+      ),
     );
-    return row && { name: text(row["name"]), uid: Number(row["uid"]), gid: Number(row["gid"]) };
   }
 
   keepRunner({ name, uid, gid }: Identity, app: string, ofPreviews: boolean): void {
@@ -479,9 +491,31 @@ export class AgentStore {
     this.#run("UPDATE runner SET removed_at = ? WHERE uid = ?", now(), uid);
   }
 
-  /** The largest number that any app's user has had, or 0. */
-  lastRunnerNumber(): number {
-    return Number(this.#get("SELECT max(uid) AS last FROM runner")?.["last"] ?? 0);
+  /** The system user that builds, at this place of the pool. */
+  builder(place: number): Identity | undefined {
+    return identityOf(
+      this.#get("SELECT name, uid, gid FROM builder WHERE place = ? AND removed_at IS NULL", place),
+    );
+  }
+
+  keepBuilder({ name, uid, gid }: Identity, place: number): void {
+    this.#run(
+      "INSERT INTO builder (uid, gid, name, place) VALUES (?, ?, ?, ?)",
+      uid,
+      gid,
+      name,
+      place,
+    );
+  }
+
+  retireBuilder({ uid }: Identity): void {
+    this.#run("UPDATE builder SET removed_at = ? WHERE uid = ?", now(), uid);
+  }
+
+  /** The largest number that any system user of this server's has had, or 0. */
+  lastUserNumber(): number {
+    const all = "SELECT uid FROM runner UNION ALL SELECT uid FROM builder";
+    return Number(this.#get(`SELECT max(uid) AS last FROM (${all})`)?.["last"] ?? 0);
   }
 
   startDeploy(deploy: NewDeploy): Deploy {
@@ -745,6 +779,10 @@ function toInstance(row: Row): InstanceRow {
     degraded: row["degraded"] as string | null,
     gone: text(row["gone"]),
   };
+}
+
+function identityOf(row: Row | undefined): Identity | undefined {
+  return row && { name: text(row["name"]), uid: Number(row["uid"]), gid: Number(row["gid"]) };
 }
 
 function toPreview(row: Row): Preview {

@@ -361,8 +361,8 @@ function treeCases(scene: SceneNow): void {
       const victim = join(around, "victim");
       writeFileSync(victim, "as it was", { mode: 0o600 });
       const cache = server.path("srv/demo/envs/.cache");
-      const { uid, gid } = ownerOf(cache);
-      // What an app can do in the folder that is its own, as fast as it can.
+      const { uid, gid } = ownerOf(server.path("srv/demo/data"));
+      // What an app could do while the folder was its own, as fast as it can.
       const loop = `cd '${cache}' && while :; do for each in ????????????????; do ln -sfn '${victim}' $each/constraints.txt; ln -sfn '${around}' $each/tree; rm -f $each/constraints.txt; done; done 2>/dev/null`;
       const swapping = spawn("sh", ["-c", loop], { uid, gid, stdio: "ignore" });
       try {

@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { frontVariables, programRoot, type Config } from "../../config/config.ts";
 import { ensureIdentities, type Identities } from "../../deploy/context.ts";
+import { provideBuilders } from "../../deploy/builders.ts";
 import { UserError } from "../../errors.ts";
 import { writeAtomically } from "../../host/files.ts";
 import { CommandFailed, LocalHost, type Host, type Identity } from "../../host/host.ts";
 import { ensureIdentity, ownIdentity } from "../../host/identity.ts";
+import { AgentStore } from "../../store/agent-store.ts";
 import { testNginx } from "../../vhost/nginx.ts";
 import {
   expectOnlyServer,
@@ -31,6 +33,7 @@ export async function prepare(
   const identities = await ensureIdentities(config, host);
   await expectReachable(host, config.layout.home, [identities.front, await anybody(host)]);
   await makeFolders(config, host, identities);
+  await makeBuilders(config, host, identities);
   await closeLogs(config);
   if (!host.isRoot)
     say("reeve: not root, so apps, git and reeve all run as one user: nothing keeps them apart");
@@ -91,6 +94,16 @@ async function expectNginxTakes({ layout }: Config, host: Host): Promise<void> {
       hint: "Mend the file that nginx names, then start again.",
       cause: error,
     });
+  }
+}
+
+/** Environments are built by users of their own, which are there before the first of them. */
+async function makeBuilders(config: Config, host: Host, identities: Identities): Promise<void> {
+  const store = new AgentStore(join(config.layout.agentState, "agent.db"));
+  try {
+    await provideBuilders({ config, host, store, identities });
+  } finally {
+    store.close();
   }
 }
 

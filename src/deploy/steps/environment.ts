@@ -4,12 +4,14 @@ import {
   buildEnvironment,
   copyEnvironment,
   hasEnvironment,
+  type EnvironmentContext,
 } from "../../environment/environment.ts";
 import {
   environmentHash,
   hasLocalPaths,
   type RequirementsFile,
 } from "../../environment/requirements.ts";
+import type { Builder } from "../../environment/workshop.ts";
 import type { Deploy } from "../../store/agent-store.ts";
 import { buildLimits, pathsOf, requirementsOf, runnerOf, type DeployContext } from "../context.ts";
 import { note, plural, type Preparation, type Step } from "../step.ts";
@@ -29,10 +31,11 @@ export const environmentStep: Step = {
     });
     if (isThere) return "unchanged";
     // Each by itself: one that hangs keeps nobody but those who want the same one.
-    return context.turns.run(environmentPath(paths, hash), async () => {
+    const provide = async (): Promise<string> => {
       if (await hasEnvironment(paths, hash)) return "unchanged";
       return (await takeFromProduction(preparation, hash)) ?? build(preparation, hash, files);
-    });
+    };
+    return context.turns.run(environmentPath(paths, hash), provide, preparation.signal);
   },
   // A build that failed has taken itself back; one that is complete saves the next push its time.
   undo: () => Promise.resolve(),
@@ -70,42 +73,56 @@ async function takeFromProduction(
   return `copied from production's, ${plural(countOf(packages), "package")}`;
 }
 
+/** With a builder of its own; where all of them build just now, the push says what it waits for. */
 async function build(
-  { context, instance, deploy, line, signal }: Preparation,
+  preparation: Preparation,
   hash: string,
   files: RequirementsFile[],
 ): Promise<string> {
-  const { config, store, installer } = context;
-  const { server } = config;
-  const paths = pathsOf(context, instance.name);
+  const { context, instance, deploy, line, signal } = preparation;
+  const { builders, store, installer } = context;
   // Production is never held to the versions that a preview's build has told of.
   const kept = isPreviewName(instance.name) ? `preview ${hash}` : hash;
-  const packages = await buildEnvironment(
-    {
-      host: context.host,
-      paths,
-      installer,
-      python: server.python,
-      sources: {
-        index: server.package_index,
-        extraIndex: server.package_extra_index,
-        proxy: server.package_proxy,
-        caFile: server.package_ca_file,
-      },
-      appUser: runnerOf(context, instance.name),
-      ...buildLimits(server),
-      signal,
-      onLine: (text) => line(`    ${text}`),
-    },
-    {
-      hash,
-      files,
-      release: releasePath(paths, deploy.newCommit),
-      packages: store.environmentPackages(deploy.app, kept),
-    },
+  const request = {
+    hash,
+    files,
+    release: releasePath(pathsOf(context, instance.name), deploy.newCommit),
+    packages: store.environmentPackages(deploy.app, kept),
+  };
+  const onWait = (): void =>
+    line(`reeve: ${plural(builders.count, "build")} at once is what there may be: this one waits`);
+  const packages = await builders.use({ onWait, signal }, (builder) =>
+    buildEnvironment(buildContext(preparation, builder), request),
   );
   store.keepEnvironment(deploy.app, kept, packages);
   return `built with ${installer.name}, ${plural(countOf(packages), "package")}`;
+}
+
+function buildContext(
+  { context, instance, line, signal }: Preparation,
+  builder: Builder,
+): EnvironmentContext {
+  const { config, host, installer } = context;
+  const { server } = config;
+  const { box, deadline } = buildLimits(config);
+  return {
+    host,
+    paths: pathsOf(context, instance.name),
+    installer,
+    python: server.python,
+    sources: {
+      index: server.package_index,
+      extraIndex: server.package_extra_index,
+      proxy: server.package_proxy,
+      caFile: server.package_ca_file,
+    },
+    appUser: runnerOf(context, instance.name),
+    builder,
+    box: { ...box, groups: builder.groups },
+    deadline,
+    signal,
+    onLine: (text) => line(`    ${text}`),
+  };
 }
 
 function countOf(packages: string): number {

@@ -10,11 +10,17 @@ const build = {
   installer: { name: "uv", file: "/r/tools/uv/bin/uv" } as const,
   environment: "/srv/demo/envs/abc",
   python: "/usr/bin/python3",
-  cache: "/srv/demo/envs/.cache",
-  scratch: "/srv/demo/envs/.cache/abc",
+  workshop: "/srv/demo/envs/.cache/995",
+  scratch: "/srv/demo/envs/.cache/995/abc",
   sources: { index: "", extraIndex: "", proxy: "", caFile: "" },
-  as: { name: "reeve-demo", uid: 995, gid: 994 },
-  box: { processes: 512, memory: 4 * 2 ** 30, fileSize: 2 ** 30, openFiles: 4096 },
+  as: { name: "reeve-build-1", uid: 995, gid: 994 },
+  box: {
+    processes: 512,
+    memory: 4 * 2 ** 30,
+    fileSize: 2 ** 30,
+    openFiles: 4096,
+    writable: ["/srv"],
+  },
   deadline: 900_000,
 };
 const withPip = { ...build, installer: { name: "pip", file: "pip" } as const };
@@ -117,14 +123,16 @@ describe.each([
     return [makeEnvironment(given), installRequirements(given, files), listPackages(given)];
   };
 
-  it("runs as the app's user, boxed, until its deadline, with folders of its own for all that it writes", () => {
+  it("runs as the builder, boxed, until its deadline, with folders of its own for all that it writes", () => {
     for (const command of commands()) {
-      expect(command).toMatchObject({ as: build.as, box: build.box, deadline: 900_000 });
+      const writable = ["/srv", build.environment, build.workshop];
+      const box = { ...build.box, writable };
+      expect(command).toMatchObject({ as: build.as, box, deadline: 900_000 });
       expect(command.env).toMatchObject({
-        HOME: "/srv/demo/envs/.cache/abc",
-        TMPDIR: "/srv/demo/envs/.cache/abc/tmp",
-        PIP_CACHE_DIR: "/srv/demo/envs/.cache/pip",
-        UV_CACHE_DIR: "/srv/demo/envs/.cache/uv",
+        HOME: "/srv/demo/envs/.cache/995/abc",
+        TMPDIR: "/srv/demo/envs/.cache/995/abc/tmp",
+        PIP_CACHE_DIR: "/srv/demo/envs/.cache/995/pip",
+        UV_CACHE_DIR: "/srv/demo/envs/.cache/995/uv",
       });
     }
   });

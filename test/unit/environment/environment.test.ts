@@ -43,6 +43,10 @@ interface Demo extends EnvironmentContext {
   said: string[];
 }
 
+/** A number that is nobody's, for the time of these tests: whatever else runs as the builder is ended. */
+const number = 61_000 + (process.pid % 4000);
+const builder = isRoot ? { name: "builder", uid: number, gid: number } : nobody;
+
 /** An app whose environments are made by a program of the test's own: `$3` is the environment's path. */
 function demo(script: string, host: Host = new LocalHost(), interpreter = "/bin/sh"): Demo {
   const home = temporaryFolder();
@@ -60,6 +64,7 @@ function demo(script: string, host: Host = new LocalHost(), interpreter = "/bin/
     installer: { name: "pip", file: "pip" },
     sources: { index: "", extraIndex: "", proxy: "", caFile: "" },
     appUser: nobody,
+    builder: { user: builder, groups: [], isClean: true },
     box: { processes: 1000, memory: 4 * 2 ** 30, fileSize: 2 ** 30, openFiles: 1000 },
     deadline: 60_000,
     onLine: (line) => said.push(line),
@@ -83,19 +88,22 @@ describe("building an environment", () => {
     expect(readdirSync(context.paths.environments).sort()).toEqual([".cache", one]);
   });
 
-  it.runIf(isRoot)("runs as the apps' user, who can change nothing afterwards", async () => {
-    const context = demo('id -u > "$3/who"');
+  it.runIf(isRoot)(
+    "runs as the builder; it belongs to neither it nor the app afterwards, and the app may read it",
+    async () => {
+      const context = demo('id -u > "$3/who"');
 
-    await build(context);
+      await build(context);
 
-    const path = environmentPath(context.paths, one);
-    expect(readFileSync(join(path, "who"), "utf8")).toBe(`${nobody.uid}\n`);
-    for (const name of ["", "who"])
-      expect(statSync(join(path, name))).toMatchObject({ uid: 0, gid: nobody.gid });
-    await expect(
-      context.host.run({ file: "touch", args: [join(path, "who")], as: nobody }),
-    ).rejects.toThrow("Permission denied");
-  });
+      const path = environmentPath(context.paths, one);
+      expect(readFileSync(join(path, "who"), "utf8")).toBe(`${builder.uid}\n`);
+      for (const name of ["", "who"])
+        expect(statSync(join(path, name))).toMatchObject({ uid: 0, gid: nobody.gid });
+      await expect(
+        context.host.run({ file: "touch", args: [join(path, "who")], as: nobody }),
+      ).rejects.toThrow("Permission denied");
+    },
+  );
 
   it.runIf(isRoot)("is sealed whatever modes the installer left", async () => {
     const context = demo(

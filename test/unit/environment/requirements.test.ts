@@ -7,6 +7,7 @@ import {
   withoutCredentials,
   withoutEditable,
   type EnvironmentInputs,
+  needTree,
 } from "../../../src/environment/requirements.ts";
 
 const inputs: EnvironmentInputs = {
@@ -180,4 +181,32 @@ describe("credentials", () => {
     "are not looked for where there are none: %j",
     (text) => expect(withoutCredentials(text)).toBe(text),
   );
+});
+
+describe("requirements that reach into the tree", () => {
+  const reach = (text: string): boolean => needTree([{ path: "requirements.txt", text }]);
+
+  it.each([
+    "./lib",
+    "-e .",
+    "--find-links wheels",
+    "-f ./wheels",
+    "--find-links=wheels",
+    "--extra-index-url simple",
+    "shop-1.0-py3-none-any.whl",
+    "shop @ file:wheels/shop-1.0.tar.gz",
+  ])("are those with %s", (line) => {
+    expect(reach(`flask\n${line}\n`)).toBe(true);
+  });
+
+  it.each([
+    "flask==3.0",
+    "--find-links /srv/wheels",
+    "-f https://example.org/wheels/",
+    "--index-url=https://example.org/simple",
+    "shop @ https://example.org/shop-1.0-py3-none-any.whl",
+    "-r base.txt",
+  ])("are not those with %s", (line) => {
+    expect(reach(line)).toBe(false);
+  });
 });

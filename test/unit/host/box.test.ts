@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { boxed } from "../../../src/host/box.ts";
 import { waitFor } from "../../../src/host/clock.ts";
 import { CommandFailed, LocalHost, type Command } from "../../../src/host/host.ts";
+import { projectRoot } from "../../support/server.ts";
 import { isRoot, nobody } from "../../support/unit-identity.ts";
 
 const box = { processes: 300, memory: 2 ** 31, fileSize: 2 ** 20, openFiles: 64 };
@@ -10,25 +12,33 @@ const as = { name: "reeve-demo", uid: 30_000, gid: 30_001 };
 const command = { file: "pip", args: ["install", "--", "$(id)"] };
 const host = new LocalHost();
 
+const boxProgram = join(projectRoot, "src/host/box.pl");
+
 function wordsOf(means: { isRoot: boolean; namespaces: boolean }): string {
-  const { file, args } = boxed(command, box, as, means);
+  const own = { ...box, writable: ["/srv/own"], groups: ["/groups/one"] };
+  const { file, args } = boxed(command, own, as, means);
   return [file, ...args].join(" ");
 }
 
 const limits = "--as=2147483648 --fsize=1048576 --nofile=64 --core=0";
 
 describe("the words of a box", () => {
-  it("are limits, namespaces with a first process of root's, and the user without any rights", () => {
+  it("are limits, namespaces with a view and a first process of root's, and the user without any rights", () => {
     expect(wordsOf({ isRoot: true, namespaces: true })).toBe(
       `setpriv --pdeathsig=KILL -- prlimit --nproc=300 ${limits} -- ` +
-        "unshare --pid --fork --kill-child --mount-proc --ipc -- timeout --foreground 0 " +
+        "unshare --pid --fork --kill-child --mount-proc --ipc -- " +
+        `/usr/bin/perl ${boxProgram} --temporary=1073741824 --writable=/srv/own --group=/groups/one -- ` +
+        "timeout --foreground 0 " +
         "setpriv --pdeathsig=KILL --reuid=30000 --regid=30001 --clear-groups --no-new-privs " +
         "--inh-caps=-all --bounding-set=-all -- pip install -- $(id)",
     );
   });
 
-  it("leave out the namespaces where the system makes none", () => {
-    expect(wordsOf({ isRoot: true, namespaces: false })).not.toContain("unshare");
+  it("leave out the namespaces and the view where the system makes none, and keep the groups", () => {
+    const words = wordsOf({ isRoot: true, namespaces: false });
+
+    expect(words).not.toMatch(/unshare|--temporary|--writable/);
+    expect(words).toContain(`/usr/bin/perl ${boxProgram} --group=/groups/one -- setpriv`);
   });
 
   it("are limits alone without root, and no number of processes: that would be all of somebody's", () => {

@@ -89,7 +89,7 @@ describe("what differs between two trees", () => {
       cwd: "/s/tree",
       input: "+app.py\0-shop/x.py\0+-rf.py",
       as,
-      box: compiler.box,
+      box: { ...compiler.box, writable: ["/s/tree"] },
       deadline: 1000,
     });
   });

@@ -1,0 +1,105 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { mebibyte } from "../config/server-options.ts";
+import type { Config } from "../config/config.ts";
+import { reclaim, type Builder } from "../environment/workshop.ts";
+import type { ControlGroups, GroupLimits, GroupName } from "../host/control-groups.ts";
+import type { Identity, LocalHost } from "../host/host.ts";
+import { sweepUser } from "../host/system-users.ts";
+import { Pool, type Wanting } from "../host/pool.ts";
+import { type Identities } from "./context.ts";
+import { provideUsers, type UserContext } from "./system-users.ts";
+
+/** Makes the system users that build environments, where they are missing; with root, as many as may build at once. */
+export async function provideBuilders(
+  context: UserContext & { identities: Identities },
+): Promise<Identity[]> {
+  const { host, store, config, identities } = context;
+  if (!host.isRoot) return [identities.front];
+  const places = Array.from({ length: config.server.builds }, (_, index) => index + 1);
+  await provideUsers(
+    context,
+    places.map((place) => ({
+      stem: `reeve-build-${place}`,
+      purpose: `build ${place}`,
+      record: {
+        find: () => store.builder(place),
+        keep: (user) => store.keepBuilder(user, place),
+        retire: (user) => store.retireBuilder(user),
+      },
+    })),
+  );
+  return places.flatMap((place) => store.builder(place) ?? []);
+}
+
+interface Means {
+  config: Config;
+  host: LocalHost;
+  groups: ControlGroups;
+}
+
+/** Who builds, one build at a time each. Without root it is the one user that everything runs as, and nobody waits. */
+export class Builders {
+  readonly #means: Means;
+  readonly #all: Builder[];
+  readonly #pool: Pool<Builder>;
+
+  constructor(means: Means, users: Identity[]) {
+    const { host, groups } = means;
+    this.#means = means;
+    this.#all = users.map((user) => ({
+      user,
+      groups: host.isRoot ? groups.doorsOf(groupOf(user)) : [],
+      isClean: false,
+    }));
+    this.#pool = new Pool(this.#all);
+  }
+
+  get count(): number {
+    return this.#all.length;
+  }
+
+  async use<T>(wanting: Wanting, work: (builder: Builder) => Promise<T>): Promise<T> {
+    const { host, groups, config } = this.#means;
+    if (!host.isRoot) return work({ ...(this.#all[0] as Builder) });
+    return this.#pool.use(wanting, async (builder) => {
+      const group = groupOf(builder.user);
+      // It could still write where another app's build was broken off.
+      if (!builder.isClean) await reclaim({ host, builder }, await this.#folders());
+      await groups.provide(group, limitsOf(config));
+      try {
+        return await work(builder);
+      } finally {
+        await groups.end(group);
+        await this.#sweep(builder);
+      }
+    });
+  }
+
+  /** A box without namespaces writes where everybody may write. */
+  async #sweep(builder: Builder): Promise<void> {
+    const { host } = this.#means;
+    if (await host.hasNamespaces()) return;
+    const { isClean } = builder;
+    builder.isClean = false;
+    await sweepUser(host, builder.user);
+    builder.isClean = isClean;
+  }
+
+  /** All folders of environments, those of apps that are about to go included. */
+  async #folders(): Promise<string[]> {
+    const { srv } = this.#means.config.layout;
+    return (await readdir(srv)).flatMap((name) => [
+      join(srv, name, "envs"),
+      join(srv, name, "preview-envs"),
+    ]);
+  }
+}
+
+function groupOf({ name }: Identity): GroupName {
+  return `builds/${name}`;
+}
+
+function limitsOf({ server }: Config): GroupLimits {
+  return { memory: server.build_memory * mebibyte, processes: server.build_processes };
+}

@@ -1,0 +1,128 @@
+import { chmod, lstat, mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { InstancePaths } from "../app/instance.ts";
+import { giveFolder, isPresent } from "../host/files.ts";
+import type { Host, Identity } from "../host/host.ts";
+import { endProcesses, sweepUser } from "../host/system-users.ts";
+import { removeTrees } from "../host/walker.ts";
+
+/** Who builds environments: a system user that runs nothing else. Without root, the one that everything runs as. */
+export interface Builder {
+  user: Identity;
+  /** The control groups of its builds, as a box takes them. */
+  groups: readonly string[];
+  /** Nothing of it runs, and nothing that it could write in is open. */
+  isClean: boolean;
+}
+
+export interface WorkshopContext {
+  host: Host;
+  builder: Builder;
+}
+
+const root = { uid: 0, gid: 0 };
+const caches = ["pip", "uv"];
+
+/** One folder for each builder, in those of an app and in those of its previews: no cache is another's. */
+export function workshopOf(
+  { environments }: Pick<InstancePaths, "environments">,
+  user: Identity,
+): string {
+  return join(workshopsOf(environments), String(user.uid));
+}
+
+export function scratchOf(workshop: string, hash: string): string {
+  return join(workshop, hash);
+}
+
+function workshopsOf(environments: string): string {
+  return join(environments, ".cache");
+}
+
+/**
+ * Makes the builder's folder where it is missing, closed to everybody but root, with a scratch folder of this
+ * build's own in it. What is in it belongs to the builder's number, which serves other apps in turn: all that keeps
+ * them out is that the folder itself is closed while they build, and that nobody is left who has it open.
+ */
+export async function layOutWorkshop(
+  { host, builder }: WorkshopContext,
+  environments: string,
+  hash: string,
+): Promise<string> {
+  const workshop = workshopOf({ environments }, builder.user);
+  await removeForeign(host, environments);
+  await mkdir(workshopsOf(environments), { recursive: true });
+  if (host.isRoot) {
+    // Builders pass through both, to what is theirs in there, and cannot look around.
+    await chmod(environments, 0o751);
+    await chmod(workshopsOf(environments), 0o711);
+  }
+  await mkdir(workshop, { recursive: true, mode: 0o700 });
+  if (host.isRoot) await giveFolder(workshop, root, 0o700);
+  const scratch = scratchOf(workshop, hash);
+  await removeTrees(host, scratch);
+  await mkdir(scratch, { mode: 0o700 });
+  return scratch;
+}
+
+/** From now on the builder may enter. Nothing of it has run since the folder was closed. */
+export async function openToBuilder(
+  { host, builder }: WorkshopContext,
+  path: string,
+): Promise<void> {
+  if (host.isRoot) await giveFolder(path, builder.user, 0o700);
+}
+
+/** The build is over: nothing of it runs any more, and whatever it could write in is closed to it. */
+export async function takeBack(
+  context: WorkshopContext,
+  environment: string,
+  scratch: string,
+): Promise<void> {
+  const { host, builder } = context;
+  if (host.isRoot) {
+    await endProcesses(host, builder.user);
+    for (const folder of [environment, join(scratch, "..")])
+      if (await isPresent(folder)) await giveFolder(folder, root, 0o700);
+  }
+  await removeTrees(host, scratch);
+  builder.isClean = true;
+}
+
+/**
+ * The same for a builder of whom it is not known what it has left: builds may have been cut off with the agent, or
+ * could not be taken back. `folders`: all in which there are environments.
+ */
+export async function reclaim(
+  { host, builder }: WorkshopContext,
+  folders: string[],
+): Promise<void> {
+  const { user } = builder;
+  await endProcesses(host, user);
+  for (const environments of folders) {
+    await removeForeign(host, environments);
+    await closeHalfBuilt(environments, user);
+    const workshop = workshopOf({ environments }, user);
+    if (!(await isPresent(workshop))) continue;
+    await giveFolder(workshop, root, 0o700);
+    const left = (await readdir(workshop)).filter((name) => !caches.includes(name));
+    await removeTrees(host, ...left.map((name) => join(workshop, name)));
+  }
+  await sweepUser(host, user);
+  builder.isClean = true;
+}
+
+/** From when installers ran as the app's user, who may have anything in it. */
+async function removeForeign(host: Host, environments: string): Promise<void> {
+  const found = await lstat(workshopsOf(environments)).catch(() => undefined);
+  if (host.isRoot && found && found.uid !== root.uid)
+    await removeTrees(host, workshopsOf(environments));
+}
+
+async function closeHalfBuilt(environments: string, user: Identity): Promise<void> {
+  for (const name of await readdir(environments).catch(() => [])) {
+    const path = join(environments, name);
+    const found = await lstat(path).catch(() => undefined);
+    if (found?.isDirectory() && found.uid === user.uid) await giveFolder(path, root, 0o700);
+  }
+}
