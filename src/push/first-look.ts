@@ -143,9 +143,11 @@ export async function firstLook(
   const { updates, problem } = head;
   try {
     if (problem) throw problem;
-    expectFewRefs(updates);
     if (updates.length === 0) return undefined;
-    const policy = await policyOf(world, pusher);
+    // Where the agent cannot say it, git's hooks ask again, and refuse what then still cannot be judged.
+    const policy = await policyOf(world, pusher).catch(() => undefined);
+    if (!policy) return undefined;
+    expectFewRefs(updates);
     if (updates.some((update) => isWelcome(world, pusher, policy, update))) return undefined;
     return report(
       head,

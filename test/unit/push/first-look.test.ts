@@ -118,6 +118,19 @@ describe("a first look at a push", () => {
     );
   });
 
+  it("leaves it to the hooks where the agent does not know the app's options", async () => {
+    const agent = { ask: () => Promise.reject(new UserError("SERVER_DOWN", "it is down")) };
+    const head = await headOf(`${line("refs/heads/main", usual)}0000`);
+    const unknown = {
+      ...pusher,
+      policy: Promise.reject(new UserError("SERVER_DOWN", "it is down")),
+    };
+
+    expect(
+      await firstLook({ ...world, agent } as unknown as HookWorld, unknown, head),
+    ).toBeUndefined();
+  });
+
   it("counts the refs", async () => {
     const many = Array.from({ length: 101 }, (_, at) => line(`refs/heads/x${at}`, at ? "" : usual));
 
