@@ -39,7 +39,7 @@ export class ArgumentWatch {
   /** The starts of which an argument holds this, as it is or as it goes over HTTP. */
   holding(secret: string): string[] {
     const encoded = ["", "admin:", "ada:", "preview:"].map((before) =>
-      Buffer.from(`${before}${secret}`).toString("base64").replace(/=+$/, ""),
+      Buffer.from(`${before}${secret}`).toString("base64").replaceAll("=", ""),
     );
     const forms = [secret, encodeURIComponent(secret), ...encoded];
     return this.starts().filter((line) => forms.some((form) => line.includes(form)));
