@@ -68,7 +68,9 @@ export function needTree(files: RequirementsFile[]): boolean {
     isLocalPath(line) ||
     /\bfile:(?!\/)/.test(line) ||
     (!elsewhere.test(line) && (places.test(line) || archive.test(line)));
-  return files.some((file) => file.text.split("\n").some(reaches));
+  for (const file of files)
+    for (const line of linesOf(file.text, longestLine)) if (reaches(line)) return true;
+  return false;
 }
 
 /** A sealed release is never edited, so its own packages are installed for good: `-e .` becomes `.`. */

@@ -110,13 +110,12 @@ export async function workingFolders(): Promise<Set<string>> {
 
 /** Whether a process runs as this user, or could do so again; one that is dead already does not (proc(5), status). */
 export async function hasProcesses(uid: number): Promise<boolean> {
-  const isOf = async (pid: string): Promise<boolean> => {
+  const isOf = async (pid: number): Promise<boolean> => {
     const status = (await readProc(`${pid}/status`)) ?? "";
-    const ids = /^Uid:\s+(.*)$/m.exec(status)?.[1]?.split("\t") ?? [];
+    const ids = /^Uid:\t([\d\t]*)$/m.exec(status)?.[1]?.split("\t") ?? [];
     return ids.includes(String(uid)) && !/^State:\s+[ZX]/m.test(status);
   };
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  return (await Promise.all(pids.map(isOf))).includes(true);
+  return (await Promise.all((await allPids()).map(isOf))).includes(true);
 }
 
 async function readProc(path: string): Promise<string | undefined> {

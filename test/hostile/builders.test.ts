@@ -113,7 +113,7 @@ function lookingIn(...others: string[]): string {
 }
 
 function foundBy({ output }: Outcome): unknown {
-  const [, found] = /FOUND (.*?)\s*$/m.exec(output) ?? [];
+  const found = /FOUND (.*)/.exec(output)?.[1]?.trimEnd();
   if (found === undefined) throw new Error(output);
   return JSON.parse(found);
 }

@@ -116,6 +116,8 @@ const parsers: Record<string, Parser | Parser[]> = {
   "environment/requirements.ts isLocalPath": requirements.isLocalPath,
   "environment/requirements.ts hasLocalPaths": (text) =>
     requirements.hasLocalPaths([{ path: "requirements.txt", text }]),
+  "environment/requirements.ts needTree": (text) =>
+    requirements.needTree([{ path: "requirements.txt", text }]),
   "environment/requirements.ts withoutEditable": requirements.withoutEditable,
   "environment/requirements.ts constraintsOf": requirements.constraintsOf,
   "environment/requirements.ts withoutCredentials": requirements.withoutCredentials,
@@ -212,7 +214,11 @@ const ours = [
   "host/control-groups.ts ownGroup",
   "host/control-groups.ts parseGroups",
   "host/git.ts gitEnvironment",
+  "environment/workshop.ts scratchOf",
   "front/authorized-keys.ts authorizedKey",
+  "release/release-commands.ts linkedCopyOf",
+  "release/release-commands.ts openingOf",
+  "release/release-commands.ts sealOf",
   "settings/settings.ts proposedSettings",
   "store/sqlite.ts shortened",
   "vassal/emperor.ts answeredFile",

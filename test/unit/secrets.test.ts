@@ -12,7 +12,8 @@ import { serverOptions } from "../../src/config/server-options.ts";
 import { helpOf, visibleCommands } from "../support/documentation.ts";
 
 /** Everybody on the machine can read arguments: what a line would put there of a secret. */
-const named = /\w{0,40}(?:password|passwd|secret|token|api_?key|credential|database_url)\w{0,40}/.source;
+const named = /\w{0,40}(?:password|passwd|secret|token|api_?key|credential|database_url)\w{0,40}/
+  .source;
 const shown = [
   // git, curl, pip: an address with a password.
   /:\/\/[^\s/@"'`:]+:[^\s/@]+@/,
