@@ -32,6 +32,33 @@ export async function runHeld(command: Command, atEach: () => Promise<unknown>):
   return ended;
 }
 
+/**
+ * The same for all that a process starts from now on, and for itself, where its calls are about one of these paths.
+ * Resolves to what ends it.
+ */
+export async function holdAt(
+  pid: number,
+  paths: string[],
+  atEach: () => Promise<unknown>,
+): Promise<() => Promise<void>> {
+  const about = paths.flatMap((path) => ["-P", path]);
+  const words = [...holding.filter((word) => word !== "-qq"), ...about, "-p", String(pid)];
+  const strace = spawn("strace", words, { stdio: ["ignore", "ignore", "pipe"] });
+  const gone = new Promise<void>((resolve) => strace.once("exit", () => resolve()));
+  let attached: () => void;
+  const isAttached = new Promise<void>((resolve) => (attached = resolve));
+  strace.stderr.on("data", (chunk: Buffer) => {
+    if (chunk.includes("attached")) attached();
+  });
+  const held = letGo(strace, strace.stderr, atEach);
+  await isAttached;
+  return async () => {
+    strace.kill("SIGINT");
+    await gone;
+    await held;
+  };
+}
+
 async function letGo(
   strace: ChildProcess,
   lines: Readable,
@@ -51,6 +78,8 @@ function onlyChildOf({ pid }: ChildProcess): string {
 }
 
 interface Targets {
+  /** A folder of its own, outside the tree. */
+  own: string;
   file: string;
   folder: string;
   /** Another one swaps other names at other moments; 0 swaps all of them at each. */
@@ -83,12 +112,16 @@ export class Swapper {
   private static spawn(
     tree: string,
     { uid, gid }: Pick<Identity, "uid" | "gid">,
-    { file, folder, seed = 1 }: Targets,
+    { own, file, folder, seed = 1 }: Targets,
   ) {
     const program = `${projectRoot}/test/support/swapper.py`;
-    const started = spawn("/usr/bin/python3", ["-I", program, tree, file, folder, String(seed)], {
-      ...{ cwd: "/", uid, gid, stdio: ["pipe", "pipe", "inherit"] as const },
-    });
+    const started = spawn(
+      "/usr/bin/python3",
+      ["-I", program, tree, own, file, folder, String(seed)],
+      {
+        ...{ cwd: "/", uid, gid, stdio: ["pipe", "pipe", "inherit"] as const },
+      },
+    );
     onTestFinished(() => void started.kill("SIGKILL"));
     return started;
   }

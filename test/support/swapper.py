@@ -1,8 +1,9 @@
 """Somebody who owns a tree, or holds it open, while root goes through it.
 
-Arguments: the tree, a file and a folder of somebody else's, and a number. It opens every folder in the tree that it
-may, says "ready", and for each line that it reads it swaps names for a link to one of the two, or back, and moves a
-folder of its own in and out. It answers with how many names it swapped. What it may not do any more it lets be.
+Arguments: the tree, a folder of its own outside, a file and a folder of somebody else's, and a number. It opens every
+folder that it may, says "ready", and for each line that it reads it swaps names for a link to one of the two, or back.
+Its own folder it moves in and out, and leaves it where a folder has changed hands and lets it in all the same: a
+second walk would meet it there. It answers with how many names it swapped. What it may not do any more it lets be.
 Which names it swaps when is another for each number, and always the same for the same; for 0 it is all of them.
 """
 
@@ -10,15 +11,14 @@ import os
 import random
 import sys
 
-tree, file, folder, seed = sys.argv[1:]
+tree, own, file, folder, seed = sys.argv[1:]
 chance = random.Random(int(seed))
-aside = os.path.join(os.path.dirname(tree), "aside", "guest")
 held = {}
 swapped = 0
 
 
 def hold():
-    for path, _, _ in os.walk(tree):
+    for path, _, _ in [*os.walk(own), *os.walk(tree)]:
         try:
             if path not in held and not os.path.islink(path):
                 held[path] = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
@@ -66,6 +66,7 @@ for _ in sys.stdin:
         for name in own_names(descriptor):
             if seed == "0" or chance.random() < 0.3:
                 swap(descriptor, name)
-        if attempt(os.rename, aside, "guest", dst_dir_fd=descriptor):
-            attempt(os.rename, "guest", aside, src_dir_fd=descriptor)
+        if attempt(os.rename, own, "guest", dst_dir_fd=descriptor):
+            if os.fstat(descriptor).st_uid == os.getuid():
+                attempt(os.rename, "guest", own, src_dir_fd=descriptor)
     print(swapped, flush=True)

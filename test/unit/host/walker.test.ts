@@ -334,9 +334,9 @@ describe.runIf(isRoot)("a tree whose owner swaps names at every call", () => {
   /** Somebody's tree, who holds every folder of it open, and what of root's they lead to. */
   async function beset(seed = 1) {
     const { home, tree } = treeOf(files);
-    mkdirSync(join(home, "aside/guest"), { recursive: true });
-    writeFileSync(join(home, "aside/guest/five"), "");
-    const targets = { file: join(home, "token"), folder: join(home, "closed"), seed };
+    writeFiles(home, { "aside/guest/five": "" });
+    const own = join(home, "aside/guest");
+    const targets = { own, file: join(home, "token"), folder: join(home, "closed"), seed };
     writeFileSync(targets.file, "secret", { mode: 0o600 });
     mkdirSync(targets.folder, { mode: 0o700 });
     // What stands behind a name that was a folder of the tree.
