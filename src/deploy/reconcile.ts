@@ -61,7 +61,10 @@ const forgotten = 60_000;
 export interface Reconciled {
   /** What was put right, a line each; nothing when all was right. */
   done: string[];
-  /** Apps whose branch names another commit than the one on the air: the front can deploy it. */
+  /**
+   * Apps that need a deploy of what their branch names, which the front can begin: another commit is on the air, or
+   * the vassal does not run as its deploy wants it.
+   */
   astray: string[];
   /** Something takes too long for a start: do it again when the agent listens. */
   postponed: boolean;
@@ -211,6 +214,10 @@ class Reconciling {
     this.#context.log.info({ instance }, `reconciled: ${what}`);
   }
 
+  #goesAstray(app: string): void {
+    if (!this.astray.includes(app)) this.astray.push(app);
+  }
+
   /** Whatever is being deployed just now will be right when it is done. */
   async #holding(name: string, work: (holder: Holder) => Promise<void>): Promise<void> {
     const { locks } = this.#context;
@@ -333,8 +340,10 @@ class Reconciling {
       this.#did(row.name, "nginx's link led back to the vassal");
     }
     if (!isRemade && (await isBroughtOver(context, { row, deploy: live, options, paths }))) return;
-    context.settler.start(row.name, live.id);
     this.#did(row.name, `its vassal is brought to ${shortCommit(live.newCommit)} again`);
+    // It carries the traffic itself, and can only be stopped behind an understudy, which a deploy boots.
+    if (isPreviewName(row.name)) context.settler.start(row.name, live.id);
+    else this.#goesAstray(row.app);
   }
 
   /** No vassal runs: what the Emperor will start is what the ref says, and nothing else. */
@@ -379,7 +388,7 @@ class Reconciling {
       return;
     }
     if (commit === absentCommit) return;
-    this.astray.push(row.app);
+    this.#goesAstray(row.app);
     this.#did(row.name, `${live.ref} names ${shortCommit(commit)}, which is to be deployed`);
   }
 
