@@ -1,10 +1,9 @@
 import { readdir } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { environmentPath, releasePath, socketStem } from "../app/instance.ts";
 import { isPreviewName, numberIn } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import type { Deploy } from "../store/agent-store.ts";
-import { answeredFile } from "../vassal/emperor.ts";
 import { handedSocket, withIdle, type OnDemandVassal } from "../vassal/on-demand.ts";
 import { understudyIni } from "../vassal/vassal-ini.ts";
 import { pathsOf, type DeployContext } from "./context.ts";
@@ -59,8 +58,6 @@ export function sleeperText(
   text: string,
 ): string {
   const paths = pathsOf(context, instance);
-  const answered = answeredFile(context.emperor, instance);
-  const { ini } = sleeperOf(context, instance, deploy.number);
   const own = {
     name: instance,
     socket: handedSocket,
@@ -68,11 +65,7 @@ export function sleeperText(
     release: releasePath(paths, deploy.newCommit),
     environment: environmentPath(paths, deploy.environment ?? ""),
     settings: paths.settings,
-    answered: answeredFile(context.emperor, basename(ini, ".ini")),
     title: `${instance}, deploy ${deploy.number}`,
   };
-  return withIdle(
-    understudyIni(text, { ...paths, name: instance, answered }, own),
-    options.preview_idle,
-  );
+  return withIdle(understudyIni(text, { ...paths, name: instance }, own), options.preview_idle);
 }

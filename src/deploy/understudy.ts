@@ -20,7 +20,6 @@ import {
 } from "../settings/settings.ts";
 import type { Deploy } from "../store/agent-store.ts";
 import { mergeLogs } from "../vassal/app-log.ts";
-import { answeredFile } from "../vassal/emperor.ts";
 import {
   understudyIni,
   vassalIni,
@@ -117,8 +116,7 @@ export function understudyText(
   planned: PlannedIni,
 ): string {
   const paths = pathsOf(context, instance.name);
-  const { emperor } = context;
-  const { name, socket, log } = understudyOf(context, instance.name, deploy.number);
+  const { socket, log } = understudyOf(context, instance.name, deploy.number);
   return understudyIni(
     planned.text,
     {
@@ -127,7 +125,6 @@ export function understudyText(
       app: paths.app,
       log: paths.log,
       settings: paths.settings,
-      answered: answeredFile(emperor, instance.name),
     },
     {
       name: instance.name,
@@ -136,7 +133,6 @@ export function understudyText(
       release: releasePath(paths, deploy.newCommit),
       environment: environmentPath(paths, deploy.environment ?? ""),
       settings: proposedSettings(paths.settings, deploy.number),
-      answered: answeredFile(emperor, name),
     },
   );
 }
@@ -214,7 +210,6 @@ function vassalValues(
     workers: options.workers,
     listen: context.listen,
     ...limitsOf(context, options),
-    pauses: layout.pauses,
     grace: options.grace,
     identity: context.host.isRoot
       ? { user: runner.name, group: runner.name, web: server.web_user }

@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../errors.ts";
 import type { Layout } from "../config/layout.ts";
@@ -30,11 +29,6 @@ export interface Emperor {
 export function emperorOf(layout: Layout): Emperor {
   const { emperorPid, emperorStats, pauses } = layout;
   return { pidFile: emperorPid, statsSocket: emperorStats, pauses };
-}
-
-/** The file into which a vassal of this name writes when it accepts requests. */
-export function answeredFile({ pauses }: Pick<Emperor, "pauses">, vassal: string): string {
-  return join(pauses, `${vassal}.answered`);
 }
 
 /** uWSGI's `listen`: it refuses to start with more than the kernel allows. */

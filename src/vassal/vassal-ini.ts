@@ -29,8 +29,6 @@ export interface VassalValues {
   memory: number;
   /** Of the user, so only where it is the app's own; 0: as many as it likes. */
   processes: number;
-  /** Where the Emperor's hook looks whether the vassal has ever started. */
-  pauses: string;
   /** Seconds. */
   grace: number;
   /** Only with root. */
@@ -54,8 +52,6 @@ export interface UnderstudyValues {
   environment: string;
   log: string;
   settings: string;
-  /** Where it says that it has started. */
-  answered: string;
   /** What its first line calls it, where it is none. */
   title?: string;
 }
@@ -66,7 +62,6 @@ interface Permanent {
   app: string;
   log: string;
   settings: string;
-  answered: string;
 }
 
 /**
@@ -82,8 +77,7 @@ export function understudyIni(
   const moved = withVirtualenv(literal, understudy.environment)
     .replaceAll(permanent.socket, understudy.socket)
     .replaceAll(permanent.log, understudy.log)
-    .replaceAll(permanent.settings, understudy.settings)
-    .replaceAll(permanent.answered, understudy.answered);
+    .replaceAll(permanent.settings, understudy.settings);
   const [start = "", ...others] = moved.split(permanent.app);
   return others
     .reduce(

@@ -16,7 +16,7 @@ import {
   type ProcessId,
 } from "../host/processes.ts";
 import type { GroupName } from "../host/control-groups.ts";
-import { answeredFile, findVassal, groupsOf, pidOf, wakeEmperor, type Emperor } from "./emperor.ts";
+import { findVassal, groupsOf, pidOf, wakeEmperor, type Emperor } from "./emperor.ts";
 
 /** Boots a vassal whose name the Emperor has never seen. */
 export function bootVassal(emperor: Emperor, ini: string, text: string): Promise<void> {
@@ -269,9 +269,7 @@ export async function discardVassal(emperor: Emperor, ini: string, former?: numb
   };
   await waitFor(isForgotten, { within: 5000, every: 20 });
   await endGroup(emperor, ini, owner);
-  const name = nameOf(ini);
-  for (const path of [join(emperor.pauses, name), answeredFile(emperor, name)])
-    await rm(path, { force: true });
+  await rm(join(emperor.pauses, nameOf(ini)), { force: true });
 }
 
 /**

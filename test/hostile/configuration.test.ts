@@ -65,7 +65,6 @@ function iniOf({ name = "demo", host = "demo.localhost", module = "app:app" }): 
     group: { memory: 4096, processes: 512 },
     memory: 0,
     processes: 0,
-    pauses: layout.pauses,
     grace: 60,
     identity: { user: "reeve-demo", group: "reeve-demo", web: "www-data" },
   });

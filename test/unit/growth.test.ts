@@ -221,7 +221,6 @@ const ours = [
   "release/release-commands.ts sealOf",
   "settings/settings.ts proposedSettings",
   "store/sqlite.ts shortened",
-  "vassal/emperor.ts answeredFile",
   "vassal/on-demand.ts withIdle",
   "vassal/vassal.ts groupOf",
   "vassal/vassal-ini.ts understudyIni",

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isAppName, isHostName, moduleName } from "../../../src/app/names.ts";
@@ -54,7 +53,6 @@ function valuesOf(
     group: { memory: 4096, processes: 512 },
     memory: 0,
     processes: 0,
-    pauses: layout.pauses,
     identity,
   };
 }
@@ -128,16 +126,10 @@ describe("whatever passes the grammars", () => {
             environment: `${paths.environments}/${environment}`,
             log: `${layout.appLogs}/${given.name}.next-${deploy}.log`,
             settings: paths.settings,
-            answered: join(layout.pauses, `${given.name}.next-${deploy}.answered`),
           };
-          const answered = join(layout.pauses, `${given.name}.answered`);
 
           const ini = readIni(
-            understudyIni(
-              vassalIni(valuesOf(given)),
-              { ...paths, name: given.name, answered },
-              understudy,
-            ),
+            understudyIni(vassalIni(valuesOf(given)), { ...paths, name: given.name }, understudy),
           );
 
           expect(ini.keys).toEqual(keys);

@@ -25,7 +25,6 @@ const values: VassalValues = {
   group: { memory: 0, processes: 0 },
   memory: 4096,
   processes: 512,
-  pauses: "/var/lib/reeve/pauses",
   grace: 60,
   identity: { user: "reeve-demo", group: "reeve-demo", web: "www-data" },
 };
@@ -105,8 +104,8 @@ module = app:app
         ; A request that is running may finish, on a reload and on a stop.
         worker-reload-mercy = 60
         hook-emperor-stop = callret:gracefully_kill_them_all
-        ; Says that it has started, so that it is not held back the next time. (What fails in another kind of hook ends the app.)
-        hook-accepting1-once = call:system echo 1 >/var/lib/reeve/pauses/%n.answered
+        ; Says in its log that it has started, so that it is not held back the next time.
+        hook-accepting1-once = print:reeve: started
 
         if-exists = /etc/reeve/apps/%n/vassal.local.ini
         include = %(_)
@@ -138,7 +137,6 @@ const permanent = {
   app: "/srv/demo/app",
   log: "/var/log/reeve/apps/demo.log",
   settings: "/etc/reeve/apps/demo/settings",
-  answered: "/var/lib/reeve/pauses/demo.answered",
 };
 const understudy = {
   name: "demo",
@@ -147,7 +145,6 @@ const understudy = {
   environment: "/srv/demo/envs/fedcba9876543210",
   log: "/var/log/reeve/apps/demo.next-7.log",
   settings: "/etc/reeve/apps/demo/settings.next",
-  answered: "/var/lib/reeve/pauses/demo.next-7.answered",
 };
 
 describe("the understudy's ini", () => {
@@ -163,7 +160,6 @@ describe("the understudy's ini", () => {
       "virtualenv = /srv/demo/envs/fedcba9876543210",
       "logto2 = /var/log/reeve/apps/demo.next-7.log",
       "envdir = /etc/reeve/apps/demo/settings.next",
-      "hook-accepting1-once = call:system echo 1 >/var/lib/reeve/pauses/demo.next-7.answered",
     ]);
     expect(after).toHaveLength(before.length);
   });
