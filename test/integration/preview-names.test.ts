@@ -8,6 +8,7 @@ import { instancePaths, type Place } from "../../src/app/instance.ts";
 import { appOptions, type AppOptions } from "../../src/config/app-options.ts";
 import { embeddedLayout } from "../../src/config/layout.ts";
 import { serverOptions } from "../../src/config/server-options.ts";
+import { ControlGroups } from "../../src/host/control-groups.ts";
 import type { DeployContext } from "../../src/deploy/context.ts";
 import { sleeperText } from "../../src/deploy/seat.ts";
 import { planIni } from "../../src/deploy/understudy.ts";
@@ -148,6 +149,7 @@ const context = {
   config: { layout, server: defaults(serverOptions) },
   store: { runner: () => runner },
   host: { isRoot: true },
+  groups: new ControlGroups(),
   listen: 1024,
 } as unknown as DeployContext;
 
