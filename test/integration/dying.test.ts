@@ -28,7 +28,7 @@ describe.runIf(process.getuid?.() === 0)("an app that dies at its start, again a
   it.each([
     [1, "with the agent"],
     [2, "with the agent"],
-    [50, "with the agent"],
+    [isLong ? 50 : 20, "with the agent"],
     [2, "without the agent"],
   ])("is held back longer each time: %i of them, %s", async (count, how) => {
     const agent = server.servicePid("agent");
@@ -108,7 +108,7 @@ describe.runIf(process.getuid?.() === 0)("one that is held back for long", () =>
     expect((await app.push("HEAD:refs/heads/look")).exitCode).toBe(0);
     await server.asleepAfterPush("look--sleepy");
 
-    for (let turn = 0; turn < (isLong ? 20 : 4); turn += 1) {
+    for (let turn = 0; turn < (isLong ? 20 : 2); turn += 1) {
       expect((await server.get("look--sleepy")).body).toBe("awake");
       await eventually(() => server.processesOf("look--sleepy").length === 0, 20_000);
     }

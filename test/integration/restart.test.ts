@@ -33,9 +33,12 @@ describe("the embedded server", () => {
   afterAll(() => server.remove());
 
   it("prints the lines to paste", () => {
-    expect(server.said).toContain(
-      `  git remote add deploy ${server.remote("demo")}\n  git push deploy main\n`,
-    );
+    const [remote, helper, push] = server.said.match(/^ {2}git .*$/gm) ?? [];
+
+    expect(remote).toBe(`  git remote add deploy ${server.remote("demo", "admin")}`);
+    expect(helper).toContain(server.path("lib/front/token"));
+    expect(push).toBe("  git push deploy main");
+    expect(server.said).not.toContain(server.token);
   });
 
   it("lets the Emperor and the apps open as many files as systemd lets a service, whatever it may itself", () => {
