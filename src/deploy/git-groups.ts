@@ -1,8 +1,7 @@
-import { stat } from "node:fs/promises";
 import { UserError } from "../errors.ts";
 import { mebibyte } from "../config/server-options.ts";
 import type { GroupName } from "../host/control-groups.ts";
-import { isAlive, type ProcessId } from "../host/processes.ts";
+import { isAlive, ownerOf, type ProcessId } from "../host/processes.ts";
 import type { DeployContext } from "./context.ts";
 
 /**
@@ -14,8 +13,8 @@ export async function confineGit(
   process: ProcessId,
 ): Promise<void> {
   if (!groups.means.memory) return;
-  const owner = await stat(`/proc/${process.pid}`).catch(() => undefined);
-  if (owner?.uid !== identities.front.uid || !(await isAlive(process)))
+  const owner = await ownerOf(process.pid);
+  if (owner !== identities.front.uid || !(await isAlive(process)))
     throw new UserError("PUSH_GONE", `no process ${process.pid} is the front's any more`);
   const name: GroupName = `git/${process.pid}-${process.startTime}`;
   await groups.provide(name, { memory: config.server.git_memory * mebibyte });

@@ -152,6 +152,8 @@ const migrations = [
   ) STRICT;
   CREATE UNIQUE INDEX builder_at_place ON builder (place) WHERE removed_at IS NULL;
   `,
+  // A vassal that comes over starts anew, so that nobody need remember which settings it may still hold.
+  `ALTER TABLE instance DROP COLUMN gone;`,
 ];
 
 /** Characters of what a deploy says that are kept of it; its log has more. */
@@ -224,8 +226,6 @@ export interface InstanceRow extends Instance {
   live: number | null;
   settled: number | null;
   degraded: string | null;
-  /** Settings that were taken away and that the permanent vassal may still hold, as JSON. */
-  gone: string;
 }
 
 /** A branch's claim to its name and its place; it comes before the instance of that name, and goes after it. */
@@ -243,7 +243,7 @@ interface PreviewChoice {
   place: (name: string, current: Place | undefined, isFree: (place: Place) => boolean) => Place;
 }
 
-type InstanceChange = Partial<Pick<InstanceRow, "live" | "settled" | "degraded" | "gone">>;
+type InstanceChange = Partial<Pick<InstanceRow, "live" | "settled" | "degraded">>;
 type DeployChange = Partial<
   Pick<
     Deploy,
@@ -263,7 +263,6 @@ const instanceColumns = {
   live: "live",
   settled: "settled",
   degraded: "degraded",
-  gone: "gone",
 } as const;
 const deployColumns = {
   state: "state",
@@ -278,7 +277,7 @@ const deployColumns = {
 } as const;
 
 // A list names its columns: one that is added later and is large is not in it.
-const ofInstance = "name, app, branch, host, path, port, live, settled, degraded, gone";
+const ofInstance = "name, app, branch, host, path, port, live, settled, degraded";
 const ofPreview = "instance, app, branch, host, path, port, pinned";
 const ofDeploy = `id, app, number, instance, reason, account, ref, old_commit, new_commit, subject, module,
   requirements, environment, former_place, state, error, note, holder_pid, holder_start, holder_turn, started_at,
@@ -777,7 +776,6 @@ function toInstance(row: Row): InstanceRow {
     live: row["live"] as number | null,
     settled: row["settled"] as number | null,
     degraded: row["degraded"] as string | null,
-    gone: text(row["gone"]),
   };
 }
 

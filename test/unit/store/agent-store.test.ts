@@ -167,7 +167,7 @@ describe("a place", () => {
   it("can be given up for another, and is then free", () => {
     const store = withApps("demo", "shop");
     store.placeInstance(instance("demo", "one.example.org"));
-    store.changeInstance("demo", { live: 1, gone: '["A"]' });
+    store.changeInstance("demo", { live: 1, degraded: "it did not start" });
 
     store.placeInstance({ ...instance("demo", "two.example.org"), branch: "release" });
     store.placeInstance(instance("shop", "one.example.org"));
@@ -179,8 +179,7 @@ describe("a place", () => {
       place: { host: "two.example.org", path: "/", port: 0 },
       live: 1,
       settled: null,
-      degraded: null,
-      gone: '["A"]',
+      degraded: "it did not start",
     });
   });
 
