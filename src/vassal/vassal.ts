@@ -13,6 +13,7 @@ import {
   ownerOf,
   programOf,
   straysOf,
+  titleOf,
   type ProcessId,
 } from "../host/processes.ts";
 import type { GroupName } from "../host/control-groups.ts";
@@ -214,7 +215,7 @@ function heldOf(ini: string): string {
 export async function retireVassal(emperor: Emperor, ini: string, grace: number): Promise<number> {
   const status = await findVassal(emperor, basename(ini)).catch(() => undefined);
   // One that is still booting would not hear the stop; one that sleeps has nobody to hear it.
-  if (status?.cursed === 0 && status.pid > 0)
+  if (status?.cursed === 0 && status.pid > 0 && !(await isHeldBack(emperor, status.pid)))
     await steady(emperor, ini, { within: 5000, goOn: () => undefined }).catch(() => undefined);
 
   const master = status && (await findProcess(status.pid));
@@ -228,6 +229,12 @@ export async function retireVassal(emperor: Emperor, ini: string, grace: number)
   return killed;
 }
 
+/** Whether its start still waits for the Emperor's hook: until it begins it is a copy of the Emperor (core/emperor.c). */
+async function isHeldBack(emperor: Emperor, master: number): Promise<boolean> {
+  const pid = await pidOf(emperor);
+  return pid !== undefined && (await titleOf(master)) === (await titleOf(pid));
+}
+
 /** Waits for a master that was told to stop, and for its workers, which may outlive it. */
 async function ended(master: ProcessId, workers: ProcessId[], grace: number): Promise<number> {
   if (workers.length === 0 || (await isStopped(master.pid))) {
@@ -235,11 +242,25 @@ async function ended(master: ProcessId, workers: ProcessId[], grace: number): Pr
     await killTree(master);
     return 0;
   }
-  const gone = await waitFor(async () => !(await anyAlive([master, ...workers])), {
-    within: grace + 2000,
-    every: 50,
-  });
+  const isGone = async (): Promise<boolean> => {
+    if (await anyAlive(workers)) return false;
+    return !(await isAlive(master)) || !hurry(master);
+  };
+  const gone = await waitFor(isGone, { within: grace + 2000, every: 20 });
   return gone ? 0 : (await killTree(master)) + (await killAll(workers));
+}
+
+/**
+ * A master that was told to stop looks only once a second whether its workers are gone. A signal that tells it
+ * nothing new has it look now, so that it ends as it would by itself (uWSGI core/master.c, grace_them_all). Returns
+ * whether there was somebody to signal.
+ */
+function hurry(master: ProcessId): boolean {
+  try {
+    return process.kill(master.pid, "SIGHUP");
+  } catch {
+    return false;
+  }
 }
 
 /**

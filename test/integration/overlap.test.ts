@@ -30,6 +30,19 @@ describe("an app that cannot run beside itself (overlap = false)", () => {
     expect(await served()).toBe(`two - ${commit}`);
   });
 
+  it("ends as it would by itself: what it has registered for its end runs in the worker and in the master", async () => {
+    const last = `import atexit
+atexit.register(lambda: print("at the end of", os.getpid(), flush=True))
+`;
+    const app = words("ends")["app.py"] ?? "";
+    await demo.deploy({ "app.py": app.replace("import os\n", `import os\n${last}`) }, "Ends");
+
+    await demo.deploy(words("two"), "Two again");
+
+    const ends = [...server.read("log/apps/demo.log").matchAll(/^at the end of (\d+)$/gm)];
+    expect(new Set(ends.map(([, pid]) => pid)).size).toBe(2);
+  });
+
   it("gets the settings that are changed, and loses those that are unset", async () => {
     const head = await demo.head();
 

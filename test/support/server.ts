@@ -246,15 +246,16 @@ export class TestServer {
   async settled(app: string): Promise<void> {
     let seen: string[] = [];
     const look = async (): Promise<boolean> => {
+      const folders = ["etc/vassals", "run/sockets", "log/apps"];
+      seen = folders.flatMap((folder) =>
+        readdirSync(this.path(folder)).filter((name) => name.startsWith(`${app}.next-`)),
+      );
+      if (seen.length > 0) return false;
       // An agent that fell is back in a moment.
       const apps = await this.json<{ app: string; state: string }[]>("apps").catch(() => []);
       const state = apps.find((found) => found.app === app)?.state ?? "no app";
-      const folders = ["etc/vassals", "run/sockets", "log/apps"];
-      const left = folders.flatMap((folder) =>
-        readdirSync(this.path(folder)).filter((name) => name.startsWith(`${app}.next-`)),
-      );
-      seen = [state, ...left];
-      return state === "live" && left.length === 0;
+      seen = [state];
+      return state === "live";
     };
     await eventually(look, 60_000).catch((error: unknown) => {
       throw new Error(`${app} did not settle: ${seen.join(", ")}`, { cause: error });
