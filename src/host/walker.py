@@ -11,6 +11,7 @@ Nothing behind a mount is touched. The folder that holds what is changed must be
 
 import os
 import sys
+from fcntl import F_RDLCK, F_SETLEASE, F_UNLCK, fcntl
 from errno import EBUSY, EINVAL, ENOENT, ENOSYS, ENOTEMPTY, ENOTSUP, ENXIO, EPERM, ESTALE, EXDEV
 from stat import S_ISDIR, S_ISLNK, S_ISREG, S_ISVTX
 
@@ -250,6 +251,25 @@ class Give(Errand):
         # Until it changed hands its owner, who may hold it open, could change its mode as well.
         if not S_ISLNK(look.st_mode) and (changes_hands or mode != look.st_mode & 0o7777):
             os.chmod(path, mode)
+        if self.removes_others and changes_hands and S_ISREG(look.st_mode):
+            self.close_to_writers(parent, name, path, look)
+
+    def close_to_writers(self, parent, name, path, look):
+        """Whoever has it open for writing, its former owner's accomplice, keeps the file; here a copy stands for it."""
+        # Its former owner may have a lease on it, for which an opening would wait.
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            if not is_written(file):
+                return
+            os.unlink(name, dir_fd=parent.descriptor)
+            copy = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=parent.descriptor)
+            try:
+                copy_data(file, copy, os.fstat(file).st_size)
+                dress(copy, look, self.owner, self.mode_of(look))
+            finally:
+                os.close(copy)
+        finally:
+            os.close(file)
 
     def leave(self, parent, folder, is_top):
         if not (self.concerns(folder.look) or self.removes_others or is_top):
@@ -257,6 +277,17 @@ class Give(Errand):
         os.fchmod(folder.descriptor, self.final_mode(folder, is_top))
         if self.owner:
             os.fchown(folder.descriptor, *self.owner)
+
+
+def is_written(file):
+    """Whether it is open for writing anywhere, or mapped so: then the kernel grants no lease (fcntl(2), F_SETLEASE)."""
+    try:
+        fcntl(file, F_SETLEASE, F_RDLCK)
+    except OSError:
+        # So it is for a file system that knows no leases.
+        return True
+    fcntl(file, F_SETLEASE, F_UNLCK)
+    return False
 
 
 class Copy(Errand):
@@ -309,11 +340,7 @@ class Copy(Errand):
         try:
             if not self.copy_script(source, target):
                 copy_data(source, target, look.st_size)
-            if self.owner:
-                os.fchown(target, *self.owner)
-            os.fchmod(target, self.mode_of(look))
-            # Bytecode tells by its source's time whether it is of it.
-            os.utime(target, ns=(look.st_atime_ns, look.st_mtime_ns))
+            dress(target, look, self.owner or (-1, -1), self.mode_of(look))
         finally:
             os.close(source)
             os.close(target)
@@ -332,6 +359,13 @@ class Copy(Errand):
         os.fchmod(folder.copy, self.final_mode(folder, is_top))
         if self.owner:
             os.fchown(folder.copy, *self.owner)
+
+
+def dress(file, look, owner, mode):
+    os.fchown(file, *owner)
+    os.fchmod(file, mode)
+    # Bytecode tells by its source's time whether it is of it.
+    os.utime(file, ns=(look.st_atime_ns, look.st_mtime_ns))
 
 
 def copy_data(source, target, size):

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -46,6 +46,20 @@ const sealing = (path: string): Errand => ({
   ...{ clear: 0o7022, top: 0o750 },
 });
 
+/** Has a file open, says so, and writes in it once its standard input ends. */
+const holding = `import fcntl, mmap, os, signal, sys
+path, how = sys.argv[1:]
+file = os.open(path, os.O_RDWR)
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+if how == "leased": fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+mapped = mmap.mmap(file, 2) if how.startswith("mapped") else None
+if mapped: os.close(file)
+print("held", flush=True)
+sys.stdin.read()
+if mapped: mapped[0:2] = b"no"
+elif how != "leased": os.pwrite(file, b"no", 0)
+`;
+
 describe.runIf(isRoot)("a tree that changes hands", () => {
   it("gets its owner and modes, special bits go, and what is no file is not opened", async () => {
     const { tree } = treeOf({ "a/file": "", program: "" });
@@ -88,6 +102,40 @@ describe.runIf(isRoot)("a tree that changes hands", () => {
 
     expect(ownerOf(join(tree, "own"))).toBe(`${nobody.uid}:${nobody.gid}`);
     expect([ownerOf(other), modeOf(other)]).toEqual(["0:0", "600"]);
+  });
+
+  it.each(["open for writing", "mapped for writing"])(
+    "has a copy in the place of a file that somebody keeps %s",
+    async (how) => {
+      const { tree } = treeOf({ held: "as it was built", other: "" });
+      giveToNobody(tree);
+      const built = lstatSync(join(tree, "held"));
+      const holder = spawn("python3", ["-c", holding, join(tree, "held"), how]);
+      await new Promise((resolve) => holder.stdout.once("data", resolve));
+      const ended = new Promise((resolve) => holder.once("close", resolve));
+      const other = lstatSync(join(tree, "other")).ino;
+
+      await host.run(walk([sealing(tree)]));
+      holder.stdin.end();
+      await ended;
+
+      expect(readFileSync(join(tree, "held"), "utf8")).toBe("as it was built");
+      const sealed = lstatSync(join(tree, "held"));
+      expect([sealed.mtimeMs, sealed.mode]).toEqual([built.mtimeMs, built.mode]);
+      expect(ownerOf(join(tree, "held"))).toBe(`0:${nobody.gid}`);
+      expect(lstatSync(join(tree, "other")).ino, "what nobody holds is not copied").toBe(other);
+    },
+  );
+
+  it("waits for nobody who has a lease on a file of it, and is not sealed", async () => {
+    const { tree } = treeOf({ held: "" });
+    giveToNobody(tree);
+    const holder = spawn("python3", ["-c", holding, join(tree, "held"), "leased"]);
+    await new Promise((resolve) => holder.stdout.once("data", resolve));
+
+    await expect(host.run(walk([sealing(tree)]))).rejects.toThrow(/unavailable/);
+
+    holder.stdin.end();
   });
 
   it("stays open for its readers, where they are in it meanwhile", async () => {
