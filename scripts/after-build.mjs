@@ -2,7 +2,12 @@
 import { chmodSync, copyFileSync, readdirSync } from "node:fs";
 
 const root = new URL("../", import.meta.url);
-for (const program of ["release/bytecode.py", "host/box.pl", "host/walker.py"])
+for (const program of [
+  "release/bytecode.py",
+  "environment/coverage.py",
+  "host/box.pl",
+  "host/walker.py",
+])
   copyFileSync(new URL(`src/${program}`, root), new URL(`dist/${program}`, root));
 chmodSync(new URL("dist/main.js", root), 0o755);
 for (const hook of readdirSync(new URL("hooks/", root), { recursive: true }))

@@ -19,13 +19,8 @@ import {
   type PackageSources,
 } from "./environment-commands.ts";
 import { netrcOf } from "./netrc.ts";
-import {
-  constraintsOf,
-  needTree,
-  withoutCredentials,
-  withoutEditable,
-  type RequirementsFile,
-} from "./requirements.ts";
+import { reachesTree, withoutEditable, type Coverage } from "./coverage.ts";
+import { constraintsOf, withoutCredentials, type RequirementsFile } from "./requirements.ts";
 import {
   layOutWorkshop,
   openToBuilder,
@@ -55,6 +50,7 @@ export interface EnvironmentContext {
 export interface EnvironmentRequest {
   hash: string;
   files: RequirementsFile[];
+  coverage: Coverage;
   release: string;
   /** What an earlier environment of the same hash held: a rollback gets what it had. */
   packages: string | undefined;
@@ -178,7 +174,7 @@ async function install(
   request: EnvironmentRequest & { path: string; scratch: string },
 ): Promise<string> {
   const { host, onLine, builder } = context;
-  const { path: environment, scratch, files } = request;
+  const { path: environment, scratch, files, coverage } = request;
   const as = builder.user;
   const build = { ...context, environment, workshop: dirname(scratch), scratch, as };
   const say = { onLine: bounded(onLine), signal: context.signal };
@@ -189,8 +185,8 @@ async function install(
   const cwd = treeIn(scratch);
   const folders = files.map(({ path }) => dirname(join(cwd, path)));
   await host.run({ file: "mkdir", args: ["-p", "--", ...new Set(folders)], as });
-  for (const { path, text } of files)
-    await host.run(writeFileAs(as, join(cwd, path), withoutEditable(text)));
+  for (const file of files)
+    await host.run(writeFileAs(as, join(cwd, file.path), withoutEditable(file, coverage)));
   await writeNetrc(context, scratch);
   const constraints = await writeConstraints(context, request);
   const requirements = join(cwd, first.path);
@@ -247,12 +243,12 @@ function treeIn(scratch: string): string {
  */
 async function layOutTree(
   { host, builder }: EnvironmentContext,
-  { files, release }: EnvironmentRequest,
+  { coverage, release }: EnvironmentRequest,
   scratch: string,
 ): Promise<void> {
   const tree = treeIn(scratch);
   await mkdir(temporaryIn(scratch), { mode: 0o700 });
-  if (!needTree(files)) await mkdir(tree, { mode: 0o700 });
+  if (!reachesTree(coverage)) await mkdir(tree, { mode: 0o700 });
   else {
     const owner = host.isRoot ? builder.user : undefined;
     await host.run(walk([{ do: "copy", path: release, to: tree, owner, add: 0o200 }]));

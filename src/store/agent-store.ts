@@ -154,6 +154,8 @@ const migrations = [
   `,
   // A vassal that comes over starts anew, so that nobody need remember which settings it may still hold.
   `ALTER TABLE instance DROP COLUMN gone;`,
+  // What the requirements reach in the tree, as JSON; it goes with them.
+  `ALTER TABLE requirements ADD COLUMN coverage TEXT NOT NULL DEFAULT '';`,
 ];
 
 /** Characters of what a deploy says that are kept of it; its log has more. */
@@ -669,6 +671,16 @@ export class AgentStore {
   requirements({ requirements: hash }: Pick<Deploy, "requirements">): string {
     const row = this.#get("SELECT files FROM requirements WHERE hash = ?", hash);
     return row ? text(row["files"]) : "[]";
+  }
+
+  /** JSON; empty where they were not looked through yet. */
+  coverage({ requirements: hash }: Pick<Deploy, "requirements">): string {
+    const row = this.#get("SELECT coverage FROM requirements WHERE hash = ?", hash);
+    return row ? text(row["coverage"]) : "";
+  }
+
+  keepCoverage({ requirements: hash }: Pick<Deploy, "requirements">, coverage: string): void {
+    this.#run("UPDATE requirements SET coverage = ? WHERE hash = ?", coverage, hash);
   }
 
   changeDeploy(id: number, change: DeployChange): void {

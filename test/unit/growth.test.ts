@@ -8,6 +8,7 @@ import { table } from "../../src/cli/table.ts";
 import { appOptions } from "../../src/config/app-options.ts";
 import { readOptions, withOption } from "../../src/config/option-table.ts";
 import { unhealthy } from "../../src/deploy/steps/understudy.ts";
+import { filesCovered, nothingCovered, parseCoverage } from "../../src/environment/coverage.ts";
 import { withoutUser } from "../../src/environment/netrc.ts";
 import * as requirements from "../../src/environment/requirements.ts";
 import { describeError, isErrorCode, UserError } from "../../src/errors.ts";
@@ -113,12 +114,12 @@ const parsers: Record<string, Parser | Parser[]> = {
     readOptions(appOptions, { path: "", text, code: "OPTION_INVALID" }),
   "deploy/steps/understudy.ts unhealthy": (text) => unhealthy(text, text.split("\n")),
   "environment/netrc.ts withoutUser": withoutUser,
-  "environment/requirements.ts isLocalPath": requirements.isLocalPath,
-  "environment/requirements.ts hasLocalPaths": (text) =>
-    requirements.hasLocalPaths([{ path: "requirements.txt", text }]),
-  "environment/requirements.ts needTree": (text) =>
-    requirements.needTree([{ path: "requirements.txt", text }]),
-  "environment/requirements.ts withoutEditable": requirements.withoutEditable,
+  "environment/coverage.ts filesCovered": (text) =>
+    filesCovered([{ path: text, text }], { ...nothingCovered, files: [text] }),
+  "environment/coverage.ts parseCoverage": [
+    parseCoverage,
+    (text) => parseCoverage(JSON.stringify({ ...nothingCovered, files: [text] })),
+  ],
   "environment/requirements.ts constraintsOf": requirements.constraintsOf,
   "environment/requirements.ts withoutCredentials": requirements.withoutCredentials,
   "front/account-verbs.ts accountQuestions": [

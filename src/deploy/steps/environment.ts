@@ -6,14 +6,12 @@ import {
   hasEnvironment,
   type EnvironmentContext,
 } from "../../environment/environment.ts";
-import {
-  environmentHash,
-  hasLocalPaths,
-  type RequirementsFile,
-} from "../../environment/requirements.ts";
+import { filesCovered, type Coverage } from "../../environment/coverage.ts";
+import { environmentHash, type RequirementsFile } from "../../environment/requirements.ts";
+import { contentsOf } from "../../environment/tree-contents.ts";
 import type { Builder } from "../../environment/workshop.ts";
-import type { Deploy } from "../../store/agent-store.ts";
-import { buildLimits, pathsOf, requirementsOf, runnerOf, type DeployContext } from "../context.ts";
+import { buildLimits, gitOf, pathsOf, requirementsOf, runnerOf } from "../context.ts";
+import { coverageOf } from "../coverage.ts";
 import { note, plural, type Preparation, type Step } from "../step.ts";
 
 /** The virtualenv that the requirements ask for: built, copied from production's, or there already. */
@@ -21,8 +19,10 @@ export const environmentStep: Step = {
   name: "environment",
   run: async (preparation) => {
     const { context, deploy, instance } = preparation;
-    const files = requirementsOf(context, deploy);
-    const hash = hashOf(context, deploy, files);
+    const proposed = requirementsOf(context, deploy);
+    const coverage = await coverageOf(preparation, proposed);
+    const wanted = { files: filesCovered(proposed, coverage), coverage };
+    const hash = await hashOf(preparation, wanted);
     const paths = pathsOf(context, instance.name);
     // In turn with those who remove what nobody has written down: previews share theirs.
     const isThere = await context.turns.run(paths.environments, () => {
@@ -33,7 +33,7 @@ export const environmentStep: Step = {
     // Each by itself: one that hangs keeps nobody but those who want the same one.
     const provide = async (): Promise<string> => {
       if (await hasEnvironment(paths, hash)) return "unchanged";
-      return (await takeFromProduction(preparation, hash)) ?? build(preparation, hash, files);
+      return (await takeFromProduction(preparation, hash)) ?? build(preparation, hash, wanted);
     };
     return context.turns.run(environmentPath(paths, hash), provide, preparation.signal);
   },
@@ -41,11 +41,20 @@ export const environmentStep: Step = {
   undo: () => Promise.resolve(),
 };
 
-function hashOf(context: DeployContext, deploy: Deploy, files: RequirementsFile[]): string {
-  const { config, store, installer } = context;
+interface Wanted {
+  files: RequirementsFile[];
+  coverage: Coverage;
+}
+
+async function hashOf(
+  { context, deploy, signal }: Preparation,
+  { files, coverage }: Wanted,
+): Promise<string> {
+  const { config, store, installer, host } = context;
+  const where = { host, git: gitOf(context, deploy.app), commit: deploy.newCommit, signal };
   return environmentHash({
     files,
-    tree: hasLocalPaths(files) ? deploy.newCommit : undefined,
+    tree: await contentsOf(where, coverage),
     abi: context.abi,
     installer: installer.name,
     indexes: [config.server.package_index, config.server.package_extra_index],
@@ -74,18 +83,14 @@ async function takeFromProduction(
 }
 
 /** With a builder of its own; where all of them build just now, the push says what it waits for. */
-async function build(
-  preparation: Preparation,
-  hash: string,
-  files: RequirementsFile[],
-): Promise<string> {
+async function build(preparation: Preparation, hash: string, wanted: Wanted): Promise<string> {
   const { context, instance, deploy, line, signal } = preparation;
   const { builders, store, installer } = context;
   // Production is never held to the versions that a preview's build has told of.
   const kept = isPreviewName(instance.name) ? `preview ${hash}` : hash;
   const request = {
     hash,
-    files,
+    ...wanted,
     release: releasePath(pathsOf(context, instance.name), deploy.newCommit),
     packages: store.environmentPackages(deploy.app, kept),
   };

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { environmentPath, instancePaths } from "../../../src/app/instance.ts";
 import { embeddedLayout } from "../../../src/config/layout.ts";
+import { nothingCovered } from "../../../src/environment/coverage.ts";
 import {
   buildEnvironment,
   copyEnvironment,
@@ -73,7 +74,8 @@ function demo(script: string, host: Host = new LocalHost(), interpreter = "/bin/
 }
 
 function build(context: Demo, hash = one): Promise<string> {
-  return buildEnvironment(context, { hash, files: [], release: "/nowhere", packages: undefined });
+  const request = { hash, files: [], coverage: nothingCovered, packages: undefined };
+  return buildEnvironment(context, { ...request, release: "/nowhere" });
 }
 
 describe("building an environment", () => {
@@ -130,7 +132,9 @@ describe("building an environment", () => {
 
       const files = [{ path: "requirements.txt", text: "greeting" }];
       const request = { hash: two, files, release: home, packages: "greeting==1.0" };
-      await buildEnvironment(context, request).catch(() => undefined);
+      await buildEnvironment(context, { ...request, coverage: nothingCovered }).catch(
+        () => undefined,
+      );
 
       expect(readFileSync(join(outside, "constraints.txt"), "utf8")).toBe("as it was");
     },

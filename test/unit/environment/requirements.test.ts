@@ -2,12 +2,8 @@ import { describe, expect, it } from "vitest";
 import {
   constraintsOf,
   environmentHash,
-  hasLocalPaths,
-  isLocalPath,
   withoutCredentials,
-  withoutEditable,
   type EnvironmentInputs,
-  needTree,
 } from "../../../src/environment/requirements.ts";
 
 const inputs: EnvironmentInputs = {
@@ -71,75 +67,6 @@ describe("an environment's name", () => {
   });
 });
 
-describe("a line of requirements", () => {
-  it.each([
-    ".",
-    "./lib",
-    "../lib",
-    "./lib[extra]",
-    ".[extra]",
-    "-e .",
-    "-e ./lib",
-    "-e lib",
-    "--editable=.",
-    "--editable ./lib[extra]",
-    "lib/",
-    "libs/shop",
-    "wheels/shop-1.0-py3-none-any.whl",
-    "./wheels/shop-1.0.tar.gz ; python_version > '3'",
-    "file:./lib",
-    "shop @ file:./lib",
-    "shop[extra] @ ./lib",
-    "  ./lib",
-  ])("installs a part of the release: %j", (line) => {
-    expect(isLocalPath(line)).toBe(true);
-    expect(hasLocalPaths([{ path: "requirements.txt", text: `flask\n${line}\n` }])).toBe(true);
-  });
-
-  it.each([
-    "",
-    "# ./lib",
-    "# see docs/readme",
-    "flask",
-    "flask==3.1.3",
-    "flask[async]>=3; python_version > '3'",
-    "requests @ https://example.org/requests.whl",
-    "https://example.org/requests.whl",
-    "-e git+https://example.org/shop.git#egg=shop",
-    "--editable=git+ssh://git@example.org/shop.git",
-    "git+https://example.org/shop.git@main",
-    "-r base.txt",
-    "-r requirements/base.txt",
-    "--requirement requirements/base.txt",
-    "-c ./constraints.txt",
-    "--index-url https://example.org/simple",
-    "--find-links ./wheels",
-    "backports.ssl==1.0",
-  ])("comes from elsewhere, or installs nothing: %j", (line) => {
-    expect(isLocalPath(line)).toBe(false);
-  });
-});
-
-describe("requirements without anything editable", () => {
-  it("install the release's own parts for good, and change no other line", () => {
-    const text = [
-      "-e .",
-      "  --editable=./lib[extra]",
-      "-e git+https://example.org/shop.git#egg=shop",
-      "flask==3.1.3  # -e .",
-      "",
-    ].join("\n");
-
-    expect(withoutEditable(text).split("\n")).toEqual([
-      ".",
-      "./lib[extra]",
-      "-e git+https://example.org/shop.git#egg=shop",
-      "flask==3.1.3  # -e .",
-      "",
-    ]);
-  });
-});
-
 describe("what a rebuild is held to", () => {
   it("is the lines that pin a version, and none that names a place", () => {
     const packages = [
@@ -181,32 +108,4 @@ describe("credentials", () => {
     "are not looked for where there are none: %j",
     (text) => expect(withoutCredentials(text)).toBe(text),
   );
-});
-
-describe("requirements that reach into the tree", () => {
-  const reach = (text: string): boolean => needTree([{ path: "requirements.txt", text }]);
-
-  it.each([
-    "./lib",
-    "-e .",
-    "--find-links wheels",
-    "-f ./wheels",
-    "--find-links=wheels",
-    "--extra-index-url simple",
-    "shop-1.0-py3-none-any.whl",
-    "shop @ file:wheels/shop-1.0.tar.gz",
-  ])("are those with %s", (line) => {
-    expect(reach(`flask\n${line}\n`)).toBe(true);
-  });
-
-  it.each([
-    "flask==3.0",
-    "--find-links /srv/wheels",
-    "-f https://example.org/wheels/",
-    "--index-url=https://example.org/simple",
-    "shop @ https://example.org/shop-1.0-py3-none-any.whl",
-    "-r base.txt",
-  ])("are not those with %s", (line) => {
-    expect(reach(line)).toBe(false);
-  });
 });

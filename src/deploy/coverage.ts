@@ -1,0 +1,68 @@
+import {
+  askCoverage,
+  expectCovered,
+  nothingCovered,
+  parseCoverage,
+  type Coverage,
+} from "../environment/coverage.ts";
+import type { RequirementsFile } from "../environment/requirements.ts";
+import { UserError } from "../errors.ts";
+import { CommandFailed } from "../host/host.ts";
+import { endProcesses } from "../host/system-users.ts";
+import { buildLimits } from "./context.ts";
+import { plural, type Preparation } from "./step.ts";
+
+/** What the deploy's requirements reach in its tree. Texts that were looked through once are not again. */
+export async function coverageOf(
+  preparation: Preparation,
+  files: RequirementsFile[],
+): Promise<Coverage> {
+  if (files.length === 0) return nothingCovered;
+  const { context, deploy } = preparation;
+  const known = parseCoverage(context.store.coverage(deploy));
+  const coverage = known ?? (await lookThrough(preparation, files));
+  expectCovered(coverage);
+  if (!known) context.store.keepCoverage(deploy, JSON.stringify(coverage));
+  return coverage;
+}
+
+/** As a builder: what reads a stranger's text may be led astray by it. */
+async function lookThrough(
+  { context, line, signal }: Preparation,
+  files: RequirementsFile[],
+): Promise<Coverage> {
+  const { builders, config, host } = context;
+  const onWait = (): void =>
+    line(`reeve: ${plural(builders.count, "build")} at once is what there may be: this one waits`);
+  const output = await builders.use({ onWait, signal }, async (builder) => {
+    const { user, groups } = builder;
+    const box = { ...buildLimits(config).box, groups };
+    builder.isClean = false;
+    try {
+      const asking = askCoverage({ python: config.server.python, as: user, box }, files);
+      return await host.run(asking, { signal });
+    } catch (error) {
+      throw explain(error);
+    } finally {
+      if (host.isRoot) await endProcesses(host, user);
+      builder.isClean = true;
+    }
+  });
+  const coverage = parseCoverage(output);
+  if (!coverage) throw unreadable("cannot be looked through");
+  return coverage;
+}
+
+function explain(error: unknown): unknown {
+  if (!(error instanceof CommandFailed)) return error;
+  return error.timedOut || error.tooLong || /MemoryError|Killed/.test(error.output)
+    ? unreadable(
+        "takes pip's parser longer, or more memory, than any that was written by hand",
+        error,
+      )
+    : error;
+}
+
+function unreadable(what: string, cause?: unknown): UserError {
+  return new UserError("BUILD_TREE_INVALID", `requirements.txt ${what}`, { cause });
+}

@@ -1,0 +1,366 @@
+"""Says what of a tree an installer can reach through requirements, by the grammar of pip's own parser.
+
+Standard input: {"files": [{"path", "text"}, …]}, the first of which is installed. Standard output: what
+coverage.ts takes. The installer runs in the folder of the first file. Where pip and uv read a line differently, what either of them reaches counts; where neither is
+sure, the whole tree does. Nothing is read but pip itself.
+"""
+
+import glob
+import importlib.machinery
+import json
+import os
+import re
+import sys
+import sysconfig
+import types
+from posixpath import dirname, join, normpath
+from urllib.parse import unquote
+
+# What pip's parser brings along and does not use; these cost six times what the rest does.
+UNUSED = (
+    "pip._internal.configuration",
+    "pip._internal.network",
+    "pip._internal.utils.logging",
+    "pip._vendor.cachecontrol",
+    "pip._vendor.certifi",
+    "pip._vendor.pyproject_hooks",
+    "pip._vendor.requests",
+    "pip._vendor.rich",
+    "pip._vendor.urllib3",
+)
+MOST = 1000
+MOST_LINES = 5000
+LONGEST_LINE = 64 * 1024
+
+
+class Hollow(types.ModuleType):
+    """Stands for a module of which only names are needed."""
+
+    __path__ = ()
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (Exception,), {})
+
+
+class HollowFinder:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith(UNUSED):
+            return importlib.machinery.ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec):
+        return Hollow(spec.name)
+
+    def exec_module(self, module):
+        pass
+
+
+def find_pip():
+    """The one that this interpreter puts into a virtualenv; else one that is installed."""
+    import ensurepip
+
+    folders = (
+        sysconfig.get_config_var("WHEEL_PKG_DIR") or "/usr/share/python-wheels",
+        os.path.join(os.path.dirname(ensurepip.__file__), "_bundled"),
+    )
+    for folder in folders:
+        for wheel in sorted(glob.glob(os.path.join(folder, "pip-*.whl"))):
+            return wheel
+
+
+def load_parser():
+    wheel = find_pip()
+    if wheel:
+        sys.path.insert(0, wheel)
+    import pip
+
+    sys.meta_path.insert(0, HollowFinder())
+    # Without what its own __init__ brings along, which installs.
+    package = types.ModuleType("pip._internal.req")
+    package.__path__ = [os.path.join(path, "_internal", "req") for path in pip.__path__]
+    sys.modules[package.__name__] = package
+    from pip._internal.req import req_file
+
+    return req_file
+
+
+req_file = load_parser()
+from pip._internal.utils.filetypes import is_archive_file  # noqa: E402
+
+parse_line = req_file.get_line_parser(None)
+
+REMOTE = re.compile(r"(https?|ftps?)://|(git|hg|svn|bzr)(\+(https?|ssh|git|sftp|lp))?://|git\+ssh:|git@", re.I)
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:", re.I)
+NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[^\]]*\])?\s*@\s*(.+)", re.S)
+EXTRAS = re.compile(r"([^\[]+)\[([^\[\]]*)\]")
+# Whoever writes others than these may mean an escape, a pattern or a home.
+PLAIN = re.compile(r"[\w./+@=, -]+")
+EXOTIC = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")
+OPTION = re.compile(r"(-[a-z]|--[a-z-]+)(?:\s*=\s*|\s+|$)(.*)", re.S)
+# As uv takes them, each on a line of its own.
+OF_UV = {
+    "-r", "--requirement", "-c", "--constraint", "-e", "--editable", "-f", "--find-links", "-i", "--index-url",
+    "--extra-index-url", "--no-index", "--no-binary", "--only-binary", "--pre", "--prefer-binary",
+    "--require-hashes", "--trusted-host", "--use-feature",
+}  # fmt: skip
+INCLUDES = {"-r", "--requirement", "-c", "--constraint"}
+
+
+class Line:
+    """One line as pip joins it, with the numbers of the first and the last that it stands on."""
+
+    def __init__(self, path, first, last, text):
+        self.path, self.first, self.last, self.text = path, first, last, text
+
+    def where(self):
+        return {"path": self.path, "line": self.first}
+
+
+class TooLarge(Exception):
+    def __init__(self, path, line, message):
+        self.where, self.message = {"path": path, "line": line}, message
+
+
+def lines_of(path, text):
+    reached = 0
+
+    def numbered():
+        nonlocal reached
+        joined = 0
+        for reached, line in enumerate(text.splitlines(), start=1):
+            joined += len(line)
+            if joined > LONGEST_LINE:
+                raise TooLarge(path, reached, f"the line is longer than {LONGEST_LINE // 1024} KiB")
+            yield reached, line
+            if not line.endswith("\\"):
+                joined = 0
+
+    for first, joined in req_file.join_lines(numbered()):
+        last = reached
+        for _, line in req_file.ignore_comments([(first, joined)]):
+            yield Line(path, first, last, line)
+
+
+class Reader:
+    def __init__(self, files):
+        self.texts = {file["path"]: file["text"] for file in files}
+        self.folder = dirname(next(iter(self.texts), ""))
+        self.met = {}
+        self.local = []
+        self.reads = {}
+        self.outside = {}
+        self.forms = []
+        self.problems = []
+        self.whole = False
+        self.count = 0
+
+    def read(self, path, constraint):
+        waiting = [(path, constraint)]
+        while waiting:
+            current = waiting.pop()
+            if current in self.met:
+                continue
+            self.met[current] = True
+            path, constraint = current
+            found = len(self.local)
+            for line in lines_of(path, self.texts[path]):
+                self.count += 1
+                if self.count > MOST_LINES:
+                    raise TooLarge(path, line.first, f"there are more than {MOST_LINES} requirements")
+                waiting += self.line(line, constraint)
+            if EXOTIC.search(self.texts[path]):
+                self.whole = True
+                if len(self.local) > found:
+                    self.problem(
+                        {"path": path, "line": self.local[found]["first"]},
+                        "pip and uv end lines differently in this file: take out form feeds and the like",
+                    )
+
+    def line(self, line, constraint):
+        """Notes what the line reaches; gives the files that it includes."""
+        try:
+            args, opts = parse_line(line.text)
+        except Exception:
+            # pip will say what is wrong; uv may see something in it.
+            self.whole = True
+            args, opts = "", None
+        name, rest = self.option(line)
+        if name in INCLUDES or (opts and (opts.requirements or opts.constraints)):
+            return list(self.includes(line, opts, name, rest))
+        if opts is None:
+            return []
+        if args:
+            self.requirement(line, args, False, constraint)
+        for value in opts.editables:
+            # A marker behind it is uv's to judge, which pip leaves out.
+            self.requirement(line, rest if rest.startswith(value) else value, True, constraint)
+        for value in opts.find_links:
+            self.links(line, value)
+        for value in [opts.index_url, *opts.extra_index_urls]:
+            if value:
+                self.index(value)
+        if not self.is_of_uv(line, args, opts, name, rest):
+            self.forms.append({**line.where(), "text": line.text[:200]})
+        return []
+
+    def option(self, line):
+        """The option that a line starts with and all that is behind it, as uv reads it."""
+        found = OPTION.match(line.text)
+        return found.groups() if found else (None, "")
+
+    def is_of_uv(self, line, args, opts, name, rest):
+        if line.first != line.last and not re.search(r"\s--hash", line.text):
+            return False
+        if args:
+            return re.fullmatch(r"(\s*--hash[=\s]\S+)*", line.text[len(args) :]) is not None
+        if name not in OF_UV or re.search(r"\s-", rest):
+            return False
+        if opts.editables:
+            # What else stands behind it, a marker or a quote, is another path to one of them.
+            path = rest.split(" ;")[0].strip()
+            self.whole = self.whole or path != opts.editables[0]
+            return path == opts.editables[0] and not REMOTE.match(path)
+        return True
+
+    def includes(self, line, opts, name, rest):
+        is_constraint = name in ("-c", "--constraint")
+        readings = []
+        if opts:
+            readings += [(value, False) for value in opts.requirements]
+            readings += [(value, True) for value in opts.constraints]
+        if name in INCLUDES:
+            unquoted = re.sub(r"\\(.)|[\"']", r"\1", rest)
+            readings += [(value, is_constraint) for value in (rest.strip(), unquoted.strip())]
+        found = False
+        for value, constraint in readings:
+            if SCHEME.match(value):
+                # It may hold whatever is there when it is fetched.
+                self.whole = found = True
+                if value.lower().startswith("file:"):
+                    self.outside[value] = True
+                continue
+            path = normpath(join(dirname(line.path), value))
+            if path in self.texts:
+                found = True
+                yield path, constraint
+        if found:
+            if len({normpath(join(dirname(line.path), value)) for value, _ in readings}) > 1:
+                self.forms.append({**line.where(), "text": line.text[:200]})
+            return
+        value = readings[0][0]
+        path = normpath(join(dirname(line.path), value))
+        if value.startswith("/") or path.startswith("../") or path == "..":
+            self.problem(line.where(), f"includes {value[:1000]}, which is outside the repository")
+        else:
+            self.problem(
+                line.where(),
+                f"includes {path[:1000]}: there is no such file in the repository, or it is larger than 1 MiB",
+            )
+
+    def requirement(self, line, text, editable, constraint):
+        if REMOTE.match(text):
+            return
+        target, semicolon, _ = text.partition(";")
+        named = NAMED.match(target)
+        if named:
+            target = named.group(2)
+        target = target.strip()
+        if REMOTE.match(target):
+            return
+        target = target.partition("#")[0].rstrip()
+        with_extras = EXTRAS.fullmatch(target)
+        extras = ""
+        if with_extras:
+            target, extras = with_extras.groups()
+        is_file = target.lower().startswith("file:")
+        if not (is_file or editable or named or "/" in target or target.startswith(".") or is_archive_file(target)):
+            # A name of an index; what a variable stands for may be anything.
+            self.whole = self.whole or "${" in text or "\\" in text
+            return
+        path = self.path(target)
+        if path is None:
+            return
+        if is_archive_file(path) and not editable:
+            self.reads[path] = "archive"
+        elif constraint:
+            self.whole = True
+        else:
+            spans = {"file": line.path, "first": line.first, "last": line.last}
+            self.local.append({**spans, "path": path, "editable": editable, "text": text, "extras": self.list(extras)})
+
+    def list(self, extras):
+        return [extra.strip() for extra in extras.split(",") if extra.strip()]
+
+    def path(self, target):
+        """A path of the tree; None where it is none, or not sure to be this one."""
+        if target.lower().startswith("file:"):
+            target = unquote(target[5:])
+            if target.startswith("//"):
+                host, slash, rest = target[2:].partition("/")
+                target = slash + rest if host in ("", "localhost") else "~"
+        elif SCHEME.match(target):
+            target = "~"
+        if target.startswith("/") and PLAIN.fullmatch(target):
+            self.outside[target] = True
+            return None
+        path = normpath(join(self.folder, target))
+        if not PLAIN.fullmatch(target) or path == ".." or path.startswith("../"):
+            self.whole = True
+            return None
+        return path
+
+    def links(self, line, value):
+        if REMOTE.match(value):
+            return
+        path = self.path(value)
+        if path is None:
+            return
+        beside = normpath(join(dirname(line.path), value))
+        if path.lower().endswith((".html", ".htm")):
+            # A page may name any file of the tree.
+            self.whole = True
+            return
+        # From the file that says so, else from where the installer runs.
+        self.reads[path] = "folder"
+        if not beside.startswith("..") and not SCHEME.match(value):
+            self.reads[beside] = "folder"
+
+    def index(self, value):
+        if not REMOTE.match(value) and self.path(value) is not None:
+            self.whole = True
+
+    def problem(self, where, message):
+        if len(self.problems) < 5:
+            self.problems.append({**where, "message": message})
+
+    def answer(self):
+        named = len(self.local) + len(self.reads) + len(self.outside)
+        if named > MOST:
+            self.problem({"path": next(iter(self.texts)), "line": 1}, f"names more than {MOST} paths")
+            self.local, self.reads, self.outside = [], {}, {}
+        read = {path for path, _ in self.met}
+        return {
+            "version": 1,
+            "files": [path for path in self.texts if path in read],
+            "local": self.local,
+            "reads": [{"path": path, "as": kind} for path, kind in sorted(self.reads.items())],
+            "outside": sorted(self.outside),
+            "whole": self.whole,
+            "forms": self.forms[:5],
+            "problems": self.problems,
+        }
+
+
+def main():
+    files = json.load(sys.stdin)["files"]
+    reader = Reader(files)
+    try:
+        if files:
+            reader.read(files[0]["path"], False)
+    except TooLarge as error:
+        reader.problem(error.where, error.message)
+    json.dump(reader.answer(), sys.stdout)
+
+
+main()
