@@ -11,7 +11,7 @@ import { HolderLocks } from "../deploy/locks.ts";
 import { reconcile, reconcileAnew } from "../deploy/reconcile.ts";
 import { Settler } from "../deploy/settle.ts";
 import { sweepPreviews } from "../deploy/sweep.ts";
-import type { Installer } from "../environment/environment-commands.ts";
+import { pip, type Installer } from "../environment/environment-commands.ts";
 import { answerVerbs, listenOn, verbServer } from "../host/channel.ts";
 import { ControlGroups, ownGroup } from "../host/control-groups.ts";
 import { isExecutable } from "../host/files.ts";
@@ -142,5 +142,5 @@ async function findInstaller({ layout }: Config): Promise<Installer> {
   for (const file of [join(layout.tools, "uv", "bin", "uv"), "/usr/local/bin/uv", "/usr/bin/uv"]) {
     if (await isExecutable(file)) return { name: "uv", file };
   }
-  return { name: "pip", file: "pip" };
+  return pip;
 }

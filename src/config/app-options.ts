@@ -114,6 +114,12 @@ export const appOptions = {
     sentence:
       "Whether a new release boots beside the one that is on the air. false: that one is stopped first, and the app is off the air meanwhile.",
   },
+  installer: {
+    schema: z.string().regex(/^(uv|pip|)$/, "is neither uv nor pip"),
+    default: "",
+    sentence:
+      "What installs the app's packages, uv or pip; empty: uv where the server has it. Takes effect with the next deploy.",
+  },
   grace: {
     schema: wholeNumber(1, 3600),
     default: 60,

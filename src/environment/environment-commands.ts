@@ -9,6 +9,9 @@ export interface Installer {
   file: string;
 }
 
+/** The one of whichever environment it installs into. */
+export const pip: Installer = { name: "pip", file: "pip" };
+
 /** Where packages come from: what both installers are told, each in its own words. */
 export interface PackageSources {
   index: string;

@@ -3,17 +3,14 @@ import { moduleName } from "../app/names.ts";
 import type { Question } from "../agent/questions.ts";
 import { UserError } from "../errors.ts";
 import { linesOf } from "../host/lines.ts";
+import { readRequirements } from "./requirements.ts";
 import type { CommitTree, Entry } from "./tree.ts";
 
 export type Proposal = Question<"prepare">["proposal"];
-type RequirementsFile = Extract<Proposal, { module: string }>["requirements"][number];
 
-const mostIncludes = 50;
 /** As the agent takes it. */
 const longestPath = 1000;
 const mostNamed = 5;
-/** Characters of all requirements together. */
-const mostRequirements = 2 * 1024 * 1024;
 const mostFolders = 1000;
 const longestFolder = 255;
 
@@ -113,63 +110,4 @@ function withoutWsgi(web: string | undefined): UserError {
       ? `Add this line to the Procfile: wsgi: ${meant}`
       : "Add one to the Procfile: wsgi: module:callable",
   });
-}
-
-const include = /^(?:-r|--requirement|-c|--constraint)(?:\s+|=)?["']?([^"'\s#]+)/;
-
-/** `requirements.txt` and every file that it includes, in the order in which they are met. */
-async function readRequirements(tree: CommitTree): Promise<RequirementsFile[]> {
-  const [first] = (await tree.look(["requirements.txt"])) as [Entry];
-  if (first.kind === "absent") return [];
-  const files: RequirementsFile[] = [];
-  let length = 0;
-  const met = new Set([first.path]);
-  // A set hands out what is added to it meanwhile, and each path once.
-  for (const path of met) {
-    const text = await tree.read(path);
-    if (text === undefined) {
-      throw new UserError(
-        "BUILD_TREE_INVALID",
-        `${path}: there is no such file in the repository, or it is larger than 1 MiB`,
-      );
-    }
-    if (text.includes("\0")) throw new UserError("BUILD_TREE_INVALID", `${path} holds a zero byte`);
-    length += text.length;
-    if (length > mostRequirements)
-      throw new UserError(
-        "BUILD_TREE_INVALID",
-        "requirements.txt and what it includes are larger than 2 MiB together",
-      );
-    files.push({ path, text });
-    for (const included of includesOf(path, text)) {
-      met.add(included);
-      if (met.size > mostIncludes)
-        throw new UserError(
-          "BUILD_TREE_INVALID",
-          `requirements.txt includes more than ${mostIncludes} files`,
-        );
-    }
-  }
-  return files;
-}
-
-function* includesOf(path: string, text: string): Generator<string> {
-  for (const words of linesOf(text)) {
-    const target = include.exec(words)?.[1];
-    if (target === undefined || /^[a-z]+:\/\//i.test(target)) continue;
-    const resolved = posix.normalize(posix.join(posix.dirname(path), target));
-    if (posix.isAbsolute(target) || resolved.startsWith("..")) {
-      throw new UserError(
-        "BUILD_TREE_INVALID",
-        `${path} includes ${target.slice(0, longestPath)}, which is outside the repository`,
-      );
-    }
-    if (resolved.length > longestPath) {
-      throw new UserError(
-        "BUILD_TREE_INVALID",
-        `${path} includes a file whose path is longer than ${longestPath} characters`,
-      );
-    }
-    yield resolved;
-  }
 }

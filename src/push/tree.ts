@@ -63,10 +63,14 @@ export class CommitTree {
 
   /** A file's text; undefined where there is none, or where it is too large to be one. */
   async read(path: string): Promise<string | undefined> {
+    return (await this.readBytes(path))?.toString();
+  }
+
+  async readBytes(path: string): Promise<Buffer | undefined> {
     let entry = this.#known.get(path);
     if (!entry || (entry.kind === "file" && !entry.bytes))
       [entry] = await this.#reader.ask([{ what: "contents", path }]);
-    return entry?.kind === "file" ? entry.bytes?.toString() : undefined;
+    return entry?.kind === "file" ? entry.bytes : undefined;
   }
 
   folders(): Promise<string[]> {

@@ -21,8 +21,10 @@ import { LineSplitter, linesOf, printable } from "../../src/host/lines.ts";
 import { isPreviewed } from "../../src/preview/pattern.ts";
 import { placesOf } from "../../src/preview/place.ts";
 import { choosePreviewName, slugOf } from "../../src/preview/slug.ts";
+import { decodeRequirements } from "../../src/push/encoding.ts";
 import { judgeRef, parseRefUpdates, refAction } from "../../src/push/policy.ts";
 import { moduleOfProcfile, readProposal } from "../../src/push/proposal.ts";
+import { includesOf } from "../../src/push/requirements.ts";
 import { subjectOf } from "../../src/push/subject.ts";
 import { parseReplies, type CommitTree, type Entry } from "../../src/push/tree.ts";
 import { parseChanges } from "../../src/release/release-commands.ts";
@@ -48,6 +50,7 @@ function treeOf(path: string, text: string): CommitTree {
     look: (paths: string[]) =>
       Promise.resolve(paths.map((asked) => (asked === path ? file(path, text) : absent(asked)))),
     read: (asked: string) => Promise.resolve(asked === path ? text : undefined),
+    readBytes: (asked: string) => Promise.resolve(asked === path ? Buffer.from(text) : undefined),
     folders: () => Promise.resolve(text.split("\n")),
   } as unknown as CommitTree;
 }
@@ -155,6 +158,8 @@ const parsers: Record<string, Parser | Parser[]> = {
     placesOf(text, "localhost", { preview_host: "", preview_ports: "" }),
   "preview/slug.ts slugOf": slugOf,
   "preview/slug.ts choosePreviewName": (text) => choosePreviewName("demo", text, () => false),
+  "push/encoding.ts decodeRequirements": (text) =>
+    decodeRequirements(text.slice(0, 500), Buffer.from(text)),
   "push/policy.ts judgeRef": [
     (text) => judgeRef("demo", policy, { ref: text, oldCommit: commit, newCommit: commit }),
     (text) =>
@@ -176,6 +181,10 @@ const parsers: Record<string, Parser | Parser[]> = {
     (text) => readProposal(treeOf("requirements.txt", text)),
     (text) => readProposal(treeOf(".gitattributes", text)),
     (text) => readProposal(treeOf("Procfile", text)),
+  ],
+  "push/requirements.ts includesOf": [
+    (text) => [...includesOf("requirements.txt", text)],
+    (text) => [...includesOf("requirements.txt", `-r ${text}`)],
   ],
   "push/subject.ts subjectOf": [
     (text) => subjectOf(Buffer.from(text)),

@@ -7,8 +7,10 @@ import {
   type EnvironmentContext,
 } from "../../environment/environment.ts";
 import { filesCovered, type Coverage } from "../../environment/coverage.ts";
+import { pip, type Installer } from "../../environment/environment-commands.ts";
 import { environmentHash, type RequirementsFile } from "../../environment/requirements.ts";
 import { contentsOf } from "../../environment/tree-contents.ts";
+import { UserError } from "../../errors.ts";
 import type { Builder } from "../../environment/workshop.ts";
 import { buildLimits, gitOf, pathsOf, requirementsOf, runnerOf } from "../context.ts";
 import { coverageOf } from "../coverage.ts";
@@ -21,7 +23,8 @@ export const environmentStep: Step = {
     const { context, deploy, instance } = preparation;
     const proposed = requirementsOf(context, deploy);
     const coverage = await coverageOf(preparation, proposed);
-    const wanted = { files: filesCovered(proposed, coverage), coverage };
+    const installer = installerOf(preparation);
+    const wanted = { files: filesCovered(proposed, coverage), coverage, installer };
     const hash = await hashOf(preparation, wanted);
     const paths = pathsOf(context, instance.name);
     // In turn with those who remove what nobody has written down: previews share theirs.
@@ -44,13 +47,24 @@ export const environmentStep: Step = {
 interface Wanted {
   files: RequirementsFile[];
   coverage: Coverage;
+  installer: Installer;
+}
+
+/** The server's, unless the app's options name another one. */
+function installerOf({ context: { installer }, options }: Preparation): Installer {
+  const { installer: wanted } = options;
+  if (wanted === "" || wanted === installer.name) return installer;
+  if (wanted === pip.name) return pip;
+  throw new UserError("OPTION_INVALID", 'installer = "uv": this server has no uv', {
+    hint: "Have pip install: reeve options APP set installer=pip",
+  });
 }
 
 async function hashOf(
   { context, deploy, signal }: Preparation,
-  { files, coverage }: Wanted,
+  { files, coverage, installer }: Wanted,
 ): Promise<string> {
-  const { config, store, installer, host } = context;
+  const { config, store, host } = context;
   const where = { host, git: gitOf(context, deploy.app), commit: deploy.newCommit, signal };
   return environmentHash({
     files,
@@ -85,35 +99,51 @@ async function takeFromProduction(
 /** With a builder of its own; where all of them build just now, the push says what it waits for. */
 async function build(preparation: Preparation, hash: string, wanted: Wanted): Promise<string> {
   const { context, instance, deploy, line, signal } = preparation;
-  const { builders, store, installer } = context;
+  const { builders, store } = context;
+  const { files, coverage, installer } = wanted;
   // Production is never held to the versions that a preview's build has told of.
   const kept = isPreviewName(instance.name) ? `preview ${hash}` : hash;
   const request = {
-    hash,
-    ...wanted,
+    ...{ hash, files, coverage },
     release: releasePath(pathsOf(context, instance.name), deploy.newCommit),
     packages: store.environmentPackages(deploy.app, kept),
   };
   const onWait = (): void =>
     line(`reeve: ${plural(builders.count, "build")} at once is what there may be: this one waits`);
-  const packages = await builders.use({ onWait, signal }, (builder) =>
-    buildEnvironment(buildContext(preparation, builder), request),
-  );
+  for (const path of coverage.outside)
+    line(`reeve: ${path} is not in the repository: when it changes, reeve rebuild takes it anew`);
+  const packages = await builders
+    .use({ onWait, signal }, (builder) =>
+      buildEnvironment({ ...buildContext(preparation, builder), installer }, request),
+    )
+    .catch((error: unknown) => {
+      throw withForms(error, wanted);
+    });
   store.keepEnvironment(deploy.app, kept, packages);
   return `built with ${installer.name}, ${plural(countOf(packages), "package")}`;
+}
+
+/** Where uv failed, and a line of the requirements is one that only pip takes, that is what to do about it. */
+function withForms(error: unknown, { coverage: { forms }, installer }: Wanted): unknown {
+  const [form] = forms;
+  if (!(error instanceof UserError) || !form || installer.name !== "uv") return error;
+  const where = `${form.path}, line ${form.line}`;
+  return new UserError(error.code, `${error.message}\n${where}: ${form.text}`, {
+    cause: error,
+    hint: `pip may take that line, which uv reads in another way: reeve options APP set installer=pip, and push again.`,
+  });
 }
 
 function buildContext(
   { context, instance, line, signal }: Preparation,
   builder: Builder,
-): EnvironmentContext {
-  const { config, host, installer } = context;
+): Omit<EnvironmentContext, "installer"> {
+  const { config, host } = context;
   const { server } = config;
   const { box, deadline } = buildLimits(config);
   return {
     host,
     paths: pathsOf(context, instance.name),
-    installer,
     python: server.python,
     sources: {
       index: server.package_index,

@@ -1,9 +1,14 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { questions } from "../../../src/agent/questions.ts";
 import { LocalHost } from "../../../src/host/host.ts";
+import { UserError } from "../../../src/errors.ts";
+import { decodeRequirements } from "../../../src/push/encoding.ts";
 import { moduleOfProcfile, readProposal } from "../../../src/push/proposal.ts";
 import { CommitTree } from "../../../src/push/tree.ts";
-import { sharedFolder } from "../../support/unit-folder.ts";
+import { sharedFolder, temporaryFolder } from "../../support/unit-folder.ts";
 import { Repository, type Files } from "../../support/unit-repository.ts";
 
 const host = new LocalHost();
@@ -23,6 +28,15 @@ async function requirementsOf(files: Files) {
   const proposal = await proposalOf({ "app.py": "", ...files });
   if ("problem" in proposal) return `${proposal.problem.code}: ${proposal.problem.message}`;
   return proposal.requirements.map(({ path, text }) => [path, text]);
+}
+
+function hintOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof UserError) return error.hint;
+  }
+  throw new Error("that was not refused");
 }
 
 describe("the Procfile", () => {
@@ -205,8 +219,17 @@ describe("what a repository requires", () => {
       '-r "eight.txt"',
       "-r ./nine.txt",
       "-r shop/../ten.txt",
+      "--requ \\",
+      "  eleven.txt",
+      "-r 'twelve'.txt # more",
+      "-r thir\\teen.txt",
+      "-r=fourteen.txt",
+      "\t-r\tfifteen.txt\r",
     ];
-    const included = "one two three four five six seven eight nine ten".split(" ");
+    const included =
+      "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split(
+        " ",
+      );
     const files = Object.fromEntries(included.map((name) => [`${name}.txt`, `${name}\n`]));
 
     const found = await requirementsOf({ "requirements.txt": ways.join("\n"), ...files });
@@ -228,26 +251,66 @@ describe("what a repository requires", () => {
     ).toEqual([["requirements.txt", "flask\n"]]);
   });
 
-  it.each(["/etc/shadow", "../../../srv/b/env", "../x.txt", "a/../../x.txt", ".."])(
-    "cannot include %s, which is outside the repository",
+  it.each(["/etc/shadow", "../../../srv/b/env", "../x.txt", "a/../../x.txt", "..", "nosuch.txt"])(
+    "includes nothing by %s, which is not in the repository",
     async (path) => {
-      expect(await requirementsOf({ "requirements.txt": `-r ${path}\n` })).toBe(
-        `BUILD_TREE_INVALID: requirements.txt includes ${path}, which is outside the repository`,
-      );
+      const text = `-r ${path}\n`;
+
+      expect(await requirementsOf({ "requirements.txt": text, "x.txt": "" })).toEqual([
+        ["requirements.txt", text],
+      ]);
     },
   );
 
+  it("may be in any encoding that says which it is", () => {
+    const name = "caf\u00e9";
+    const encodings = {
+      "utf-8.txt": Buffer.from(`\ufeff${name}\n`),
+      "utf-16le.txt": Buffer.from(`\ufeff${name}\r\n`, "utf16le"),
+      "utf-16be.txt": Buffer.from(`\ufeff${name}\n`, "utf16le").swap16(),
+      "latin-1.txt": Buffer.from(`# -*- coding: latin-1 -*-\n${name}\n`, "latin1"),
+      "cp1252.txt": Buffer.from(`# a list\n# vim: set fileencoding=cp1252 :\n${name}\n`, "latin1"),
+      "ascii.txt": Buffer.from("# -*- coding: ascii -*-\nname\n"),
+    };
+
+    const read = Object.entries(encodings).map(([path, bytes]) => decodeRequirements(path, bytes));
+
+    expect(read).toEqual([
+      `${name}\n`,
+      `${name}\r\n`,
+      `${name}\n`,
+      `# -*- coding: utf-8 -*-\n${name}\n`,
+      `# a list\n# vim: set fileencoding=utf-8 :\n${name}\n`,
+      "# -*- coding: ascii -*-\nname\n",
+    ]);
+  });
+
+  it.each([
+    ["no UTF-8", Buffer.from("caf\u00e9", "latin1")],
+    ["UTF-16 that does not say so", Buffer.from("caf\u00e9", "utf16le")],
+    [
+      "UTF-32",
+      Buffer.concat([
+        Buffer.from([0xff, 0xfe, 0, 0]),
+        Buffer.from("c\0\0\0a\0\0\0f\0\0\0\u00e9\0\0\0", "latin1"),
+      ]),
+    ],
+  ])("is refused as %s with the line that mends it", (_, bytes) => {
+    const folder = temporaryFolder();
+    const path = "it's.txt";
+    writeFileSync(join(folder, path), bytes);
+    const hint = hintOf(() => decodeRequirements(path, bytes));
+
+    execFileSync("sh", ["-c", hint.slice(hint.indexOf("iconv"))], { cwd: folder });
+
+    expect(decodeRequirements(path, readFileSync(join(folder, path)))).toBe("caf\u00e9");
+  });
+
   it.each<[string, Files, string]>([
-    ["is not there", { "requirements.txt": "-r nosuch.txt" }, "nosuch.txt: there is no such file"],
     [
       "leads out of it",
       { "requirements.txt": { link: "/etc/shadow" } },
       "requirements.txt: there is no such file",
-    ],
-    [
-      "includes what leads out of it",
-      { "requirements.txt": "-r x.txt", "x.txt": { link: "/etc/shadow" } },
-      "x.txt: there is no such file",
     ],
     [
       "is larger than any such file",
