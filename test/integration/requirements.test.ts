@@ -1,4 +1,5 @@
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp, slowPackage } from "../support/apps.ts";
 import { eventually, TestServer } from "../support/server.ts";
@@ -97,7 +98,7 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
     return name
 `;
     const push = await demo.deploy({
-      "requirements.txt": "-e ./farewell\n",
+      "requirements.txt": "-e ./farewell  # our own\n",
       requirements: null,
       "farewell/pyproject.toml": project("3.0"),
       "farewell/backend.py": backend,
@@ -114,8 +115,57 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
     expect((await server.get("demo")).body).toBe("{'farewell': '3.1'}");
   });
 
+  it("of which only pip takes a line are refused with the option that helps", async () => {
+    const text = "./farewell \\\n  ; python_version > '3'\n";
+    const refused = await demo.deploy({ "requirements.txt": text });
+
+    expect(refused.exitCode).toBe(1);
+    expect(refused.output).toContain("requirements.txt, line 1: ./farewell");
+    const [, option = ""] =
+      /reeve (options demo set \S+), and push again/.exec(refused.output) ?? [];
+    expect((await server.reeve(...option.split(" "))).exitCode).toBe(0);
+    const push = await demo.push("+HEAD:main");
+    expect(push.output).toMatch(/built with pip, 1 package/);
+    await server.reeve("options", "demo", "set", "installer=");
+  });
+
+  it("find what stands in a folder of the tree, and nothing is built for what does not", async () => {
+    const wheel = (name: string): Buffer => readFileSync(join(wheels, `${name}-py3-none-any.whl`));
+    const first = await demo.deploy({
+      "requirements.txt": "--no-index\n-f ./packages\ngreeting  # the newest\n",
+      "packages/greeting-1.0-py3-none-any.whl": wheel("greeting-1.0"),
+      farewell: null,
+    });
+    expect(first.exitCode, first.output).toBe(0);
+    const before = await environment();
+    const code = await demo.deploy({ README: "More.\n" });
+    expect(code.output).toMatch(/environment {2}unchanged/);
+
+    const push = await demo.deploy({
+      "packages/greeting-2.0-py3-none-any.whl": wheel("greeting-2.0"),
+    });
+
+    expect(push.output).toMatch(/built with uv, 1 package/);
+    expect((await server.get("demo")).body).toBe("{'greeting': '2.0'}");
+    expect(await environment()).not.toBe(before);
+  });
+
+  it("may come from PowerShell, and are refused where a file is missing", async () => {
+    const text = `\ufeff--no-index\r\n-f packages\r\ngreeting==1.0\r\n-r more.txt\r\n`;
+    const written = { "requirements.txt": Buffer.from(text, "utf16le") };
+    const refused = await demo.deploy(written);
+    expect(refused.output).toContain(
+      "error[BUILD_TREE_INVALID]: requirements.txt, line 4: includes more.txt: there is no such file",
+    );
+
+    const push = await demo.deploy({ "more.txt": "# nothing\n" });
+
+    expect(push.exitCode, push.output).toBe(0);
+    expect((await server.get("demo")).body).toBe("{'greeting': '1.0'}");
+  });
+
   it("that are missing mean an empty environment", async () => {
-    const push = await demo.deploy({ "requirements.txt": null, farewell: null });
+    const push = await demo.deploy({ "requirements.txt": null, packages: null });
 
     expect(push.output).toMatch(/built with uv, 0 packages/);
     expect((await server.get("demo")).body).toBe("{}");

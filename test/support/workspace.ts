@@ -41,7 +41,7 @@ export class Workspace {
   }
 
   /** Writes files; a text of `null` removes one. */
-  write(files: Record<string, string | null>): void {
+  write(files: Record<string, string | Buffer | null>): void {
     for (const [name, text] of Object.entries(files)) {
       const path = join(this.folder, name);
       if (text === null) rmSync(path, { recursive: true, force: true });
@@ -123,7 +123,7 @@ export class Workspace {
 
   /** Changes files, commits and pushes to main. */
   async deploy(
-    files: Record<string, string | null>,
+    files: Record<string, string | Buffer | null>,
     subject = "A change",
   ): Promise<Outcome & { commit: string }> {
     this.write(files);
