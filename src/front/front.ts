@@ -7,7 +7,7 @@ import { programRoot, readNotifySocket, type Config } from "../config/config.ts"
 import { gitLimits, mebibyte } from "../config/server-options.ts";
 import { listenOn, verbServer } from "../host/channel.ts";
 import { gitEnvironment, type GitContext } from "../host/git.ts";
-import { limitOptions } from "../host/limits.ts";
+import { shellLimits } from "../host/limits.ts";
 import { LocalHost } from "../host/host.ts";
 import { tellReady } from "../host/ready.ts";
 import { branchPolicy } from "../push/deploys.ts";
@@ -162,7 +162,7 @@ function adoptGitEnvironment({ layout, server }: Config): void {
   }
   Object.assign(process.env, gitEnvironment(layout.gitConfiguration), {
     REEVE_CONTROL: layout.controlSocket,
-    REEVE_LIMITS: limitOptions(gitLimits(server)).join(" "),
+    ...shellLimits(gitLimits(server)),
     PATH: `${join(programRoot, "hooks", "limited")}:${process.env["PATH"] ?? ""}`,
   });
 }

@@ -11,10 +11,10 @@ export interface Limits {
 
 /** The words before a command that hold it to its limits; the process keeps its number. */
 export function limited({ memory, seconds }: Limits): string[] {
-  return ["prlimit", ...limitOptions({ memory, seconds }), "--"];
+  return ["prlimit", `--data=${memory}`, `--cpu=${seconds}`, "--core=0", "--"];
 }
 
-/** As prlimit(1) takes them. */
-export function limitOptions({ memory, seconds }: Limits): string[] {
-  return [`--data=${memory}`, `--cpu=${seconds}`, "--core=0"];
+/** The same for a shell that sets them itself (hooks/limited): `ulimit` counts memory in KiB. */
+export function shellLimits({ memory, seconds }: Limits): Record<string, string> {
+  return { REEVE_MEMORY: String(memory / 1024), REEVE_SECONDS: String(seconds) };
 }
