@@ -88,7 +88,8 @@ export const questions = {
     lines: z.int().nonnegative().max(100_000),
     follow: z.boolean(),
   }),
-  options: app,
+  /** `isPush`: git is about to be started for one. */
+  options: app.extend({ isPush: z.boolean().optional() }),
   setOptions: app.extend({ set: z.record(z.string().max(100), z.string().max(2000)) }),
   settings: app.extend({ ofPreviews: z.boolean() }),
   changeSettings: app.extend({ change: settingsChange, ofPreviews: z.boolean() }),

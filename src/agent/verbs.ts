@@ -174,7 +174,11 @@ function readingVerbs(context: DeployContext): Pick<Answering, ReadingVerb> {
     releases: (question) => listReleases(context, question),
     deploys: (question) => Promise.resolve(listDeploys(context, question)),
     deployLog: ({ app, number }) => readDeployLog(context, app, number),
-    options: ({ app }) => listOptions(context, app),
+    options: ({ app, isPush }) => {
+      // Its git is put into a group in a moment.
+      if (isPush) context.groups.announce();
+      return listOptions(context, app);
+    },
     previews: ({ app }) => listPreviews(context, app),
     preview: ({ app, branch: named }) => {
       expectApp(context, app);

@@ -13,8 +13,8 @@ export async function confineGit(
   process: ProcessId,
 ): Promise<void> {
   if (!groups.means.memory) return;
-  const owner = await ownerOf(process.pid);
-  if (owner !== identities.front.uid || !(await isAlive(process)))
+  const [owner, isThere] = await Promise.all([ownerOf(process.pid), isAlive(process)]);
+  if (owner !== identities.front.uid || !isThere)
     throw new UserError("PUSH_GONE", `no process ${process.pid} is the front's any more`);
   const name: GroupName = `git/${process.pid}-${process.startTime}`;
   await groups.provide(name, { memory: config.server.git_memory * mebibyte });

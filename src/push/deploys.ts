@@ -184,7 +184,7 @@ function fellAtTheSwitch(app: string, cause: unknown): UserError {
 }
 
 export async function branchPolicy(agent: AgentClient, app: string): Promise<BranchPolicy> {
-  const { values } = await agent.ask("options", { app });
+  const { values } = await agent.ask("options", { app, isPush: true });
   const of = (option: string): string => String(values.find(({ name }) => name === option)?.value);
   return { productionBranch: of("production_branch"), previews: of("previews") };
 }

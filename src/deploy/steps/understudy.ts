@@ -17,6 +17,8 @@ export const understudyStep: Step = {
   run: async ({ context, options, instance, deploy, line, signal }) => {
     const understudy = understudyOf(context, instance.name, deploy.number);
     const runner = runnerOf(context, instance.name);
+    // As the Emperor's hook is about to do with the vassal.
+    context.groups.announce();
     const [planned] = await Promise.all([
       planIni(context, { instance, deploy, options }),
       provideLog(understudy.log, runner, context.host.isRoot),

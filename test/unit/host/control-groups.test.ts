@@ -81,6 +81,16 @@ describe.runIf(isRoot)("a control group", () => {
     expect(await groups.list("git")).toEqual(["1"]);
   });
 
+  it("is announced by a move that moves nobody", async () => {
+    const before = readFileSync("/proc/self/cgroup", "utf8");
+
+    groups.announce();
+    await groups.provide("git/1");
+
+    await runIn("git/1", "echo; exec sleep 100");
+    expect(readFileSync("/proc/self/cgroup", "utf8")).toBe(before);
+  });
+
   it("takes no more memory than it may", async (test) => {
     if (!groups.means.memory) test.skip("this machine has no memory controller");
     await groups.provide("git/1", { memory: 64 * 1024 * 1024 });
