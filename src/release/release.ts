@@ -21,6 +21,7 @@ import {
   sealOf,
   sourcesIn,
   unpinRelease,
+  type Change,
   type Compiler,
 } from "./release-commands.ts";
 
@@ -50,12 +51,8 @@ export interface Release {
   from: string;
 }
 
-export function hasRelease(
-  { paths }: Pick<ReleaseContext, "paths">,
-  commit: string,
-): Promise<boolean> {
-  return isPresent(releasePath(paths, commit));
-}
+/** Refuses a commit before any of it is on the disk. */
+export type Judge = (signal: AbortSignal) => Promise<unknown>;
 
 /**
  * Puts a commit's tree on disk, compiled and closed, or finds the one that is there.
@@ -64,13 +61,17 @@ export function hasRelease(
  * that git only touches what changed. It becomes the release by a rename; the next one is laid out later, and
  * only then is each file of this one root's: until then its folder keeps everybody out who could write to them.
  */
-export async function makeRelease(context: ReleaseContext, commit: string): Promise<Release> {
+export async function makeRelease(
+  context: ReleaseContext,
+  commit: string,
+  judge: Judge = () => Promise.resolve(),
+): Promise<Release> {
   const path = releasePath(context.paths, commit);
-  if (await hasRelease(context, commit))
-    return { commit, path, made: false, changed: 0, from: commit };
+  if (await isPresent(path)) return { commit, path, made: false, changed: 0, from: commit };
 
   const from = await layOutStaging(context);
-  const changed = await stage(context, from, commit);
+  const changes = await listJudged(context, { from, commit, judge });
+  await stage(context, changes, commit);
 
   const sealing = stagingOf(context.paths).sealing;
   await rename(stagingOf(context.paths).tree, sealing);
@@ -80,7 +81,7 @@ export async function makeRelease(context: ReleaseContext, commit: string): Prom
   await rename(sealing, path);
   // Without root a folder that cannot be written cannot be moved either: it is closed where it stays.
   if (!context.host.isRoot) await chmod(path, 0o555);
-  return { commit, path, made: true, changed, from };
+  return { commit, path, made: true, changed: changes.length, from };
 }
 
 /** Milliseconds for what is only told. */
@@ -178,31 +179,37 @@ async function removeRelease(context: ReleaseContext, commit: string): Promise<v
  */
 const fewSources = 20;
 
-/** The two gits run beside each other: most of their time is that of a start. Resolves to how many files changed. */
-async function stage(context: ReleaseContext, before: string, commit: string): Promise<number> {
-  const { host, git, gitUser, paths } = context;
+/**
+ * What differs from the staging tree, if the commit may be released. Both gits run beside each other: most of their
+ * time is that of a start. A commit that is refused is so for the judge's reason, though it could not be listed either.
+ */
+async function listJudged(
+  context: ReleaseContext,
+  { from, commit, judge }: { from: string; commit: string; judge: Judge },
+): Promise<Change[]> {
+  const { host, git } = context;
+  const list = (signal: AbortSignal): Promise<{ output: string } | { error: unknown }> =>
+    host.run(listChanges(git, from, commit), { signal }).then(
+      (output) => ({ output }),
+      (error: unknown) => ({ error }),
+    );
+  const [, listed] = await together(judge, list, context.signal);
+  if ("error" in listed) throw explain(context, commit, listed.error);
+  return parseChanges(listed.output);
+}
+
+async function stage(context: ReleaseContext, changes: Change[], commit: string): Promise<void> {
+  const { host, git, gitUser, paths, signal } = context;
   const { tree, index, basis } = stagingOf(paths);
   try {
     // From here until the end the tree is neither the one nor the other.
     await rm(basis, { force: true });
-    const checkingOut = checkOut({ ...git, as: gitUser }, { tree, index }, commit);
-    const listing = listChanges(git, before, commit);
-    // The longer one starts first.
-    const [, listed] = await together(
-      (signal) => host.run(checkingOut, { signal }),
-      (signal) => host.run(listing, { signal }),
-      context.signal,
-    );
-    const changes = parseChanges(listed);
+    await host.run(checkOut({ ...git, as: gitUser }, { tree, index }, commit), { signal });
     await setIndexTime(index);
     const sources = sourcesIn(changes);
     const isUrgent = sources.length > fewSources || sources.some((source) => source[0] === "-");
-    if (isUrgent)
-      await host.run(compileSources(compilerOf(context), tree, sources), {
-        signal: context.signal,
-      });
+    if (isUrgent) await host.run(compileSources(compilerOf(context), tree, sources), { signal });
     await writeAtomically(basis, commit, { mode: 0o600 });
-    return changes.length;
   } catch (error) {
     await emptyStaging(context);
     throw explain(context, commit, error);

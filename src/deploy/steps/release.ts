@@ -1,5 +1,5 @@
 import { mebibyte } from "../../config/server-options.ts";
-import { countChanges, hasRelease, makeRelease, takeBackRelease } from "../../release/release.ts";
+import { countChanges, makeRelease, takeBackRelease } from "../../release/release.ts";
 import { expectFits, type Size } from "../../release/size.ts";
 import type { AgentStore, Deploy } from "../../store/agent-store.ts";
 import { releaseContext, type DeployContext } from "../context.ts";
@@ -10,9 +10,10 @@ export const releaseStep: Step = {
   name: "release",
   run: async ({ context, instance, deploy, signal }) => {
     const releases = { ...releaseContext(context, instance), signal };
-    if (!(await hasRelease(releases, deploy.newCommit)))
-      await expectFits({ ...releases, most: mostOf(context) }, deploy.newCommit);
-    const release = await makeRelease(releases, deploy.newCommit);
+    const most = mostOf(context);
+    const release = await makeRelease(releases, deploy.newCommit, (ended) =>
+      expectFits({ ...releases, most, signal: ended }, deploy.newCommit),
+    );
     if (!release.made) return "on disk already";
     const changed = await countChanges(releases, release, deploy.oldCommit);
     return changed === undefined
