@@ -107,9 +107,9 @@ export class TestServer {
     const [file, ...words] = [...this.#wrapper, process.execPath, program, "up"];
     const child = spawn(file, words, {
       env: {
-        ...process.env,
         // A machine that the units' tests run beside counts from where reeve counts by itself.
         REEVE_FIRST_USER_ID: "35000",
+        ...process.env,
         ...this.#environment,
         REEVE_HOME: this.home,
         REEVE_PORT: String(this.port),
