@@ -435,11 +435,13 @@ describe.runIf(isRoot)("a tree whose owner swaps names at every call", () => {
     }
   });
 
-  it("leads chmod astray, which goes by names", async () => {
+  // With -R Debian 13's follows no link any more, as Debian 12's does.
+  it("leads chmod astray, which goes by the names that find gives it", async () => {
     const harmed: number[] = [];
     for (let seed = 1; seed < 20 && harmed.length === 0; seed += 1) {
       const { tree, swapper, look, before } = await beset(seed);
-      await runHeld({ file: "chmod", args: ["-R", "go+r", "--", tree] }, () => swapper.swap());
+      const args = [tree, "-exec", "chmod", "go+r", "--", "{}", "+"];
+      await runHeld({ file: "find", args }, () => swapper.swap());
       if (look().join() !== before.join()) harmed.push(seed);
     }
 
