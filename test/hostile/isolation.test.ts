@@ -251,13 +251,17 @@ def app(environ, start_response):
       const names =
         /^(PATH|LANG|PWD|OLDPWD|SHLVL|_|HOME|TMPDIR|LC_CTYPE|VIRTUAL_ENV)$|^(REEVE|GIT|PIP|UV|UWSGI|PYTHON|PEP517|_PYPROJECT|NGINX|SSL|REQUESTS|SSH)_?|^(https?_proxy|HTTPS?_PROXY)$/;
       // sshd and nginx write their titles over what they were started with: that is no variable.
-      const isStrange = (entry: string): boolean =>
+      const isStrange = (entry: string, title: string): boolean =>
         entry.includes(canary) ||
-        (/^\w+=/.test(entry) && !names.test(entry.slice(0, entry.indexOf("="))));
+        (/^\w+=/.test(entry) &&
+          !title.includes(entry.trim()) &&
+          !names.test(entry.slice(0, entry.indexOf("="))));
       const strange = seen
         .filter(({ pid, title }) => pid !== server.pid && !/main\.js up$/.test(title))
         .flatMap(({ title, environment }) =>
-          environment.filter(isStrange).map((entry) => `${title}: ${entry}`),
+          environment
+            .filter((entry) => isStrange(entry, title))
+            .map((entry) => `${title}: ${entry}`),
         );
 
       expect([...new Set(strange)]).toEqual([]);
