@@ -101,6 +101,8 @@ function installerCommand(build: Build, file: string, args: string[]): Command {
   const env: Record<string, string> = {
     HOME: scratch,
     TMPDIR: temporaryIn(scratch),
+    // The folder of all apps: what a build works on is in no repository, whatever stands above reeve's.
+    GIT_CEILING_DIRECTORIES: join(environment, "..", "..", ".."),
     PIP_CACHE_DIR: join(workshop, "pip"),
     PIP_CONFIG_FILE: "/dev/null",
     PIP_DISABLE_PIP_VERSION_CHECK: "1",

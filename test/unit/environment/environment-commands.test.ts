@@ -131,6 +131,7 @@ describe.each([
       expect(command.env).toMatchObject({
         HOME: "/srv/demo/envs/.cache/995/abc",
         TMPDIR: "/srv/demo/envs/.cache/995/abc/tmp",
+        GIT_CEILING_DIRECTORIES: "/srv",
         PIP_CACHE_DIR: "/srv/demo/envs/.cache/995/pip",
         UV_CACHE_DIR: "/srv/demo/envs/.cache/995/uv",
       });

@@ -100,6 +100,8 @@ module = app:app
         ; The settings and what reeve says of the release, one file each, and the one folder that the app may write.
         envdir = /etc/reeve/apps/%n/settings
         env = REEVE_DATA=/srv/%n/data
+        ; An app's folder is in no repository, whatever stands above reeve's.
+        env = GIT_CEILING_DIRECTORIES=/srv
 
         ; A request that is running may finish, on a reload and on a stop.
         worker-reload-mercy = 60
