@@ -13,7 +13,7 @@ export const serverOptions = {
   domain: {
     schema: z.string().refine(isHostName, "is not a host name"),
     default: "localhost",
-    sentence: "Apps answer at <app>.<domain>, git at git.<domain>.",
+    sentence: "Apps answer at <app>.<domain>, git at git.<domain> and at <domain>/git/.",
   },
   port: {
     schema: wholeNumber(1, 65535),

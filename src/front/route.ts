@@ -12,8 +12,10 @@ export interface NoRoute {
   message: string | UserError;
 }
 
-const advertisement = /^\/([^/?]+?)(?:\.git)?\/info\/refs\?service=git-(upload-pack|receive-pack)$/;
-const service = /^\/([^/?]+?)(?:\.git)?\/git-(upload-pack|receive-pack)$/;
+/** At the host of git's own, or below the server's own domain (templates/git-vhost.conf.hbs): both as the client wrote it. */
+const advertisement =
+  /^(?:\/git)?\/([^/?]+?)(?:\.git)?\/info\/refs\?service=git-(upload-pack|receive-pack)$/;
+const service = /^(?:\/git)?\/([^/?]+?)(?:\.git)?\/git-(upload-pack|receive-pack)$/;
 
 interface Asked {
   method: string;

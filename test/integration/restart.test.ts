@@ -32,13 +32,18 @@ describe("the embedded server", () => {
   });
   afterAll(() => server.remove());
 
-  it("prints the lines to paste", () => {
-    const [remote, helper, push] = server.said.match(/^ {2}git .*$/gm) ?? [];
+  it("prints the lines to paste, and they work", async () => {
+    const [remote = "", helper = "", push = ""] = server.said.match(/^ {2}git .*$/gm) ?? [];
 
-    expect(remote).toBe(`  git remote add deploy ${server.remote("demo", "admin")}`);
+    expect(remote).toBe(`  git remote add deploy ${server.remoteBelow("demo", "admin")}`);
     expect(helper).toContain(server.path("lib/front/token"));
     expect(push).toBe("  git push deploy main");
     expect(server.said).not.toContain(server.token);
+    const pasted = await server.workspace("demo", {});
+    await pasted.git("remote", "remove", "deploy");
+    await pasted.git("pull", "--quiet", demo.folder, "main", "--allow-unrelated-histories");
+    const { output } = await pasted.run([remote, helper, `${push}`].join("\n"));
+    expect(output).toContain("main -> main");
   });
 
   it("lets the Emperor and the apps open as many files as systemd lets a service, whatever it may itself", () => {

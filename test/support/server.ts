@@ -163,6 +163,11 @@ export class TestServer {
     return `http://${credentials}${credentials && "@"}git.localhost:${this.port}/${app}.git`;
   }
 
+  /** The same, at the address that every client finds: not all know names below localhost. */
+  remoteBelow(app: string, credentials = `admin:${this.token}`): string {
+    return `http://${credentials}${credentials && "@"}localhost:${this.port}/git/${app}.git`;
+  }
+
   path(...parts: string[]): string {
     return join(this.home, ...parts);
   }

@@ -40,6 +40,11 @@ export class Workspace {
     return workspace;
   }
 
+  /** Another repository, as one to push from. */
+  within(folder: string): Workspace {
+    return new Workspace(folder);
+  }
+
   /** Writes files; a text of `null` removes one. */
   write(files: Record<string, string | Buffer | null>): void {
     for (const [name, text] of Object.entries(files)) {
@@ -141,6 +146,13 @@ export class Workspace {
     const result = await this.start(...words);
     if (result.exitCode !== 0) throw new Error(`git ${words.join(" ")}:\n${result.all}`);
     return { exitCode: 0, output: result.all };
+  }
+
+  /** Runs a line that the pusher was told, as a shell does. */
+  async run(line: string): Promise<Outcome> {
+    const options = { cwd: this.folder, env: identity, all: true, reject: false } as const;
+    const result = await execa("sh", ["-c", line], options);
+    return { exitCode: result.exitCode ?? -1, output: result.all };
   }
 
   /** git as it runs, to be killed or waited for. Never rejects. */

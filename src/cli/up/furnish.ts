@@ -122,7 +122,10 @@ export async function writeConfigurations(
   await render("default.conf", join(layout.sitesEnabled, "00-default.conf"), { listen });
   await render("git-vhost.conf", join(layout.sitesEnabled, "00-git.conf"), {
     listen,
-    host: `git.${server.domain}`,
+    places: [
+      { host: `git.${server.domain}`, path: "/", isShared: false },
+      { host: server.domain, path: "/git/", isShared: true },
+    ],
     socket: layout.httpSocket,
     accessLog: join(layout.log, "nginx-access.log"),
   });

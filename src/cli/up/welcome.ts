@@ -29,14 +29,16 @@ export function welcome(config: Config, ssh: SshAccess | undefined): string[] {
 }
 
 /**
+ * Below the domain itself, whose name every client finds: those below localhost only some do.
+ *
  * Everybody on the machine can read git's arguments, the remote's address among them. So git asks a helper, for this
  * address and user alone, and the helper reads the token's file: sed prints nothing to whoever may not, and git asks
  * somebody else then. The name of the file needs no quotes (expectUsableHome).
  */
 function remoteLines({ layout, server: { domain, port } }: Config): string[] {
-  const address = `http://admin@git.${domain}:${port}`;
+  const address = `http://admin@${domain}:${port}`;
   return [
-    `git remote add deploy ${address}/demo.git`,
+    `git remote add deploy ${address}/git/demo.git`,
     `git config credential.${address}.helper '!f() { sed s/^/password=/ ${tokenFile(layout)}; }; f'`,
   ];
 }

@@ -15,7 +15,7 @@ function post(url: string, contentType: string | undefined, method = "POST") {
 }
 
 describe("a question of git's", () => {
-  it.each(["/demo.git", "/demo"])("is understood at %s", (path) => {
+  it.each(["/demo.git", "/demo", "/git/demo.git", "/git/demo"])("is understood at %s", (path) => {
     for (const service of ["upload-pack", "receive-pack"] as const) {
       expect(get(`${path}/info/refs?service=git-${service}`)).toEqual({
         kind: "advertise",
@@ -37,6 +37,8 @@ describe("a request that is none of git's", () => {
     ["nothing", "/"],
     ["no path", ""],
     ["an empty part", "//"],
+    ["git's own folder twice", "/git/git/demo.git/info/refs?service=git-upload-pack"],
+    ["git's own folder in capitals", "/GIT/demo.git/info/refs?service=git-upload-pack"],
     ["an empty part first", "//demo.git/info/refs?service=git-upload-pack"],
     ["the folder itself", "/."],
     ["an absolute address", "http://git.localhost/demo.git/info/refs?service=git-upload-pack"],
