@@ -66,6 +66,15 @@ export default defineConfig({
       },
       {
         test: {
+          // Histories of real repositories, of which somebody has clones.
+          name: "clones",
+          include: ["test/clones/**/*.test.ts"],
+          testTimeout: 900_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
           name: "bench",
           include: ["bench/**/*.bench.ts"],
           fileParallelism: false,

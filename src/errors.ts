@@ -61,6 +61,10 @@ const catalogue = {
   NGINX_DOWN: { exit: 1, hint: "Start nginx, then push again or run `reeve redeploy APP`." },
   NOT_ALLOWED: { exit: 1, hint: "Ask the administrator for the right to do this." },
   NO_SPACE: { exit: 1, hint: "Make room on the server's disk, then push again." },
+  OBJECT_REFUSED: {
+    exit: 1,
+    hint: 'Mend it and push again. If only the history holds it, push without: git push deploy "+$(git commit-tree HEAD: -m Deploy):refs/heads/main"',
+  },
   OPTION_INVALID: { exit: 2, hint: "See `reeve options APP` for every option and its meaning." },
   PACKAGES_MISSING: { exit: 2, hint: "Run the command above, then `npm start` again." },
   PATH_TOO_LONG: {

@@ -120,9 +120,10 @@ async function startGit(
   if (isPush) world.pushers.started(pid, { caller, app });
   const { gitConfiguration, controlSocket } = world.layout;
   const environment = { ...gitEnvironment(gitConfiguration), REEVE_CONTROL: controlSocket };
+  const hooks = join(programRoot, "hooks");
   return [
-    ...assignments(environment),
-    ...(isPush ? [join(programRoot, "hooks", "receive"), app] : []),
+    ...assignments(isPush ? { ...environment, GIT_EXEC_PATH: join(hooks, "exec") } : environment),
+    ...(isPush ? [join(hooks, "receive"), app] : []),
     ...limited(world.limits),
     ...["git", service, repository],
   ];

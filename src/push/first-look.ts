@@ -26,8 +26,14 @@ export function readHead(body: Readable): Promise<Head> {
 
 /** What a push begins with: the refs that it is to move, and what its client understands. */
 export interface Head {
-  /** All that was read so far; the start of what follows may be among it. */
+  /**
+   * What git is to read of it; the start of what follows may be among it. Where a shallow clone ends is left out: git
+   * would make the repository end there as well, or refuse the push. Without it git looks, as with any other push,
+   * for all that comes before what was pushed.
+   */
   bytes: Buffer;
+  /** Whether it comes from a shallow clone. */
+  isShallow: boolean;
   /** None where git will find by itself, before it reads any further, that this is no push. */
   updates: RefUpdate[];
   capabilities: string[];
@@ -40,9 +46,10 @@ export interface Head {
  * read_head_info): packet lines up to one without a text. What git does not take ends it as well.
  */
 class HeadReader {
-  readonly #chunks: Buffer[] = [];
+  readonly #kept: Buffer[] = [];
   readonly #lines: string[] = [];
   #length = 0;
+  #isShallow = false;
   /** From the first line on that is not there as a whole, and how much of it has to be there before it is looked at. */
   #rest: Buffer[] = [];
   #restLength = 0;
@@ -52,7 +59,6 @@ class HeadReader {
 
   /** Whether the head is over. */
   add(chunk: Buffer): boolean {
-    this.#chunks.push(chunk);
     this.#length += chunk.length;
     this.#rest.push(chunk);
     this.#restLength += chunk.length;
@@ -65,7 +71,8 @@ class HeadReader {
     const isWhole = (this.#isOver && !this.#isMalformed) || isTooLong;
     const { updates, capabilities, isSigned } = parseLines(isWhole ? this.#lines : []);
     return {
-      bytes: Buffer.concat(this.#chunks),
+      bytes: Buffer.concat([...this.#kept, ...this.#rest]),
+      isShallow: this.#isShallow,
       updates,
       capabilities,
       problem: problemOf(isTooLong, isSigned),
@@ -80,13 +87,22 @@ class HeadReader {
       if (Number.isNaN(size) || size === 3) this.#isOver = this.#isMalformed = true;
       else if (size < 4) this.#isOver = true;
       else if (bytes.length >= at + size) {
-        this.#lines.push(bytes.toString("utf8", at + 4, at + size));
+        this.#keep(bytes.subarray(at, at + size));
         at += size;
         this.#needed = 4;
       }
     }
     this.#rest = [bytes.subarray(at)];
     this.#restLength = bytes.length - at;
+  }
+
+  #keep(packet: Buffer): void {
+    const text = packet.toString("utf8", 4);
+    if (text.startsWith("shallow ")) this.#isShallow = true;
+    else {
+      this.#kept.push(packet);
+      this.#lines.push(text);
+    }
   }
 }
 
@@ -115,7 +131,6 @@ function parseLines(
   let capabilities: string[] = [];
   for (const line of lines) {
     const [text = "", more = ""] = line.replace(/\n$/, "").split("\0", 2);
-    if (text.startsWith("shallow ")) continue;
     if (text === "push-cert") return { updates: [], capabilities: more.split(" "), isSigned: true };
     const [, oldCommit, newCommit, ref] = command.exec(text) ?? [];
     if (oldCommit === undefined || newCommit === undefined || ref === undefined)
@@ -137,10 +152,12 @@ function parseLines(
  */
 export async function firstLook(
   world: HookWorld,
-  pusher: Pusher & Pick<Running, "policy">,
+  pusher: Pusher & Pick<Running, "policy" | "isShallow">,
   head: Head,
 ): Promise<Buffer | undefined> {
   const { updates, problem } = head;
+  // What git then misses is said in other words.
+  pusher.isShallow = head.isShallow;
   try {
     if (problem) throw problem;
     if (updates.length === 0) return undefined;

@@ -13,6 +13,7 @@ import {
   type RefAction,
   type RefUpdate,
 } from "./policy.ts";
+import { refusalOfPack } from "./objects.ts";
 import type { Pusher, Pushers, Running } from "./pushers.ts";
 
 export interface HookQuestion {
@@ -63,16 +64,15 @@ export async function answerHook(
 }
 
 async function answer(world: HookWorld, question: HookQuestion, say: Say): Promise<void> {
+  if (question.hook === "unpack") {
+    sayOfPack(world, question, say);
+    return;
+  }
   const updates = parseRefUpdates(question.text);
   switch (question.hook) {
     case "pre-receive":
       expectFewRefs(updates);
       return;
-    case "pre-receive-shallow":
-      throw new UserError(
-        "SHALLOW_PUSH",
-        "this push comes from a shallow clone, whose history has no beginning",
-      );
     case "update":
       return deployRef(world, question, updates, say);
     case "reference-transaction":
@@ -82,6 +82,14 @@ async function answer(world: HookWorld, question: HookQuestion, say: Say): Promi
     default:
       throw new Error(`there is no hook ${question.hook}`);
   }
+}
+
+/** git has not taken the pack: that is said in words that help, where there are any, and in its own where not. */
+function sayOfPack(world: HookWorld, question: HookQuestion, say: Say): void {
+  const pusher = world.pushers.find(question.pid, question.app);
+  const refusal = refusalOfPack(question.text, pusher?.isShallow ?? false);
+  if (refusal) throw refusal;
+  say(question.text.trimEnd());
 }
 
 /** Cheap, and about the push as a whole; each ref is judged by itself in `update`. */

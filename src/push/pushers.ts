@@ -8,6 +8,8 @@ import type { BranchPolicy, Verdict } from "./policy.ts";
 export interface Pusher {
   caller: Caller;
   app: string;
+  /** Whether it comes from a shallow clone, once its head was read. */
+  isShallow?: boolean;
 }
 
 /** A push under way. */

@@ -22,6 +22,7 @@ import { isPreviewed } from "../../src/preview/pattern.ts";
 import { placesOf } from "../../src/preview/place.ts";
 import { choosePreviewName, slugOf } from "../../src/preview/slug.ts";
 import { decodeRequirements } from "../../src/push/encoding.ts";
+import { refusalOfPack } from "../../src/push/objects.ts";
 import { judgeRef, parseRefUpdates, refAction } from "../../src/push/policy.ts";
 import { moduleOfProcfile, readProposal } from "../../src/push/proposal.ts";
 import { includesOf } from "../../src/push/requirements.ts";
@@ -190,6 +191,11 @@ const parsers: Record<string, Parser | Parser[]> = {
     (text) => subjectOf(Buffer.from(text)),
     (text) => subjectOf(Buffer.from(`tree ${commit}\n\n${text}`)),
     (text) => subjectOf(Buffer.from(`encoding ${text}\n\n${text}`)),
+  ],
+  "push/objects.ts refusalOfPack": [
+    (text) => refusalOfPack(text, true),
+    (text) => refusalOfPack(`error: object ${commit}: ${text}`, false),
+    (text) => refusalOfPack(`fatal: ${text}\n`.repeat(3), false),
   ],
   "push/tree.ts parseReplies": [
     (text) => parseReplies(text, [{ what: "info", path: "a" }]),

@@ -10,6 +10,7 @@ import { longestQueue } from "../../vassal/emperor.ts";
 import { isPresent, writeAtomically } from "../../host/files.ts";
 import type { Host, Identity } from "../../host/host.ts";
 import { removeTrees, walk, type Errand } from "../../host/walker.ts";
+import { untidyObjects } from "../../push/objects.ts";
 
 /** Makes every folder with its owner: who may enter which is what keeps the halves apart. */
 export async function makeFolders(
@@ -113,6 +114,7 @@ export async function writeConfigurations(
   await render("git.conf", layout.gitConfiguration, {
     hooks: join(program, "hooks"),
     pushLimit: `${server.push_limit}m`,
+    untidy: untidyObjects,
   });
   // Debian's headers, with reeve's own spelling of the port: what an app's server block includes on port 80.
   await writeAtomically(

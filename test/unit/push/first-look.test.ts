@@ -43,9 +43,11 @@ describe("the head of a push", () => {
   });
 
   it("leaves out where a shallow clone ends", async () => {
-    const head = await headOf(`${packet(`shallow ${one}`)}${line("refs/heads/x", usual)}0000`);
+    const rest = `${line("refs/heads/x", usual)}0000PACK`;
+    const head = await headOf(packet(`shallow ${one}`), packet(`shallow ${zero}\n`), rest);
 
     expect(head.updates.map(({ ref }) => ref)).toEqual(["refs/heads/x"]);
+    expect(head).toMatchObject({ bytes: Buffer.from(rest), isShallow: true });
   });
 
   it.each([
