@@ -86,8 +86,12 @@ export function branchOf(ref: string): string {
 /** A branch's name as git and a shell take it; its full name where git would read something else. */
 export function quotedBranch(branch: string): string {
   const isTaken = /^(-|refs\/|HEAD$|[0-9a-f]{40}$)/.test(branch);
-  const source = isTaken ? `refs/heads/${branch}` : branch;
-  return /^[A-Za-z0-9._/-]+$/.test(source) ? source : `'${source.replaceAll("'", "'\\''")}'`;
+  return quoted(isTaken ? `refs/heads/${branch}` : branch);
+}
+
+/** A word of a command line as a shell takes it. */
+export function quoted(word: string): string {
+  return /^[A-Za-z0-9.:+_/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** What parts a preview's slug from its app; no app and no slug holds it. */

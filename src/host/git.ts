@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
+import { constants as zlib, inflateSync } from "node:zlib";
 import type { Command, Host, Identity } from "./host.ts";
 import type { Limits } from "./limits.ts";
 
@@ -64,13 +65,44 @@ export async function readRef(
  * the start of a git on the way of every push. Whatever looks otherwise is git's own to answer.
  */
 async function readLooseRef(path: string): Promise<string | undefined> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(() => undefined);
+  const start = await readStart(path, 42);
+  return start && /^([0-9a-f]{40})\n$/.exec(start.toString("latin1"))?.[1];
+}
+
+/** The first bytes of a file, undefined where there is none. */
+async function readStart(path: string, length: number): Promise<Buffer | undefined> {
+  const { O_RDONLY, O_NOFOLLOW } = constants;
+  const file = await open(path, O_RDONLY | O_NOFOLLOW).catch(() => undefined);
   if (!file) return undefined;
   try {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(42), 0, 42, 0);
-    return /^([0-9a-f]{40})\n$/.exec(buffer.toString("latin1", 0, bytesRead))?.[1];
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, 0);
+    return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
+  }
+}
+
+/**
+ * commit, tree, blob or tag. A loose object says it in its first bytes (gitformat-loose(5)): reading them saves the
+ * start of a git on the way of every push.
+ */
+export async function objectType(host: Host, context: GitContext, id: string): Promise<string> {
+  const start = await readStart(
+    join(context.repository, "objects", id.slice(0, 2), id.slice(2)),
+    longestStart,
+  );
+  const loose = start && /^(commit|tree|blob|tag) \d+\0/.exec(inflated(start))?.[1];
+  return loose ?? (await host.run(gitCommand(context, ["cat-file", "-t", id]))).trim();
+}
+
+/** Bytes of a loose object that hold its type in any case, packed as they are. */
+const longestStart = 128;
+
+function inflated(start: Buffer): string {
+  try {
+    return inflateSync(start, { finishFlush: zlib.Z_SYNC_FLUSH }).toString("latin1");
+  } catch {
+    return "";
   }
 }
 

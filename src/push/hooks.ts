@@ -1,8 +1,9 @@
 import type { Logger } from "pino";
-import { absentCommit, branchOf, isBranchRef, quotedBranch } from "../app/names.ts";
+import { absentCommit, branchOf, isBranchRef, quoted, quotedBranch } from "../app/names.ts";
 import { asUserError, describeError, UserError } from "../errors.ts";
 import { printable } from "../host/lines.ts";
 import { findProcess } from "../host/processes.ts";
+import { deployLine, expectCommit } from "./commits.ts";
 import { confirm } from "./confirm.ts";
 import { branchPolicy, prepare, type DeployWorld } from "./deploys.ts";
 import {
@@ -12,6 +13,7 @@ import {
   type BranchPolicy,
   type RefAction,
   type RefUpdate,
+  type Verdict,
 } from "./policy.ts";
 import { refusalOfPack } from "./objects.ts";
 import type { Pusher, Pushers, Running } from "./pushers.ts";
@@ -35,7 +37,10 @@ export interface HookWorld extends DeployWorld {
 
 type Say = (line: string) => void;
 
-const mostRefs = 100;
+/** Branches that one push may move: each is a deploy. */
+const mostBranches = 100;
+/** All refs of one push; a tag costs next to nothing. hooks/pre-receive reads no more. */
+const mostRefs = 1000;
 
 /**
  * Answers one question of git's hooks. Resolves to whether git may go on; what the pusher is to read is
@@ -94,12 +99,21 @@ function sayOfPack(world: HookWorld, question: HookQuestion, say: Say): void {
 
 /** Cheap, and about the push as a whole; each ref is judged by itself in `update`. */
 export function expectFewRefs(updates: RefUpdate[]): void {
-  if (updates.length <= mostRefs) return;
-  throw new UserError(
-    "REF_REFUSED",
-    `this push moves ${updates.length} refs, and ${mostRefs} are the most`,
-    { hint: "Push the branches one after the other." },
-  );
+  const branches = updates.filter(({ ref }) => isBranchRef(ref)).length;
+  if (branches > mostBranches)
+    throw new UserError(
+      "REF_REFUSED",
+      `this push moves ${branches} branches, and ${mostBranches} are the most`,
+      { hint: "Push the branches one after the other." },
+    );
+  if (updates.length > mostRefs)
+    throw new UserError(
+      "REF_REFUSED",
+      `this push moves ${updates.length} refs, and ${mostRefs} are the most`,
+      {
+        hint: "A deploy needs no tags: push without --tags, or some of them at a time: git push deploy 'refs/tags/v1.*'",
+      },
+    );
 }
 
 async function deployRef(
@@ -115,6 +129,8 @@ async function deployRef(
     const { ref, oldCommit } = update;
     world.judgeRight(pusher, refAction(policy.productionBranch, ref), update);
     const verdict = judgeRef(app, policy, update);
+    if (isBranchRef(ref) && update.newCommit !== absentCommit)
+      await expectCommit(world.host, world.gitOf(app), update);
     pusher.judged.set(ref, verdict);
     const wanted = { ...update, app, account: caller.account, holder, reason: "push" as const };
     const preview = branchOf(ref) === policy.productionBranch ? undefined : branchOf(ref);
@@ -175,25 +191,56 @@ async function sayLive(
       },
     );
   }
-  const [pushed] = branches.filter((update) => update.newCommit !== absentCommit);
-  if (pusher && pushed) await sayWhatIsMissing(world, pusher, pushed.ref, say);
+  if (pusher && updates.length > 0) await sayWhatIsMissing(world, pusher, updates, say);
 }
 
-/** Who pushes an app for the first time may not know which branch is the one for it. */
+/** Who pushes an app for the first time may not know which branch is the one for it, or that a tag is none. */
 async function sayWhatIsMissing(
   world: HookWorld,
   pusher: Running,
-  ref: string,
+  updates: RefUpdate[],
   say: Say,
 ): Promise<void> {
-  const { app } = pusher;
+  const { app, judged } = pusher;
   const { productionBranch } = await policyOf(world, pusher);
-  if (branchOf(ref) === productionBranch) return;
+  const isAbout = (verdict: Verdict): boolean =>
+    updates.some(({ ref }) => judged.get(ref) === verdict);
+  if (!isAbout("deploy")) {
+    if (!isAbout("remove"))
+      await sayNothingDeployed(world, { app, productionBranch }, updates, say);
+    return;
+  }
+  const { ref } = updates.find((update) => judged.get(update.ref) === "deploy") ?? { ref: "" };
+  if (updates.some((update) => branchOf(update.ref) === productionBranch)) return;
   const { state } = await world.agent.ask("show", { app });
   if (state !== "never deployed") return;
   say(
     printable(
       `reeve: ${app} itself is not on the air yet: git push deploy ${quotedBranch(branchOf(ref))}:${productionBranch}`,
+    ),
+  );
+}
+
+async function sayNothingDeployed(
+  { host, gitOf }: HookWorld,
+  { app, productionBranch }: { app: string; productionBranch: string },
+  updates: RefUpdate[],
+  say: Say,
+): Promise<void> {
+  const ref = `refs/heads/${productionBranch}`;
+  const pushed = updates.filter(({ newCommit }) => newCommit !== absentCommit);
+  const [only] = pushed;
+  if (!only) return;
+  const why = pushed.some((update) => isBranchRef(update.ref)) ? "" : ": tags are only kept";
+  const line =
+    pushed.length > 1
+      ? `git push deploy ${quoted(`HEAD:${ref}`)}`
+      : await deployLine(host, gitOf(app), { id: only.newCommit, ref });
+  say(
+    printable(
+      line === undefined
+        ? `reeve: nothing was deployed${why}, and ${productionBranch} has this commit already`
+        : `reeve: nothing was deployed${why}. To put a commit on the air: ${line}`,
     ),
   );
 }

@@ -28,7 +28,14 @@ export function judgeRef(app: string, policy: BranchPolicy, update: RefUpdate): 
   const { ref, newCommit } = update;
   if (ref.startsWith("refs/tags/")) return "store";
   if (!isBranchRef(ref)) {
-    throw new UserError("REF_REFUSED", `${ref} is neither a branch nor a tag`);
+    throw new UserError(
+      "REF_REFUSED",
+      `${ref} is neither a branch nor a tag`,
+      // What a clone remembers of the branches elsewhere.
+      ref.startsWith("refs/remotes/")
+        ? { hint: "In place of --mirror: git push deploy --all && git push deploy --tags" }
+        : {},
+    );
   }
   const branch = branchOf(ref);
   if (branch !== policy.productionBranch) {

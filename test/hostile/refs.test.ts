@@ -287,7 +287,7 @@ function refCases(scene: SceneNow): void {
 
       expect(push.exitCode).toBe(1);
       expect(push.output).toContain(
-        "error[REF_REFUSED]: this push moves 500 refs, and 100 are the most",
+        "error[REF_REFUSED]: this push moves 500 branches, and 100 are the most",
       );
       expect(await previews()).toEqual([]);
     });

@@ -82,6 +82,7 @@ const parsers: Record<string, Parser | Parser[]> = {
   "app/names.ts branchOf": names.branchOf,
   // As the agent lets it in.
   "app/names.ts quotedBranch": (text) => names.quotedBranch(text.slice(0, 500)),
+  "app/names.ts quoted": (text) => names.quoted(text.slice(0, 500)),
   "app/names.ts previewName": (text) => names.previewName(text, text),
   "app/names.ts appOfInstance": names.appOfInstance,
   "app/names.ts slugOfPreview": names.slugOfPreview,

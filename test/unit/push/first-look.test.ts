@@ -136,6 +136,17 @@ describe("a first look at a push", () => {
   it("counts the refs", async () => {
     const many = Array.from({ length: 101 }, (_, at) => line(`refs/heads/x${at}`, at ? "" : usual));
 
-    expect(await look(...many)).toContain("this push moves 101 refs, and 100 are the most");
+    expect(await look(...many)).toContain("this push moves 101 branches, and 100 are the most");
+  });
+
+  it.each([
+    [1000, undefined],
+    [1001, "this push moves 1001 refs, and 1000 are the most"],
+  ])("counts %i tags beside them", async (count, words) => {
+    const refs = Array.from({ length: count - 1 }, (_, at) => line(`refs/tags/v${at}`));
+    const said = await look(line("refs/heads/other", usual), ...refs);
+
+    if (words === undefined) expect(said).toBeUndefined();
+    else expect(said).toContain(words);
   });
 });

@@ -1,0 +1,67 @@
+import { absentCommit, branchOf, quoted } from "../app/names.ts";
+import { UserError } from "../errors.ts";
+import { gitCommand, objectType, readRef, type GitContext } from "../host/git.ts";
+import { CommandFailed, type Host } from "../host/host.ts";
+import type { RefUpdate } from "./policy.ts";
+
+/**
+ * Refuses a branch that would lead to a tag, a folder or a file. git refuses that as well, but only when all is built
+ * and it is about to move the branch.
+ */
+export async function expectCommit(
+  host: Host,
+  git: GitContext,
+  { ref, oldCommit, newCommit }: RefUpdate,
+): Promise<void> {
+  const type = await objectType(host, git, newCommit);
+  if (type === "commit") return;
+  const commit = type === "tag" ? await commitOf(host, git, newCommit) : undefined;
+  throw new UserError(
+    "REF_REFUSED",
+    `${branchOf(ref)} would lead to a ${type}, and a branch leads to a commit`,
+    {
+      hint: commit
+        ? `Push the commit that the tag stands for: ${await pushLine(host, git, { ref, oldCommit, newCommit: commit })}`
+        : `Push a commit: git push deploy ${quoted(`HEAD:${ref}`)}`,
+    },
+  );
+}
+
+/** What puts on the air, by this branch, what a tag or a commit stands for; undefined where it is there already. */
+export async function deployLine(
+  host: Host,
+  git: GitContext,
+  { id, ref }: { id: string; ref: string },
+): Promise<string | undefined> {
+  const newCommit = await commitOf(host, git, id);
+  const oldCommit = (await readRef(host, git, ref)) ?? absentCommit;
+  if (newCommit === oldCommit) return undefined;
+  return newCommit === undefined
+    ? `git push deploy ${quoted(`HEAD:${ref}`)}`
+    : pushLine(host, git, { ref, oldCommit, newCommit });
+}
+
+/** By its id, which whoever has pushed it has as well. Back in the history, or aside, a branch moves by force only. */
+async function pushLine(
+  host: Host,
+  git: GitContext,
+  { ref, oldCommit, newCommit }: RefUpdate,
+): Promise<string> {
+  const words = ["merge-base", "--is-ancestor", oldCommit, newCommit];
+  const isForward = oldCommit === absentCommit || (await answerOf(host, git, words)) !== undefined;
+  return `git push deploy ${quoted(`${isForward ? "" : "+"}${newCommit}:${ref}`)}`;
+}
+
+/** What a tag, or a tag of a tag, stands for; undefined where that is no commit. */
+function commitOf(host: Host, git: GitContext, id: string): Promise<string | undefined> {
+  return answerOf(host, git, ["rev-parse", "--verify", "--quiet", `${id}^{commit}`]);
+}
+
+async function answerOf(host: Host, git: GitContext, words: string[]): Promise<string | undefined> {
+  try {
+    return (await host.run(gitCommand(git, words))).trim();
+  } catch (error) {
+    if (error instanceof CommandFailed) return undefined;
+    throw error;
+  }
+}
