@@ -141,7 +141,7 @@ describe("what is pushed, and what the pusher reads", () => {
       Array.from({ length: count }, (_, number) => `many-${number}`);
 
     async function makeTags(count: number): Promise<void> {
-      const lines = names(count).map((name) => `create refs/tags/${name} ${first}\n`);
+      const lines = names(count).map((name) => `update refs/tags/${name} ${first}\n`);
       const options = { cwd: demo.folder, input: lines.join("") };
       await execa("git", ["update-ref", "--stdin"], options);
     }
@@ -156,11 +156,10 @@ describe("what is pushed, and what the pusher reads", () => {
       expect(push.exitCode, push.output).toBe(0);
       expect(await demo.remoteCommit("refs/tags/many-229")).toBe(first);
       expect((await server.get("demo")).body).toBe("sixth");
-      await demo.push(...names(230).map((name) => `:refs/tags/${name}`));
     });
 
     it("are too many by the thousand, and some of them are pushed as the hint says", async () => {
-      await makeTags(1100);
+      await makeTags(1300);
 
       const push = await demo.push("--tags");
 
