@@ -393,7 +393,7 @@ function treeCases(scene: SceneNow): void {
   describe("T16: commits with", () => {
     const person = "Ada <ada@example.org>";
     const when = `${person} 1700000000 +0000`;
-    const rows: [string, { author?: string; message?: string; says?: RegExp }][] = [
+    const rows: [string, { author?: string; message?: string }][] = [
       ["escapes", { message: "\u001b[31mred\u001b[0m \u001b]0;title\u0007 \u202eright\n" }],
       ["a forged verdict", { message: "x\r=yes\r|error\n\n=yes\n" }],
       [
@@ -405,10 +405,10 @@ function treeCases(scene: SceneNow): void {
         { message: "x".repeat((isLong ? 100 : 30) * 1024 * 1024) },
       ],
       ["a date in the year 9999", { author: `${person} 253402300000 +0000` }],
-      ["a date before all time", { author: `${person} -1 +0000`, says: refusedByGit }],
+      ["a date before all time", { author: `${person} -1 +0000` }],
       ["no message", { message: "" }],
     ];
-    it.each(byWays(rows, 4))("%s", async (_, { author = when, message = "x\n", says }, via) => {
+    it.each(byWays(rows, 4))("%s", async (_, { author = when, message = "x\n" }, via) => {
       const { demo } = scene();
       const app = await demo.blob(plainApp("T16")["app.py"] ?? "");
       const tree = await demo.tree([{ name: "app.py", id: app }]);
@@ -418,8 +418,7 @@ function treeCases(scene: SceneNow): void {
 
       // eslint-disable-next-line no-control-regex -- what must not be shown
       expect(push.output).not.toMatch(/\u001b\[31m|\u001b\]0|\u0007|\u202e/);
-      expect(push.exitCode, push.output).toBe(says ? 1 : 0);
-      if (says) expect(push.output).toMatch(says);
+      expect(push.exitCode, push.output).toBe(0);
     });
 
     it("no tree", async () => {
