@@ -90,7 +90,12 @@ from pip._internal.utils.filetypes import is_archive_file  # noqa: E402
 
 parse_line = req_file.get_line_parser(None)
 
-REMOTE = re.compile(r"(https?|ftps?)://|(git|hg|svn|bzr)(\+(https?|ssh|git|sftp|lp))?://|git\+ssh:|git@", re.I)
+REMOTES = (
+    r"(https?|ftps?)://",
+    r"(git|hg|svn|bzr)(\+(https?|ssh|git|sftp|lp))?://",
+    r"git\+ssh:|git@",
+)
+REMOTE = re.compile("|".join(REMOTES), re.I)
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:", re.I)
 NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[^\]]*\])?\s*@\s*(.+)", re.S)
 EXTRAS = re.compile(r"([^\[]+)\[([^\[\]]*)\]")
