@@ -158,6 +158,7 @@ class Reader:
         self.forms = []
         self.problems = []
         self.whole = False
+        self.climbs = False
         self.count = 0
 
     def read(self, path, constraint):
@@ -248,6 +249,8 @@ class Reader:
             path = normpath(join(dirname(line.path), value))
             if path in self.texts:
                 found = True
+                # Behind a link in the tree it would be another one.
+                self.climbs = self.climbs or ".." in value
                 yield path, constraint
         if found:
             if len({normpath(join(dirname(line.path), value)) for value, _ in readings}) > 1:
@@ -287,12 +290,12 @@ class Reader:
         if path is None:
             return
         if is_archive_file(path) and not editable:
-            self.reads[path] = "archive"
+            self.read_as("archive", path)
         elif constraint:
             self.whole = True
         else:
             spans = {"file": line.path, "first": line.first, "last": line.last}
-            self.local.append({**spans, "path": path, "editable": editable, "text": text, "extras": self.list(extras)})
+            self.local.append({**spans, "path": normpath(path), "editable": editable, "text": text, "extras": self.list(extras)})
 
     def list(self, extras):
         return [extra.strip() for extra in extras.split(",") if extra.strip()]
@@ -309,27 +312,39 @@ class Reader:
         if target.startswith("/") and PLAIN.fullmatch(target):
             self.outside[target] = True
             return None
-        path = normpath(join(self.folder, target))
-        if not PLAIN.fullmatch(target) or path == ".." or path.startswith("../"):
+        path = join(self.folder, target)
+        if not PLAIN.fullmatch(target) or self.leads_out(path):
             self.whole = True
             return None
         return path
 
+    def leads_out(self, path):
+        return normpath(path).split("/")[0] == ".."
+
+    def read_as(self, kind, path):
+        """Where it climbs it stays as it is written: what is behind a link is git's to say."""
+        self.reads[path if ".." in path else normpath(path)] = kind
+
     def links(self, line, value):
         if REMOTE.match(value):
             return
-        path = self.path(value)
+        beside = join(dirname(line.path), value)
+        if not SCHEME.match(value) and PLAIN.fullmatch(value) and self.leads_out(join(self.folder, value)):
+            # From where the installer runs there is nothing; from the file that says so there may be.
+            path = beside
+        else:
+            path = self.path(value)
         if path is None:
             return
-        beside = normpath(join(dirname(line.path), value))
         if path.lower().endswith((".html", ".htm")):
             # A page may name any file of the tree.
             self.whole = True
             return
         # From the file that says so, else from where the installer runs.
-        self.reads[path] = "folder"
-        if not beside.startswith("..") and not SCHEME.match(value):
-            self.reads[beside] = "folder"
+        self.read_as("folder", path)
+        if not SCHEME.match(value):
+            self.whole = self.whole or self.leads_out(beside)
+            self.read_as("folder", beside)
 
     def index(self, value):
         if not REMOTE.match(value) and self.path(value) is not None:
@@ -351,7 +366,7 @@ class Reader:
             "local": self.local,
             "reads": [{"path": path, "as": kind} for path, kind in sorted(self.reads.items())],
             "outside": sorted(self.outside),
-            "whole": self.whole,
+            "whole": self.whole or (self.climbs and bool(self.reads)),
             "forms": self.forms[:5],
             "problems": self.problems,
         }

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { gitCommand, type GitContext } from "../host/git.ts";
 import { CommandFailed, type Host } from "../host/host.ts";
 import { together } from "../host/together.ts";
@@ -19,15 +20,19 @@ interface Where {
  */
 export async function contentsOf(where: Where, coverage: Coverage): Promise<string | undefined> {
   const { local, reads, whole } = coverage;
-  if (whole || local.length > 0 || reads.some(({ path }) => path === ".")) return where.commit;
+  const paths = reads.map(({ path }) => posix.normalize(path));
+  if (whole || local.length > 0 || paths.includes(".")) return where.commit;
   if (reads.length === 0) return undefined;
   const { host, git, commit, signal } = where;
-  const paths = reads.map(({ path }) => path);
-  const input = paths.map((path) => `${commit}:${path}\n`).join("");
+  const input = reads.map(({ path }) => `${commit}:${path}\n`).join("");
   const asking = gitCommand(git, ["cat-file", "--batch-check", "--follow-symlinks"], { input });
-  const listing = gitCommand(git, ["ls-tree", "-r", "-z", "--full-tree", commit, "--", ...paths], {
-    longestOutput: longestListing,
-  });
+  const listing = gitCommand(
+    git,
+    ["ls-tree", "-r", "-t", "-z", "--full-tree", commit, "--", ...paths],
+    {
+      longestOutput: longestListing,
+    },
+  );
   try {
     const [named, listed] = await together(
       (one) => host.run(asking, { signal: one }),
@@ -46,12 +51,13 @@ export async function contentsOf(where: Where, coverage: Coverage): Promise<stri
 function isSure(named: string, listed: string, reads: Coverage["reads"]): boolean {
   const entries = listed.split("\0").filter(Boolean);
   if (entries.some((entry) => /^1[26]0000 |\.html?$/i.test(entry))) return false;
-  const replies = named.split("\n").filter((reply) => /^[0-9a-f]{40} /.test(reply));
-  const folders = replies.filter((reply) => reply.split(" ")[1] === "tree");
-  if (folders.length === 0) return true;
-  const isListed = (path: string): boolean =>
-    entries.some((entry) => entry.slice(entry.indexOf("\t") + 1).startsWith(`${path}/`));
-  return (
-    reads.filter(({ as, path }) => as === "folder" && isListed(path)).length === folders.length
-  );
+  const known = new Set(entries);
+  const replies = named.split("\n").filter((reply) => /^[0-9a-f]{40} tree /.test(reply));
+  const isListed = (reply: string): boolean =>
+    reads.some(
+      ({ as, path }) =>
+        as === "folder" &&
+        known.has(`040000 tree ${reply.slice(0, 40)}\t${posix.normalize(path).replace(/\/$/, "")}`),
+    );
+  return replies.every(isListed);
 }

@@ -351,6 +351,10 @@ const reaching: [text: string, named: string, more?: Record<string, string>][] =
   ["-f latest", "releases/shop-2.0.zip"],
   ["-f linked", "other/shop.zip"],
   ["-f pages", "other/shop.zip"],
+  ["-f wheels/../latest/../wheels\nshop", "wheels/shop-2.0.zip"],
+  ["-f linked/deep/../packages\nshop", "other/packages/shop-2.0.zip"],
+  ["-r away/../more.txt\n-f wheels", "other/more.txt", { "more.txt": "shop" }],
+  ["-r etc/base.txt", "wheels/shop-3.0.zip", { "etc/base.txt": "-f ../wheels\nshop" }],
   ["latest/shop-1.0.zip", "releases/shop-1.0.zip"],
   ["linked/shop-1.0.zip", "other/shop.zip"],
   ["-i ./simple\nshop", "other/shop.zip"],
@@ -371,6 +375,11 @@ const treeOf = (text: string, more: Record<string, string> = {}): Files => ({
   "releases/shop-1.0.zip": "1",
   latest: { link: "releases" },
   "linked/shop-1.0.zip": { link: "../other/shop.zip" },
+  "linked/deep": { link: "../other/deep" },
+  away: { link: "other/deep" },
+  "other/deep/x": "1",
+  "other/packages/shop-1.0.zip": "1",
+  "other/more.txt": "shop",
   "other/shop.zip": "1",
   "pages/list.html": "<a href=../other/shop.zip>",
   "folder.zip/setup.py": "open('../other/shop.zip')",
@@ -398,7 +407,7 @@ describe("what an environment is named by", () => {
       .slice(0, 5)
       .map(([form]) => form)
       .join("\n")}\nflask\nlatest/shop-1.0.zip\n`;
-    const more = { "etc/base.txt": "-f wheels\n" };
+    const more = { "etc/base.txt": "-f wheels\n-f ../wheels\n" };
     const [before = "", after = "", last = ""] = commits(
       treeOf(text, more),
       { README: "2", "other/more.py": "", "libs/x/x.py": "2" },
@@ -406,7 +415,7 @@ describe("what an environment is named by", () => {
     );
     const coverage = await cover(text, more);
 
-    expect(await named(before, coverage)).toMatch(/^etc\/wheels missing\n/);
+    expect(await named(before, coverage)).toMatch(/^etc\/wheels missing$/m);
     expect(await named(after, coverage)).toBe(await named(before, coverage));
     expect(await named(last, coverage)).not.toBe(await named(before, coverage));
     expect(await named(before, await cover("flask\n"))).toBeUndefined();
