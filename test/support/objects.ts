@@ -155,5 +155,5 @@ function textOf(packets: string): string {
 
 /** The command at the end of a hint, as the pusher reads it. */
 export function hintOf(output: string): string {
-  return /^(?:remote: )?(?:hint|reeve): .*?: (git push .*?)\s*$/m.exec(output)?.[1] ?? "";
+  return /^(?:remote: )?(?:hint|reeve): .*?: (git push .*)$/m.exec(output)?.[1]?.trimEnd() ?? "";
 }
