@@ -27,7 +27,8 @@ export default defineConfig({
       {
         test: {
           name: "integration",
-          include: ["test/integration/**/*.test.ts"],
+          include: ["test/integration/**/*.test.ts", "test/apps/**/*.test.ts"],
+          exclude: isLong ? [] : ["test/apps/**/*.long.test.ts"],
           ...servers,
           // Time for PyPI.
           testTimeout: 120_000,

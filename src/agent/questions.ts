@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { appName, commitId, moduleName } from "../app/names.ts";
+import { appName, commitId, moduleName, rootFolder } from "../app/names.ts";
 import { isErrorCode, type ErrorCode } from "../errors.ts";
 
 /**
@@ -33,7 +33,7 @@ const requirements = z
   .max(50);
 
 const proposal = z.union([
-  z.object({ module: moduleName, requirements }),
+  z.object({ module: moduleName, root: rootFolder, requirements }),
   z.object({
     problem: z.object({
       code: z.custom<ErrorCode>((code) => typeof code === "string" && isErrorCode(code)),

@@ -83,6 +83,18 @@ export function branchOf(ref: string): string {
   return ref.slice(branchPrefix.length);
 }
 
+const rootGrammar = /^[A-Za-z0-9_][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/;
+const longestRoot = 200;
+
+/** A folder of a tree, as an option and an ini may name it; empty is the whole tree. */
+export function isRootFolder(text: string): boolean {
+  return text === "" || (text.length <= longestRoot && rootGrammar.test(text));
+}
+
+export const rootFolder = z
+  .string()
+  .refine(isRootFolder, "is not a folder of the repository, such as backend");
+
 /** A branch's name as git and a shell take it; its full name where git would read something else. */
 export function quotedBranch(branch: string): string {
   const isTaken = /^(-|refs\/|HEAD$|[0-9a-f]{40}$)/.test(branch);

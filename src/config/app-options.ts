@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { branchName, isHostName } from "../app/names.ts";
+import { branchName, isHostName, rootFolder } from "../app/names.ts";
 import { wholeNumber, type OptionTable, type OptionValues } from "./option-table.ts";
 
 /** `9000-9099`: the first and the last. */
@@ -16,6 +16,12 @@ export const appOptions = {
     schema: branchName,
     default: "main",
     sentence: "The branch whose pushes go on the air.",
+  },
+  root: {
+    schema: rootFolder,
+    default: "",
+    sentence:
+      "The folder of the repository that the app runs in, where its Procfile and requirements.txt are; empty: the whole repository.",
   },
   host: {
     schema: z.string().refine((text) => text === "" || isHostName(text), "is not a host name"),

@@ -69,7 +69,7 @@ export interface DeployRequest {
 
 /** What the repository asks for, as the front read it; or why it could not be read. */
 export type Proposal =
-  | { module: string; requirements: RequirementsFile[] }
+  | { module: string; root: string; requirements: RequirementsFile[] }
   | { problem: { code: ErrorCode; message: string; hint: string } };
 
 type Say = (line: string) => void;
@@ -130,10 +130,12 @@ export async function prepareDeploy(
     const { proposal, settings } = request;
     if ("problem" in proposal)
       throw new UserError(proposal.problem.code, proposal.problem.message, proposal.problem);
-    store.changeDeploy(started.id, { module: proposal.module });
+    const { module, root } = proposal;
+    store.changeDeploy(started.id, { module, root });
     store.keepRequirements(started.id, JSON.stringify(proposal.requirements));
 
     const options = await optionsOf(context, started.app);
+    if (root !== options.root) throw rootChanged(started.app);
     const instance = instanceOf(context, started.app, started.ref, options);
     if (instance.name !== started.instance) throw notOnTheAir(started);
     await take(proofOf(instance.name, options), report, {
@@ -471,6 +473,14 @@ async function lockInstance(
 function expectStays({ store }: DeployContext, app: string): void {
   if (!store.hasApp(app) || store.isDestroyed(app))
     throw new UserError("APP_UNKNOWN", `${app} is being removed, or is gone already`);
+}
+
+function rootChanged(app: string): UserError {
+  return new UserError(
+    "OPTION_INVALID",
+    `the option root of ${app} was changed while this deploy was on its way`,
+    { hint: "Push again, or repeat the command." },
+  );
 }
 
 function notOnTheAir({ app, ref }: Pick<DeployRequest, "app" | "ref">): UserError {

@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { relative } from "node:path";
+import { relative, sep } from "node:path";
 import { environmentPath } from "../app/instance.ts";
 import { isPreviewName, shortCommit } from "../app/names.ts";
 import { listEnvironments, pruneEnvironments } from "../environment/environment.ts";
@@ -22,7 +22,8 @@ function keptDeploys(
     ...store.unfinishedDeploys().filter((deploy) => deploy.instance === row.name),
     ...(live ? [live] : []),
     ...[...inUse].flatMap((folder) => {
-      const commit = relative(paths.releases, folder);
+      // An app may run in a folder of its tree.
+      const [commit = ""] = relative(paths.releases, folder).split(sep, 1);
       return store.releaseOf(row.name, commit) ?? [];
     }),
   ];

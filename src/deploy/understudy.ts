@@ -103,6 +103,7 @@ export async function planIni(
   const values = vassalValues(context, instance, options, {
     environment,
     module: deploy.module,
+    root: deploy.root,
     commit: deploy.newCommit,
   });
   return { text: vassalIni(values), current, edited: false };
@@ -191,7 +192,7 @@ function vassalValues(
   context: DeployContext,
   instance: Instance,
   options: AppOptions,
-  release: { environment: string; module: string; commit: string },
+  release: Pick<VassalValues, "environment" | "module" | "root"> & { commit: string },
 ): VassalValues {
   const { layout, server } = context.config;
   const runner = runnerOf(context, instance.name);
@@ -206,6 +207,7 @@ function vassalValues(
     logs: layout.appLogs,
     environment: release.environment,
     module: release.module,
+    root: release.root,
     mount: sharesHost(instance.place) ? instance.place.path.slice(0, -1) : undefined,
     workers: options.workers,
     listen: context.listen,

@@ -182,14 +182,16 @@ async function install(
   const [first] = files;
   if (first === undefined) return "";
 
-  const cwd = treeIn(scratch);
-  const folders = files.map(({ path }) => dirname(join(cwd, path)));
+  const tree = treeIn(scratch);
+  const folders = files.map(({ path }) => dirname(join(tree, path)));
   await host.run({ file: "mkdir", args: ["-p", "--", ...new Set(folders)], as });
   for (const file of files)
-    await host.run(writeFileAs(as, join(cwd, file.path), withoutEditable(file, coverage)));
+    await host.run(writeFileAs(as, join(tree, file.path), withoutEditable(file, coverage)));
   await writeNetrc(context, scratch);
   const constraints = await writeConstraints(context, request);
-  const requirements = join(cwd, first.path);
+  const requirements = join(tree, first.path);
+  // What a line names is looked for from where the first file is: the folder that the app runs in.
+  const cwd = dirname(requirements);
   await host.run(installRequirements(build, { requirements, constraints, cwd }), say);
   return (await host.run(listPackages(build))).trim();
 }

@@ -29,6 +29,8 @@ export interface Wanted {
   holder: Holder;
   /** The branch, where it is not the app's own. */
   preview?: string | undefined;
+  /** The folder of the tree that the app runs in. */
+  root: string;
   settings?: SettingsChange | undefined;
 }
 
@@ -40,7 +42,7 @@ type Say = (line: string) => void;
  */
 export async function prepare(
   world: DeployWorld,
-  { settings, ...wanted }: Wanted,
+  { settings, root, ...wanted }: Wanted,
   say: Say,
 ): Promise<void> {
   const voice = new HeldVoice(say);
@@ -48,7 +50,7 @@ export async function prepare(
   const sent = new Promise<void>((resolve) => (onSent = resolve));
   const starting = world.agent.ask("start", wanted, { onLine: (line) => voice.say(line), onSent });
   // The start of a process holds this one up: what was just asked of the agent goes on its way first.
-  const reading = sent.then(() => readCommit(world, wanted, voice));
+  const reading = sent.then(() => readCommit(world, { ...wanted, root }, voice));
   await Promise.allSettled([starting, reading]);
   voice.free();
   const { deploy } = await starting;
@@ -60,10 +62,11 @@ async function readCommit(
   wanted: Omit<Wanted, "settings">,
   voice: HeldVoice,
 ): Promise<{ subject: string; proposal: Proposal }> {
-  const tree = await CommitTree.open(host, gitOf(wanted.app), wanted.newCommit);
+  const { app, root, newCommit } = wanted;
+  const tree = await CommitTree.open(host, gitOf(app), newCommit, root);
   const { subject } = tree;
   voice.free(headline({ ...wanted, subject }));
-  return { subject, proposal: await readProposal(tree) };
+  return { subject, proposal: await readProposal(tree, { app, root }) };
 }
 
 /** Keeps what is said until the headline is known, which comes first. */
@@ -128,7 +131,8 @@ export async function deployByCommand(
   const { reason, account, settings } = command;
   const { app, branch: preview } = command.target;
   const git = world.gitOf(app);
-  const ref = `refs/heads/${preview ?? (await branchPolicy(world.agent, app)).productionBranch}`;
+  const { productionBranch, root } = await branchPolicy(world.agent, app);
+  const ref = `refs/heads/${preview ?? productionBranch}`;
   const oldCommit = await currentCommit(world, git, ref);
   if (oldCommit === absentCommit)
     throw new UserError(
@@ -143,7 +147,7 @@ export async function deployByCommand(
   try {
     await prepare(
       world,
-      { app, preview, ref, oldCommit, newCommit, account, reason, holder, settings },
+      { app, preview, ref, oldCommit, newCommit, account, reason, holder, settings, root },
       say,
     );
     await world.agent.ask("switch", { app, holder, ref, newCommit }).catch((error: unknown) => {
@@ -186,7 +190,7 @@ function fellAtTheSwitch(app: string, cause: unknown): UserError {
 export async function branchPolicy(agent: AgentClient, app: string): Promise<BranchPolicy> {
   const { values } = await agent.ask("options", { app, isPush: true });
   const of = (option: string): string => String(values.find(({ name }) => name === option)?.value);
-  return { productionBranch: of("production_branch"), previews: of("previews") };
+  return { productionBranch: of("production_branch"), previews: of("previews"), root: of("root") };
 }
 
 async function currentCommit(world: DeployWorld, git: GitContext, ref: string): Promise<string> {

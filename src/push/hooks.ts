@@ -132,9 +132,10 @@ async function deployRef(
     if (isBranchRef(ref) && update.newCommit !== absentCommit)
       await expectCommit(world.host, world.gitOf(app), update);
     pusher.judged.set(ref, verdict);
+    const { root } = policy;
     const wanted = { ...update, app, account: caller.account, holder, reason: "push" as const };
     const preview = branchOf(ref) === policy.productionBranch ? undefined : branchOf(ref);
-    if (verdict === "deploy") await prepare(world, { ...wanted, preview }, say);
+    if (verdict === "deploy") await prepare(world, { ...wanted, preview, root }, say);
     else if (verdict === "remove") {
       const { account } = caller;
       const removal = { app, ref, oldCommit, account, holder };

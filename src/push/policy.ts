@@ -11,11 +11,13 @@ export interface RefUpdate {
 
 export type Verdict = "deploy" | "remove" | "store";
 
-/** What an app's options say of its branches. */
+/** What an app's options say of its branches, and of what stands in their trees. */
 export interface BranchPolicy {
   productionBranch: string;
   /** all, off, or patterns. */
   previews: string;
+  /** The folder that the app runs in; empty: the whole tree. */
+  root: string;
 }
 
 const longestBranch = 400;

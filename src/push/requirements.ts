@@ -20,8 +20,11 @@ const mostRequirements = 2 * 1024 * 1024;
  * `requirements.txt` and every file that it may include, in the order in which they are met. Which of them the
  * installer reads, and whether one is missing, pip's own parser says later; here none may be overlooked.
  */
-export async function readRequirements(tree: CommitTree): Promise<RequirementsFile[]> {
-  const [first] = (await tree.look(["requirements.txt"])) as [Entry];
+export async function readRequirements(
+  tree: CommitTree,
+  root: string,
+): Promise<RequirementsFile[]> {
+  const [first] = (await tree.look([posix.join(root, "requirements.txt")])) as [Entry];
   if (first.kind === "absent") return [];
   const files: RequirementsFile[] = [];
   let length = 0;

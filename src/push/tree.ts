@@ -1,5 +1,7 @@
+import { posix } from "node:path";
 import { gitCommand, type GitContext } from "../host/git.ts";
 import { CommandFailed, type Host } from "../host/host.ts";
+import { declarations } from "./declared.ts";
 import { subjectOf } from "./subject.ts";
 
 /** Larger files than this are nobody's Procfile or requirements. */
@@ -24,14 +26,16 @@ interface Asked {
 }
 
 /** What most apps have is asked for together with the commit: the start of a git is what costs. */
-const usual: Asked[] = [
-  { what: "contents", path: "Procfile" },
-  { what: "info", path: "app.py" },
-  { what: "info", path: "wsgi.py" },
-  { what: "contents", path: "requirements.txt" },
-  { what: "info", path: ".gitmodules" },
-  { what: "contents", path: ".gitattributes" },
-];
+function usualIn(root: string): Asked[] {
+  return [
+    ...(root === "" ? [] : [{ what: "info", path: root } as const]),
+    { what: "contents", path: posix.join(root, "Procfile") },
+    { what: "info", path: posix.join(root, "app.py") },
+    { what: "info", path: posix.join(root, "wsgi.py") },
+    { what: "contents", path: posix.join(root, "requirements.txt") },
+    ...declarations.map((name) => ({ what: "info", path: posix.join(root, name) }) as const),
+  ];
+}
 
 /**
  * One commit and its tree, read from git's objects: nothing is followed on a disk. A link inside the tree is
@@ -48,9 +52,10 @@ export class CommitTree {
     this.#known = new Map(entries.map((entry) => [entry.path, entry]));
   }
 
-  static async open(host: Host, git: GitContext, commit: string): Promise<CommitTree> {
+  /** `root`: the folder of the tree in which an app has what most apps have. */
+  static async open(host: Host, git: GitContext, commit: string, root = ""): Promise<CommitTree> {
     const reader = new Reader(host, git, commit);
-    const [self, ...entries] = await reader.ask([{ what: "contents" }, ...usual]);
+    const [self, ...entries] = await reader.ask([{ what: "contents" }, ...usualIn(root)]);
     return new CommitTree(reader, subjectOf(self?.bytes ?? Buffer.alloc(0)), entries);
   }
 
@@ -73,8 +78,14 @@ export class CommitTree {
     return entry?.kind === "file" ? entry.bytes : undefined;
   }
 
-  folders(): Promise<string[]> {
-    return this.#reader.folders();
+  /** The folders in a folder of the tree, by their whole paths. */
+  folders(root: string): Promise<string[]> {
+    return this.#reader.folders([], root === "" ? [] : [`${root}/`]);
+  }
+
+  /** All folders of the tree. */
+  allFolders(): Promise<string[]> {
+    return this.#reader.folders(["-r"]);
   }
 }
 
@@ -115,8 +126,8 @@ class Reader {
   }
 
   /** None where there are more than anybody made by hand. */
-  async folders(): Promise<string[]> {
-    const listing = ["ls-tree", "-d", "-z", "--name-only", this.#commit];
+  async folders(options: string[], paths: string[] = []): Promise<string[]> {
+    const listing = ["ls-tree", "-d", ...options, "-z", "--name-only", this.#commit, ...paths];
     try {
       const output = await this.#host.run(
         gitCommand(this.#git, listing, { longestOutput: longestNames }),

@@ -16,10 +16,22 @@ export function listChanges(git: GitContext, from: string, to: string): Command 
   });
 }
 
-/** Every file and every folder of a commit's tree, as often as it stands there: mode, size and path, one each line. */
+/** Every file and every folder of a commit's tree, as often as it stands there: mode, id, size and path, one each line. */
 export function listEntries(git: GitContext, commit: string): Command {
-  const format = "--format=%(objectmode) %(objectsize) %(path)";
+  const format = "--format=%(objectmode) %(objectname) %(objectsize) %(path)";
   return gitCommand(git, ["-c", "core.quotePath=false", "ls-tree", "-r", "-t", format, commit]);
+}
+
+/** Bytes of what git says before an object: its id, its type, and its size. */
+const longestHeader = 80;
+
+/** These objects one after the other, each with a line before it: `ID TYPE SIZE`. */
+export function readObjects(git: GitContext, objects: { id: string; size: number }[]): Command {
+  return gitCommand(git, ["cat-file", "--batch"], {
+    input: objects.map(({ id }) => `${id}\n`).join(""),
+    encoding: "latin1",
+    longestOutput: objects.reduce((sum, { size }) => sum + longestHeader + size, 0),
+  });
 }
 
 export interface Change {

@@ -10,6 +10,28 @@ export interface Size {
   bytes: number;
 }
 
+/** A file of a commit, or what stands in the place of one. */
+export interface Entry {
+  id: string;
+  size: number;
+  /** As git quotes it, where it is no plain text. */
+  path: string;
+}
+
+/** What a commit's tree holds that may stand for something which is kept elsewhere. */
+export interface Suspects {
+  /** Commits of other repositories: the first few. */
+  links: Entry[];
+  /** Files of the length that pointers of Git LFS have. */
+  pointers: Entry[];
+}
+
+/** Bytes of a pointer of Git LFS, https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md, without extensions. */
+const pointerSize = { least: 120, most: 200 };
+const mostLinks = 5;
+/** So many are read; each takes the place of its bytes in memory as well. */
+const mostPointers = 20_000;
+
 /** Bytes of a path below the release: the system's own limit is 4096, and more paths than this one are made of it. */
 const longestPath = 1024;
 /** Bytes of all paths together: their lists are kept in memory, and compared. */
@@ -27,21 +49,25 @@ interface Looking {
 /**
  * Refuses a commit that would be too large on disk, before any of it is there. A few objects may stand for any
  * number of files, a tree that holds one other tree ten times say: git, which goes through all of them, is ended
- * where it passes a limit.
+ * where it passes a limit. Resolves to what is to be looked at more closely: the tree is gone through only once.
  */
 export async function expectFits(
   { host, git, most, signal }: Looking,
   commit: string,
-): Promise<void> {
+): Promise<Suspects> {
   const seen = { files: 0, bytes: 0, paths: 0 };
+  const suspects: Suspects = { links: [], pointers: [] };
   const enough = new AbortController();
   const onLine = (line: string): void => {
-    const problem = problemOf(seen, line, most);
+    const [mode, entry] = parseEntry(line);
+    suspect(suspects, mode, entry);
+    const problem = problemOf(seen, { mode, ...entry }, most);
     if (problem) enough.abort(problem);
   };
   const signals = [enough.signal, ...(signal ? [signal] : [])];
   try {
     await host.run(listEntries(git, commit), { onLine, signal: AbortSignal.any(signals) });
+    return suspects;
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
     const message = `git could not list what ${commit} holds:\n${error.message}`;
@@ -52,10 +78,9 @@ export async function expectFits(
 /** Counts one entry; what it says if that was one too many, or one that cannot be. */
 function problemOf(
   seen: Size & { paths: number },
-  line: string,
+  { mode, size, path }: Entry & { mode: string },
   most: Size,
 ): UserError | undefined {
-  const [mode, size, path] = parseEntry(line);
   seen.files += 1;
   seen.bytes += size;
   seen.paths += path.length;
@@ -75,11 +100,19 @@ function problemOf(
 }
 
 const linkMode = "120000";
+const gitlinkMode = "160000";
 
-/** `MODE SIZE PATH`; of what is no file the size is `-`. */
-function parseEntry(line: string): [mode: string, size: number, path: string] {
-  const [mode = "", size = ""] = line.slice(0, 40).split(" ", 2);
-  return [mode, Number(size) || 0, line.slice(mode.length + size.length + 2)];
+function suspect({ links, pointers }: Suspects, mode: string, entry: Entry): void {
+  if (mode === gitlinkMode && links.length < mostLinks) links.push(entry);
+  const isPointer = entry.size >= pointerSize.least && entry.size < pointerSize.most;
+  if (isPointer && mode.startsWith("100") && pointers.length < mostPointers) pointers.push(entry);
+}
+
+/** `MODE ID SIZE PATH`; of what is no file the size is `-`. */
+function parseEntry(line: string): [mode: string, entry: Entry] {
+  const [mode = "", id = "", size = ""] = line.slice(0, 80).split(" ", 3);
+  const path = line.slice(mode.length + id.length + size.length + 3);
+  return [mode, { id, size: Number(size) || 0, path }];
 }
 
 function tooLarge(what: string): UserError {

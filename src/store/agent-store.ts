@@ -156,6 +156,8 @@ const migrations = [
   `ALTER TABLE instance DROP COLUMN gone;`,
   // What the requirements reach in the tree, as JSON; it goes with them.
   `ALTER TABLE requirements ADD COLUMN coverage TEXT NOT NULL DEFAULT '';`,
+  // The folder that a release runs in, as the option was at its deploy.
+  `ALTER TABLE deploy ADD COLUMN root TEXT NOT NULL DEFAULT '';`,
 ];
 
 /** Characters of what a deploy says that are kept of it; its log has more. */
@@ -204,6 +206,8 @@ export interface Deploy extends NewDeploy {
   subject: string;
   /** What the commit asks for. */
   module: string;
+  /** The folder of its tree that it runs in; empty: the whole tree. */
+  root: string;
   /** The hash of what `requirements` of the store has. */
   requirements: string;
   environment: string | null;
@@ -254,6 +258,7 @@ type DeployChange = Partial<
     | "note"
     | "subject"
     | "module"
+    | "root"
     | "environment"
     | "formerPlace"
     | "liveAt"
@@ -272,6 +277,7 @@ const deployColumns = {
   note: "note",
   subject: "subject",
   module: "module",
+  root: "root",
   environment: "environment",
   formerPlace: "former_place",
   liveAt: "live_at",
@@ -281,7 +287,7 @@ const deployColumns = {
 // A list names its columns: one that is added later and is large is not in it.
 const ofInstance = "name, app, branch, host, path, port, live, settled, degraded";
 const ofPreview = "instance, app, branch, host, path, port, pinned";
-const ofDeploy = `id, app, number, instance, reason, account, ref, old_commit, new_commit, subject, module,
+const ofDeploy = `id, app, number, instance, reason, account, ref, old_commit, new_commit, subject, module, root,
   requirements, environment, former_place, state, error, note, holder_pid, holder_start, holder_turn, started_at,
   live_at, milliseconds`;
 const isUnfinished = "state IN ('preparing', 'proven', 'switched')";
@@ -822,6 +828,7 @@ function toDeploy(row: Row): Deploy {
     newCommit: text(row["new_commit"]),
     subject: text(row["subject"]),
     module: text(row["module"]),
+    root: text(row["root"]),
     environment: row["environment"] as string | null,
     formerPlace: row["former_place"] as string | null,
     requirements: text(row["requirements"]),

@@ -18,6 +18,8 @@ export interface VassalValues {
   /** The environment's resolved path: a worker that imports late must not find another one behind a link. */
   environment: string;
   module: string;
+  /** The folder of the tree that it runs in; empty: the whole tree. */
+  root: string;
   /** The path, without its last slash, of an instance that does not have its host for itself. */
   mount: string | undefined;
   workers: number;

@@ -51,6 +51,7 @@ function iniOf({ name = "demo", host = "demo.localhost", module = "app:app" }): 
   return vassalIni({
     name,
     module,
+    root: "",
     url: `http://${host}:8080/`,
     release: undefined,
     sockets: layout.sockets,

@@ -235,14 +235,19 @@ function treeCases(scene: SceneNow): void {
           { mode: "160000", name: "x", id: "1".repeat(40) },
         ];
       },
-      says: /fsck error|unpacker error|error\[BUILD_TREE_INVALID\]: \.gitmodules: reeve does not fetch submodules/,
+      says: /fsck error|unpacker error|error\[BUILD_TREE_INVALID\]: x: here the commit names a commit of another repository/,
     })),
     {
       title: "T11: files of Git LFS",
       make: async (demo) => [
-        { name: ".gitattributes", id: await demo.blob("*.bin filter=lfs diff=lfs -text\n") },
+        {
+          name: "big.bin",
+          id: await demo.blob(
+            `version https://git-lfs.github.com/spec/v1\noid sha256:${"0".repeat(64)}\nsize 9\n`,
+          ),
+        },
       ],
-      says: /error\[BUILD_TREE_INVALID\]: \.gitattributes: reeve does not fetch what Git LFS keeps/,
+      says: /error\[BUILD_TREE_INVALID\]: big\.bin: a pointer of Git LFS/,
     },
     ...[
       "a\nb.py",

@@ -11,8 +11,8 @@ const environment = {
   GIT_CONFIG_GLOBAL: "/dev/null",
 };
 
-/** A file's text, a program's, a link's target, or nothing: the path is removed. */
-type Content = string | { program: string } | { link: string } | null;
+/** A file's text, a program's, a link's target, another repository's commit, or nothing: the path is removed. */
+type Content = string | { program: string } | { link: string } | { commit: string } | null;
 
 export type Files = Record<string, Content>;
 
@@ -72,6 +72,7 @@ function entryOf(name: string, content: Content): string {
   const path = JSON.stringify(name);
   if (content === null) return `D ${path}\n`;
   if (typeof content === "string") return `M 100644 inline ${path}\n${data(content)}`;
+  if ("commit" in content) return `M 160000 ${content.commit} ${path}\n`;
   return "link" in content
     ? `M 120000 inline ${path}\n${data(content.link)}`
     : `M 100755 inline ${path}\n${data(content.program)}`;

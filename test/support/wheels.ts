@@ -45,6 +45,38 @@ export function addSource(folder: string): string {
   return folder;
 }
 
+const makeAdapter = `
+import sys, zipfile
+info = "a2wsgi-1.0.dist-info"
+with zipfile.ZipFile(f"{sys.argv[1]}/a2wsgi-1.0-py3-none-any.whl", "w") as wheel:
+    wheel.writestr("a2wsgi.py", """import asyncio
+
+class ASGIMiddleware:
+    def __init__(self, app):
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        sent = []
+        async def send(event):
+            sent.append(event)
+        async def receive():
+            return {"type": "http.request", "body": b"", "more_body": False}
+        scope = {"type": "http", "method": environ["REQUEST_METHOD"], "path": environ["PATH_INFO"], "headers": []}
+        asyncio.run(self.app(scope, receive, send))
+        start_response(f"{sent[0]['status']} OK", [])
+        return [event.get("body", b"") for event in sent[1:]]
+""")
+    wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: a2wsgi\\nVersion: 1.0\\n")
+    wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+    wheel.writestr(f"{info}/RECORD", "")
+`;
+
+/** Adds the adapter between ASGI and WSGI under the name of PyPI's, with as much of it as answers one question. */
+export function addAdapter(folder: string): string {
+  execFileSync("/usr/bin/python3", ["-c", makeAdapter, folder]);
+  return folder;
+}
+
 /** A folder of small wheels, for what must not depend on a network: greeting 1.0 and 2.0, farewell 1.0. */
 export function wheelFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "reeve-wheels-"));

@@ -21,10 +21,12 @@ import { LineSplitter, linesOf, printable } from "../../src/host/lines.ts";
 import { isPreviewed } from "../../src/preview/pattern.ts";
 import { placesOf } from "../../src/preview/place.ts";
 import { choosePreviewName, slugOf } from "../../src/preview/slug.ts";
+import { declaresPackages } from "../../src/push/declared.ts";
 import { decodeRequirements } from "../../src/push/encoding.ts";
 import { refusalOfPack } from "../../src/push/objects.ts";
 import { judgeRef, parseRefUpdates, refAction } from "../../src/push/policy.ts";
-import { moduleOfProcfile, readProposal } from "../../src/push/proposal.ts";
+import { moduleOfProcfile } from "../../src/push/procfile.ts";
+import { readProposal } from "../../src/push/proposal.ts";
 import { includesOf } from "../../src/push/requirements.ts";
 import { subjectOf } from "../../src/push/subject.ts";
 import { parseReplies, type CommitTree, type Entry } from "../../src/push/tree.ts";
@@ -36,7 +38,8 @@ import { allParsers, parsersOf } from "../support/parsers.ts";
 type Parser = (text: string) => unknown;
 
 const commit = "ab".repeat(20);
-const policy = { productionBranch: "main", previews: "all" };
+const policy = { productionBranch: "main", previews: "all", root: "" };
+const where = { app: "demo", root: "" };
 const file = (path: string, text: string): Entry => ({
   path,
   kind: "file",
@@ -45,14 +48,26 @@ const file = (path: string, text: string): Entry => ({
 });
 const absent = (path: string): Entry => ({ path, kind: "absent", size: 0 });
 
-/** A commit whose only file this is, as it was read from git. */
+/** A commit whose only file this is, beside an app where that is not the app's own; it was read from git. */
 function treeOf(path: string, text: string): CommitTree {
+  const isThere = (asked: string): boolean =>
+    asked === path || (asked === "app.py" && path !== "Procfile");
   return {
     look: (paths: string[]) =>
-      Promise.resolve(paths.map((asked) => (asked === path ? file(path, text) : absent(asked)))),
+      Promise.resolve(paths.map((asked) => (isThere(asked) ? file(asked, text) : absent(asked)))),
     read: (asked: string) => Promise.resolve(asked === path ? text : undefined),
     readBytes: (asked: string) => Promise.resolve(asked === path ? Buffer.from(text) : undefined),
-    folders: () => Promise.resolve(text.split("\n")),
+  } as unknown as CommitTree;
+}
+
+/** A commit without an app, and with these folders. */
+function foldersOf(text: string): CommitTree {
+  const folders = (): Promise<string[]> => Promise.resolve(text.split("\n"));
+  return {
+    look: (paths: string[]) => Promise.resolve(paths.map(absent)),
+    read: () => Promise.resolve(undefined),
+    folders,
+    allFolders: folders,
   } as unknown as CommitTree;
 }
 
@@ -82,7 +97,8 @@ const parsers: Record<string, Parser | Parser[]> = {
   "app/names.ts branchOf": names.branchOf,
   // As the agent lets it in.
   "app/names.ts quotedBranch": (text) => names.quotedBranch(text.slice(0, 500)),
-  "app/names.ts quoted": (text) => names.quoted(text.slice(0, 500)),
+  // No path of a release is longer.
+  "app/names.ts quoted": (text) => names.quoted(text.slice(0, 1024)),
   "app/names.ts previewName": (text) => names.previewName(text, text),
   "app/names.ts appOfInstance": names.appOfInstance,
   "app/names.ts slugOfPreview": names.slugOfPreview,
@@ -92,6 +108,8 @@ const parsers: Record<string, Parser | Parser[]> = {
   "app/names.ts isHostName": names.isHostName,
   "app/names.ts shortCommit": names.shortCommit,
   "app/names.ts moduleName": (text) => names.moduleName.safeParse(text),
+  "app/names.ts isRootFolder": names.isRootFolder,
+  "app/names.ts rootFolder": (text) => names.rootFolder.safeParse(text),
   "app/names.ts branchName": (text) => names.branchName.safeParse(text),
   "app/names.ts commitId": (text) => names.commitId.safeParse(text),
   "app/names.ts settingNameGrammar": (text) => names.settingNameGrammar.test(text),
@@ -104,7 +122,7 @@ const parsers: Record<string, Parser | Parser[]> = {
       questions.prepare.safeParse({
         deploy: 1,
         subject: text,
-        proposal: { module: text, requirements: [{ path: text, text }] },
+        proposal: { module: text, root: text, requirements: [{ path: text, text }] },
       }),
     (text) => questions.deployLog.safeParse({ app: text, number: 1 }),
   ],
@@ -174,15 +192,21 @@ const parsers: Record<string, Parser | Parser[]> = {
     (text) =>
       parseRefUpdates(`${commit} ${commit} refs/heads/main\n`.repeat(Math.ceil(text.length / 100))),
   ],
-  "push/proposal.ts moduleOfProcfile": [
+  "push/declared.ts declaresPackages": [
+    declaresPackages,
+    (text) => declaresPackages(`[project]\n${text}`),
+    (text) => declaresPackages(`[tool.poetry.dependencies]\n${text}`),
+  ],
+  "push/procfile.ts moduleOfProcfile": [
     moduleOfProcfile,
     (text) => moduleOfProcfile(`web: ${text}`),
     (text) => moduleOfProcfile(`wsgi: ${text}`),
   ],
   "push/proposal.ts readProposal": [
-    (text) => readProposal(treeOf("requirements.txt", text)),
-    (text) => readProposal(treeOf(".gitattributes", text)),
-    (text) => readProposal(treeOf("Procfile", text)),
+    (text) => readProposal(treeOf("requirements.txt", text), where),
+    (text) => readProposal(treeOf("Procfile", text), where),
+    // git is ended where it lists more.
+    (text) => readProposal(foldersOf(text.slice(0, 256 * 1024)), where),
   ],
   "push/requirements.ts includesOf": [
     (text) => [...includesOf("requirements.txt", text)],
@@ -249,7 +273,7 @@ const ours = [
 const fillings = [
   ...[" ", "\t", "\n", "\r", "[", ":", '"', "'", "\\", "/", ".", "-", "=", "@", "a", "0", "\u2028"],
   ...["\u001b[", "\u001b]", " \n", "a:\n", "-e\n", "-r a\n", "a[", "a @", "//a@", "a.", "a.a:"],
-  ...["a=1 ", "uid = \n", " filter=lfs", "'\"", "a==1\n", "M\0a\0", "encoding a\n", "AAAA"],
+  ...["a=1 ", "uid = \n", "'\"", "a==1\n", "M\0a\0", "encoding a\n", "AAAA"],
 ];
 /** Alone, and so that neither its beginning nor its end fits. */
 const forms: ((text: string) => string)[] = [(text) => text, (text) => `x${text.slice(2)}\u00a7`];

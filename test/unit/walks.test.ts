@@ -78,6 +78,7 @@ describe("a walk by names", () => {
     'run({ file: "find", args: [path, "-name", "*.lock", "-print0"] })',
     'const login = { home: "/", shell: "/bin/sh" }',
     'const hint = "Remove one and push again, or cancel the form."',
+    "throw new UserError(code, what, { hint: `Type: git rm --cached ${path} && rm -rf ${path}/.git` })",
     'run({ file: uv, args: ["pip", "install"] })',
   ])("is told from what is none: %s", (code) => {
     expect(complaintsAbout(code)).toBe(0);

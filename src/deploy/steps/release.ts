@@ -1,6 +1,7 @@
 import { mebibyte } from "../../config/server-options.ts";
 import { countChanges, makeRelease, takeBackRelease } from "../../release/release.ts";
 import { expectFits, type Size } from "../../release/size.ts";
+import { expectWhole } from "../../release/whole.ts";
 import type { AgentStore, Deploy } from "../../store/agent-store.ts";
 import { releaseContext, type DeployContext } from "../context.ts";
 import { plural, type Step } from "../step.ts";
@@ -11,9 +12,10 @@ export const releaseStep: Step = {
   run: async ({ context, instance, deploy, signal }) => {
     const releases = { ...releaseContext(context, instance), signal };
     const most = mostOf(context);
-    const release = await makeRelease(releases, deploy.newCommit, (ended) =>
-      expectFits({ ...releases, most, signal: ended }, deploy.newCommit),
-    );
+    const release = await makeRelease(releases, deploy.newCommit, async (ended) => {
+      const looking = { ...releases, signal: ended };
+      await expectWhole(looking, await expectFits({ ...looking, most }, deploy.newCommit));
+    });
     if (!release.made) return "on disk already";
     const changed = await countChanges(releases, release, deploy.oldCommit);
     return changed === undefined

@@ -16,6 +16,7 @@ const prepare = {
   subject: "Say hello",
   proposal: {
     module: "app:app",
+    root: "backend",
     requirements: [{ path: "requirements/base.txt", text: "bottle\n" }],
   },
 };

@@ -10,6 +10,7 @@ import {
   isHostName,
   moduleName,
   reservedSetting,
+  rootFolder,
   settingNameGrammar,
   shortCommit,
 } from "../../../src/app/names.ts";
@@ -206,6 +207,32 @@ describe("a module", () => {
     ["letters outside ASCII", "\u00e4pp:app"],
   ])("may not have %s", (_, name) => {
     expect(moduleName.safeParse(name).success).toBe(false);
+  });
+});
+
+describe("the folder that an app runs in", () => {
+  it.each(["", "backend", "services/api", "_a/b.c-d", "Backend2"])("may be %j", (folder) => {
+    expect(rootFolder.safeParse(folder).success).toBe(true);
+  });
+
+  it.each([
+    ["a way up", ".."],
+    ["a way up in it", "a/../b"],
+    ["itself", "."],
+    ["the root of the disk", "/etc"],
+    ["a slash at the end", "a/"],
+    ["an empty part", "a//b"],
+    ["git's own", ".git"],
+    ["a hyphen first", "-x"],
+    ["a blank", "a b"],
+    ["a line break at the end", "a\n"],
+    ["uWSGI's magic", "%n"],
+    ["uWSGI's include", "@(exec://id)"],
+    ["a variable", "$(PATH)"],
+    ["letters outside ASCII", "\u00e4pp"],
+    ["10 KB", "a".repeat(10_000)],
+  ])("may not have %s", (_, folder) => {
+    expect(rootFolder.safeParse(folder).success).toBe(false);
   });
 });
 

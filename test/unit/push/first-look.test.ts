@@ -90,7 +90,7 @@ describe("a first look at a push", () => {
   const pusher = {
     caller: { account: "eve", via: "http", proof: "administrator" },
     app: "demo",
-    policy: Promise.resolve({ productionBranch: "main", previews: "all" }),
+    policy: Promise.resolve({ productionBranch: "main", previews: "all", root: "" }),
   } as const;
   const look = async (...lines: string[]): Promise<string | undefined> => {
     judged.length = 0;

@@ -15,7 +15,7 @@ async function saidAfter(newCommit: string, answers: (UserError | null)[]): Prom
   const world = {
     agent: { ask },
     pushers: new Pushers({
-      policyOf: () => Promise.resolve({ productionBranch: "main", previews: "all" }),
+      policyOf: () => Promise.resolve({ productionBranch: "main", previews: "all", root: "" }),
       onGone: () => undefined,
     }),
   } as unknown as HookWorld;

@@ -16,7 +16,7 @@ const commit = "3f2a91c0123456789abcdef0123456789abcdef0";
 const absent = "0".repeat(40);
 
 function judge(ref: string, newCommit = commit, policy: Partial<BranchPolicy> = {}) {
-  const branches = { productionBranch: "main", previews: "all", ...policy };
+  const branches = { productionBranch: "main", previews: "all", root: "", ...policy };
   return judgeRef("demo", branches, { ref, oldCommit: absent, newCommit });
 }
 

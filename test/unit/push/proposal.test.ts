@@ -6,7 +6,8 @@ import { questions } from "../../../src/agent/questions.ts";
 import { LocalHost } from "../../../src/host/host.ts";
 import { UserError } from "../../../src/errors.ts";
 import { decodeRequirements } from "../../../src/push/encoding.ts";
-import { moduleOfProcfile, readProposal } from "../../../src/push/proposal.ts";
+import { moduleOfProcfile } from "../../../src/push/procfile.ts";
+import { readProposal } from "../../../src/push/proposal.ts";
 import { CommitTree } from "../../../src/push/tree.ts";
 import { sharedFolder, temporaryFolder } from "../../support/unit-folder.ts";
 import { Repository, type Files } from "../../support/unit-repository.ts";
@@ -15,8 +16,9 @@ const host = new LocalHost();
 
 const repository = new Repository({ folder: sharedFolder() });
 
-async function proposalOf(files: Files) {
-  return readProposal(await CommitTree.open(host, repository.git, repository.snapshot(files)));
+async function proposalOf(files: Files, root = "") {
+  const tree = await CommitTree.open(host, repository.git, repository.snapshot(files), root);
+  return readProposal(tree, { app: "demo", root });
 }
 
 async function moduleOf(files: Files): Promise<string> {
@@ -86,6 +88,31 @@ describe("the Procfile", () => {
       "web: gunicorn --workers 4 -b 0.0.0.0:$PORT config.wsgi:application --log-file -",
       "Add this line to the Procfile: wsgi: config.wsgi:application",
     ],
+    [
+      "web: gunicorn shop.wsgi --log-file -",
+      "Add this line to the Procfile: wsgi: shop.wsgi:application",
+    ],
+    [
+      "web: python manage.py migrate && gunicorn --bind=0.0.0.0:$PORT shop.wsgi",
+      "Add this line to the Procfile: wsgi: shop.wsgi:application",
+    ],
+    [
+      `web: gunicorn "flaskr:create_app()"`,
+      "Write a file wsgi.py: from flaskr import create_app; application = create_app(). Add this line to the Procfile: wsgi: wsgi:application",
+    ],
+    [
+      "web: cd backend && gunicorn shop.wsgi",
+      "Have APP run in that folder, and push again: reeve options APP set root=backend",
+    ],
+    [
+      "web: gunicorn --chdir=backend shop.wsgi",
+      "Have APP run in that folder, and push again: reeve options APP set root=backend",
+    ],
+    ["web: cd ../.. && gunicorn shop:app", "Add this line to the Procfile: wsgi: shop:app"],
+    [
+      "web: uvicorn main:app --host 0.0.0.0",
+      "Add a2wsgi to requirements.txt. Write a file wsgi.py: from functools import cache; from a2wsgi import ASGIMiddleware; from main import app; adapter = cache(lambda: ASGIMiddleware(app)); application = lambda *request: adapter()(*request). Add this line to the Procfile: wsgi: wsgi:application",
+    ],
     ["web: python app.py", "Add one to the Procfile: wsgi: module:callable"],
     ["worker: celery -A shop:app", "Add one to the Procfile: wsgi: module:callable"],
     ["", "Add one to the Procfile: wsgi: module:callable"],
@@ -145,6 +172,100 @@ describe("what a repository wants to run", () => {
     });
   });
 
+  it.each<[string, Files, string]>([
+    ["its Procfile", { "backend/Procfile": "wsgi: x:y" }, "backend"],
+    ["app.py", { "backend/app.py": "", "frontend/package.json": "" }, "backend"],
+    ["Django", { "backend/manage.py": "", "backend/shop/wsgi.py": "" }, "backend"],
+    [
+      "a flat project that is no package",
+      { "backend/manage.py": "", "backend/wsgi.py": "", "backend/settings.py": "" },
+      "backend",
+    ],
+    [
+      "an app further below",
+      { "services/api/app.py": "", "services/web/x.js": "" },
+      "services/api",
+    ],
+    ["several apps", { "web/app.py": "", "api/app.py": "", "api/old/app.py": "" }, "api, web"],
+  ])("is told to stand in a folder: %s", async (_, files, found) => {
+    const [first = ""] = found.split(", ");
+
+    expect(await proposalOf(files)).toMatchObject({
+      problem: {
+        code: "MODULE_NOT_FOUND",
+        message: `no app was found at the top of the repository, but in ${found}`,
+        hint: expect.stringMatching(
+          new RegExp(`, and push again: reeve options demo set root=${first}$`),
+        ) as string,
+      },
+    });
+    expect(await proposalOf(files, first)).toMatchObject({ root: first });
+  });
+
+  it.each([
+    ["shop", "shop.app:app"],
+    ["src/shop", "shop.app:app"],
+    ["services/shop", "services.shop.app:app"],
+  ])("is told to stand in a package %s", async (folder, module) => {
+    expect(
+      await proposalOf({ [`${folder}/__init__.py`]: "", [`${folder}/app.py`]: "" }),
+    ).toMatchObject({
+      problem: {
+        code: "MODULE_NOT_FOUND",
+        hint: `Add this line to the Procfile: wsgi: ${module}`,
+      },
+    });
+  });
+
+  it.each<[string, Files]>([
+    ["too deep", { "a/b/c/d/app.py": "" }],
+    ["with a name that no option has", { ".hidden/app.py": "", "my folder/app.py": "" }],
+  ])("is not looked for in every folder: %s", async (_, files) => {
+    expect(await proposalOf(files)).toMatchObject({
+      problem: { message: expect.stringMatching(/^no app was found\. Looked for/) as string },
+    });
+  });
+
+  it.each<[string, Files, string]>([
+    ["its Procfile", { Procfile: "wsgi: no:no", "backend/Procfile": "wsgi: x:y" }, "x:y"],
+    ["app.py", { "wsgi.py": "", "backend/app.py": "" }, "app:app"],
+    [
+      "the one Django project",
+      { "backend/manage.py": "", "backend/shop/wsgi.py": "" },
+      "shop.wsgi:application",
+    ],
+    [
+      "what a link in the repository leads to",
+      { backend: { link: "src/b" }, "src/b/app.py": "" },
+      "app:app",
+    ],
+  ])("is looked for in the folder that the option names: %s", async (_, files, module) => {
+    expect(await proposalOf(files, "backend")).toMatchObject({ module, root: "backend" });
+  });
+
+  it.each<[string, Files, string]>([
+    ["is not there", { "app.py": "" }, "which this commit does not have"],
+    ["is a file", { backend: "" }, "which is a file in this commit"],
+    [
+      "leads out",
+      { backend: { link: "/etc" } },
+      "which leads out of the repository in this commit",
+    ],
+    [
+      "leads up",
+      { backend: { link: "../../etc" } },
+      "which leads out of the repository in this commit",
+    ],
+  ])("is not looked for in a folder that %s", async (_, files, why) => {
+    expect(await proposalOf(files, "backend")).toEqual({
+      problem: {
+        code: "MODULE_NOT_FOUND",
+        message: `the option root of demo is backend, ${why}`,
+        hint: "Push a commit that has it; or have demo run in the whole repository, and push again: reeve options demo set root=",
+      },
+    });
+  });
+
   it("is not guessed where there are two projects", async () => {
     expect(await proposalOf({ "shop/wsgi.py": "", "blog/wsgi.py": "" })).toMatchObject({
       problem: {
@@ -188,6 +309,78 @@ describe("what a repository wants to run", () => {
 describe("what a repository requires", () => {
   it("is nothing without requirements.txt", async () => {
     expect(await requirementsOf({})).toEqual([]);
+  });
+
+  it("is the requirements.txt of the folder that the option names, and what that includes from anywhere", async () => {
+    const files = {
+      "requirements.txt": "no\n",
+      "backend/requirements.txt": "-r ../requirements/base.txt\n-r more.txt\n",
+      "requirements/base.txt": "flask\n",
+      "backend/more.txt": "click\n",
+      "backend/app.py": "",
+    };
+
+    const proposal = await proposalOf(files, "backend");
+
+    expect("requirements" in proposal && proposal.requirements.map(({ path }) => path)).toEqual([
+      "backend/requirements.txt",
+      "requirements/base.txt",
+      "backend/more.txt",
+    ]);
+  });
+
+  it.each<[string, string, Files]>([
+    ["uv.lock", "uv export --no-dev --no-hashes -o requirements.txt", { "pyproject.toml": "" }],
+    ["poetry.lock", "poetry export -o requirements.txt", { "pyproject.toml": "" }],
+    ["pdm.lock", "pdm export --prod -o requirements.txt", {}],
+    ["Pipfile.lock", "pipenv requirements > requirements.txt", { Pipfile: "" }],
+    [
+      "pyproject.toml",
+      "uv pip compile pyproject.toml -o requirements.txt",
+      { "pyproject.toml": '[project]\nname = "x"\ndependencies = [\n  "flask",\n]\n' },
+    ],
+    [
+      "pyproject.toml",
+      'echo "-e ." > requirements.txt',
+      { "pyproject.toml": '[project]\ndependencies = ["flask"]\n', "src/shop/__init__.py": "" },
+    ],
+    [
+      "pyproject.toml",
+      "uv pip compile pyproject.toml -o requirements.txt",
+      { "pyproject.toml": '[tool.poetry.dependencies]\npython = "^3.11"\nflask = "*"\n' },
+    ],
+  ])("is asked for where %s declares it: %s", async (name, line, files) => {
+    const at = (folder: string): Files =>
+      Object.fromEntries(
+        Object.entries({ [name]: "", ...files, "app.py": "" }).map(([path, text]) => [
+          `${folder}${path}`,
+          text,
+        ]),
+      );
+
+    expect(await proposalOf(at(""))).toEqual({
+      problem: {
+        code: "BUILD_TREE_INVALID",
+        message: `${name} names packages, and reeve installs those of requirements.txt, which is not there`,
+        hint: `Write it, commit, and push again: ${line}`,
+      },
+    });
+    expect(await proposalOf(at("backend/"), "backend")).toMatchObject({
+      problem: { hint: `Write it, commit, and push again: cd backend && ${line}` },
+    });
+    expect(await proposalOf({ ...at(""), "requirements.txt": "" })).toMatchObject({
+      module: "app:app",
+    });
+  });
+
+  it.each([
+    "[tool.black]\nline-length = 100\n",
+    '[project]\nname = "x"\ndependencies = []\n',
+    '[tool.poetry.dependencies]\npython = "^3.11"\n',
+    '[dependency-groups]\ndev = ["pytest"]\n',
+    "not = toml [",
+  ])("is nothing where pyproject.toml asks for no packages: %j", async (text) => {
+    expect(await requirementsOf({ "pyproject.toml": text })).toEqual([]);
   });
 
   it("is requirements.txt and what it includes, and what that includes, each once", async () => {
@@ -337,29 +530,5 @@ describe("what a repository requires", () => {
     expect(await requirementsOf({ "requirements.txt": "-r requirements.txt\n" })).toEqual([
       ["requirements.txt", "-r requirements.txt\n"],
     ]);
-  });
-});
-
-describe("a commit that leaves out what the app is to have", () => {
-  it.each([
-    [
-      { ".gitmodules": '[submodule "x"]\n\tpath = x\n' },
-      ".gitmodules: reeve does not fetch submodules",
-    ],
-    [
-      { ".gitattributes": "*.txt text\n*.bin filter=lfs diff=lfs -text\n" },
-      ".gitattributes: reeve does not fetch what Git LFS keeps elsewhere",
-    ],
-  ])("is refused: %j", async (files, message) => {
-    expect(await proposalOf({ "app.py": "", ...files })).toMatchObject({
-      problem: { code: "BUILD_TREE_INVALID", message },
-    });
-  });
-
-  it.each([
-    [{ ".gitmodules": "" }],
-    [{ ".gitattributes": "* text=auto\n# *.bin filter=lfs\n*.x filter=lfsx\n" }],
-  ])("is not every one that has such a file: %j", async (files) => {
-    expect(await moduleOf({ "app.py": "", ...files })).toBe("app:app");
   });
 });

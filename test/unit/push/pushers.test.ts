@@ -11,7 +11,7 @@ const admin: Pusher = {
   app: "demo",
 };
 
-const policy = { productionBranch: "main", previews: "all" };
+const policy = { productionBranch: "main", previews: "all", root: "" };
 
 function pushersTelling(onGone: (holder: Holder) => void): Pushers {
   return new Pushers({ policyOf: () => Promise.resolve(policy), onGone });

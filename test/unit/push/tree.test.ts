@@ -140,6 +140,25 @@ describe("a commit's tree", () => {
       link: { link: "shop" },
     });
 
-    expect(await tree.folders()).toEqual(["a b", "shop", "two\nlines", "über"]);
+    expect(await tree.folders("")).toEqual(["a b", "shop", "two\nlines", "über"]);
+  });
+
+  it("lists the folders in one of them, and in a link none", async () => {
+    const tree = await treeOf({
+      "shop/one/two/x.py": "",
+      "shop/other/x.py": "",
+      "blog/x.py": "",
+      link: { link: "shop" },
+    });
+
+    expect(await tree.folders("shop")).toEqual(["shop/one", "shop/other"]);
+    expect(await tree.folders("link")).toEqual([]);
+    expect(await tree.allFolders()).toEqual([
+      "blog",
+      "shop",
+      "shop/one",
+      "shop/one/two",
+      "shop/other",
+    ]);
   });
 });

@@ -218,6 +218,7 @@ describe("deploys", () => {
       state: "preparing",
       subject: "",
       module: "",
+      root: "",
       requirements: "[]",
       environment: null,
       formerPlace: null,

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isAppName, isHostName, moduleName } from "../../../src/app/names.ts";
+import { isAppName, isHostName, moduleName, rootFolder } from "../../../src/app/names.ts";
 import { instancePaths, socketStem } from "../../../src/app/instance.ts";
 import { appOptions } from "../../../src/config/app-options.ts";
 import { embeddedLayout } from "../../../src/config/layout.ts";
@@ -21,6 +21,10 @@ const module = matching(
   /^[A-Za-z_]\w{0,9}(\.[A-Za-z_]\w{0,9}){0,3}:[A-Za-z_]\w{0,9}$/,
   (text) => moduleName.safeParse(text).success,
 );
+const root = fc.oneof(
+  fc.constant(""),
+  matching(/^\w[\w.-]{0,9}(\/\w[\w.-]{0,9}){0,3}$/, (text) => rootFolder.safeParse(text).success),
+);
 const hash = fc.stringMatching(/^[0-9a-f]{16}$/);
 const commit = fc.stringMatching(/^[0-9a-f]{40}$/);
 const number = (option: "workers" | "grace"): fc.Arbitrary<number> =>
@@ -32,7 +36,7 @@ const layout = embeddedLayout("/srv/reeve");
 const identity = { user: "reeve-demo", group: "reeve-demo", web: "www-data" };
 
 function valuesOf(
-  given: Pick<VassalValues, "name" | "module" | "workers" | "grace"> & {
+  given: Pick<VassalValues, "name" | "module" | "root" | "workers" | "grace"> & {
     host: string;
     hash: string;
     branch?: string;
@@ -61,6 +65,7 @@ const instance = fc.record({
   name,
   host,
   module,
+  root,
   hash,
   workers: number("workers"),
   grace: number("grace"),
@@ -69,6 +74,7 @@ const plain = valuesOf({
   name: "demo",
   host: "demo.localhost",
   module: "app:app",
+  root: "",
   hash: "0".repeat(16),
   workers: 2,
   grace: 60,
@@ -86,6 +92,9 @@ describe("whatever passes the grammars", () => {
 
         expect(ini.keys).toEqual(keys);
         expect(ini.values[keys.indexOf("module")]).toBe(given.module);
+        expect(ini.values[keys.indexOf("chdir")]).toBe(
+          `${layout.srv}/%n/app${given.root && `/${given.root}`}`,
+        );
         expect(ini.values[keys.indexOf("workers")]).toBe(String(given.workers));
         expect(ini.values[keys.indexOf("worker-reload-mercy")]).toBe(String(given.grace));
       }),
@@ -135,7 +144,7 @@ describe("whatever passes the grammars", () => {
           expect(ini.keys).toEqual(keys);
           expect(ini.values).toMatchObject({
             [keys.indexOf("http-socket")]: understudy.socket,
-            [keys.indexOf("chdir")]: understudy.release,
+            [keys.indexOf("chdir")]: `${understudy.release}${given.root && `/${given.root}`}`,
             [keys.indexOf("virtualenv")]: understudy.environment,
             [keys.indexOf("logto2")]: understudy.log,
             [keys.indexOf("module")]: given.module,

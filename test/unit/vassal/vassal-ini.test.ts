@@ -19,6 +19,7 @@ const values: VassalValues = {
   logs: "/var/log/reeve/apps",
   environment: "/srv/demo/envs/0123456789abcdef",
   module: "app:app",
+  root: "",
   mount: undefined,
   workers: 2,
   listen: 1024,

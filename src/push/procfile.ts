@@ -1,0 +1,86 @@
+import { isRootFolder, moduleName } from "../app/names.ts";
+import { UserError } from "../errors.ts";
+import { linesOf } from "../host/lines.ts";
+
+/** The module that a Procfile names; Heroku's form, with `wsgi` as the process that answers requests. */
+export function moduleOfProcfile(text: string, app = "APP"): string {
+  const processes = new Map<string, string>();
+  let index = 0;
+  for (const words of linesOf(text)) {
+    index += 1;
+    if (words === "" || words.startsWith("#")) continue;
+    const [, name, rest = ""] = /^([A-Za-z0-9_-]+)\s*:(.*)$/.exec(words) ?? [];
+    const command = rest.trim();
+    if (name === undefined || command === "") {
+      throw new UserError(
+        "BUILD_TREE_INVALID",
+        `Procfile, line ${index}: ${JSON.stringify(words.slice(0, 100))} is not NAME: COMMAND`,
+      );
+    }
+    processes.set(name, command);
+  }
+  const wsgi = processes.get("wsgi");
+  if (wsgi === undefined) throw withoutWsgi(processes.get("web") ?? "", app);
+  if (!moduleName.safeParse(wsgi).success) {
+    throw new UserError(
+      "BUILD_TREE_INVALID",
+      `Procfile: wsgi: ${JSON.stringify(wsgi.slice(0, 100))} is not module:callable`,
+    );
+  }
+  return wsgi;
+}
+
+/** Heroku's `web: gunicorn shop:app` says what is wanted, only not in uWSGI's words. */
+function withoutWsgi(web: string, app: string): UserError {
+  const words = web.split(/[\s=]/).map((word) => word.replaceAll(/["']/g, ""));
+  const isAsgi = words.some((word) => /^(?:uvicorn\b|hypercorn$|daphne$)/.test(word));
+  return new UserError(
+    "MODULE_NOT_FOUND",
+    isAsgi
+      ? "the Procfile's web: is an app for ASGI, and reeve runs those for WSGI"
+      : "the Procfile has no line wsgi: module:callable",
+    { hint: folderHint(words, app) ?? moduleHint(words, isAsgi) },
+  );
+}
+
+/** The adapter has a thread of its own, which a fork leaves behind: each worker makes one with its first request. */
+function adapting(module: string, callable: string): string {
+  return [
+    "from functools import cache",
+    "from a2wsgi import ASGIMiddleware",
+    `from ${module} import ${callable}`,
+    `adapter = cache(lambda: ASGIMiddleware(${callable}))`,
+    "application = lambda *request: adapter()(*request)",
+  ].join("; ");
+}
+
+/** `cd backend && gunicorn …`, `gunicorn --chdir backend …`. */
+function folderHint(words: string[], app: string): string | undefined {
+  const at = words.findIndex((word) => /^(?:cd|--chdir|--pythonpath|--app-dir)$/.test(word));
+  const folder = words[at + 1] ?? "";
+  if (at < 0 || folder === "" || !isRootFolder(folder)) return undefined;
+  return `Have ${app} run in that folder, and push again: reeve options ${app} set root=${folder}`;
+}
+
+const line = "Add this line to the Procfile: wsgi:";
+
+function moduleHint(words: string[], isAsgi: boolean): string {
+  for (const word of words) {
+    const [module = "", callable = "", ...more] = word.split(":");
+    const factory = /^[A-Za-z_]\w*(?=\(\)$)/.exec(callable)?.[0];
+    if (more.length > 0) continue;
+    if (factory !== undefined && moduleName.safeParse(`${module}:${factory}`).success)
+      return `Write a file wsgi.py: from ${module} import ${factory}; application = ${factory}(). ${line} wsgi:application`;
+    if (isAsgi && moduleName.safeParse(word).success)
+      return `Add a2wsgi to requirements.txt. Write a file wsgi.py: ${adapting(module, callable)}. ${line} wsgi:application`;
+    if (moduleName.safeParse(word).success) return `${line} ${word}`;
+    // What gunicorn takes where no callable is named.
+    if (
+      callable === "" &&
+      /(?:^|\.)wsgi$/.test(module) &&
+      moduleName.safeParse(`${module}:application`).success
+    )
+      return `${line} ${module}:application`;
+  }
+  return "Add one to the Procfile: wsgi: module:callable";
+}
