@@ -129,6 +129,7 @@ const catalogue = {
     exit: 1,
     hint: "The words above are the operating system's. The server's administrator can mend it; then push again.",
   },
+  TIME_UNKNOWN: { exit: 1, hint: "Give a later time; the server's log goes back further." },
   TOKEN_UNKNOWN: { exit: 1, hint: "See `reeve token list`." },
   TOO_MANY_ATTEMPTS: { exit: 1, hint: "Wait a minute, then give the right token." },
   VHOST_REJECTED: { exit: 1, hint: "Mend the file that nginx names, then push again." },

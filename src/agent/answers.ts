@@ -97,12 +97,15 @@ export interface DeploySummary {
   steps: Step[];
 }
 
+export type OptionValue = string | number | boolean;
+
 export interface OptionsAnswer {
   path: string;
   values: {
     name: string;
-    value: string | number | boolean;
+    /** Of a secret that is set: asterisks. */
+    value: OptionValue;
     sentence: string;
-    default: string | number | boolean;
+    default: OptionValue;
   }[];
 }

@@ -9,10 +9,12 @@ import {
   releasePath,
 } from "../app/instance.ts";
 import { appOptions } from "../config/app-options.ts";
+import type { Option } from "../config/option-table.ts";
 import { optionsOf, pathsOf, runnerOf, type DeployContext } from "../deploy/context.ts";
 import { expectPreview, previewDays, previewUses } from "../deploy/previews.ts";
 import { seatOf } from "../deploy/seat.ts";
 import { findUnderstudies } from "../deploy/understudy.ts";
+import { withoutCredentials } from "../environment/requirements.ts";
 import { UserError } from "../errors.ts";
 import { isPresent, readIfPresent } from "../host/files.ts";
 import { goesAt } from "../preview/limits.ts";
@@ -26,6 +28,7 @@ import type {
   AppSummary,
   DeploySummary,
   OptionsAnswer,
+  OptionValue,
   PreviewSummary,
   ReleaseSummary,
 } from "./answers.ts";
@@ -52,7 +55,9 @@ export async function showApp(context: DeployContext, app: string): Promise<AppD
     release: place?.release ?? null,
     environment: place?.environment ?? null,
     user: context.host.isRoot ? runnerOf(context, app).name : null,
-    packages: (packages ?? "").split("\n").filter(Boolean),
+    packages: withoutCredentials(packages ?? "")
+      .split("\n")
+      .filter(Boolean),
     degraded: row?.degraded ?? null,
     deploys: store.deploys(app, 1)[0]?.number ?? 0,
   };
@@ -206,13 +211,18 @@ export async function listOptions(context: DeployContext, app: string): Promise<
   const values = await optionsOf(context, app);
   return {
     path: optionsFile(context.config.layout, app),
-    values: Object.entries(appOptions).map(([name, option]) => ({
+    values: Object.entries<Option>(appOptions).map(([name, option]) => ({
       name,
-      value: values[name as keyof typeof values],
+      value: shownValue(option, values[name as keyof typeof values]),
       default: option.default,
       sentence: option.sentence,
     })),
   };
+}
+
+/** Of a secret only whether it is set: whoever may read the app may see its options. */
+function shownValue({ secret }: Option, value: OptionValue): OptionValue {
+  return secret && value !== "" ? "***" : value;
 }
 
 export async function listSettings(

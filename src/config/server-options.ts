@@ -36,6 +36,11 @@ export const serverOptions = {
     default: 5,
     sentence: "How many releases that were on the air are kept beside the one that is.",
   },
+  audit_days: {
+    schema: wholeNumber(1, 36_500),
+    default: 730,
+    sentence: "Days that changes are kept in the audit log, and who had which right.",
+  },
   preview_limit: {
     schema: wholeNumber(0, 100_000),
     default: 500,

@@ -1,7 +1,7 @@
 import { deployLogPath, placeUrl, type Instance } from "../app/instance.ts";
 import { branchOf, isPreviewName, shortCommit } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
-import type { RequirementsFile } from "../environment/requirements.ts";
+import { withoutCredentials, type RequirementsFile } from "../environment/requirements.ts";
 import { asUserError, describeError, UserError, type ErrorCode } from "../errors.ts";
 import { sleep } from "../host/clock.ts";
 import { isPresent } from "../host/files.ts";
@@ -527,7 +527,7 @@ export function recordRefusal(context: DeployContext, deploy: Deploy, error: Use
   context.attempts.end(deploy.id);
   context.store.changeDeploy(deploy.id, {
     state: "refused",
-    error: describeError(error).join("\n"),
+    error: withoutCredentials(describeError(error).join("\n")),
     milliseconds: Math.max(0, took),
   });
 }

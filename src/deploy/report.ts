@@ -1,3 +1,4 @@
+import { withoutCredentials } from "../environment/requirements.ts";
 import { milliseconds } from "../host/clock.ts";
 import { printable } from "../host/lines.ts";
 import type { AgentStore } from "../store/agent-store.ts";
@@ -39,9 +40,11 @@ export class DeployReport {
   }
 
   line(text: string): void {
+    // What was pushed may be quoted in it, with a password in an address.
+    const shown = withoutCredentials(text);
     // Whoever waits for it reads it, also where the disk is full.
-    this.#say(text);
-    this.#log?.add(text);
+    this.#say(shown);
+    this.#log?.add(shown);
   }
 
   /** Nothing more is said for now. */

@@ -6,6 +6,7 @@ import type {
   AuditRecord,
   FrontStore,
   KeySummary,
+  PastRight,
   TokenSummary,
 } from "../store/front-store.ts";
 import type { AuthorizedKeys } from "./authorized-keys.ts";
@@ -40,6 +41,7 @@ export const accountQuestions = {
     limit: z.int().positive().max(100_000),
     before: z.int().positive().optional(),
   }),
+  rightsAt: z.object({ time: z.iso.datetime() }),
 } satisfies Partial<Record<Action, z.ZodType>>;
 
 export type AccountVerb = keyof typeof accountQuestions;
@@ -56,9 +58,10 @@ export interface AccountAnswers extends Record<AccountVerb, unknown> {
   keys: KeySummary[];
   addKey: { fingerprint: string };
   removeKey: null;
-  grant: null;
-  revoke: { left: Right | null };
+  grant: { before: Right | null; left: Right };
+  revoke: { before: Right | null; left: Right | null };
   audit: AuditRecord[];
+  rightsAt: PastRight[];
 }
 
 export interface AccountWorld {
@@ -146,25 +149,37 @@ function keys({ store, authorizedKeys }: AccountWorld): Part<"keys" | "addKey" |
   };
 }
 
-function rights({ store, repositories }: AccountWorld): Part<"grant" | "revoke" | "audit"> {
+function rights({
+  store,
+  repositories,
+}: AccountWorld): Part<"grant" | "revoke" | "audit" | "rightsAt"> {
   return {
     grant: async ({ account: name, app, right }) => {
       expectAccount(store, name);
       if (!(await repositories.has(app)))
         throw new UserError("APP_UNKNOWN", `there is no app ${app}`);
-      const has = store.right(name, app);
-      if (!has || rank(has) < rank(right)) store.setRight(name, app, right);
-      return null;
+      const before = store.right(name, app) ?? null;
+      const isMore = before === null || rank(before) < rank(right);
+      if (isMore) store.setRight(name, app, right);
+      return { before, left: isMore ? right : before };
     },
     revoke: ({ account: name, app, right }) => {
       expectAccount(store, name);
       const has = store.right(name, app);
+      if (!has) return { before: null, left: null };
       // What is taken back is the right and those above it; the one below stays.
-      const left = right && has && rightNames[Math.min(rank(has), rank(right) - 1)];
+      const left = right && rightNames[Math.min(rank(has), rank(right) - 1)];
       store.setRight(name, app, left);
-      return { left: left ?? null };
+      return { before: has, left: left ?? null };
     },
     audit: ({ limit, before }) => store.auditEntries(Math.min(limit, longestPage), before),
+    rightsAt: ({ time }) => {
+      const from = store.rightsKnownFrom();
+      const at = new Date(time).toISOString();
+      if (at < from)
+        throw new UserError("TIME_UNKNOWN", `who had which right is known from ${from} on`);
+      return store.rightsAt(at);
+    },
   };
 }
 

@@ -1,6 +1,11 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { z } from "zod";
-import { accountQuestions, accountVerbs, type AccountVerb } from "./account-verbs.ts";
+import {
+  accountQuestions,
+  accountVerbs,
+  type AccountAnswers,
+  type AccountVerb,
+} from "./account-verbs.ts";
 import { appName } from "../app/names.ts";
 import type { Question } from "../agent/questions.ts";
 import { appOptions } from "../config/app-options.ts";
@@ -17,7 +22,7 @@ import { deployByCommand, findTarget } from "../push/deploys.ts";
 import { firstLook, readHead } from "../push/first-look.ts";
 import { answerHook, expectPusher, type HookWorld } from "../push/hooks.ts";
 import { holderOf } from "../push/pushers.ts";
-import type { Caller } from "../store/front-store.ts";
+import type { AuditEntry, Caller } from "../store/front-store.ts";
 import type { AuthorizedKeys } from "./authorized-keys.ts";
 import { localAdministrator, type Action } from "./rights.ts";
 import { answerSsh, type SshWorld } from "./ssh.ts";
@@ -133,16 +138,18 @@ const plainAnswers: Record<string, typeof answerSshRequest> = {
 interface Asked {
   caller: Caller;
   exchange: Exchange;
+  /** The same right once more, for who had to wait. */
+  judge: () => void;
 }
 
 interface Judged<Input> {
   input: z.ZodType<Input>;
   run: (input: Input, asked: Asked) => unknown;
-  /** Changes something, and what of it stands in the audit log. */
-  record?: (input: Input) => string | undefined;
+  /** Changes something, and what of it stands in the audit log: false where nothing has changed. */
+  record?: (input: Input, answer?: unknown) => string | undefined | false;
 }
 
-/** Whoever asks is found out, judged, and written down if it changed something; only then the verb runs. */
+/** Whoever asks is found out and judged; only then the verb runs, and what came of it is written down. */
 function judged<Input extends object>(
   control: Control,
   action: Action,
@@ -153,14 +160,22 @@ function judged<Input extends object>(
     run: async (question, exchange) => {
       const caller = callerOf(control, exchange);
       const app = "app" in question ? String(question.app) : undefined;
-      control.rights.expect(caller, action, app);
-      const result = await run(question, { caller, exchange });
-      if (record) {
-        const { account, via } = caller;
-        const detail = record(question);
-        control.store.audit({ account, via, action, app, outcome: "done", detail });
+      const judge = (): void => control.rights.expect(caller, action, app);
+      judge();
+      const { account, via } = caller;
+      const write = (outcome: AuditEntry["outcome"], detail: string | undefined): void =>
+        control.store.audit({ account, via, action, app, outcome, detail });
+      try {
+        const answer = await run(question, { caller, exchange, judge });
+        const detail = record?.(question, answer);
+        if (record && detail !== false) write("done", detail);
+        return answer;
+      } catch (error) {
+        const told = asUserError(error);
+        if (record && !control.rights.hasWritten(told))
+          write("refused", `${record(question) || action}: ${told.code}`);
+        throw error;
       }
-      return result;
     },
   };
 }
@@ -235,8 +250,9 @@ function deployVerbs(control: Control): Verbs {
       run: async (_, { caller: { account }, exchange }) => {
         const did = await reconcileAll(control, account, exchange.say);
         if (!did) exchange.say("everything is as it should be");
+        return did;
       },
-      record: () => undefined,
+      record: (_, did) => did !== false && undefined,
     }),
     changeSettings: judged(control, "changeSettings", {
       input: app.extend({ change: settingsChange, ofPreviews: z.boolean() }),
@@ -251,11 +267,11 @@ async function deployAgain(
   control: Control,
   reason: "rollback" | "redeploy" | "rebuild",
   question: CommandQuestion,
-  { caller: { account }, exchange: { say } }: Asked,
+  { caller: { account }, exchange: { say }, judge }: Asked,
 ): Promise<void> {
   const target = await findTarget(control, question.app, question.branch);
   const commit = reason === "rollback" ? await findRelease(control, question) : undefined;
-  await deployByCommand(control, { target, account, reason, commit }, say);
+  await deployByCommand(control, { target, account, reason, commit, judge }, say);
 }
 
 async function findRelease(
@@ -326,7 +342,9 @@ function appVerbs(control: Control): Verbs {
 /** Of a secret the name only. */
 function recordOption([name, value]: [string, string]): string {
   const options: OptionTable = appOptions;
-  return options[name]?.secret ? name : `${name}=${value}`;
+  // What is no option may be a secret whose name was misspelt.
+  const option = Object.hasOwn(options, name) ? options[name] : undefined;
+  return !option || option.secret ? name : `${name}=${value}`;
 }
 
 /** Has everything put right, and what a branch names and nobody deployed put on the air. Resolves to whether anything was done. */
@@ -341,7 +359,7 @@ export async function reconcileAll(
   for (const name of astray) {
     // What the branch names may not be fit for the air: the pusher's affair, and said so.
     const target = { app: name, instance: name, branch: undefined };
-    const command = { target, account, reason: "redeploy" as const };
+    const command = { target, account, reason: "redeploy" as const, judge: () => undefined };
     await deployByCommand(control, command, say).catch((error: unknown) => {
       const told = asUserError(error);
       if (!told.said) for (const line of describeError(told)) say(line);
@@ -357,7 +375,7 @@ export async function reconcileAll(
 async function changeSettings(
   control: Control,
   question: Question<"changeSettings">,
-  { caller: { account }, exchange: { say } }: Asked,
+  { caller: { account }, exchange: { say }, judge }: Asked,
 ): Promise<void> {
   const { app: name, change, ofPreviews } = question;
   if (ofPreviews) {
@@ -372,7 +390,8 @@ async function changeSettings(
     return;
   }
   const target = { app: name, instance: name, branch: undefined };
-  await deployByCommand(control, { target, account, reason: "settings", settings: change }, say);
+  const command = { target, account, reason: "settings" as const, settings: change, judge };
+  await deployByCommand(control, command, say);
 }
 
 const readingNames = [
@@ -433,7 +452,9 @@ async function streamLogs(
 }
 
 /** What of a question about accounts stands in the audit log; a question that only looks has no line here. */
-const records: Partial<Record<AccountVerb, (question: Record<string, unknown>) => string>> = {
+const records: Partial<
+  Record<AccountVerb, NonNullable<Judged<Record<string, unknown>>["record"]>>
+> = {
   addAccount: ({ account, mayCreate }) =>
     `${String(account)}${mayCreate ? ", may create apps" : ""}`,
   changeAccount: ({ account, mayCreate }) =>
@@ -443,10 +464,17 @@ const records: Partial<Record<AccountVerb, (question: Record<string, unknown>) =
   revokeToken: ({ id }) => String(id),
   addKey: ({ account }) => String(account),
   removeKey: ({ fingerprint }) => String(fingerprint),
-  grant: ({ account, right }) => `${String(account)} ${String(right)}`,
-  revoke: ({ account, right }) =>
-    `${String(account)} ${typeof right === "string" ? right : "everything"}`,
+  grant: ({ account, right }, answer) =>
+    hasChanged(answer) && `${String(account)} ${String(right)}`,
+  revoke: ({ account, right }, answer) =>
+    hasChanged(answer) && `${String(account)} ${typeof right === "string" ? right : "everything"}`,
 };
+
+/** Nobody knows yet where there is no answer. */
+function hasChanged(answer: unknown): boolean {
+  const { before, left } = (answer ?? {}) as Partial<AccountAnswers["revoke"]>;
+  return answer === undefined || before !== left;
+}
 
 function judgedAccountVerbs(control: Control): Verbs {
   const verbs = Object.entries(accountVerbs(control)).map(([name, run]) => {

@@ -20,7 +20,7 @@ import { controlListener, reconcileAll, type Control } from "./control.ts";
 import { Credentials } from "./credentials.ts";
 import { gateListener, type Gate } from "./gate.ts";
 import { Places } from "./places.ts";
-import { recordedJudge, rightsOnly } from "./ref-rights.ts";
+import { refRights } from "./ref-rights.ts";
 import { Repositories } from "./repositories.ts";
 import { localAdministrator, Rights } from "./rights.ts";
 import { Sessions } from "./sessions.ts";
@@ -76,7 +76,10 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
   const log = pino({ name: "front" });
   const agent = new AgentClient(layout.agentSocket);
   const repositories = new Repositories(layout, host);
-  const store = new FrontStore(layout.frontDatabase);
+  const store = new FrontStore(layout.frontDatabase, {
+    days: server.audit_days,
+    onChange: (change) => log.info({ change }, "changed"),
+  });
   const rights = new Rights(store);
   const tell = tellingOf(agent, log);
   const createApp = (app: string): Promise<null> => agent.ask("create", { app });
@@ -84,8 +87,7 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
   const judging = {
     agent,
     host,
-    judgeRight: recordedJudge(rights, store),
-    hasRight: rightsOnly(rights),
+    ...refRights(rights, store),
     gitOf: (app: string): GitContext => ({
       repository: repositoryPath(layout, app),
       configuration: layout.gitConfiguration,

@@ -91,8 +91,9 @@ function identify(gate: Gate, question: IncomingMessage): Caller | undefined {
 
   // The address is nginx's word: it overwrites what the client says, and nobody else reaches this socket.
   const address = onlyHeader(question, "x-real-ip") ?? "unknown";
-  // A name that is none may be a token in the wrong place: it is not repeated anywhere.
   const name = given && isAccountName(given.name) ? given.name : "(no account's name)";
+  // A name that nobody has may be a token or a password in the wrong place: it is not repeated anywhere.
+  const shown = gate.store.account(name) ? name : "(no account's name)";
   const judgement = gate.throttle.wrong({ address, name });
   if (judgement !== "too many") {
     const isLast = judgement === "first too many";
@@ -101,9 +102,9 @@ function identify(gate: Gate, question: IncomingMessage): Caller | undefined {
       via: "http",
       action: isLast ? "throttle" : "identify",
       outcome: "refused",
-      detail: `wrong token for ${name} from ${address}${isLast ? "; more of them are not written down" : ""}`,
+      detail: `wrong token for ${shown} from ${address}${isLast ? "; more of them are not written down" : ""}`,
     });
-    if (isLast) gate.log.warn({ address, name }, "too many wrong tokens");
+    if (isLast) gate.log.warn({ address, name: shown }, "too many wrong tokens");
   }
   if (judgement === "counted") return undefined;
   throw new UserError(

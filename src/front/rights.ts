@@ -52,6 +52,7 @@ export const needs = {
   addKey: "administrator",
   removeKey: "administrator",
   audit: "administrator",
+  rightsAt: "administrator",
   reconcile: "administrator",
 } as const satisfies Record<string, Right | "anybody" | "create" | "administrator">;
 
@@ -83,6 +84,7 @@ export const localAdministrator: Caller = {
 /** What somebody may do: judged here for every transport, command and page, anew each time. */
 export class Rights {
   readonly #store: FrontStore;
+  readonly #written = new WeakSet<UserError>();
 
   constructor(store: FrontStore) {
     this.#store = store;
@@ -105,7 +107,13 @@ export class Rights {
       outcome: "refused",
       detail: refusal.message,
     });
+    this.#written.add(refusal);
     throw refusal;
+  }
+
+  /** Whether it is a refusal of ours, which is in the audit log. */
+  hasWritten(error: UserError): boolean {
+    return this.#written.has(error);
   }
 
   expectOptions(caller: Caller, app: string, names: string[]): void {

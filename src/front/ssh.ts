@@ -151,7 +151,9 @@ function assignments(environment: Record<string, string>): string[] {
 
 function refused({ store }: SshWorld, { account, via }: Caller, command: string): UserError {
   const shown = JSON.stringify(command.slice(0, 60));
-  store.audit({ account, via, action: "ssh", outcome: "refused", detail: shown });
+  // What else was typed may be a secret: a setting behind a command that was misspelt.
+  const [detail] = /^[a-z-]{1,20}(?= |$)/.exec(command) ?? ["(no command's name)"];
+  store.audit({ account, via, action: "ssh", outcome: "refused", detail });
   return new UserError(
     "SSH_REFUSED",
     command === ""

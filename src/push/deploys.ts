@@ -32,6 +32,8 @@ export interface Wanted {
   /** The folder of the tree that the app runs in. */
   root: string;
   settings?: SettingsChange | undefined;
+  /** Judges once more, when its turn has come: the right may have been taken back while it waited. */
+  judge: () => void;
 }
 
 type Say = (line: string) => void;
@@ -42,7 +44,7 @@ type Say = (line: string) => void;
  */
 export async function prepare(
   world: DeployWorld,
-  { settings, root, ...wanted }: Wanted,
+  { settings, root, judge, ...wanted }: Wanted,
   say: Say,
 ): Promise<void> {
   const voice = new HeldVoice(say);
@@ -54,12 +56,13 @@ export async function prepare(
   await Promise.allSettled([starting, reading]);
   voice.free();
   const { deploy } = await starting;
+  judge();
   await world.agent.ask("prepare", { deploy, ...(await reading), settings }, { onLine: say });
 }
 
 async function readCommit(
   { host, gitOf }: DeployWorld,
-  wanted: Omit<Wanted, "settings">,
+  wanted: Omit<Wanted, "settings" | "judge">,
   voice: HeldVoice,
 ): Promise<{ subject: string; proposal: Proposal }> {
   const { app, root, newCommit } = wanted;
@@ -117,6 +120,7 @@ interface Command {
   /** The commit to put on the air; without one, the commit that the ref has. */
   commit?: string | undefined;
   settings?: SettingsChange;
+  judge: () => void;
 }
 
 /**
@@ -128,7 +132,7 @@ export async function deployByCommand(
   command: Command,
   say: Say,
 ): Promise<void> {
-  const { reason, account, settings } = command;
+  const { reason, account, settings, judge } = command;
   const { app, branch: preview } = command.target;
   const git = world.gitOf(app);
   const { productionBranch, root } = await branchPolicy(world.agent, app);
@@ -147,7 +151,7 @@ export async function deployByCommand(
   try {
     await prepare(
       world,
-      { app, preview, ref, oldCommit, newCommit, account, reason, holder, settings, root },
+      { app, preview, ref, oldCommit, newCommit, account, reason, holder, settings, root, judge },
       say,
     );
     await world.agent.ask("switch", { app, holder, ref, newCommit }).catch((error: unknown) => {

@@ -204,11 +204,14 @@ function refusalOf(
   policy: BranchPolicy,
   update: RefUpdate,
 ): UserError {
+  const action = refAction(policy.productionBranch, update.ref);
   try {
-    world.judgeRight(pusher, refAction(policy.productionBranch, update.ref), update);
+    world.judgeRight(pusher, action, update);
     judgeRef(pusher.app, policy, update);
   } catch (error) {
-    return asUserError(error);
+    const refusal = asUserError(error);
+    world.recordPush(pusher, action, { update, refusal });
+    return refusal;
   }
   // Somebody gave the right in this moment.
   return new UserError("REF_MOVED", `rights to ${update.ref} have just changed`, {

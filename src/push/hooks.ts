@@ -28,10 +28,16 @@ export interface HookQuestion {
 
 export interface HookWorld extends DeployWorld {
   pushers: Pushers;
-  /** Refuses a ref that the pusher has no right to move, and keeps a record of either. */
+  /** Refuses what the pusher has no right to, and keeps a record of that. */
   judgeRight: (pusher: Pusher, action: RefAction, update: RefUpdate) => void;
   /** The same without a record, for who only looks. */
   hasRight: (pusher: Pusher, action: RefAction) => boolean;
+  /** Writes down what became of a ref: it has moved, or was refused. */
+  recordPush: (
+    pusher: Pusher,
+    action: RefAction,
+    outcome: { update: RefUpdate; refusal?: UserError },
+  ) => void;
   log: Logger;
 }
 
@@ -63,8 +69,21 @@ export async function answerHook(
       );
     const pusher = world.pushers.find(question.pid, question.app);
     if (pusher && question.hook === "reference-transaction") pusher.refusal = told;
+    if (pusher && question.hook === "update") recordPush(world, pusher, question, told);
     if (!told.said) for (const line of describeError(told)) say(line);
     return false;
+  }
+}
+
+function recordPush(
+  world: HookWorld,
+  pusher: Running,
+  { text }: HookQuestion,
+  refusal?: UserError,
+): void {
+  for (const update of parseRefUpdates(text)) {
+    const action = pusher.actions.get(update.ref);
+    if (action) world.recordPush(pusher, action, { update, ...(refusal && { refusal }) });
   }
 }
 
@@ -127,19 +146,30 @@ async function deployRef(
   const policy = await policyOf(world, pusher);
   for (const update of updates) {
     const { ref, oldCommit } = update;
-    world.judgeRight(pusher, refAction(policy.productionBranch, ref), update);
+    const action = refAction(policy.productionBranch, ref);
+    pusher.actions.set(ref, action);
+    const judge = (): void => world.judgeRight(pusher, action, update);
+    judge();
     const verdict = judgeRef(app, policy, update);
     if (isBranchRef(ref) && update.newCommit !== absentCommit)
       await expectCommit(world.host, world.gitOf(app), update);
     pusher.judged.set(ref, verdict);
     const { root } = policy;
-    const wanted = { ...update, app, account: caller.account, holder, reason: "push" as const };
+    const wanted = {
+      ...update,
+      app,
+      account: caller.account,
+      holder,
+      reason: "push" as const,
+      judge,
+    };
     const preview = branchOf(ref) === policy.productionBranch ? undefined : branchOf(ref);
     if (verdict === "deploy") await prepare(world, { ...wanted, preview, root }, say);
     else if (verdict === "remove") {
       const { account } = caller;
       const removal = { app, ref, oldCommit, account, holder };
       await world.agent.ask("prepareRemoval", removal, { onLine: say });
+      judge();
     } else if (isBranchRef(ref)) say(keptLine(app, policy, ref));
   }
 }
@@ -181,6 +211,7 @@ async function sayLive(
 ): Promise<void> {
   // The refs have moved, whatever became of the front meanwhile.
   const pusher = world.pushers.find(question.pid, question.app);
+  if (pusher) recordPush(world, pusher, question);
   const holder = pusher?.holder ?? (await findProcess(question.pid));
   if (!holder) return;
   const branches = updates.filter((update) => isBranchRef(update.ref));

@@ -3,7 +3,7 @@ import type { UserError } from "../errors.ts";
 import { isAlive } from "../host/processes.ts";
 import type { Holder } from "../store/agent-store.ts";
 import type { Caller } from "../store/front-store.ts";
-import type { BranchPolicy, Verdict } from "./policy.ts";
+import type { BranchPolicy, RefAction, Verdict } from "./policy.ts";
 
 export interface Pusher {
   caller: Caller;
@@ -19,6 +19,8 @@ export interface Running extends Pusher {
   policy: Promise<BranchPolicy>;
   /** What `update` made of each ref. */
   judged: Map<string, Verdict>;
+  /** As what each was judged. */
+  actions: Map<string, RefAction>;
   /** Why the traffic did not move: git dies of it, and over HTTP the pusher hears nothing of what its hook said. */
   refusal?: UserError;
 }
@@ -49,7 +51,7 @@ export class Pushers {
 
   started(pid: number, pusher: Pusher, policy = this.policyOf(pusher.app)): void {
     const holder = holderOf(pid);
-    this.#running.set(pid, { ...pusher, holder, policy, judged: new Map() });
+    this.#running.set(pid, { ...pusher, holder, policy, judged: new Map(), actions: new Map() });
   }
 
   ended(pid: number): Running | undefined {

@@ -48,6 +48,49 @@ const migrations = [
   INSERT INTO account (name, administrator, may_create, created_at)
     VALUES ('admin', 1, 1, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'));
   `,
+  // Refusals are counted, and both kinds are found without looking through the other. What an account may do is
+  // written down by the database itself, so that no way to change it is left out: the end of an account for one.
+  `
+  ALTER TABLE audit ADD COLUMN times INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE audit ADD COLUMN last_at TEXT;
+  CREATE INDEX audit_done ON audit (at) WHERE outcome = 'done';
+  CREATE INDEX audit_refused ON audit (account, action, via, at) WHERE outcome = 'refused';
+  CREATE INDEX audit_refused_in_order ON audit (id) WHERE outcome = 'refused';
+  CREATE TABLE right_change (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    account TEXT NOT NULL,
+    app TEXT NOT NULL,
+    before TEXT
+  ) STRICT;
+  CREATE INDEX right_change_at ON right_change (at);
+  INSERT INTO right_change (at, account, app) VALUES (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), '', '');
+  CREATE TRIGGER right_given AFTER INSERT ON app_right BEGIN
+    INSERT INTO right_change (at, account, app)
+      VALUES (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), new.account, new.app);
+  END;
+  CREATE TRIGGER right_changed AFTER UPDATE ON app_right WHEN old.level <> new.level BEGIN
+    INSERT INTO right_change (at, account, app, before)
+      VALUES (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), old.account, old.app, old.level);
+  END;
+  CREATE TRIGGER right_taken AFTER DELETE ON app_right BEGIN
+    INSERT INTO right_change (at, account, app, before)
+      VALUES (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), old.account, old.app, old.level);
+  END;
+  CREATE TRIGGER account_made AFTER INSERT ON account WHEN new.may_create BEGIN
+    INSERT INTO right_change (at, account, app)
+      VALUES (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), new.name, '');
+  END;
+  CREATE TRIGGER account_changed AFTER UPDATE OF may_create ON account
+  WHEN old.may_create <> new.may_create BEGIN
+    INSERT INTO right_change (at, account, app, before)
+      VALUES (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), old.name, '', iif(old.may_create, 'create', NULL));
+  END;
+  CREATE TRIGGER account_gone AFTER DELETE ON account WHEN old.may_create BEGIN
+    INSERT INTO right_change (at, account, app, before)
+      VALUES (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), old.name, '', 'create');
+  END;
+  `,
 ];
 
 export interface Account {
@@ -113,9 +156,29 @@ export interface AuditRecord extends Omit<AuditEntry, "app" | "detail"> {
   at: string;
   app: string | null;
   detail: string | null;
+  /** How often it was refused within the minute, and when last: app and detail are the first one's. */
+  times: number;
+  lastAt: string | null;
 }
 
-const keptEntries = 100_000;
+/** What an account could do at some time: a right in an app, or to create apps. */
+export interface PastRight {
+  account: string;
+  app: string | null;
+  right: Right | "create";
+}
+
+export interface AuditKeeping {
+  /** Days that changes are kept. */
+  days: number;
+  /** Told of each change, for a log that nobody shortens. */
+  onChange?: (entry: AuditEntry) => void;
+}
+
+const day = 86_400_000;
+/** Anybody may cause refusals, and whoever may push causes changes: neither fills the disk. */
+const keptRefusals = 10_000;
+const keptChanges = 1_000_000;
 const longestDetail = 500;
 /** The last use is written down this often, so that a fetch is not a write each time. */
 const usePrecision = 60_000;
@@ -124,9 +187,11 @@ const ofKey = "fingerprint, account, type, body, comment, created_at, used_at";
 
 export class FrontStore {
   readonly #database: Sqlite;
+  readonly #keeping: AuditKeeping;
 
-  constructor(path: string) {
+  constructor(path: string, keeping: AuditKeeping = { days: 730 }) {
     this.#database = new Sqlite(path, "front", migrations);
+    this.#keeping = keeping;
   }
 
   close(): void {
@@ -312,23 +377,15 @@ export class FrontStore {
   }
 
   /** What stands in it may be anybody's words, a branch's name for one. */
-  audit({ account, via, action, app, outcome, detail }: AuditEntry): void {
-    const { lastInsertRowid } = this.#database.run(
-      "INSERT INTO audit (at, account, via, action, app, outcome, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
-      now(),
-      account,
-      via,
-      action,
-      app ?? null,
-      outcome,
-      detail === undefined ? null : printable(detail).slice(0, longestDetail),
-    );
-    this.#database.run("DELETE FROM audit WHERE id <= ?", Number(lastInsertRowid) - keptEntries);
+  audit({ detail, ...entry }: AuditEntry): void {
+    const words = detail === undefined ? undefined : printable(detail).slice(0, longestDetail);
+    if (entry.outcome === "refused") this.#writeRefusal({ ...entry, detail: words });
+    else this.#writeChange({ ...entry, detail: words });
   }
 
   /** The newest first; `before`: those of smaller ids. */
   auditEntries(limit: number, before = Number.MAX_SAFE_INTEGER): AuditRecord[] {
-    const columns = "id, at, account, via, action, app, outcome, detail";
+    const columns = "id, at, account, via, action, app, outcome, detail, times, last_at";
     const found = this.#database.all(
       `SELECT ${columns} FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?`,
       before,
@@ -343,7 +400,85 @@ export class FrontStore {
       app: row["app"] as string | null,
       outcome: text(row["outcome"]) as AuditEntry["outcome"],
       detail: row["detail"] as string | null,
+      times: Number(row["times"]),
+      lastAt: row["last_at"] as string | null,
     }));
+  }
+
+  /** The first moment of which it is known who had which right. */
+  rightsKnownFrom(): string {
+    const beginning = this.#database.get("SELECT at FROM right_change WHERE account = ''");
+    return beginning ? text(beginning["at"]) : this.#oldest();
+  }
+
+  /** Who had which right when: what they have now, without what has changed since. */
+  rightsAt(time: string): PastRight[] {
+    const found = this.#database.all(
+      `WITH since AS (
+         SELECT account, app, before, min(id) FROM right_change WHERE at > ?1 AND account <> '' GROUP BY account, app
+       ), now AS (
+         SELECT account, app, level FROM app_right UNION ALL SELECT name, '', 'create' FROM account WHERE may_create
+       )
+       SELECT account, app, level FROM now
+         WHERE NOT EXISTS (SELECT 1 FROM since WHERE since.account = now.account AND since.app = now.app)
+       UNION ALL SELECT account, app, before FROM since WHERE before IS NOT NULL
+       ORDER BY account, app`,
+      time,
+    );
+    return found.map((row) => ({
+      account: text(row["account"]),
+      app: text(row["app"]) || null,
+      right: text(row["level"]) as PastRight["right"],
+    }));
+  }
+
+  /** One line for each account, action and minute, however often it is tried. */
+  #writeRefusal(entry: AuditEntry): void {
+    const { account, via, action } = entry;
+    const at = now();
+    const { changes } = this.#database.run(
+      `UPDATE audit SET times = times + 1, last_at = ? WHERE id = (
+         SELECT max(id) FROM audit
+         WHERE outcome = 'refused' AND account IS ? AND action = ? AND via = ? AND at >= ?)`,
+      at,
+      account,
+      action,
+      via,
+      at.slice(0, "2026-11-28T20:00".length),
+    );
+    if (changes > 0) return;
+    this.#insert(entry, at);
+    this.#database.run(
+      `DELETE FROM audit WHERE outcome = 'refused' AND id <= (
+         SELECT id FROM audit WHERE outcome = 'refused' ORDER BY id DESC LIMIT 1 OFFSET ?)`,
+      keptRefusals,
+    );
+  }
+
+  #writeChange(entry: AuditEntry): void {
+    const id = this.#insert(entry, now());
+    this.#database.run("DELETE FROM audit WHERE outcome = 'done' AND at < ?", this.#oldest());
+    this.#database.run("DELETE FROM audit WHERE outcome = 'done' AND id <= ?", id - keptChanges);
+    this.#database.run("DELETE FROM right_change WHERE at < ?", this.#oldest());
+    this.#keeping.onChange?.(entry);
+  }
+
+  #insert({ account, via, action, app, outcome, detail }: AuditEntry, at: string): number {
+    const { lastInsertRowid } = this.#database.run(
+      "INSERT INTO audit (at, account, via, action, app, outcome, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      at,
+      account,
+      via,
+      action,
+      app ?? null,
+      outcome,
+      detail ?? null,
+    );
+    return Number(lastInsertRowid);
+  }
+
+  #oldest(): string {
+    return new Date(Date.now() - this.#keeping.days * day).toISOString();
   }
 
   #rightsOf(account: string): { app: string; right: Right }[] {

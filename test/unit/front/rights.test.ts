@@ -72,6 +72,7 @@ const matrix: Record<Action, readonly Person[]> = {
   changeAccount: [],
   removeAccount: [],
   tokens: [],
+  rightsAt: [],
   createToken: [],
   revokeToken: [],
   keys: [],

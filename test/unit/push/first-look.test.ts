@@ -79,12 +79,18 @@ describe("the head of a push", () => {
 describe("a first look at a push", () => {
   const allowed = new Set(["pushBranch"]);
   const judged: string[] = [];
+  const recorded: string[] = [];
   const world = {
     hasRight: (_: unknown, action: string) => allowed.has(action),
     judgeRight: (_: unknown, action: string, { ref }: { ref: string }) => {
       judged.push(ref);
       if (!allowed.has(action)) throw new UserError("NOT_ALLOWED", `eve may not push ${ref}`);
     },
+    recordPush: (
+      _: unknown,
+      action: string,
+      { update, refusal }: Parameters<HookWorld["recordPush"]>[2],
+    ) => recorded.push(`${action} ${update.ref} ${refusal?.code}`),
     log: pino({ level: "silent" }),
   } as unknown as HookWorld;
   const pusher = {
@@ -93,14 +99,14 @@ describe("a first look at a push", () => {
     policy: Promise.resolve({ productionBranch: "main", previews: "all", root: "" }),
   } as const;
   const look = async (...lines: string[]): Promise<string | undefined> => {
-    judged.length = 0;
+    judged.length = recorded.length = 0;
     const head = await headOf(`${lines.join("")}0000`);
     return (await firstLook(world, pusher, head))?.toString("latin1");
   };
 
   it("lets git go on where one of the refs may move, and writes nothing down", async () => {
     expect(await look(line("refs/heads/main", usual), line("refs/heads/x"))).toBeUndefined();
-    expect(judged).toEqual([]);
+    expect([...judged, ...recorded]).toEqual([]);
   });
 
   it("answers in git's place where none may", async () => {
@@ -112,6 +118,10 @@ describe("a first look at a push", () => {
     expect(answer).toContain("ng refs/notes/x NOT_ALLOWED\n");
     expect(answer?.endsWith("00000000")).toBe(true);
     expect(judged).toEqual(["refs/heads/main", "refs/notes/x"]);
+    expect(recorded).toEqual([
+      "pushProduction refs/heads/main NOT_ALLOWED",
+      "pushProduction refs/notes/x NOT_ALLOWED",
+    ]);
   });
 
   it("tells it by the reason alone to a client without a band for words", async () => {

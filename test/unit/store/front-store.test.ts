@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { FrontStore } from "../../../src/store/front-store.ts";
 import { Sqlite } from "../../../src/store/sqlite.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
@@ -112,6 +113,89 @@ describe("the front's store", () => {
       },
     ]);
     expect(store.auditEntries(1)).toHaveLength(1);
+  });
+
+  it("counts what is refused again within a minute, and forgets the oldest refusals, but no change for them", () => {
+    vi.useFakeTimers({ now: new Date("2026-11-28T20:00:30Z") });
+    onTestFinished(() => void vi.useRealTimers());
+    const store = open();
+    const change = { account: "ada", via: "local", action: "grant", outcome: "done" } as const;
+    const refused = { via: "http", action: "identify", outcome: "refused" } as const;
+    store.audit({ ...change, detail: "first" });
+    for (const name of ["ada", "bob", "eve"])
+      store.audit({ ...refused, account: null, detail: `wrong token for ${name}` });
+    vi.setSystemTime(new Date("2026-11-28T20:01:00Z"));
+    store.audit({ ...refused, account: null });
+
+    expect(store.auditEntries(10)).toMatchObject([
+      { times: 1, at: "2026-11-28T20:01:00.000Z" },
+      { times: 3, lastAt: "2026-11-28T20:00:30.000Z", detail: "wrong token for ada" },
+      change,
+    ]);
+
+    for (let number = 0; number < 10_100; number++)
+      store.audit({ ...refused, account: `account-${number}` });
+
+    const kept = store.auditEntries(20_000);
+    expect(kept).toHaveLength(10_001);
+    expect(kept.at(-1)).toMatchObject({ ...change, detail: "first" });
+  });
+
+  it("keeps changes as long as it is told, and tells of each", () => {
+    vi.useFakeTimers({ now: new Date("2026-11-01T00:00:00Z") });
+    onTestFinished(() => void vi.useRealTimers());
+    const onChange = vi.fn();
+    const store = new FrontStore(join(temporaryFolder(), "front.db"), { days: 10, onChange });
+    onTestFinished(() => store.close());
+    const change = { account: "ada", via: "ssh", action: "destroy", outcome: "done" } as const;
+    for (const day of ["01", "11", "12"]) {
+      vi.setSystemTime(new Date(`2026-11-${day}T00:00:00Z`));
+      store.audit({ ...change, app: `app-${day}` });
+    }
+
+    expect(store.auditEntries(10).map(({ app }) => app)).toEqual(["app-12", "app-11"]);
+    expect(onChange.mock.calls).toMatchObject([
+      [{ ...change, app: "app-01" }],
+      [{ app: "app-11" }],
+      [{ app: "app-12" }],
+    ]);
+  });
+
+  it("knows who had which right at any time, whatever became of the account and the app", async () => {
+    const store = open();
+    const pause = async (): Promise<string> => {
+      await sleep(5);
+      const time = new Date().toISOString();
+      await sleep(5);
+      return time;
+    };
+    store.addAccount("ada", true);
+    store.setRight("ada", "demo", "read");
+    store.addAccount("bob", false);
+    store.setRight("bob", "shop", "admin");
+    const first = await pause();
+    store.setRight("ada", "demo", "admin");
+    store.setRight("bob", "demo", "deploy");
+    const second = await pause();
+    store.setRight("ada", "demo", undefined);
+    store.changeAccount("ada", false);
+    store.forgetApp("shop");
+    const third = await pause();
+    store.removeAccount("bob");
+    store.setRight("ada", "demo", "read");
+
+    const admin = { account: "admin", app: null, right: "create" };
+    const creator = { account: "ada", app: null, right: "create" };
+    const shop = { account: "bob", app: "shop", right: "admin" };
+    const right = (account: string, level: string) => ({ account, app: "demo", right: level });
+    expect(store.rightsAt(first)).toEqual([creator, right("ada", "read"), admin, shop]);
+    expect(store.rightsAt(second)).toEqual([
+      ...[creator, right("ada", "admin"), admin],
+      ...[right("bob", "deploy"), shop],
+    ]);
+    expect(store.rightsAt(third)).toEqual([admin, right("bob", "deploy")]);
+    expect(store.rightsAt(new Date().toISOString())).toEqual([right("ada", "read"), admin]);
+    expect(store.rightsKnownFrom() < first).toBe(true);
   });
 
   it("keeps no word in the audit log that would move a terminal's cursor", () => {
