@@ -4,6 +4,7 @@ import { readOptions, starterFile, withOption } from "../config/option-table.ts"
 import { pathsOf, runnerOfApp, type DeployContext } from "../deploy/context.ts";
 import { provideFolders } from "../deploy/folders.ts";
 import { provideRunners } from "../deploy/runners.ts";
+import { expectStays } from "../deploy/remove.ts";
 import { isPresent, readIfPresent, writeAtomically } from "../host/files.ts";
 import {
   changedSettings,
@@ -46,7 +47,8 @@ export async function setOptions(
       (text, [name, value]) => withOption(appOptions, text, name, value),
       before,
     );
-    readOptions(appOptions, { path, text: after, code: "OPTION_INVALID" });
+    const options = readOptions(appOptions, { path, text: after, code: "OPTION_INVALID" });
+    if ("production_branch" in set) expectStays(context, app, options.production_branch);
     await writeAtomically(path, after, { mode: 0o640 });
   });
 }

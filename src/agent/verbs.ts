@@ -12,6 +12,7 @@ import {
 import { pathsOf, type DeployContext } from "../deploy/context.ts";
 import { expectPreview } from "../deploy/previews.ts";
 import { destroyApp } from "../deploy/destroy.ts";
+import { expectNotProduction } from "../deploy/remove.ts";
 import { reconcileAnew } from "../deploy/reconcile.ts";
 import { removePreview } from "../deploy/sweep.ts";
 import { findUnderstudies } from "../deploy/understudy.ts";
@@ -94,8 +95,10 @@ function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
             deploy.state === "proven" && deploy.ref === ref && deploy.newCommit === newCommit,
         );
       // Of a branch that is not on the air only the branch goes.
-      if (!proven && newCommit === absentCommit && !context.store.preview(app, branchOf(ref)))
+      if (!proven && newCommit === absentCommit && !context.store.preview(app, branchOf(ref))) {
+        await expectNotProduction(context, app, ref);
         return null;
+      }
       if (!proven)
         throw new UserError(
           "PUSH_GONE",

@@ -17,7 +17,7 @@ import { instanceOf, optionsOf, pathsOf, runnerOf, type DeployContext } from "./
 import { expectRoom } from "./previews.ts";
 import { currentCommit } from "./refs.ts";
 import { keyOf } from "./locks.ts";
-import { confirmRemoval, startRemoval } from "./remove.ts";
+import { confirmRemoval, startBranchRemoval } from "./remove.ts";
 import { DeployReport } from "./report.ts";
 import { seatOf } from "./seat.ts";
 import { drain } from "./settle.ts";
@@ -309,7 +309,7 @@ export async function prepareRemoval(
   if (find()?.name !== row.name) return undefined;
   await expectRefUnmoved(context, request);
   expectHeld(context, row.name, request.holder);
-  return startRemoval(context, row, { ...request, subject: "the branch is gone" });
+  return startBranchRemoval(context, row, { ...request, subject: "the branch is gone" });
 }
 
 /**

@@ -1,5 +1,5 @@
 import { readdir, rm } from "node:fs/promises";
-import { placeUrl, type Instance } from "../app/instance.ts";
+import { optionsFile, placeUrl, type Instance } from "../app/instance.ts";
 import { absentCommit } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import { isPresent } from "../host/files.ts";
@@ -9,7 +9,7 @@ import type { Deploy, NewDeploy } from "../store/agent-store.ts";
 import { removeOnDemand } from "../vassal/on-demand.ts";
 import { dropHeldIni, retireVassal } from "../vassal/vassal.ts";
 import { removeVhost } from "../vhost/vhost.ts";
-import { gitOf, pathsOf, type DeployContext } from "./context.ts";
+import { gitOf, optionsOf, pathsOf, type DeployContext } from "./context.ts";
 import { tidyEnvironments } from "./kept.ts";
 import { stepLine } from "./report.ts";
 import { findSleepers } from "./seat.ts";
@@ -18,14 +18,13 @@ import { findUnderstudies } from "./understudy.ts";
 /** Milliseconds that what is being answered may take when its instance is removed. */
 const grace = 2000;
 
+type NewRemoval = Pick<NewDeploy, "ref" | "oldCommit" | "account" | "holder"> & { subject: string };
+
 /** Writes down that a preview goes: a deploy of no commit, with a record like any other. */
 export function startRemoval(
   { store }: DeployContext,
   instance: Instance,
-  {
-    subject,
-    ...removal
-  }: Pick<NewDeploy, "ref" | "oldCommit" | "account" | "holder"> & { subject: string },
+  { subject, ...removal }: NewRemoval,
 ): Deploy {
   const deploy = store.startDeploy({
     ...removal,
@@ -36,6 +35,50 @@ export function startRemoval(
   });
   store.changeDeploy(deploy.id, { state: "proven", subject });
   return { ...deploy, state: "proven" };
+}
+
+/**
+ * The same where its branch is to go as well. Whether that is production by now is asked in the turn in which it
+ * would become that, and a branch that goes does not (`expectStays`): what is decided here holds until it is gone.
+ */
+export function startBranchRemoval(
+  context: DeployContext,
+  instance: Instance,
+  removal: NewRemoval,
+): Promise<Deploy> {
+  const { app } = instance;
+  return context.turns.run(optionsFile(context.config.layout, app), async () => {
+    await expectNotProduction(context, app, removal.ref);
+    return startRemoval(context, instance, removal);
+  });
+}
+
+/** As it is now, whatever it was when somebody began to remove a branch: `PRODUCTION_DELETE`. */
+export async function expectNotProduction(
+  context: DeployContext,
+  app: string,
+  ref: string,
+): Promise<void> {
+  const { production_branch: production } = await optionsOf(context, app);
+  if (ref !== `refs/heads/${production}`) return;
+  throw new UserError(
+    "PRODUCTION_DELETE",
+    `${production} has become the production branch of ${app}: it is not deleted`,
+  );
+}
+
+/** A branch that is about to go cannot become production: `REF_MOVED`. */
+export function expectStays({ store }: DeployContext, app: string, branch: string): void {
+  const isGoing = store
+    .unfinishedDeploys()
+    .some(
+      (deploy) =>
+        deploy.app === app && deploy.reason === "removal" && deploy.ref === `refs/heads/${branch}`,
+    );
+  if (isGoing)
+    throw new UserError("REF_MOVED", `${branch} of ${app} is being removed`, {
+      hint: "Push it again, then set the option again.",
+    });
 }
 
 /** The branch is gone, and its preview goes after it. */

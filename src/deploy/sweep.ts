@@ -13,7 +13,7 @@ import { tidyEnvironments } from "./kept.ts";
 import { ownHolder } from "./locks.ts";
 import { previewDays, previewUses, useOf } from "./previews.ts";
 import { currentCommit } from "./refs.ts";
-import { confirmRemoval, startRemoval } from "./remove.ts";
+import { confirmRemoval, startBranchRemoval, startRemoval } from "./remove.ts";
 
 interface Removal {
   account: string;
@@ -121,7 +121,10 @@ async function removeHeld(
   if (!row) return [];
   const ref = `refs/heads/${preview.branch}`;
   const oldCommit = await currentCommit(context, preview.app, ref);
-  const deploy = startRemoval(context, row, { ref, oldCommit, account, holder, subject: why });
+  const removing = { ref, oldCommit, account, holder, subject: why };
+  const deploy = keepsBranch
+    ? startRemoval(context, row, removing)
+    : await startBranchRemoval(context, row, removing);
   store.changeDeploy(deploy.id, { state: "switched" });
   if (!keepsBranch) await removeBranch(context, preview, { ref, oldCommit });
   return confirmRemoval(context, deploy);

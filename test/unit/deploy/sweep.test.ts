@@ -1,10 +1,15 @@
 import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { setOptions } from "../../../src/agent/apps.ts";
+import { optionsOf } from "../../../src/deploy/context.ts";
+import { prepareRemoval } from "../../../src/deploy/deploy.ts";
 import { HolderLocks } from "../../../src/deploy/locks.ts";
 import { expectPreview } from "../../../src/deploy/previews.ts";
 import { removePreview, sweepPreviews } from "../../../src/deploy/sweep.ts";
+import type { Command } from "../../../src/host/host.ts";
 import type { Holder } from "../../../src/store/agent-store.ts";
+import { UnprivilegedHost } from "../../support/unit-identity.ts";
 import { agentWorld, goLive, gone, previewOf, type AgentWorld } from "../../support/unit-agent.ts";
 
 const longAgo = new Date(Date.now() - 30 * 24 * 3600 * 1000);
@@ -147,5 +152,75 @@ describe("a removal that git does not carry out", () => {
     });
 
     expect(states(world)).toEqual(["removal removed", "push live"]);
+  });
+});
+
+/** Does something while whoever asked for a command waits for it. */
+class HeldHost extends UnprivilegedHost {
+  readonly #meanwhile: () => Promise<unknown>;
+
+  constructor(meanwhile: () => Promise<unknown>) {
+    super();
+    this.#meanwhile = meanwhile;
+  }
+
+  override async run(command: Command): Promise<string> {
+    await this.#meanwhile();
+    return super.run(command);
+  }
+}
+
+describe("a branch that becomes production while its preview is removed", () => {
+  const removals: [string, (world: AgentWorld) => Promise<unknown>][] = [
+    [
+      "by command",
+      ({ context }) =>
+        removePreview(context, expectPreview(context, "demo", "shop"), {
+          ...{ account: "ada", why: "removed by command", keepsBranch: false },
+        }),
+    ],
+    ["by age", ({ context }) => sweepPreviews(context)],
+    [
+      "by a push",
+      async ({ context, repository }) => {
+        const oldCommit = repository.run(["rev-parse", "refs/heads/shop"]).trim();
+        const removal = { app: "demo", ref: "refs/heads/shop", oldCommit, account: "ada" };
+        await prepareRemoval(context, { ...removal, holder: gone }, () => undefined);
+        repository.run(["update-ref", "-d", "refs/heads/shop"]);
+      },
+    ],
+  ];
+
+  it.each(removals)("%s is not deleted, and what goes does not become it", async (_, remove) => {
+    const found: string[] = [];
+    for (const held of ["lock", "git"]) {
+      const world = agentWorld();
+      previewOf(world, "shop", longAgo);
+      const change = (): Promise<unknown> =>
+        setOptions(world.context, "demo", { production_branch: "shop" }).catch(() => undefined);
+      const means =
+        held === "git"
+          ? { host: new HeldHost(change) }
+          : { locks: new WatchedLocks(() => void change()) };
+      Object.assign(world.context, means);
+
+      await remove(world).catch(() => undefined);
+
+      const { production_branch: production } = await optionsOf(world.context, "demo");
+      found.push(
+        `${production}, and shop is ${branches(world).includes("shop") ? "there" : "gone"}`,
+      );
+    }
+    expect(found).toEqual(["shop, and shop is there", "main, and shop is gone"]);
+  });
+
+  it("before that stays, and somebody who asks is told why", async () => {
+    const world = agentWorld();
+    previewOf(world, "shop", new Date());
+    await setOptions(world.context, "demo", { production_branch: "shop" });
+
+    await expect(removals[0]?.[1](world)).rejects.toMatchObject({ code: "PRODUCTION_DELETE" });
+
+    expect(branches(world)).toContain("shop");
   });
 });
