@@ -1,7 +1,7 @@
 import { optionsFile } from "../app/instance.ts";
 import { appOptions } from "../config/app-options.ts";
 import { readOptions, starterFile, withOption } from "../config/option-table.ts";
-import { pathsOf, runnerOfApp, type DeployContext } from "../deploy/context.ts";
+import { expectPlaces, pathsOf, runnerOfApp, type DeployContext } from "../deploy/context.ts";
 import { provideFolders } from "../deploy/folders.ts";
 import { provideRunners } from "../deploy/runners.ts";
 import { expectStays } from "../deploy/remove.ts";
@@ -48,6 +48,7 @@ export async function setOptions(
       before,
     );
     const options = readOptions(appOptions, { path, text: after, code: "OPTION_INVALID" });
+    if ("host" in set || "preview_host" in set) expectPlaces(context, app, options);
     if ("production_branch" in set) expectStays(context, app, options.production_branch);
     await writeAtomically(path, after, { mode: 0o640 });
   });

@@ -105,7 +105,10 @@ export const appOptions = {
     sentence: "What a new release is asked (GET) before it goes on the air.",
   },
   health_status: {
-    schema: wholeNumber(0, 599),
+    schema: wholeNumber(0, 599).refine(
+      (status) => status === 0 || status >= 100,
+      "is neither 0 nor a status from 100 to 599",
+    ),
     default: 0,
     sentence: "The status that counts as healthy; 0: any but 400 and those from 500 on.",
   },

@@ -4,14 +4,40 @@ import type { Limits } from "../host/limits.ts";
 import { wholeNumber, type OptionTable, type OptionValues } from "./option-table.ts";
 
 const userName = z.string().regex(/^[a-z_][a-z0-9_-]{0,30}$/, "is not a system user's name");
-const optionalUrl = z
+/** The longest host of a preview, `<63 characters>.<domain>`, is one that DNS takes. */
+const longestDomain = 253 - 64;
+/** What an installer's variable can hold: URL itself passes over blanks and line breaks. */
+function address(grammar: RegExp, words: string): z.ZodType<string> {
+  return z
+    .string()
+    .max(2000, words)
+    .refine((text) => text === "" || (grammar.test(text) && isParsed(text)), words);
+}
+
+/** A host and a port alone are no address for URL, and one for an installer. */
+function isParsed(text: string): boolean {
+  return !text.includes("://") || URL.canParse(text);
+}
+
+const indexAddress = address(
+  /^(?:https?|file):\/\/[!-~]+$/,
+  "is not an address of a package index",
+);
+const proxyAddress = address(
+  /^(?:(?:https?|socks5h?):\/\/[!-~]+|[A-Za-z0-9.-]+:\d{1,5})$/,
+  "is not an address of a proxy",
+);
+const absolutePath = z
   .string()
-  .refine((text) => text === "" || URL.canParse(text), "is not an address");
-const absolutePath = z.string().regex(/^\/[^\s]*$/, "is not an absolute path");
+  .max(4000, "is not an absolute path")
+  .regex(/^\/[^\s\p{Cc}]*[^\s\p{Cc}/]$/u, "is not an absolute path");
 
 export const serverOptions = {
   domain: {
-    schema: z.string().refine(isHostName, "is not a host name"),
+    schema: z
+      .string()
+      .max(longestDomain, "is longer than the name of a preview's host leaves room for")
+      .refine(isHostName, "is not a host name"),
     default: "localhost",
     sentence: "Apps answer at <app>.<domain>, git at git.<domain> and at <domain>/git/.",
   },
@@ -133,19 +159,19 @@ export const serverOptions = {
       "Milliseconds for which an app that died when it started is held back; twice as long each time, at most 60 times as long.",
   },
   package_index: {
-    schema: optionalUrl,
+    schema: indexAddress,
     default: "",
     sentence: "The package index, instead of PyPI, as pip's --index-url. May hold credentials.",
     secret: true,
   },
   package_extra_index: {
-    schema: optionalUrl,
+    schema: indexAddress,
     default: "",
     sentence: "A second package index, as pip's --extra-index-url. May hold credentials.",
     secret: true,
   },
   package_proxy: {
-    schema: optionalUrl,
+    schema: proxyAddress,
     default: "",
     sentence: "The HTTP proxy through which packages are fetched. May hold credentials.",
     secret: true,

@@ -183,6 +183,17 @@ function productionInstance(context: DeployContext, app: string, options: AppOpt
   return { name: app, app, branch: options.production_branch, place };
 }
 
+/** What the options say of places is judged when they are set, as far as it is known by then: `PLACE_TAKEN`. */
+export function expectPlaces(context: DeployContext, app: string, options: AppOptions): void {
+  const { store } = context;
+  if (options.host !== "") store.expectPlaceFree(productionInstance(context, app, options));
+  if (options.preview_host === "" || options.preview_ports !== "") return;
+  // A path that no preview has: only somebody's whole host runs into it.
+  const place = { host: options.preview_host, path: "/-/", port: 0 };
+  expectGrantable(context, place);
+  store.expectPlaceFree({ name: "", place });
+}
+
 function appHost({ config }: DeployContext, app: string, { host }: AppOptions): string {
   return host === "" ? `${app}.${config.server.domain}` : host;
 }

@@ -530,9 +530,8 @@ def app(environ, start_response):
 
   it("V1: nor for the administrator to give twice", async () => {
     const { server } = scene();
-    await server.reeve("options", "demo", "set", "host=other.localhost");
-    const { exitCode, output } = await server.reeve("redeploy", "demo");
-    await server.reeve("options", "demo", "set", "host=");
+    const set = ["options", "demo", "set"];
+    const { exitCode, output } = await server.reeve(...set, "host=other.localhost");
 
     expect([exitCode, output]).toEqual([1, expect.stringContaining("error[PLACE_TAKEN]")]);
     expect((await server.get("other")).body).toBe("other");
@@ -575,9 +574,7 @@ def app(environ, start_response):
 
   it.each([["git.localhost"], ["localhost"]])("V5: %s stays reeve's", async (host) => {
     const { server } = scene();
-    await server.reeve("options", "demo", "set", `host=${host}`);
-    const { exitCode, output } = await server.reeve("redeploy", "demo");
-    await server.reeve("options", "demo", "set", "host=");
+    const { exitCode, output } = await server.reeve("options", "demo", "set", `host=${host}`);
 
     expect([exitCode, output]).toEqual([1, expect.stringContaining("error[PLACE_TAKEN]")]);
     expect((await server.get("git", "/")).status).toBe(401);

@@ -128,9 +128,9 @@ describe("the administrator's own hand", () => {
   it("a place that another app has cannot be taken", async () => {
     const other = await server.workspace("other", plainApp("other"));
     await other.push();
-    await server.reeve("options", "other", "set", "host=shop.localhost");
 
-    const { exitCode, output } = await server.reeve("redeploy", "other");
+    const set = ["options", "other", "set", "host=shop.localhost"];
+    const { exitCode, output } = await server.reeve(...set);
 
     expect(exitCode).toBe(1);
     expect(output).toContain("error[PLACE_TAKEN]: shop.localhost/ belongs to demo");

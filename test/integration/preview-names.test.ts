@@ -114,11 +114,9 @@ describe("branches with every name that git takes", () => {
   });
 
   it("keep their hosts from an app whose options name one of them", async () => {
-    await server.reeve("options", "other", "set", "host=git--demo.localhost");
+    const set = await server.reeve("options", "other", "set", "host=git--demo.localhost");
 
-    const redeploy = await server.reeve("redeploy", "other");
-
-    expect(redeploy.output).toContain(
+    expect(set.output).toContain(
       "error[PLACE_TAKEN]: git--demo.localhost/ belongs to git--demo",
     );
     expect((await server.get("git--demo")).body).toBe("demo");

@@ -174,11 +174,11 @@ def app(environ, start_response):
 
   it("cannot have a host that is an app's, nor reeve's", async () => {
     for (const [host, words] of [
-      ["demo.localhost", "demo.localhost/new/ belongs to demo"],
+      ["demo.localhost", "demo.localhost/-/ belongs to demo"],
       ["git.localhost", "git.localhost belongs to reeve itself"],
     ]) {
-      await server.reeve("options", "other", "set", `preview_host=${host}`);
-      const { exitCode, output } = await other.push("HEAD:new");
+      const set = ["options", "other", "set", `preview_host=${host}`];
+      const { exitCode, output } = await server.reeve(...set);
       expect(exitCode).toBe(1);
       expect(output).toContain(`error[PLACE_TAKEN]: ${words}`);
     }
