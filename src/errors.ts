@@ -14,6 +14,10 @@ const catalogue = {
   },
   ACCOUNT_UNKNOWN: { exit: 1, hint: "See `reeve account list`." },
   APP_EXISTS: { exit: 1, hint: "Choose another name, or push to the app that is there." },
+  APP_LIMIT: {
+    exit: 1,
+    hint: "Remove an app that is not needed (reeve destroy APP), or ask the administrator for more: the server option apps_each.",
+  },
   APP_NAME_INVALID: {
     exit: 1,
     hint: "Use lower case letters, digits and single hyphens, starting with a letter, at most 30 characters: my-shop.",

@@ -57,6 +57,12 @@ export const serverOptions = {
     default: true,
     sentence: "A push to an app that does not exist creates it.",
   },
+  apps_each: {
+    schema: wholeNumber(0, 100_000),
+    default: 50,
+    sentence:
+      "How many apps an account may create, those of the last day that are gone included; the administrator as many as it likes.",
+  },
   kept_releases: {
     schema: wholeNumber(1, 100),
     default: 5,

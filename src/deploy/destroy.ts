@@ -28,7 +28,7 @@ export async function destroyApp(
     await removeInstance(context, { name: app, app });
     await rm(optionsFile(layout, app), { force: true });
     await removeTrees(context.host, join(layout.deployLogs, app));
-    await removeRunners(context, app);
+    await removeRunners(context, app, context.store.deploys(app, 1).length > 0);
     context.store.deleteApp(app);
   } finally {
     context.locks.release(holder);

@@ -17,8 +17,15 @@ export async function provideRunners(context: DeployContext, app: string): Promi
   );
 }
 
-/** After everything else of the app: what still runs as its users is ended, and they are gone. */
-export async function removeRunners(context: DeployContext, app: string): Promise<void> {
+/**
+ * After everything else of the app: what still runs as its users is ended, and they are gone. A number that nothing
+ * has run with, or could have left a file with, may be given again.
+ */
+export async function removeRunners(
+  context: DeployContext,
+  app: string,
+  hasRun = true,
+): Promise<void> {
   const { config, host, store, turns } = context;
   if (!host.isRoot) return;
   await turns.run("system users", async () => {
@@ -26,7 +33,8 @@ export async function removeRunners(context: DeployContext, app: string): Promis
       const runner = store.runner(app, ofPreviews);
       if (!runner) continue;
       await removeSystemUser(host, runner, config.server.python);
-      store.retireRunner(runner);
+      if (hasRun) store.retireRunner(runner);
+      else store.forgetRunner(runner);
     }
   });
 }

@@ -1,4 +1,5 @@
 import { UserError } from "../errors.ts";
+import { Turns } from "../host/turns.ts";
 import type { Caller, FrontStore } from "../store/front-store.ts";
 import type { Repositories } from "./repositories.ts";
 
@@ -7,40 +8,104 @@ interface AppWorld {
   repositories: Repositories;
   /** The agent's part. */
   createApp: (app: string) => Promise<unknown>;
+  removeApp: (app: string) => Promise<unknown>;
+  /** Whether anything was ever deployed, or tried to be. */
+  wasDeployed: (app: string) => Promise<boolean>;
+  /** How many an account may make. */
+  appsEach: number;
 }
 
 /** Makes apps, one at a time for each name: of two who want the same one, the first becomes its admin. */
 export class AppMaker {
   readonly #world: AppWorld;
-  readonly #making = new Map<string, Promise<void>>();
+  readonly #turns = new Turns();
+  readonly #pushes = new Map<string, number>();
 
   constructor(world: AppWorld) {
     this.#world = world;
   }
 
   /** `APP_EXISTS` where there is one of that name. */
-  async make(app: string, caller: Caller): Promise<void> {
-    const before = this.#making.get(app) ?? Promise.resolve();
-    const makeNow = (): Promise<void> => this.#make(app, caller);
-    const making = before.then(makeNow, makeNow);
-    this.#making.set(app, making);
-    try {
-      await making;
-    } finally {
-      if (this.#making.get(app) === making) this.#making.delete(app);
-    }
+  make(app: string, caller: Caller, byPush = false): Promise<void> {
+    return this.#turns.run(app, () => this.#make(app, caller, byPush));
   }
 
-  async #make(app: string, caller: Caller): Promise<void> {
-    const { store, repositories, createApp } = this.#world;
+  /** Whether the account may make one more: `APP_LIMIT`. */
+  expectRoom({ account }: Caller): void {
+    const { store, appsEach } = this.#world;
+    const isFull = store.appsMadeBy(account) >= appsEach;
+    if (!isFull || store.account(account)?.administrator) return;
+    throw new UserError(
+      "APP_LIMIT",
+      `${account} has made ${appsEach} apps, those of the last day included that are gone, and more are not made`,
+    );
+  }
+
+  /** Somebody pushes to it from now on: what is being made or removed is so by then. */
+  enter(app: string): Promise<void> {
+    return this.#turns.run(app, () => {
+      this.#pushes.set(app, this.#pushesTo(app) + 1);
+      return Promise.resolve();
+    });
+  }
+
+  /** Such a push is over. One that has made an app and brought nothing leaves none. */
+  async leave(app: string): Promise<void> {
+    const left = this.#pushesTo(app) - 1;
+    if (left > 0) this.#pushes.set(app, left);
+    else this.#pushes.delete(app);
+    await this.#unmakeUnused(app);
+  }
+
+  /** The same for pushes that nobody has seen the end of. */
+  async sweep(): Promise<void> {
+    for (const app of this.#world.store.madeByPush()) await this.#unmakeUnused(app);
+  }
+
+  async #unmakeUnused(app: string): Promise<void> {
+    const isCandidate = (): boolean =>
+      this.#pushesTo(app) === 0 && this.#world.store.madeByPush().includes(app);
+    if (!isCandidate()) return;
+    await this.#turns.run(app, async () => {
+      if (isCandidate()) await this.#unmake(app);
+    });
+  }
+
+  #pushesTo(app: string): number {
+    return this.#pushes.get(app) ?? 0;
+  }
+
+  async #make(app: string, caller: Caller, byPush: boolean): Promise<void> {
+    const { store, repositories, createApp, removeApp } = this.#world;
     if (await repositories.has(app))
       throw new UserError("APP_EXISTS", `there is an app ${app} already`);
-    await createApp(app);
+    this.expectRoom(caller);
+    const { account, via, proof } = caller;
     // Rights that an older app of that name may have left count no more.
     store.forgetApp(app);
-    const { account, via, proof } = caller;
+    store.keepMaker(app, account, byPush);
+    try {
+      await createApp(app);
+      await repositories.create(app);
+    } catch (error) {
+      store.unmakeApp(app);
+      await removeApp(app).catch(() => undefined);
+      throw error;
+    }
     if (proof !== "administrator") store.setRight(account, app, "admin");
-    await repositories.create(app);
     store.audit({ account, via, action: "create", app, outcome: "done" });
+  }
+
+  async #unmake(app: string): Promise<void> {
+    const { store, repositories, removeApp, wasDeployed } = this.#world;
+    if ((await repositories.hasRefs(app)) || (await wasDeployed(app))) {
+      store.keepApp(app);
+      return;
+    }
+    await removeApp(app);
+    await repositories.remove(app);
+    store.unmakeApp(app);
+    const detail = "nothing was pushed to it";
+    store.audit({ account: null, via: "local", action: "destroy", app, outcome: "done", detail });
   }
 }

@@ -22,6 +22,7 @@ import { deployByCommand, findTarget } from "../push/deploys.ts";
 import { firstLook, readHead } from "../push/first-look.ts";
 import { answerHook, expectPusher, type HookWorld } from "../push/hooks.ts";
 import { holderOf } from "../push/pushers.ts";
+import type { Holder } from "../store/agent-store.ts";
 import type { AuditEntry, Caller } from "../store/front-store.ts";
 import type { AuthorizedKeys } from "./authorized-keys.ts";
 import { localAdministrator, type Action } from "./rights.ts";
@@ -195,6 +196,11 @@ const settingsChange = z.object({
 
 let turns = 0;
 
+/** The front itself, for what it does without a push: each time as another holder. */
+export function commandHolder(): Holder {
+  return holderOf(process.pid, 1_000_000 + ++turns);
+}
+
 /** What the command line asks. Most of it is the agent's to answer and is handed on. */
 function controlVerbs(control: Control): Verbs {
   return {
@@ -325,7 +331,7 @@ function appVerbs(control: Control): Verbs {
     destroy: judged(control, "destroy", {
       input: app,
       run: async ({ app: name }) => {
-        const holder = holderOf(process.pid, 1_000_000 + ++turns);
+        const holder = commandHolder();
         await agent.ask("destroy", { app: name, holder }).catch(async (error: unknown) => {
           // One that was cut off after the agent's part left the repository alone.
           const isGone = asUserError(error).code === "APP_UNKNOWN";

@@ -16,7 +16,7 @@ import type { Holder } from "../store/agent-store.ts";
 import { FrontStore } from "../store/front-store.ts";
 import { AppMaker } from "./app-maker.ts";
 import { AuthorizedKeys } from "./authorized-keys.ts";
-import { controlListener, reconcileAll, type Control } from "./control.ts";
+import { commandHolder, controlListener, reconcileAll, type Control } from "./control.ts";
 import { Credentials } from "./credentials.ts";
 import { gateListener, type Gate } from "./gate.ts";
 import { Places } from "./places.ts";
@@ -60,6 +60,9 @@ export async function runFront(config: Config): Promise<void> {
   await reconcileAll(control, localAdministrator.account, (line) => control.log.info(line)).catch(
     (error: unknown) => control.log.error({ err: error }, "could not reconcile"),
   );
+  await control.apps
+    .sweep()
+    .catch((error: unknown) => control.log.warn({ err: error }, "could not remove unused apps"));
 
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.once(signal, () => {
@@ -82,7 +85,6 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
   });
   const rights = new Rights(store);
   const tell = tellingOf(agent, log);
-  const createApp = (app: string): Promise<null> => agent.ask("create", { app });
   // What HTTP and SSH share: one way to find out who it is, and one to get at a repository.
   const judging = {
     agent,
@@ -94,20 +96,27 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
       limits: gitLimits(server),
     }),
   };
+  const pushers = new Pushers({
+    policyOf: (app) => branchPolicy(agent, app),
+    onGone: (holder, app) => {
+      repositories.expectLeavings(app);
+      tell(holder);
+    },
+  });
+  const apps = new AppMaker({
+    ...{ store, repositories, appsEach: server.apps_each },
+    createApp: (app) => agent.ask("create", { app }),
+    removeApp: (app) => agent.ask("destroy", { app, holder: commandHolder() }),
+    wasDeployed: async (app) => (await agent.ask("deploys", { app, limit: 1 })).length > 0,
+  });
   const shared = {
     ...judging,
     store,
     credentials: new Credentials(store, await readToken(layout)),
     rights,
     repositories,
-    pushers: new Pushers({
-      policyOf: (app) => branchPolicy(agent, app),
-      onGone: (holder, app) => {
-        repositories.expectLeavings(app);
-        tell(holder);
-      },
-    }),
-    apps: new AppMaker({ store, repositories, createApp }),
+    pushers,
+    apps,
     createOnPush: server.create_on_push,
     places: new Places({ all: server.git_sessions, each: server.git_sessions_each }),
     limits: gitLimits(server),

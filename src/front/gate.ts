@@ -132,7 +132,12 @@ async function answerGit(
     onStart: (pid: number) => gate.pushers.started(pid, pusher, pusher.policy),
     onEnd: (pid: number) => gate.pushers.ended(pid)?.refusal,
   };
-  await answerService({ ...request, enter, limit: gate.pushLimit, push }, question, answer);
+  try {
+    await answerService({ ...request, enter, limit: gate.pushLimit, push }, question, answer);
+  } finally {
+    // Where no git was started for it, none ends.
+    await gate.apps.leave(app);
+  }
 }
 
 /** Two headers of one name are one too many to decide by. */

@@ -19,8 +19,27 @@ interface Wish {
   isLook: boolean;
 }
 
-/** The repository that git may work in, over HTTP as over SSH. A push makes it where it may; a look or a fetch never does. */
+/**
+ * The repository that git may work in, over HTTP as over SSH. A push makes it where it may, and says when it is over
+ * (`AppMaker.leave`); a look or a fetch never does.
+ */
 export async function openRepository(
+  entrance: Entrance,
+  caller: Caller,
+  { app, service, isLook }: Wish,
+): Promise<string> {
+  const isPush = service === "receive-pack";
+  if (!isPush || isLook) return judge(entrance, caller, { app, service, isLook });
+  await entrance.apps.enter(app);
+  try {
+    return await judge(entrance, caller, { app, service, isLook });
+  } catch (error) {
+    await entrance.apps.leave(app);
+    throw error;
+  }
+}
+
+async function judge(
   { rights, repositories, apps, createOnPush }: Entrance,
   caller: Caller,
   { app, service, isLook }: Wish,
@@ -28,9 +47,11 @@ export async function openRepository(
   const isPush = service === "receive-pack";
   const mayMake = isPush && createOnPush && rights.may(caller, "create", app);
   if (mayMake && !(await repositories.has(app))) {
+    // git shows what is said here, and not what is answered to the push itself.
+    apps.expectRoom(caller);
     if (isLook) return repositories.empty();
     // Somebody else may have made it meanwhile: then it is judged like any other.
-    await apps.make(app, caller).catch(unlessThere);
+    await apps.make(app, caller, true).catch(unlessThere);
   }
   rights.expect(caller, isPush ? "push" : "fetch", app);
   if (!(await repositories.has(app))) throw new UserError("APP_UNKNOWN", `there is no app ${app}`);

@@ -51,6 +51,14 @@ export class Repositories {
     await this.#initialize(this.path(app));
   }
 
+  /** Whether anything was ever pushed that stayed. */
+  async hasRefs(app: string): Promise<boolean> {
+    const path = this.path(app);
+    if ((await readIfPresent(join(path, "packed-refs"))) !== undefined) return true;
+    const found = await readdir(join(path, "refs"), { recursive: true, withFileTypes: true });
+    return found.some((entry) => entry.isFile());
+  }
+
   async remove(app: string): Promise<void> {
     await removeTrees(this.#host, this.path(app));
   }

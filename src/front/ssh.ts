@@ -107,16 +107,22 @@ async function startGit(
 ): Promise<string[]> {
   if (!isAppName(app)) throw appNameError(app);
   const repository = await openRepository(world, caller, { app, service, isLook: false });
-  const leave = await world.places.take(caller.account);
+  const isPush = service === "receive-pack";
+  const end = async (): Promise<void> => {
+    if (isPush) await world.apps.leave(app);
+  };
   try {
-    world.sessions.add(holderOf(pid), leave);
+    const leave = await world.places.take(caller.account);
+    const endOf = (): void => {
+      leave();
+      end().catch((error: unknown) => world.log.warn({ err: error, app }, "could not end a push"));
+    };
+    addSession(world.sessions, pid, { leave, endOf });
   } catch (error) {
-    // Whoever waited for so long is gone.
-    leave();
+    await end();
     throw error;
   }
   await world.confine(pid);
-  const isPush = service === "receive-pack";
   if (isPush) world.pushers.started(pid, { caller, app });
   const { gitConfiguration, controlSocket } = world.layout;
   const environment = { ...gitEnvironment(gitConfiguration), REEVE_CONTROL: controlSocket };
@@ -127,6 +133,20 @@ async function startGit(
     ...limited(world.limits),
     ...["git", service, repository],
   ];
+}
+
+/** Whoever waited for so long may be gone. */
+function addSession(
+  sessions: Sessions,
+  pid: number,
+  { leave, endOf }: { leave: () => void; endOf: () => void },
+): void {
+  try {
+    sessions.add(holderOf(pid), endOf);
+  } catch (error) {
+    leave();
+    throw error;
+  }
 }
 
 /**

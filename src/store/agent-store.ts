@@ -498,6 +498,11 @@ export class AgentStore {
     this.#run("UPDATE runner SET removed_at = ? WHERE uid = ?", now(), uid);
   }
 
+  /** The user is gone, and nothing ever ran as it: its number may be somebody's again. */
+  forgetRunner({ uid }: Identity): void {
+    this.#run("DELETE FROM runner WHERE uid = ?", uid);
+  }
+
   /** The system user that builds, at this place of the pool. */
   builder(place: number): Identity | undefined {
     return identityOf(

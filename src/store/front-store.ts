@@ -91,6 +91,19 @@ const migrations = [
       VALUES (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), old.name, '', 'create');
   END;
   `,
+  // Who made which app. One that is gone counts for a day: its number is used up.
+  `
+  CREATE TABLE made_app (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    app TEXT NOT NULL,
+    account TEXT NOT NULL REFERENCES account(name) ON DELETE CASCADE,
+    by_push INTEGER NOT NULL,
+    made_at TEXT NOT NULL,
+    gone_at TEXT
+  ) STRICT;
+  CREATE INDEX made_app_of ON made_app (account);
+  CREATE UNIQUE INDEX made_app_is ON made_app (app) WHERE gone_at IS NULL;
+  `,
 ];
 
 export interface Account {
@@ -374,6 +387,54 @@ export class FrontStore {
   /** An app that comes later with the same name is another one. */
   forgetApp(app: string): void {
     this.#database.run("DELETE FROM app_right WHERE app = ?", app);
+    this.#database.run(
+      "UPDATE made_app SET gone_at = ? WHERE app = ? AND gone_at IS NULL",
+      now(),
+      app,
+    );
+  }
+
+  /** How many apps an account has made: those that there are, and those of the last day. */
+  appsMadeBy(account: string): number {
+    const row = this.#database.get(
+      "SELECT count(*) AS made FROM made_app WHERE account = ? AND (gone_at IS NULL OR made_at > ?)",
+      account,
+      new Date(Date.now() - day).toISOString(),
+    );
+    return Number(row?.["made"]);
+  }
+
+  keepMaker(app: string, account: string, byPush: boolean): void {
+    this.#database.run(
+      "DELETE FROM made_app WHERE account = ? AND gone_at IS NOT NULL AND made_at <= ?",
+      account,
+      new Date(Date.now() - day).toISOString(),
+    );
+    this.#database.run(
+      "INSERT INTO made_app (app, account, by_push, made_at) VALUES (?, ?, ?, ?)",
+      app,
+      account,
+      byPush ? 1 : 0,
+      now(),
+    );
+  }
+
+  /** Of those that a push has made, and that nobody has told to stay. */
+  madeByPush(): string[] {
+    return this.#database
+      .all("SELECT app FROM made_app WHERE by_push = 1 AND gone_at IS NULL")
+      .map((row) => text(row["app"]));
+  }
+
+  /** The push that made it has brought something. */
+  keepApp(app: string): void {
+    this.#database.run("UPDATE made_app SET by_push = 0 WHERE app = ? AND gone_at IS NULL", app);
+  }
+
+  /** As if it had never been there. */
+  unmakeApp(app: string): void {
+    this.#database.run("DELETE FROM made_app WHERE app = ? AND gone_at IS NULL", app);
+    this.forgetApp(app);
   }
 
   /** What stands in it may be anybody's words, a branch's name for one. */

@@ -48,6 +48,7 @@ const ofServers: Record<keyof typeof serverOptions, string[]> = {
   ssh_port: whole(0, 65_535),
   create_on_push: truth,
   kept_releases: whole(1, 100),
+  apps_each: whole(0, 100_000),
   audit_days: whole(1, 36_500),
   preview_limit: whole(0, 100_000),
   preview_days: whole(1, 3650),

@@ -1,6 +1,6 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { embeddedLayout } from "../../../src/config/layout.ts";
 import { AppMaker } from "../../../src/front/app-maker.ts";
 import { LocalHost } from "../../../src/host/host.ts";
@@ -16,12 +16,16 @@ function setUp() {
   onTestFinished(() => store.close());
   for (const name of ["ada", "bob"]) store.addAccount(name, true);
   const made: string[] = [];
+  const deployed = new Set<string>();
   const maker = new AppMaker({
     store,
     repositories: new Repositories(layout, new LocalHost()),
     createApp: (app) => Promise.resolve(made.push(app)),
+    removeApp: (app) => Promise.resolve(made.splice(made.indexOf(app), 1)),
+    wasDeployed: (app) => Promise.resolve(deployed.has(app)),
+    appsEach: 3,
   });
-  return { store, maker, made };
+  return { store, maker, made, deployed, layout };
 }
 
 function caller(account: string): Caller {
@@ -63,5 +67,64 @@ describe("an app that is made", () => {
     expect(store.right("ada", "demo")).toBe("admin");
     expect(store.right("bob", "demo")).toBeUndefined();
     expect(made).toEqual(["demo"]);
+  });
+
+  it("is one of so many that its maker may make, and counts for a day where it is gone", async () => {
+    vi.useFakeTimers({ now: new Date("2026-11-28T20:00:00Z"), toFake: ["Date"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { store, maker } = setUp();
+    const makeAs = (account: string) => (name: string) => maker.make(name, caller(account));
+    await Promise.all(["one", "two", "three"].map(makeAs("ada")));
+    store.forgetApp("two");
+
+    await expect(makeAs("ada")("four")).rejects.toMatchObject({ code: "APP_LIMIT" });
+    await makeAs("bob")("four");
+    for (const name of ["a", "b", "c", "d"]) await maker.make(name, localAdministrator);
+
+    vi.setSystemTime(new Date("2026-11-29T20:00:01Z"));
+    await makeAs("ada")("five");
+    await expect(makeAs("ada")("six")).rejects.toMatchObject({ code: "APP_LIMIT" });
+  });
+
+  it("by a push that brings nothing is gone with it, and counts nowhere", async () => {
+    const { store, maker, made } = setUp();
+
+    for (let count = 0; count < 10; count++) {
+      await maker.enter(`app-${count}`);
+      await maker.make(`app-${count}`, caller("ada"), true);
+      await maker.leave(`app-${count}`);
+    }
+
+    expect(made).toEqual([]);
+    expect(store.appsMadeBy("ada")).toBe(0);
+    expect(store.right("ada", "app-0")).toBeUndefined();
+  });
+
+  it("by a push stays while another one works on it, and where something was deployed or pushed", async () => {
+    const { maker, made, deployed, layout } = setUp();
+    for (const name of ["busy", "tried", "tagged"]) {
+      await maker.enter(name);
+      await maker.make(name, caller("ada"), true);
+    }
+    await maker.enter("busy");
+    deployed.add("tried");
+    const tags = join(layout.repositories, "tagged.git/refs/tags");
+    writeFileSync(join(tags, "v1"), "");
+
+    for (const name of ["busy", "tried", "tagged"]) await maker.leave(name);
+
+    expect(made).toEqual(["busy", "tried", "tagged"]);
+    await maker.leave("busy");
+    expect(made).toEqual(["tried", "tagged"]);
+  });
+
+  it("halfway is taken back", async () => {
+    const { maker, made, store, layout } = setUp();
+    rmSync(layout.repositories, { recursive: true });
+
+    await expect(maker.make("demo", caller("ada"))).rejects.toThrow();
+
+    expect(made).toEqual([]);
+    expect(store.appsMadeBy("ada")).toBe(0);
   });
 });
