@@ -7,6 +7,7 @@ for (const program of [
   "environment/coverage.py",
   "host/box.pl",
   "host/walker.py",
+  "host/open-folders.py",
 ])
   copyFileSync(new URL(`src/${program}`, root), new URL(`dist/${program}`, root));
 chmodSync(new URL("dist/main.js", root), 0o755);

@@ -18,6 +18,7 @@ import { expectRoom } from "./previews.ts";
 import { currentCommit } from "./refs.ts";
 import { keyOf } from "./locks.ts";
 import { confirmRemoval, startBranchRemoval } from "./remove.ts";
+import { previewsSwept } from "./runners.ts";
 import { DeployReport } from "./report.ts";
 import { seatOf } from "./seat.ts";
 import { drain } from "./settle.ts";
@@ -465,7 +466,9 @@ async function lockInstance(
       if (!context.locks.isHeld(instance.name)) dropUnusedClaim(context, instance.name);
       throw error;
     }
-    if (find().name === instance.name) return instance;
+    if (find().name !== instance.name) continue;
+    if (isPreview) await previewsSwept(context, request.app);
+    return instance;
   }
 }
 

@@ -13,6 +13,7 @@ import { gitOf, optionsOf, pathsOf, type DeployContext } from "./context.ts";
 import { tidyEnvironments } from "./kept.ts";
 import { stepLine } from "./report.ts";
 import { findSleepers } from "./seat.ts";
+import { sweepPreviewsUser } from "./runners.ts";
 import { findUnderstudies } from "./understudy.ts";
 
 /** Milliseconds that what is being answered may take when its instance is removed. */
@@ -86,6 +87,9 @@ export async function confirmRemoval(context: DeployContext, deploy: Deploy): Pr
   const { store, config } = context;
   const row = store.instance(deploy.instance);
   await removeInstance(context, { name: deploy.instance, app: deploy.app });
+  await sweepPreviewsUser(context, deploy.app).catch((error: unknown) =>
+    context.log.error({ err: error, app: deploy.app }, "could not remove what previews left"),
+  );
   const took = Math.max(0, Date.now() - new Date(deploy.startedAt).getTime());
   store.changeDeploy(deploy.id, { state: "removed", milliseconds: took });
   context.attempts.end(deploy.id);

@@ -1,5 +1,5 @@
 import { runnerName } from "../app/instance.ts";
-import { removeSystemUser } from "../host/system-users.ts";
+import { dropSystemUser, endProcesses, removeSystemUser, sweepUser } from "../host/system-users.ts";
 import type { DeployContext } from "./context.ts";
 import { provideUsers, type WantedUser } from "./system-users.ts";
 
@@ -32,11 +32,34 @@ export async function removeRunners(
     for (const ofPreviews of kinds) {
       const runner = store.runner(app, ofPreviews);
       if (!runner) continue;
-      await removeSystemUser(host, runner, config.server.python);
-      if (hasRun) store.retireRunner(runner);
-      else store.forgetRunner(runner);
+      if (hasRun) {
+        await removeSystemUser(host, runner, config.server.python);
+        store.retireRunner(runner);
+      } else {
+        await dropSystemUser(host, runner);
+        store.forgetRunner(runner);
+      }
     }
   });
+}
+
+/**
+ * When an app has no preview any more, nothing is left of any: not what they left where everybody may write. A preview
+ * that comes meanwhile waits for the turn (`previewsSwept`).
+ */
+export async function sweepPreviewsUser(context: DeployContext, app: string): Promise<void> {
+  const { host, store, turns } = context;
+  const user = host.isRoot ? store.runner(app, true) : undefined;
+  if (!user) return;
+  await turns.run(`previews of ${app}`, async () => {
+    if (store.previews().some((preview) => preview.app === app)) return;
+    await endProcesses(host, user);
+    await sweepUser(host, user);
+  });
+}
+
+export async function previewsSwept({ turns }: DeployContext, app: string): Promise<void> {
+  await turns.run(`previews of ${app}`, () => Promise.resolve());
 }
 
 function runner({ store }: DeployContext, app: string, ofPreviews: boolean): WantedUser {

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { UserError } from "../errors.ts";
 import { waitFor } from "./clock.ts";
 import { findIdentity } from "./identity.ts";
@@ -13,8 +14,7 @@ export interface SystemUser extends Identity {
 
 /** shadow's tools wait for each other's locks, and for a directory service where there is one. */
 const deadline = 60_000;
-/** Where everybody may write. */
-const open = ["/tmp", "/var/tmp", "/dev/shm"];
+const finder = fileURLToPath(new URL("open-folders.py", import.meta.url));
 /** Milliseconds that all processes of a user have to be gone; a large one takes its time to die. */
 const dying = 10_000;
 
@@ -62,18 +62,22 @@ export function addUser({ name, id, comment }: Parameters<typeof addSystemUser>[
   };
 }
 
+/** Removes a user that nothing has ever run as. */
+export async function dropSystemUser(host: Host, user: Identity): Promise<void> {
+  expectRemovable(host, user);
+  await deleteUser(host, user.name);
+}
+
 /** Removes a user with its processes, and with the files that they may have left where everybody can write. */
 export async function removeSystemUser(host: Host, user: Identity, python: string): Promise<void> {
-  if (!host.isRoot || user.uid < 1000)
-    throw new Error(`${user.name} (${user.uid}) is not a user that may be removed`);
+  expectRemovable(host, user);
   const remove = async (): Promise<boolean> => {
     // Again each time: a vassal that the Emperor was just starting becomes the user's only now.
-    for (const command of clearUser(user, python)) {
-      await host.run(command).catch((error: unknown) => {
-        // Where nothing of the user runs, there is nothing to be ended.
-        if (!(error instanceof CommandFailed)) throw error;
-      });
-    }
+    await host.run(killAll(user, python)).catch((error: unknown) => {
+      // Where nothing of the user runs, there is nothing to be ended.
+      if (!(error instanceof CommandFailed)) throw error;
+    });
+    await sweepUser(host, user);
     return deleteUser(host, user.name);
   };
   const isGone = await waitFor(remove, { within: dying, every: 50 });
@@ -82,6 +86,11 @@ export async function removeSystemUser(host: Host, user: Identity, python: strin
       "SYSTEM_REFUSED",
       `the system user ${user.name} could not be removed: a process of it does not end`,
     );
+}
+
+function expectRemovable(host: Host, user: Identity): void {
+  if (!host.isRoot || user.uid < 1000)
+    throw new Error(`${user.name} (${user.uid}) is not a user that may be removed`);
 }
 
 /** Ends every process of a user. Resolves when there is none any more, and so nothing that holds what it had open. */
@@ -98,7 +107,15 @@ export async function endProcesses(host: Host, user: Identity): Promise<void> {
 
 /** Removes what the user left where everybody may write, in memory too. No process of it may be left. */
 export async function sweepUser(host: Host, user: Identity): Promise<void> {
-  await host.run(sweepOpen(user));
+  const found = await host.run({
+    file: "/usr/bin/python3",
+    args: ["-I", "-S", finder, String(user.uid)],
+    deadline,
+  });
+  const folders = found.split("\0").filter(Boolean);
+  // As root: a folder may be closed to its owner, and what is in it is its owner's all the same.
+  const sweeps = folders.map((path): Errand => ({ do: "sweep", path, of: user.uid }));
+  if (sweeps.length > 0) await host.run({ ...walk(sweeps), deadline });
   await host.run({ file: "ipcrm", args: ["--all"], as: user, deadline });
 }
 
@@ -119,15 +136,6 @@ async function deleteUser(host: Host, name: string): Promise<boolean> {
 /** The kernel's own loop over a user's processes leaves none out, however fast they make others (kill(2), -1). */
 function killAll(as: Identity, python: string): Command {
   return { file: python, args: ["-I", "-S", "-c", "import os; os.kill(-1, 9)"], as, deadline };
-}
-
-/** As root: a folder may be closed to its owner, and what is in it is its owner's all the same. */
-function sweepOpen(user: Identity): Command {
-  return { ...walk(open.map((path): Errand => ({ do: "sweep", path, of: user.uid }))), deadline };
-}
-
-function clearUser(as: Identity, python: string): Command[] {
-  return [killAll(as, python), sweepOpen(as), { file: "ipcrm", args: ["--all"], as, deadline }];
 }
 
 function refused(error: unknown, message: string): unknown {

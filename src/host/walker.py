@@ -442,6 +442,10 @@ class Sweep(Errand):
     def find_nothing(self):
         pass
 
+    def open_target(self, above):
+        # Whoever can swap what is swept for another folder gains nothing: what goes is that user's, wherever it is.
+        pass
+
     def look_at(self, folder, name):
         try:
             super().look_at(folder, name)

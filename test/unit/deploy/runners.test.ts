@@ -22,6 +22,8 @@ class Machine implements Host {
     const { file, args } = command;
     if (file === "getent") return this.#look(args[1]);
     if (file === "useradd") return this.#add(command);
+    if (args.some((word) => word.endsWith("open-folders.py")))
+      return Promise.resolve("/tmp\0/srv/all\0");
     if (file === "userdel") this.users.delete(args.at(-1) ?? "");
     return Promise.resolve("");
   }
@@ -153,13 +155,15 @@ describe("the system users of an app", () => {
     await removeRunners(context, "demo");
 
     expect(machine.users.size).toBe(0);
-    expect(machine.ran.slice(0, 4).map(({ file, as }) => [file, as?.uid])).toEqual([
+    expect(machine.ran.slice(0, 5).map(({ file, as }) => [file, as?.uid])).toEqual([
       ["/usr/bin/python3", before.uid],
+      ["/usr/bin/python3", undefined],
       ["/usr/bin/python3", undefined],
       ["ipcrm", before.uid],
       ["userdel", undefined],
     ]);
-    expect(machine.ran[1]?.input).toContain(`sweep\0path=/tmp\0of=${before.uid}\0`);
+    for (const folder of ["/tmp", "/srv/all"])
+      expect(machine.ran[2]?.input).toContain(`sweep\0path=${folder}\0of=${before.uid}\0`);
     await provideRunners(context, "demo");
     expect(runnerOf(context, "demo")).toMatchObject({ name: "reeve-demo", uid: 30_002 });
   });
