@@ -1,5 +1,7 @@
 import { readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { needs } from "../../src/front/rights.ts";
+import { findRoute } from "../../src/front/route.ts";
 import { plainApp } from "../support/apps.ts";
 import { basic, makePerson, type Person } from "../support/people.ts";
 import { eventually, TestServer, type Outcome } from "../support/server.ts";
@@ -309,8 +311,11 @@ const commands: [command: string, allowed: Who[]][] = [
   ["token list", from("admin")],
   ["token revoke 9999", []],
   ["key list", from("admin")],
+  ["key add other ssh-ed25519", []],
   ["key remove SHA256:x", []],
   ["audit", from("admin")],
+  ["audit --rights-at 2999-01-01", from("admin")],
+  ["previews demo", from("reader")],
 ];
 
 describe("the matrix of commands over SSH", () => {
@@ -505,6 +510,36 @@ describe("the matrix of commands about a preview over SSH", () => {
           ...{ account, via: "ssh", action: "rollbackPreview", app: "demo", outcome, detail },
         }),
       );
+  });
+});
+
+describe("the matrices", () => {
+  it("have every route that there is", () => {
+    const routes = lines.map(([method, url, headers]) =>
+      findRoute({ method, url, contentType: headers["content-type"] }),
+    );
+    const found = routes.map((route) => ("kind" in route ? `${route.kind} ${route.service}` : ""));
+
+    expect(found).toEqual(
+      expect.arrayContaining(
+        ["advertise", "serve"].flatMap((kind) =>
+          ["upload-pack", "receive-pack"].map((service) => `${kind} ${service}`),
+        ),
+      ),
+    );
+  });
+
+  it("have every action that there is: each was refused to somebody, but what nobody is refused", async () => {
+    const entries = await server.json<Record<string, string>[]>("audit", "-n", "5000");
+    const refused = new Set(
+      entries.filter(({ outcome }) => outcome === "refused").map(({ action }) => action),
+    );
+    // Whoever has proven an account sees its apps.
+    const toNobody = ["apps"];
+
+    const missing = Object.keys(needs).filter((action) => !refused.has(action));
+
+    expect(missing.sort()).toEqual(toNobody);
   });
 });
 
