@@ -4,6 +4,7 @@ import { chmodSync, copyFileSync, readdirSync } from "node:fs";
 const root = new URL("../", import.meta.url);
 for (const program of [
   "release/bytecode.py",
+  "environment/installed.py",
   "environment/coverage.py",
   "host/box.pl",
   "host/walker.py",

@@ -153,6 +153,12 @@ export const serverOptions = {
     default: 4096,
     sentence: "The largest file that an installer may write, in MiB.",
   },
+  build_cache: {
+    schema: wholeNumber(0, 1_048_576),
+    default: 2048,
+    sentence:
+      "How much an installer may keep of what it fetched, in MiB, for each app, and as much for its previews; a cache that holds more is emptied after the build.",
+  },
   build_open_files: {
     schema: wholeNumber(64, 1_048_576),
     default: 4096,

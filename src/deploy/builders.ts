@@ -43,6 +43,8 @@ export class Builders {
   readonly #means: Means;
   readonly #all: Builder[];
   readonly #pool: Pool<Builder>;
+  #working = 0;
+  #resting: Promise<void> | undefined;
 
   constructor(means: Means, users: Identity[]) {
     const { host, groups } = means;
@@ -59,10 +61,15 @@ export class Builders {
     return this.#all.length;
   }
 
-  async use<T>(wanting: Wanting, work: (builder: Builder) => Promise<T>): Promise<T> {
+  /** What comes afterwards keeps the builder, and nobody waiting who has what they wanted. */
+  async use<T>(
+    wanting: Wanting,
+    work: (builder: Builder) => Promise<T>,
+    afterwards?: (builder: Builder) => Promise<void>,
+  ): Promise<T> {
     const { host, groups, config } = this.#means;
-    if (!host.isRoot) return work({ ...(this.#all[0] as Builder) });
-    return this.#pool.use(wanting, async (builder) => {
+    if (!host.isRoot) return this.#together(work, afterwards);
+    const working = async (builder: Builder): Promise<T> => {
       const group = groupOf(builder.user);
       // It could still write where another app's build was broken off.
       if (!builder.isClean) await reclaim({ host, builder }, await this.#folders());
@@ -73,7 +80,24 @@ export class Builders {
         await groups.end(group);
         await this.#sweep(builder);
       }
-    });
+    };
+    return this.#pool.use(wanting, working, afterwards);
+  }
+
+  /** Builds of the one user go on beside each other; what comes afterwards is done when none does. */
+  async #together<T>(
+    work: (builder: Builder) => Promise<T>,
+    afterwards?: (builder: Builder) => Promise<void>,
+  ): Promise<T> {
+    const builder = { ...(this.#all[0] as Builder) };
+    await this.#resting;
+    this.#working += 1;
+    try {
+      return await work(builder);
+    } finally {
+      this.#working -= 1;
+      if (this.#working === 0) this.#resting = afterwards?.(builder);
+    }
   }
 
   /** A box without namespaces writes where everybody may write. */

@@ -99,7 +99,12 @@ export function filesCovered(files: RequirementsFile[], coverage: Coverage): Req
   return files.filter(({ path }) => read.has(path));
 }
 
-/** A sealed release is never edited, so its own packages are installed for good: `-e .` becomes `.`. */
+/** The tree's own packages as pip and uv both take them. */
+export function withEditable(file: RequirementsFile, coverage: Coverage): string {
+  return withLocal(file, coverage, ({ editable, text }) => (editable ? `-e ${text}` : undefined));
+}
+
+/** The same, installed for good: `-e .` becomes `.`. */
 export function withoutEditable(file: RequirementsFile, coverage: Coverage): string {
   return withLocal(file, coverage, ({ editable, text }) => (editable ? text : undefined));
 }

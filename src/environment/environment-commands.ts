@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { writingIn, type Box } from "../host/box.ts";
 import type { Command, Identity } from "../host/host.ts";
 import { withoutUser } from "./netrc.ts";
@@ -20,7 +21,7 @@ export interface PackageSources {
   caFile: string;
 }
 
-interface Build {
+export interface Build {
   installer: Installer;
   environment: string;
   python: string;
@@ -50,26 +51,81 @@ export function makeEnvironment(build: Build): Command {
     : installerCommand(build, python, ["-m", "venv", environment]);
 }
 
-/** Installs what `requirements` says; `constraints` holds the versions of an earlier build of the same. */
-export function installRequirements(
+const installedProgram = fileURLToPath(new URL("installed.py", import.meta.url));
+
+/** Leaves of another environment, all of which is there by hard links, what can stand in this one. */
+export function takeOver(
   build: Build,
-  files: { requirements: string; constraints: string | undefined; cwd: string },
+  basis: string,
+  { without, withoutFiles }: { without: readonly string[]; withoutFiles: boolean },
 ): Command {
-  const constraints = files.constraints === undefined ? [] : ["--constraint", files.constraints];
-  const what = ["--requirement", files.requirements, ...constraints];
+  const what = withoutFiles ? "indexed" : "all";
+  const words = ["take", build.environment, basis, notesIn(build.scratch), what];
+  return { ...installedCommand(build, words), input: without.join("\n") };
+}
+
+/** Prints the packages that are not as they would be in an environment that began with nothing. */
+export function checkTakenOver(build: Build): Command {
+  return installedCommand(build, ["check", build.environment, notesIn(build.scratch)]);
+}
+
+/** Notes what is in a copy of the tree before packages are built in it, which are told what git says of the commit. */
+export function surveyTree(build: Build, tree: string, described: string): Command {
+  const command = installedCommand(build, ["survey", tree, surveyIn(build.scratch)]);
+  return { ...command, input: described };
+}
+
+/**
+ * Has the packages that were built in the copy name the release in its place. Prints why some cannot be edited there,
+ * and leaves these as they are.
+ */
+export function settlePackages(build: Build, tree: string, release: string): Command {
+  const words = ["settle", build.environment, tree, release, surveyIn(build.scratch)];
+  return installedCommand(build, words);
+}
+
+function notesIn(scratch: string): string {
+  return join(scratch, "taken.json");
+}
+
+function surveyIn(scratch: string): string {
+  return join(scratch, "tree.json");
+}
+
+function installedCommand(build: Build, words: string[]): Command {
+  return installerCommand(build, build.python, ["-I", "-S", installedProgram, ...words]);
+}
+
+interface Installation {
+  /** The file that says what. */
+  requirements: string;
+  /** The versions of an earlier build of the same. */
+  constraints: string | undefined;
+  cwd: string;
+  /** What is there already stays at its version, where it is one that the requirements allow. */
+  keepsVersions: boolean;
+  hasEditable: boolean;
+}
+
+/**
+ * Installs what the requirements say, and has uv remove what they do not; what is there already is replaced by what
+ * they mean today.
+ */
+export function installRequirements(build: Build, how: Installation): Command {
+  const { requirements, constraints, cwd, keepsVersions, hasEditable } = how;
+  const held = constraints === undefined ? [] : ["--constraint", constraints];
+  const what = ["--requirement", requirements, ...held];
   const python = interpreterOf(build.environment);
+  const upgrade = keepsVersions ? [] : ["--upgrade"];
+  // pip's older way leaves what it says of a package in the tree.
+  const standard = hasEditable ? ["--use-pep517"] : [];
+  const ofUv = ["pip", "install", "--python", python, "--exact", ...upgrade, "--compile-bytecode"];
+  const ofPip = ["-m", "pip", "install", "--progress-bar", "off", ...standard];
   const command =
     build.installer.name === "uv"
-      ? installerCommand(build, build.installer.file, [
-          "pip",
-          "install",
-          "--python",
-          python,
-          "--compile-bytecode",
-          ...what,
-        ])
-      : installerCommand(build, python, ["-m", "pip", "install", "--progress-bar", "off", ...what]);
-  return { ...command, cwd: files.cwd };
+      ? installerCommand(build, build.installer.file, [...ofUv, ...what])
+      : installerCommand(build, python, [...ofPip, ...what]);
+  return { ...command, cwd };
 }
 
 export function listPackages(build: Build): Command {

@@ -4,22 +4,33 @@ import { environmentPath, type InstancePaths } from "../app/instance.ts";
 import { UserError } from "../errors.ts";
 import type { Box } from "../host/box.ts";
 import { isPresent } from "../host/files.ts";
-import { CommandFailed, type Command, type Host, type Identity } from "../host/host.ts";
+import {
+  CommandFailed,
+  type Command,
+  type Host,
+  type Identity,
+  type RunOptions,
+} from "../host/host.ts";
 import { ownIdentity } from "../host/identity.ts";
 import { printable } from "../host/lines.ts";
 import { endProcesses } from "../host/system-users.ts";
 import type { Turns } from "../host/turns.ts";
 import { removeTrees, walk, type Errand } from "../host/walker.ts";
 import {
+  checkTakenOver,
   installRequirements,
   listPackages,
   makeEnvironment,
+  settlePackages,
+  surveyTree,
+  takeOver,
   temporaryIn,
+  type Build,
   type Installer,
   type PackageSources,
 } from "./environment-commands.ts";
 import { netrcOf } from "./netrc.ts";
-import { reachesTree, withoutEditable, type Coverage } from "./coverage.ts";
+import { reachesTree, withEditable, withoutEditable, type Coverage } from "./coverage.ts";
 import { constraintsOf, withoutCredentials, type RequirementsFile } from "./requirements.ts";
 import {
   layOutWorkshop,
@@ -52,8 +63,22 @@ export interface EnvironmentRequest {
   files: RequirementsFile[];
   coverage: Coverage;
   release: string;
+  /** What git says of its commit, for packages of the tree that have their version from it. */
+  described: string;
   /** What an earlier environment of the same hash held: a rollback gets what it had. */
   packages: string | undefined;
+  /** A sealed one of the same instance kind that it begins with, and so installs what differs. */
+  basis?: Basis | undefined;
+}
+
+export interface Basis {
+  hash: string;
+  /** Packages of it that are installed anew, whatever their version. */
+  without: readonly string[];
+  /** So are those that came from a file, and from no index. */
+  withoutFiles: boolean;
+  /** Its requirements are the same: what comes from an index keeps its version. */
+  isAlike: boolean;
 }
 
 /** Whether the environment is there and complete: a half-built one has its marker beside it. */
@@ -78,7 +103,7 @@ export async function buildEnvironment(
   await writeFile(markerOf(path), "");
   try {
     const packages = await work(context, { ...request, path });
-    await host.run(walk([sealOf(path, context)]));
+    await host.run(walk([sealOf(path, context, request.basis)]));
     await rm(markerOf(path));
     return packages;
   } catch (error) {
@@ -87,7 +112,10 @@ export async function buildEnvironment(
   }
 }
 
-/** The builder has what it writes in from the first of its processes to the last, and no longer. */
+/**
+ * The builder has what it writes in from the first of its processes to the last, and no longer. Where an environment
+ * that began with another one is not what it would be without, it begins with nothing.
+ */
 async function work(
   context: EnvironmentContext,
   request: EnvironmentRequest & { path: string },
@@ -97,16 +125,41 @@ async function work(
   builder.isClean = false;
   if (host.isRoot) await endProcesses(host, builder.user);
   await removeTrees(host, path);
-  await mkdir(path, { mode: 0o700 });
+  const basis = await beginWith(context, request);
   const scratch = await layOutWorkshop(context, paths.environments, hash);
+  let packages: string | undefined;
   try {
     await layOutTree(context, request, scratch);
     for (const folder of [treeIn(scratch), temporaryIn(scratch), scratch, path, dirname(scratch)])
       await openToBuilder(context, folder);
-    return await install(context, { ...request, scratch });
+    packages = await install(context, { ...request, basis, scratch });
   } finally {
     await takeBack(context, path, scratch);
   }
+  return packages ?? work(context, { ...request, basis: undefined });
+}
+
+/**
+ * The environment's folder: empty, or with all of the basis by hard links. Its files are root's, whom nobody can write
+ * to by a second name either; its folders are the builder's. Resolves to the basis, if it was there to the end.
+ */
+async function beginWith(
+  { paths, host, builder }: EnvironmentContext,
+  { basis, path, files }: EnvironmentRequest & { path: string },
+): Promise<Basis | undefined> {
+  const from = basis && files.length > 0 ? environmentPath(paths, basis.hash) : undefined;
+  if (from !== undefined && (await isComplete(from))) {
+    const owner = host.isRoot ? builder.user : undefined;
+    const copy: Errand = { do: "copy", path: from, to: path, by: "links", owner, add: 0o200 };
+    const isLinked = await host.run(walk([{ ...copy, top: 0o700 }])).then(
+      () => isComplete(from),
+      () => false,
+    );
+    if (isLinked) return basis;
+    await removeTrees(host, path);
+  }
+  await mkdir(path, { mode: 0o700 });
+  return undefined;
 }
 
 /**
@@ -169,31 +222,99 @@ export async function pruneEnvironments(
   return removed;
 }
 
+/** Undefined where it would be another one, had it begun with nothing. */
 async function install(
   context: EnvironmentContext,
   request: EnvironmentRequest & { path: string; scratch: string },
-): Promise<string> {
+): Promise<string | undefined> {
   const { host, onLine, builder } = context;
-  const { path: environment, scratch, files, coverage } = request;
+  const { path: environment, scratch, files, basis } = request;
   const as = builder.user;
   const build = { ...context, environment, workshop: dirname(scratch), scratch, as };
   const say = { onLine: bounded(onLine), signal: context.signal };
+  if (basis) {
+    const from = environmentPath(context.paths, basis.hash);
+    if (!(await isInOrder(context, takeOver(build, from, basis)))) return undefined;
+  }
   await host.run(makeEnvironment(build), say);
-  const [first] = files;
-  if (first === undefined) return "";
+  if (files.length === 0) return "";
 
+  await writeNetrc(context, scratch);
+  await installFiles(context, request, { ...say, build });
+  if (basis && !(await isInOrder(context, checkTakenOver(build)))) return undefined;
+  return (await host.run(listPackages(build))).trim();
+}
+
+/**
+ * Packages of the tree that are to be edited are, in the release, which they see whole: templates that no manifest
+ * names, say. Where the build of one leaves files in its copy of the tree, an extension in C, a file with the version,
+ * the release would lack them: then all are installed for good. So they are where a backend builds no other ones.
+ */
+async function installFiles(
+  context: EnvironmentContext,
+  request: EnvironmentRequest & { scratch: string },
+  { build, ...say }: RunOptions & { build: Build },
+): Promise<void> {
+  const { host, signal } = context;
+  const { scratch, files, basis, coverage, release } = request;
   const tree = treeIn(scratch);
+  const requirements = join(tree, files[0]?.path ?? "");
+  const how = {
+    requirements,
+    constraints: await writeConstraints(context, request),
+    // What a line names is looked for from where the first file is: the folder that the app runs in.
+    cwd: dirname(requirements),
+    keepsVersions: basis?.isAlike ?? false,
+    hasEditable: coverage.local.some(({ editable }) => editable),
+  };
+  if (coverage.local.length === 0) {
+    await writeRequirements(context, tree, request, withoutEditable);
+    await host.run(installRequirements(build, how), say);
+    return;
+  }
+  const settling = settlePackages(build, tree, release);
+  const editing = async (): Promise<string> => {
+    await writeRequirements(context, tree, request, withEditable);
+    await host.run(surveyTree(build, tree, request.described), { signal });
+    await host.run(installRequirements(build, how), say);
+    return host.run(settling, { signal });
+  };
+  const [fixed] = (await editing().catch(unlessUneditable)).split("\n");
+  if (!fixed) return;
+  say.onLine?.(`reeve: ${fixed}: its packages are installed for good, not to be edited`);
+  await writeRequirements(context, tree, request, withoutEditable);
+  await host.run(installRequirements(build, { ...how, hasEditable: false }), say);
+  await host.run(settling, { signal });
+}
+
+/** A builder of packages need not know of packages that are edited: then there is no such hook (PEP 660). */
+function unlessUneditable(error: unknown): string {
+  if (error instanceof CommandFailed && /\bbuild_editable\b/.test(error.output))
+    return "no build_editable in a build backend";
+  throw error;
+}
+
+async function writeRequirements(
+  { host, builder }: EnvironmentContext,
+  tree: string,
+  { files, coverage }: EnvironmentRequest,
+  textOf: (file: RequirementsFile, coverage: Coverage) => string,
+): Promise<void> {
+  const as = builder.user;
   const folders = files.map(({ path }) => dirname(join(tree, path)));
   await host.run({ file: "mkdir", args: ["-p", "--", ...new Set(folders)], as });
   for (const file of files)
-    await host.run(writeFileAs(as, join(tree, file.path), withoutEditable(file, coverage)));
-  await writeNetrc(context, scratch);
-  const constraints = await writeConstraints(context, request);
-  const requirements = join(tree, first.path);
-  // What a line names is looked for from where the first file is: the folder that the app runs in.
-  const cwd = dirname(requirements);
-  await host.run(installRequirements(build, { requirements, constraints, cwd }), say);
-  return (await host.run(listPackages(build))).trim();
+    await host.run(writeFileAs(as, join(tree, file.path), textOf(file, coverage)));
+}
+
+/** Whether the command ends well and has nothing to say: what it reads may be whatever an earlier build left. */
+async function isInOrder({ host, signal }: EnvironmentContext, command: Command): Promise<boolean> {
+  try {
+    return (await host.run(command, { signal })) === "";
+  } catch (error) {
+    if (error instanceof CommandFailed) return false;
+    throw error;
+  }
 }
 
 /** Of what an installer prints this much is a pusher's to read: whoever prints without end fills no log. */
@@ -260,20 +381,30 @@ async function layOutTree(
 /**
  * Takes an environment from the user that built it, of which a process may still run and hold a folder of it open.
  * A program in it that would give others the rights of its owner must not, and a file of somebody else's that was
- * linked into it has no place there.
+ * linked into it has no place there. What came from the basis is root's and the app's to read already, as nothing is that
+ * the builder could reach elsewhere.
  */
-function sealOf(path: string, context: Sealed & Pick<EnvironmentContext, "builder">): Errand {
+function sealOf(
+  path: string,
+  context: Sealed & Pick<EnvironmentContext, "builder">,
+  basis: Basis | undefined,
+): Errand {
   const { host, builder } = context;
-  const others = host.isRoot ? ({ of: builder.user.uid, others: "remove" } as const) : {};
+  const others = host.isRoot
+    ? ({ of: builder.user.uid, others: basis ? "sealed" : "remove" } as const)
+    : {};
   return { do: "give", path, ...others, ...sealedFor(context) };
 }
 
 type Sealed = Pick<EnvironmentContext, "host" | "appUser">;
 
-/** With root the app may read it, and only at its end; without, nobody may write in it. */
+/**
+ * With root the app may read it, and only at its end; without, nobody may write in it. Its own folder keeps everybody
+ * else out: in there all can be read, also by the builder of one that begins with it.
+ */
 function sealedFor({ host, appUser }: Sealed) {
   return host.isRoot
-    ? { owner: { uid: 0, gid: appUser.gid }, clear: 0o7022, top: 0o750 }
+    ? { owner: { uid: 0, gid: appUser.gid }, clear: 0o7022, share: 0o055, top: 0o750 }
     : { clear: 0o7222 };
 }
 

@@ -7,7 +7,7 @@ import type { Coverage } from "./coverage.ts";
 /** Bytes of names; a tree with more of them counts as a whole. */
 const longestListing = 4 * 1024 * 1024;
 
-interface Where {
+export interface Where {
   host: Host;
   git: GitContext;
   commit: string;
@@ -43,6 +43,26 @@ export async function contentsOf(where: Where, coverage: Coverage): Promise<stri
     return isSure(named, listed, reads) ? named.replaceAll(`${commit}:`, "") : commit;
   } catch (error) {
     if (error instanceof CommandFailed && error.tooLong) return commit;
+    throw error;
+  }
+}
+
+/** Milliseconds: a history without tags is looked through to its beginning. */
+const patience = 10_000;
+/** Fields of `.git_archival.txt`, as setuptools-scm, and hatch-vcs with it, read them where there is no repository. */
+const fields = [
+  "node: %H",
+  "node-date: %cI",
+  "describe-name: %(describe:tags=true,match=*[0-9]*)",
+].join("%n");
+
+/** What git says of a commit whose packages may have their version from its tags; empty where it cannot say it soon. */
+export async function describeCommit({ host, git, commit, signal }: Where): Promise<string> {
+  const asking = gitCommand(git, ["log", "-1", "--no-color", `--format=${fields}`, commit]);
+  try {
+    return await host.run({ ...asking, deadline: patience }, { signal });
+  } catch (error) {
+    if (error instanceof CommandFailed) return "";
     throw error;
   }
 }

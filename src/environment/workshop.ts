@@ -4,7 +4,7 @@ import type { InstancePaths } from "../app/instance.ts";
 import { giveFolder, isPresent } from "../host/files.ts";
 import type { Host, Identity } from "../host/host.ts";
 import { endProcesses, sweepUser } from "../host/system-users.ts";
-import { removeTrees } from "../host/walker.ts";
+import { removeTrees, walk } from "../host/walker.ts";
 
 /** Who builds environments: a system user that runs nothing else. Without root, the one that everything runs as. */
 export interface Builder {
@@ -71,6 +71,18 @@ export async function openToBuilder(
   path: string,
 ): Promise<void> {
   if (host.isRoot) await giveFolder(path, builder.user, 0o700);
+}
+
+/** Empties the installers' caches of a builder's folder, which is closed, where they hold more bytes than this. */
+export async function boundCaches(
+  { host, builder }: WorkshopContext,
+  environments: string,
+  most: number,
+): Promise<void> {
+  const workshop = workshopOf({ environments }, builder.user);
+  if (!(await isPresent(workshop))) return;
+  const held = Number(await host.run(walk([{ do: "measure", path: workshop }])));
+  if (held > most) await removeTrees(host, ...caches.map((name) => join(workshop, name)));
 }
 
 /** The build is over: nothing of it runs any more, and whatever it could write in is closed to it. */

@@ -15,8 +15,15 @@ export class Pool<T> {
     this.#all = all;
   }
 
-  /** The first that is free is taken: with little to do it is always the same one. */
-  async use<R>(wanting: Wanting, work: (thing: T) => Promise<R>): Promise<R> {
+  /**
+   * The first that is free is taken: with little to do it is always the same one. Whoever asked does not wait for what
+   * comes after the work; the next one does.
+   */
+  async use<R>(
+    wanting: Wanting,
+    work: (thing: T) => Promise<R>,
+    afterwards: (thing: T) => Promise<void> = () => Promise.resolve(),
+  ): Promise<R> {
     wanting.signal?.throwIfAborted();
     const free = this.#all.find((thing) => !this.#taken.has(thing));
     const thing = free ?? (await this.#turn(wanting));
@@ -24,7 +31,7 @@ export class Pool<T> {
     try {
       return await work(thing);
     } finally {
-      this.#handOn(thing);
+      void afterwards(thing).finally(() => this.#handOn(thing));
     }
   }
 

@@ -1,7 +1,7 @@
 """Goes through trees that somebody else owns, or may still hold open, and through no name that they could swap.
 
 Standard input: errands, each a run of words that end in NUL, with an empty word behind it. The first word says
-what to do: give, copy, remove, sweep. The others are "name=value" (src/host/walker.ts).
+what to do: give, copy, remove, sweep, measure. The others are "name=value" (src/host/walker.ts).
 
 A folder is opened below its parent's descriptor and never by a link. It is taken, so that it is root's and nobody
 else's to enter, before it is listed: whoever holds it open changes nothing in it any more. What is in it is opened
@@ -206,7 +206,8 @@ class Give(Errand):
     """
     Changes owner and mode. "of": only what is that user's changes hands, "group": only what is that group's; a file
     with a second name may be somebody else's as well, and does so only where it is known whose it was.
-    "others=remove": what is not that user's has no place in the tree. "only=folders": files stay as they are.
+    "others=remove": what is not that user's has no place in the tree; "others=sealed": unless it is what this errand
+    would make of it, as are the links that a tree was begun with. "only=folders": files stay as they are.
     "live=1": its readers are in it meanwhile.
     """
 
@@ -214,7 +215,8 @@ class Give(Errand):
         super().__init__(words)
         self.of = int(words["of"]) if "of" in words else None
         self.group = int(words["group"]) if "group" in words else None
-        self.removes_others = words.get("others") == "remove"
+        self.removes_others = "others" in words
+        self.keeps_sealed = words.get("others") == "sealed"
         self.only_folders = words.get("only") == "folders"
         self.is_live = "live" in words
 
@@ -222,6 +224,11 @@ class Give(Errand):
         if self.of is not None and look.st_uid != self.of:
             return False
         return self.group is None or look.st_gid == self.group
+
+    def is_sealed(self, look):
+        if self.owner != (look.st_uid, look.st_gid):
+            return False
+        return S_ISLNK(look.st_mode) or S_ISREG(look.st_mode) and self.mode_of(look) == look.st_mode & 0o7777
 
     def enter(self, parent, name, entry, look):
         is_top = len(self.stack) == 1
@@ -238,7 +245,8 @@ class Give(Errand):
 
     def visit(self, parent, name, entry, look):
         if self.removes_others and not self.concerns(look):
-            os.unlink(name, dir_fd=parent.descriptor)
+            if not (self.keeps_sealed and self.is_sealed(look)):
+                os.unlink(name, dir_fd=parent.descriptor)
             return
         is_known = self.of is not None or self.group is not None
         if self.only_folders or not self.concerns(look) or look.st_nlink > 1 and not is_known:
@@ -479,11 +487,32 @@ class Sweep(Errand):
             os.fchmod(folder.descriptor, folder.look.st_mode & 0o1777)
 
 
+class Measure(Errand):
+    """Prints how many bytes of the disk what is at the path takes."""
+
+    def run(self):
+        self.bytes = 0
+        super().run()
+        print(self.bytes, flush=True)
+
+    def find_nothing(self):
+        pass
+
+    def enter(self, parent, name, entry, look):
+        return Folder(name, open_own(entry, look), look)
+
+    def visit(self, parent, name, entry, look):
+        self.bytes += look.st_blocks * 512
+
+    def leave(self, parent, folder, is_top):
+        pass
+
+
 def pair(text):
     return None if text is None else tuple(int(number) for number in text.split(":"))
 
 
-errands = {"give": Give, "copy": Copy, "remove": Remove, "sweep": Sweep}
+errands = {"give": Give, "copy": Copy, "remove": Remove, "sweep": Sweep, "measure": Measure}
 
 
 def read_errands():

@@ -26,8 +26,8 @@ interface Giving extends Modes {
    */
   of?: number | undefined;
   group?: number | undefined;
-  /** What is not of that user is removed. */
-  others?: "remove";
+  /** What is not of that user is removed; or stays where it has this owner and these modes already. */
+  others?: "remove" | "sealed";
   /** Files stay as they are. */
   only?: "folders";
   /** The tree is in use: its folders stay open for the group that gets them. */
@@ -59,7 +59,13 @@ interface Sweeping {
   of: number;
 }
 
-export type Errand = Giving | Copying | Removal | Sweeping;
+/** Prints how many bytes of the disk a tree takes. */
+interface Measuring {
+  do: "measure";
+  path: string;
+}
+
+export type Errand = Giving | Copying | Removal | Sweeping | Measuring;
 
 /**
  * Goes through trees that another user owns, owned, or may hold open (docs/decisions/0018). The folder that holds

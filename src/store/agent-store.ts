@@ -158,6 +158,8 @@ const migrations = [
   `ALTER TABLE requirements ADD COLUMN coverage TEXT NOT NULL DEFAULT '';`,
   // The folder that a release runs in, as the option was at its deploy.
   `ALTER TABLE deploy ADD COLUMN root TEXT NOT NULL DEFAULT '';`,
+  // What an environment was built from, as JSON: another one may begin with it.
+  `ALTER TABLE environment ADD COLUMN origin TEXT NOT NULL DEFAULT '';`,
 ];
 
 /** Characters of what a deploy says that are kept of it; its log has more. */
@@ -750,13 +752,22 @@ export class AgentStore {
     return row && text(row["packages"]);
   }
 
-  keepEnvironment(app: string, hash: string, packages: string): void {
+  /** JSON; empty where none was kept. */
+  environmentOrigin(app: string, hash: string): string {
+    const row = this.#get("SELECT origin FROM environment WHERE app = ? AND hash = ?", app, hash);
+    return row ? text(row["origin"]) : "";
+  }
+
+  /** The list of the first build stays, whatever a later one of the same hash holds. */
+  keepEnvironment(app: string, hash: string, packages: string, origin = ""): void {
     this.#run(
-      "INSERT INTO environment (app, hash, packages, built_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      `INSERT INTO environment (app, hash, packages, built_at, origin) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET origin = excluded.origin`,
       app,
       hash,
       packages.length > longestPackages ? "" : packages,
       now(),
+      origin,
     );
   }
 

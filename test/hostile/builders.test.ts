@@ -2,6 +2,7 @@ import { spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
+  lstatSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -13,6 +14,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { plainApp } from "../support/apps.ts";
 import { eventually, systemUsersOf, TestServer } from "../support/server.ts";
 import type { Outcome } from "../support/server.ts";
+import { fromWheels, wheelFolder } from "../support/wheels.ts";
 import type { Workspace } from "../support/workspace.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -106,6 +108,53 @@ for number in os.listdir("/proc/self/fd"):
 if mark in open("/proc/net/unix").read(): found.append("socket")
 print("FOUND", json.dumps(found), flush=True)
 raise SystemExit(1)
+`;
+
+/** Tries to write to every file that its environment shares with another one, in every way that there is. */
+const spoiling = `
+import fcntl, mmap
+environment = os.path.join(environments, os.path.basename(os.environ["HOME"]))
+found, shared = [], 0
+def attempt(what, path, act):
+    try: act()
+    except (OSError, ValueError): return
+    found.append([what, path])
+def mapped(path):
+    number = os.open(path, os.O_RDONLY)
+    mmap.mmap(number, 0, mmap.MAP_SHARED, mmap.PROT_WRITE)
+for folder, _, names in os.walk(environment):
+    for name in names:
+        path = os.path.join(folder, name)
+        look = os.lstat(path)
+        if look.st_nlink < 2 or os.path.islink(path): continue
+        shared += 1
+        for flags in (os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_TRUNC, os.O_WRONLY | os.O_APPEND):
+            attempt("open", path, lambda: os.open(path, flags))
+        attempt("truncate", path, lambda: os.truncate(path, 0))
+        attempt("chmod", path, lambda: os.chmod(path, 0o666))
+        attempt("chown", path, lambda: os.chown(path, os.getuid(), -1))
+        attempt("utime", path, lambda: os.utime(path, (0, 0)))
+        attempt("xattr", path, lambda: os.setxattr(path, "user." + mark, b"1"))
+        attempt("capability", path, lambda: os.setxattr(path, "security.capability", b"\\0" * 20))
+        attempt("link", path, lambda: os.link(path, os.path.join(workshop, mark + name)))
+        attempt("link", path, lambda: os.link(path, path + mark))
+        attempt("map", path, lambda: mapped(path))
+        attempt("lease", path, lambda: fcntl.fcntl(os.open(path, os.O_RDONLY), fcntl.F_SETLEASE, fcntl.F_WRLCK))
+print("SHARED", shared, flush=True)
+print("FOUND", json.dumps(found), flush=True)
+raise SystemExit(1)
+`;
+
+/** What is its own to change, its folders, it changes: what it shares goes, has another name, or is another one. */
+const wrecking = `
+environment = os.path.join(environments, os.path.basename(os.environ["HOME"]))
+for count, (here, _, names) in enumerate(list(os.walk(os.path.join(environment, "lib")))):
+    for name in names:
+        if not name.startswith(("greeting", "farewell")): continue
+        path = os.path.join(here, name)
+        os.rename(path, path + mark)
+        if count % 2: os.unlink(path + mark)
+        with open(path, "w") as file: file.write(mark)
 `;
 
 function lookingIn(...others: string[]): string {
@@ -311,6 +360,55 @@ raise SystemExit(1)
       expect(held.output).toContain("error[ENVIRONMENT_FAILED]");
     },
   );
+});
+
+describe.runIf(isRoot)("builds in an environment that begins with another one", () => {
+  const wheels = wheelFolder();
+  let server: TestServer;
+  let demo: Workspace;
+
+  beforeAll(async () => {
+    server = await TestServer.start(["build_deadline = 60"]);
+  });
+  afterAll(() => server.remove());
+
+  const push = async (program: string): Promise<Outcome> =>
+    demo.deploy({
+      ...building(program),
+      "requirements.txt": fromWheels(wheels, "greeting==1.0", "farewell", "./package"),
+    });
+  const all = (): Record<string, string> => {
+    const folder = server.path("srv/demo/envs");
+    const there = readdirSync(folder).filter((name) => /^[0-9a-f]{16}$/.test(name));
+    return Object.fromEntries(
+      there.flatMap((hash) =>
+        readdirSync(join(folder, hash), { recursive: true, encoding: "utf8" }).map((name) => {
+          const path = join(folder, hash, name);
+          const look = lstatSync(path);
+          const text = look.isFile() ? readFileSync(path, "latin1") : "";
+          return [path, [look.uid, look.gid, look.mode, look.mtimeMs, text].join(" ")];
+        }),
+      ),
+    );
+  };
+
+  it("B24: change no byte, mode or owner of what it shares with it, and keep no name of it", async () => {
+    demo = await server.workspace("demo", plainApp("demo"));
+    expect((await push("")).exitCode).toBe(0);
+    await server.settled("demo");
+    const before = all();
+
+    const tries = await push(spoiling);
+    const wrecked = await push(wrecking);
+
+    expect(foundBy(tries)).toEqual([]);
+    expect(tries.output).toMatch(/SHARED [1-9]/);
+    expect(wrecked.exitCode, wrecked.output).toBe(0);
+    await server.settled("demo");
+    const after = all();
+    for (const [path, look] of Object.entries(before)) expect(after[path], path).toBe(look);
+    expect(Object.keys(after).filter((path) => path.includes(mark))).toEqual([]);
+  });
 });
 
 describe.runIf(isRoot)("a preview's build beside production's", () => {

@@ -1,9 +1,19 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp, slowPackage } from "../support/apps.ts";
 import { eventually, TestServer } from "../support/server.ts";
-import { fromWheels, wheelFolder } from "../support/wheels.ts";
+import { addWheel, fromWheels, wheelFolder } from "../support/wheels.ts";
 import type { Workspace } from "../support/workspace.ts";
 
 const versions = evaluatingApp(
@@ -212,6 +222,230 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
   });
 });
 
+describe("an environment of changed requirements", () => {
+  const wheels = wheelFolder();
+  let server: TestServer;
+  let demo: Workspace;
+
+  const environment = async (): Promise<string> => {
+    await server.settled("demo");
+    return server.path("srv/demo", readlinkSync(server.path("srv/demo/env")));
+  };
+  /** Every file with what it holds; bytecode says where it was compiled, and RECORD what it is as long as. */
+  const contents = (folder: string): Record<string, string> =>
+    Object.fromEntries(
+      readdirSync(folder, { recursive: true, encoding: "utf8" })
+        .sort()
+        .map((name) => {
+          const path = join(folder, name);
+          const isText = lstatSync(path).isFile() && !/\.pyc$|RECORD$/.test(name);
+          const text = isText ? readFileSync(path, "latin1").replaceAll(folder, "HERE") : "";
+          return [name, text];
+        }),
+    );
+  const inode = (folder: string, name: string): number =>
+    statSync(join(folder, "lib", pythonOf(folder), "site-packages", name)).ino;
+  const pythonOf = (folder: string): string =>
+    readdirSync(join(folder, "lib")).find((name) => name.startsWith("python")) ?? "";
+
+  beforeAll(async () => {
+    addWheel(wheels, "tool", "1.0", {
+      "tool.py": "def main(): print('tool')\n",
+      "tool-1.0.dist-info/entry_points.txt": "[console_scripts]\ntool = tool:main\n",
+    });
+    // Both bring along the same file, as packages with tests in them do.
+    addWheel(wheels, "left", "1.0", { "left.py": "", "tests/__init__.py": "" });
+    addWheel(wheels, "right", "1.0", { "right.py": "", "tests/__init__.py": "" });
+    server = await TestServer.start();
+    demo = await server.workspace("demo", {
+      ...versions,
+      "requirements.txt": fromWheels(wheels, "greeting==1.0", "farewell", "tool", "left", "right"),
+    });
+    await demo.push();
+  });
+  afterAll(() => server.remove());
+
+  it.each<[string, string[]]>([
+    ["another version", ["greeting==2.0", "farewell", "tool", "left", "right"]],
+    ["a package less, a file of which another one has as well", ["greeting", "tool", "right"]],
+    ["nothing of before", ["farewell"]],
+  ])("is what it would be, had it begun with nothing: %s", async (_, requirements) => {
+    const push = await demo.deploy({ "requirements.txt": fromWheels(wheels, ...requirements) });
+    expect(push.exitCode, push.output).toBe(0);
+    const built = contents(await environment());
+    const packages = (await server.reeve("show", "demo", "--json")).output;
+
+    const rebuild = await server.reeve("rebuild", "demo");
+
+    expect(rebuild.exitCode, rebuild.output).toBe(0);
+    expect(contents(await environment())).toEqual(built);
+    expect(packagesIn((await server.reeve("show", "demo", "--json")).output)).toEqual(
+      packagesIn(packages),
+    );
+  });
+
+  it("shares the files of what did not change, and no script of it names another one", async () => {
+    await demo.deploy({
+      "requirements.txt": fromWheels(wheels, "greeting==1.0", "tool", "farewell"),
+    });
+    const before = await environment();
+
+    const push = await demo.deploy({
+      "requirements.txt": fromWheels(wheels, "greeting==2.0", "tool", "farewell"),
+    });
+
+    const now = await environment();
+    expect(push.output).toMatch(/Installed 1 package/);
+    expect(inode(now, "farewell.py")).toBe(inode(before, "farewell.py"));
+    expect(inode(now, "greeting.py")).not.toBe(inode(before, "greeting.py"));
+    expect(execFileSync(join(now, "bin/tool"), { encoding: "utf8" })).toBe("tool\n");
+    for (const text of Object.values(contents(now))) expect(text).not.toContain(before);
+  });
+
+  it("installs anew what is asked for by a hash, whatever version is there", async () => {
+    await demo.deploy({ "requirements.txt": fromWheels(wheels, "greeting==1.0") });
+
+    const push = await demo.deploy({
+      "requirements.txt": fromWheels(wheels, `greeting==1.0 --hash=sha256:${"0".repeat(64)}`),
+    });
+
+    expect(push.exitCode, push.output).toBe(1);
+    expect(push.output).toMatch(/[Hh]ash/);
+  });
+});
+
+/** A project of a layout that many have, with a template that no manifest names; `needs` is what it requires. */
+function project(needs: string, more: Record<string, string> = {}): Record<string, string> {
+  const backend = `
+import os, zipfile
+
+def wheel(folder, editable):
+    if os.path.exists("makes"):
+        open("src/shop/made.py", "w").close()
+    info = "shop-1.0.dist-info/"
+    needs = "".join(f"Requires-Dist: {name}\\n" for name in open("needs").read().split())
+    files = {
+        info + "METADATA": "Metadata-Version: 2.1\\nName: shop\\nVersion: 1.0\\n" + needs,
+        info + "WHEEL": "Wheel-Version: 1.0\\nGenerator: t\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+        info + "RECORD": "",
+    }
+    if editable:
+        files["__editable__.shop.pth"] = os.path.abspath("src") + "\\n"
+    else:
+        for name in os.listdir("src/shop"):
+            if name.endswith(".py"):
+                files["shop/" + name] = open("src/shop/" + name).read()
+    name = "shop-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(folder, name), "w") as file:
+        for path, text in files.items():
+            file.writestr(path, text)
+    return name
+
+def build_wheel(folder, *rest):
+    return wheel(folder, False)
+
+def build_editable(folder, *rest):
+    return wheel(folder, True)
+`;
+  return {
+    ...evaluatingApp(
+      "[shop.page(), shop.__file__, importlib.metadata.version('greeting')]",
+      "import importlib.metadata, shop",
+    ),
+    "pyproject.toml":
+      '[project]\nname = "shop"\ndynamic = ["version", "dependencies"]\n[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+    "backend.py": backend,
+    needs,
+    "src/shop/__init__.py":
+      "from pathlib import Path\n\ndef page():\n    page = Path(__file__).parent / 'page.html'\n    return page.read_text() if page.exists() else 'no page'\n",
+    "src/shop/page.html": "a page",
+    ...more,
+  };
+}
+
+describe("a package of the tree itself", () => {
+  let wheels: string;
+  let server: TestServer;
+  let demo: Workspace;
+
+  const page = async (): Promise<string> => (await server.get("demo")).body;
+  const release = async (): Promise<string> =>
+    server.path("srv/demo/releases", await demo.head(), "src/shop/__init__.py");
+
+  beforeAll(async () => {
+    wheels = mkdtempSync(join(tmpdir(), "reeve-wheels-"));
+    chmodSync(wheels, 0o755);
+    addWheel(wheels, "greeting", "1.0", { "greeting.py": "" });
+    addWheel(wheels, "farewell", "1.0", { "farewell.py": "" });
+    server = await TestServer.start();
+    demo = await server.workspace("demo", {
+      ...project("greeting"),
+      "requirements.txt": fromWheels(wheels, "-e ."),
+    });
+  });
+  afterAll(() => server.remove());
+
+  it("that is to be edited is in the release, with all that is beside its sources", async () => {
+    const push = await demo.push();
+
+    expect(push.exitCode, push.output).toBe(0);
+    expect(await page()).toBe(`['a page', '${await release()}', '1.0']`);
+  });
+
+  it("takes nothing anew from the index with a push of something else", async () => {
+    addWheel(wheels, "greeting", "2.0", { "greeting.py": "" });
+
+    const push = await demo.deploy({ README: "Read me\n" });
+
+    expect(push.output).toMatch(/Installed 1 package/);
+    expect(await page()).toBe(`['a page', '${await release()}', '1.0']`);
+  });
+
+  it("brings what it requires by now", async () => {
+    await demo.deploy({ needs: "greeting>1 farewell" });
+
+    expect(await page()).toBe(`['a page', '${await release()}', '2.0']`);
+    const packages = packagesIn((await server.reeve("show", "demo", "--json")).output);
+    expect(packages).toEqual([
+      "farewell==1.0",
+      "greeting==2.0",
+      `-e file://${server.path("srv/demo/releases", await demo.head())}`,
+    ]);
+  });
+
+  it("is each branch's own, also of the same commit", async () => {
+    expect((await demo.push("HEAD:twin")).exitCode).toBe(0);
+
+    const twin = (await server.get("twin--demo")).body;
+    expect(twin).toContain(server.path("srv/twin--demo/releases"));
+  });
+
+  it("is installed for good where its build leaves files that the release would lack", async () => {
+    const push = await demo.deploy({
+      makes: "",
+      ...evaluatingApp("[shop.page(), shop.made.__name__]", "import shop, shop.made"),
+    });
+
+    expect(push.exitCode, push.output).toBe(0);
+    expect(push.output).toContain("its packages are installed for good");
+    expect(await page()).toBe("['no page', 'shop.made']");
+  });
+
+  it("is installed as it is asked for: not to be edited", async () => {
+    await demo.deploy({
+      ...project("greeting"),
+      makes: null,
+      "requirements.txt": fromWheels(wheels, "."),
+    });
+
+    expect(await page()).toMatch(/^\['no page', '.*site-packages/);
+  });
+});
+
+function packagesIn(output: string): unknown {
+  return (JSON.parse(output) as { packages?: unknown }).packages;
+}
+
 describe("an environment that was pruned", () => {
   const wheels = wheelFolder();
   let server: TestServer;
@@ -242,6 +476,36 @@ describe("an environment that was pruned", () => {
     expect(rollback.exitCode, rollback.output).toBe(0);
     expect(rollback.output).toMatch(/built with uv, 1 package/);
     expect((await server.get("demo")).body).toBe("{'greeting': '1.0'}");
+  });
+});
+
+describe("an installer's cache", () => {
+  const wheels = wheelFolder();
+  let server: TestServer;
+
+  beforeAll(async () => {
+    server = await TestServer.start(["build_cache = 0"]);
+  });
+  afterAll(() => server.remove());
+
+  it("that holds more than it may is emptied when a build is over, and the next one fills it again", async () => {
+    const demo = await server.workspace("demo", {
+      ...versions,
+      "requirements.txt": fromWheels(wheels, "greeting==1.0"),
+    });
+    const cached = (): string[] =>
+      readdirSync(server.path("srv/demo/envs/.cache"), {
+        recursive: true,
+        encoding: "utf8",
+      }).filter((path) => path.includes("/uv"));
+
+    const first = await demo.push();
+    await eventually(() => cached().length === 0);
+    const second = await demo.deploy({ "requirements.txt": fromWheels(wheels, "greeting==2.0") });
+    await eventually(() => cached().length === 0);
+
+    for (const { exitCode, output } of [first, second]) expect(exitCode, output).toBe(0);
+    expect((await server.get("demo")).body).toBe("{'greeting': '2.0'}");
   });
 });
 

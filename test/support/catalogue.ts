@@ -19,7 +19,7 @@ const groups: Record<string, number> = {
   /** Hosts, and whose they are. */
   V: 6,
   /** Builds. */
-  B: 23,
+  B: 24,
 };
 
 export const caseNumbers: string[] = Object.entries(groups).flatMap(([group, count]) =>

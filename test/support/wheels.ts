@@ -85,6 +85,31 @@ export function wheelFolder(): string {
   return folder;
 }
 
+const makeWheel = `
+import json, sys, zipfile
+folder, name, version, files = sys.argv[1], sys.argv[2], sys.argv[3], json.loads(sys.argv[4])
+info = f"{name}-{version}.dist-info"
+files |= {
+    f"{info}/METADATA": f"Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n",
+    f"{info}/WHEEL": "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+}
+files[f"{info}/RECORD"] = "".join(f"{path},,\\n" for path in files)
+with zipfile.ZipFile(f"{folder}/{name}-{version}-py3-none-any.whl", "w") as wheel:
+    for path, text in files.items():
+        wheel.writestr(path, text)
+`;
+
+/** Adds a wheel of these files; with a console script where they tell of one in their `entry_points.txt`. */
+export function addWheel(
+  folder: string,
+  name: string,
+  version: string,
+  files: Record<string, string>,
+): void {
+  const words = ["-c", makeWheel, folder, name, version, JSON.stringify(files)];
+  execFileSync("/usr/bin/python3", words);
+}
+
 /** A requirements.txt that finds its packages in that folder alone. */
 export function fromWheels(folder: string, ...requirements: string[]): string {
   return ["--no-index", `--find-links ${folder}`, ...requirements, ""].join("\n");

@@ -8,6 +8,7 @@ import { table } from "../../src/cli/table.ts";
 import { appOptions } from "../../src/config/app-options.ts";
 import { readOptions, withOption } from "../../src/config/option-table.ts";
 import { unhealthy } from "../../src/deploy/steps/understudy.ts";
+import { nearestBasis, originOf, parseOrigin } from "../../src/environment/basis.ts";
 import { filesCovered, nothingCovered, parseCoverage } from "../../src/environment/coverage.ts";
 import { withoutUser } from "../../src/environment/netrc.ts";
 import * as requirements from "../../src/environment/requirements.ts";
@@ -136,6 +137,18 @@ const parsers: Record<string, Parser | Parser[]> = {
   "config/option-table.ts readOptions": (text) =>
     readOptions(appOptions, { path: "", text, code: "OPTION_INVALID" }),
   "deploy/steps/understudy.ts unhealthy": (text) => unhealthy(text, text.split("\n")),
+  "environment/basis.ts originOf": (text) => {
+    const inputs: Parameters<typeof originOf>[1] = {
+      files: [{ path: "requirements.txt", text }],
+      ...{ abi: "", installer: "uv", indexes: [], generation: 0 },
+    };
+    const origin = originOf("", inputs);
+    return nearestBasis([{ ...origin, lines: origin.lines.slice(1) }], origin, {
+      ...inputs,
+      coverage: nothingCovered,
+    });
+  },
+  "environment/basis.ts parseOrigin": (text) => parseOrigin(JSON.stringify({ hash: text })),
   "environment/netrc.ts withoutUser": withoutUser,
   "environment/coverage.ts filesCovered": (text) =>
     filesCovered([{ path: text, text }], { ...nothingCovered, files: [text] }),

@@ -1,18 +1,39 @@
-import { environmentPath, releasePath } from "../../app/instance.ts";
+import { stat } from "node:fs/promises";
+import {
+  environmentPath,
+  releasePath,
+  type Instance,
+  type InstancePaths,
+} from "../../app/instance.ts";
 import { isPreviewName } from "../../app/names.ts";
+import { mebibyte } from "../../config/server-options.ts";
+import { nearestBasis, originOf, parseOrigin, type Origin } from "../../environment/basis.ts";
 import {
   buildEnvironment,
   copyEnvironment,
   hasEnvironment,
+  listEnvironments,
   type EnvironmentContext,
 } from "../../environment/environment.ts";
 import { filesCovered, type Coverage } from "../../environment/coverage.ts";
 import { pip, type Installer } from "../../environment/environment-commands.ts";
-import { environmentHash, type RequirementsFile } from "../../environment/requirements.ts";
-import { contentsOf } from "../../environment/tree-contents.ts";
+import {
+  environmentHash,
+  type EnvironmentInputs,
+  type RequirementsFile,
+} from "../../environment/requirements.ts";
+import { contentsOf, describeCommit, type Where } from "../../environment/tree-contents.ts";
 import { UserError } from "../../errors.ts";
-import type { Builder } from "../../environment/workshop.ts";
-import { buildLimits, gitOf, pathsOf, requirementsOf, runnerOf } from "../context.ts";
+import { boundCaches, type Builder } from "../../environment/workshop.ts";
+import type { Deploy } from "../../store/agent-store.ts";
+import {
+  buildLimits,
+  gitOf,
+  pathsOf,
+  requirementsOf,
+  runnerOf,
+  type DeployContext,
+} from "../context.ts";
 import { coverageOf } from "../coverage.ts";
 import { note, plural, type Preparation, type Step } from "../step.ts";
 
@@ -60,22 +81,36 @@ function installerOf({ context: { installer }, options }: Preparation): Installe
   });
 }
 
-async function hashOf(
-  { context, deploy, signal }: Preparation,
-  { files, coverage, installer }: Wanted,
-): Promise<string> {
-  const { config, store, host } = context;
-  const where = { host, git: gitOf(context, deploy.app), commit: deploy.newCommit, signal };
-  return environmentHash({
+async function hashOf(preparation: Preparation, wanted: Wanted): Promise<string> {
+  const { context, deploy } = preparation;
+  const { coverage } = wanted;
+  const contents = await contentsOf(whereOf(preparation), coverage);
+  // What is edited in a release names it by its path, which is another one for each instance.
+  const isBound = coverage.local.some(({ editable }) => editable);
+  const tree = isBound ? `${contents} of ${deploy.instance}` : contents;
+  return environmentHash({ ...inputsOf(context, deploy, wanted), tree });
+}
+
+function whereOf({ context, deploy, signal }: Preparation): Where {
+  const git = gitOf(context, deploy.app);
+  return { host: context.host, git, commit: deploy.newCommit, signal };
+}
+
+/** What it is built from, but for the tree. */
+function inputsOf(
+  { config, store, abi }: DeployContext,
+  deploy: Deploy,
+  { files, installer }: Pick<Wanted, "files" | "installer">,
+): Omit<EnvironmentInputs, "tree"> {
+  return {
     files,
-    tree: await contentsOf(where, coverage),
-    abi: context.abi,
+    abi,
     installer: installer.name,
     indexes: [config.server.package_index, config.server.package_extra_index],
     generation:
       store.generation(deploy.app, isPreviewName(deploy.instance)) +
       (deploy.reason === "rebuild" ? 1 : 0),
-  });
+  };
 }
 
 /** A preview may have production's. Never the other way: what a preview builds, a branch's author wrote. */
@@ -93,6 +128,8 @@ async function takeFromProduction(
   );
   if (!isCopied) return undefined;
   const packages = context.store.environmentPackages(instance.app, hash) ?? "";
+  const origin = context.store.environmentOrigin(instance.app, hash);
+  context.store.keepEnvironment(instance.app, keptAs(instance, hash), packages, origin);
   return `copied from production's, ${plural(countOf(packages), "package")}`;
 }
 
@@ -101,25 +138,30 @@ async function build(preparation: Preparation, hash: string, wanted: Wanted): Pr
   const { context, instance, deploy, line, signal } = preparation;
   const { builders, store } = context;
   const { files, coverage, installer } = wanted;
-  // Production is never held to the versions that a preview's build has told of.
-  const kept = isPreviewName(instance.name) ? `preview ${hash}` : hash;
+  const inputs = inputsOf(context, deploy, wanted);
+  const origin = originOf(hash, inputs);
+  const kept = keptAs(instance, hash);
   const request = {
     ...{ hash, files, coverage },
     release: releasePath(pathsOf(context, instance.name), deploy.newCommit),
     packages: store.environmentPackages(deploy.app, kept),
+    described: coverage.local.length > 0 ? await describeCommit(whereOf(preparation)) : "",
+    basis: nearestBasis(await originsThere(preparation), origin, { ...inputs, coverage }),
   };
   const onWait = (): void =>
     line(`reeve: ${plural(builders.count, "build")} at once is what there may be: this one waits`);
   for (const path of coverage.outside)
     line(`reeve: ${path} is not in the repository: when it changes, reeve rebuild takes it anew`);
   const packages = await builders
-    .use({ onWait, signal }, (builder) =>
-      buildEnvironment({ ...buildContext(preparation, builder), installer }, request),
+    .use(
+      { onWait, signal },
+      (builder) => buildEnvironment({ ...buildContext(preparation, builder), installer }, request),
+      (builder) => tidyCaches(context, builder, pathsOf(context, instance.name)),
     )
     .catch((error: unknown) => {
       throw withForms(error, wanted);
     });
-  store.keepEnvironment(deploy.app, kept, packages);
+  store.keepEnvironment(deploy.app, kept, packages, JSON.stringify(origin));
   return `built with ${installer.name}, ${plural(countOf(packages), "package")}`;
 }
 
@@ -132,6 +174,37 @@ function withForms(error: unknown, { coverage: { forms }, installer }: Wanted): 
     cause: error,
     hint: `pip may take that line, which uv reads in another way: reeve options APP set installer=pip, and push again.`,
   });
+}
+
+/** When the build is over: its push goes on meanwhile. */
+async function tidyCaches(
+  { host, config, log }: DeployContext,
+  builder: Builder,
+  { environments }: InstancePaths,
+): Promise<void> {
+  const most = config.server.build_cache * mebibyte;
+  await boundCaches({ host, builder }, environments, most).catch((error: unknown) =>
+    log.error({ err: error, environments }, "could not empty an installer's cache"),
+  );
+}
+
+/** Production is never held to the versions that a preview's build has told of. */
+function keptAs({ name }: Instance, hash: string): string {
+  return isPreviewName(name) ? `preview ${hash}` : hash;
+}
+
+/** Of the environments on disk that the instance may have, the last to be built first. */
+async function originsThere({ context, instance }: Preparation): Promise<Origin[]> {
+  const paths = pathsOf(context, instance.name);
+  const found: { origin: Origin; built: number }[] = [];
+  for (const hash of await listEnvironments(paths)) {
+    const origin = parseOrigin(
+      context.store.environmentOrigin(instance.app, keptAs(instance, hash)),
+    );
+    const look = await stat(environmentPath(paths, hash)).catch(() => undefined);
+    if (origin && look) found.push({ origin, built: look.mtimeMs });
+  }
+  return found.sort((one, other) => other.built - one.built).map(({ origin }) => origin);
 }
 
 function buildContext(

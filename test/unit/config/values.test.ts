@@ -22,6 +22,7 @@ const path = ["relative", "/", "/a b", "/folder/", "~/x"];
 
 const ofApps: Record<keyof typeof appOptions, string[]> = {
   production_branch: ["", "-x", "a..b", "a b", ".x", "x.lock", "x/", "a@{1}", "x".repeat(101), "*"],
+  root: ["/backend", "..", "a/../b", "backend/", ".git", "a//b", "a b/\n", "-x"],
   host: hosts,
   previews: ["", " all", "a  b", "feature/?", "[ab]", "a,b", "x".repeat(501)],
   preview_host: hosts,
@@ -65,6 +66,7 @@ const ofServers: Record<keyof typeof serverOptions, string[]> = {
   build_address_space: whole(64, 16_777_216),
   build_processes: whole(16, 100_000),
   build_file_size: whole(1, 1_048_576),
+  build_cache: whole(0, 1_048_576),
   build_open_files: whole(64, 1_048_576),
   restart_pause: whole(1, 60_000),
   package_index: index,

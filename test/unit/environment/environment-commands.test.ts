@@ -28,6 +28,8 @@ const files = {
   requirements: "/srv/demo/releases/c0ffee/requirements.txt",
   constraints: undefined,
   cwd: "/srv/demo/releases/c0ffee",
+  keepsVersions: false,
+  hasEditable: false,
 };
 
 describe("an environment", () => {
@@ -62,6 +64,8 @@ describe("the requirements", () => {
         "install",
         "--python",
         "/srv/demo/envs/abc/bin/python",
+        "--exact",
+        "--upgrade",
         "--compile-bytecode",
         "--requirement",
         "/srv/demo/releases/c0ffee/requirements.txt",

@@ -52,6 +52,21 @@ describe("a pool", () => {
     expect(order).toEqual(["waits", "second", "third"]);
   });
 
+  it("has nobody wait for what comes after their work but the next one", async () => {
+    const pool = new Pool(["one"]);
+    const [afterwards, next] = [work(), work()];
+    await pool.use({ onWait: () => undefined }, () => Promise.resolve(), afterwards.run);
+    const used = pool.use({ onWait: () => undefined }, next.run);
+    await new Promise(setImmediate);
+    expect([afterwards.begun, next.begun]).toEqual([true, false]);
+
+    afterwards.end();
+    await new Promise(setImmediate);
+    expect(next.begun).toBe(true);
+    next.end();
+    await used;
+  });
+
   it("lets go of whoever is not wanted any more, and never begins for them", async () => {
     const pool = new Pool(["one"]);
     const [first, second, third] = [work(), work(), work()];

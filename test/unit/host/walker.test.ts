@@ -92,6 +92,32 @@ describe.runIf(isRoot)("a tree that changes hands", () => {
     expect([ownerOf(shadow), modeOf(shadow)]).toEqual(["0:0", "640"]);
   });
 
+  it("keeps what is sealed in it already, where it began with such files, and nothing else of others'", async () => {
+    const { home, tree } = treeOf({ own: "" });
+    giveToNobody(tree);
+    const others: [string, number, number][] = [
+      ["sealed", nobody.gid, 0o644],
+      ["writable", nobody.gid, 0o664],
+      ["program", nobody.gid, 0o4755],
+      ["root's", 0, 0o644],
+    ];
+    for (const [name, group, mode] of others) {
+      writeFileSync(join(home, name), "");
+      chownSync(join(home, name), 0, group);
+      chmodSync(join(home, name), mode);
+      linkSync(join(home, name), join(tree, name));
+    }
+
+    await host.run(walk([{ ...sealing(tree), others: "sealed" } as Errand]));
+
+    expect(readdirSync(tree).sort()).toEqual(["own", "sealed"]);
+    for (const [name, group, mode] of others)
+      expect([ownerOf(join(home, name)), modeOf(join(home, name))]).toEqual([
+        `0:${group}`,
+        mode.toString(8),
+      ]);
+  });
+
   it("keeps a file with a second name as it is, where it is not said whose it was", async () => {
     const { home, tree } = treeOf({ own: "" });
     const other = join(home, "other");
@@ -231,6 +257,19 @@ describe("a tree that is copied", () => {
 
     const copies = ["copy/bin", "copy/bin/tool", "text"].map((name) => modeOf(join(home, name)));
     expect(copies).toEqual(["755", "755", "644"]);
+  });
+});
+
+describe("a tree that is measured", () => {
+  it("takes on the disk what its files do, and nothing where it is not there", async () => {
+    const { home, tree } = treeOf({
+      "a/file": "x".repeat(100_000),
+      "b/c/file": "x".repeat(50_000),
+    });
+    const bytes = Number(await host.run(walk([{ do: "measure", path: tree }])));
+    expect(bytes).toBeGreaterThanOrEqual(150_000);
+    expect(bytes).toBeLessThan(200_000);
+    expect(await host.run(walk([{ do: "measure", path: join(home, "absent") }]))).toBe("0\n");
   });
 });
 
