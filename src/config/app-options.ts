@@ -82,6 +82,15 @@ export const appOptions = {
       "A password that a preview's visitors are asked for, with the user name preview; empty: none.",
     secret: true,
   },
+  build_variables: {
+    schema: z
+      .string()
+      .max(500)
+      .regex(/^([A-Za-z_]\w*( [A-Za-z_]\w*)*)?$/, "is no list of names of settings"),
+    default: "",
+    sentence:
+      "Which of its settings packages see when they are built, such as SETUPTOOLS_SCM_PRETEND_VERSION; empty: none. One whose value changes has the environment built anew.",
+  },
   workers: {
     schema: wholeNumber(1, 64),
     default: 2,

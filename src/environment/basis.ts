@@ -20,13 +20,14 @@ export function parseOrigin(text: string): Origin | undefined {
   return text === "" ? undefined : origin.safeParse(JSON.parse(text)).data;
 }
 
-type Texts = Pick<EnvironmentInputs, "files" | "abi" | "installer" | "indexes" | "generation">;
+type Texts = Omit<EnvironmentInputs, "tree">;
 
 export function originOf(hash: string, inputs: Texts): Origin {
-  const { files, abi, installer, indexes, generation } = inputs;
+  const { files, abi, installer, indexes, variables, generation } = inputs;
   const lines = files.flatMap(({ text }) => linesIn(text));
   const options = new Set(lines.filter(isOption));
-  const ground = [abi, installer, indexes.map(withoutCredentials), generation, [...options].sort()];
+  const places = indexes.map(withoutCredentials);
+  const ground = [abi, installer, places, variables, generation, [...options].sort()];
   return { hash, ground: shortName(JSON.stringify(ground)), lines: namesOf(lines) };
 }
 

@@ -29,6 +29,8 @@ export interface Build {
   workshop: string;
   /** What this build alone needs, and leaves there. */
   scratch: string;
+  /** Whether there is a file of what packages are to see. */
+  hasVariables: boolean;
   sources: PackageSources;
   as: Identity;
   /** Packages run code of their own when they are built. */
@@ -121,11 +123,26 @@ export function installRequirements(build: Build, how: Installation): Command {
   const standard = hasEditable ? ["--use-pep517"] : [];
   const ofUv = ["pip", "install", "--python", python, "--exact", ...upgrade, "--compile-bytecode"];
   const ofPip = ["-m", "pip", "install", "--progress-bar", "off", ...standard];
-  const command =
+  const [file, ...args] =
     build.installer.name === "uv"
-      ? installerCommand(build, build.installer.file, [...ofUv, ...what])
-      : installerCommand(build, python, [...ofPip, ...what]);
-  return { ...command, cwd };
+      ? [build.installer.file, ...ofUv, ...what]
+      : [python, ...ofPip, ...what];
+  return { ...withVariables(build, installerCommand(build, file, args)), cwd };
+}
+
+/**
+ * With what the app's options let packages see of its settings. They come in within the box, as the builder: in the
+ * environment of what root starts there some would have it run anything.
+ */
+function withVariables(build: Build, command: Command): Command {
+  if (!build.hasVariables) return command;
+  const { file, args } = command;
+  const words = ["run", variablesIn(build.scratch), file, ...args];
+  return { ...command, file: build.python, args: ["-I", "-S", installedProgram, ...words] };
+}
+
+export function variablesIn(scratch: string): string {
+  return join(scratch, "variables.json");
 }
 
 export function listPackages(build: Build): Command {

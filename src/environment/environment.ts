@@ -25,6 +25,7 @@ import {
   surveyTree,
   takeOver,
   temporaryIn,
+  variablesIn,
   type Build,
   type Installer,
   type PackageSources,
@@ -65,6 +66,8 @@ export interface EnvironmentRequest {
   release: string;
   /** What git says of its commit, for packages of the tree that have their version from it. */
   described: string;
+  /** What packages see when they are built, of the app's settings. */
+  variables: Record<string, string>;
   /** What an earlier environment of the same hash held: a rollback gets what it had. */
   packages: string | undefined;
   /** A sealed one of the same instance kind that it begins with, and so installs what differs. */
@@ -230,7 +233,9 @@ async function install(
   const { host, onLine, builder } = context;
   const { path: environment, scratch, files, basis } = request;
   const as = builder.user;
-  const build = { ...context, environment, workshop: dirname(scratch), scratch, as };
+  const hasVariables = Object.keys(request.variables).length > 0;
+  const own = { environment, workshop: dirname(scratch), scratch, as, hasVariables };
+  const build = { ...context, ...own };
   const say = { onLine: bounded(onLine), signal: context.signal };
   if (basis) {
     const from = environmentPath(context.paths, basis.hash);
@@ -240,6 +245,10 @@ async function install(
   if (files.length === 0) return "";
 
   await writeNetrc(context, scratch);
+  if (hasVariables) {
+    const text = JSON.stringify(request.variables);
+    await host.run(writeFileAs(as, variablesIn(scratch), text));
+  }
   await installFiles(context, request, { ...say, build });
   if (basis && !(await isInOrder(context, checkTakenOver(build)))) return undefined;
   return (await host.run(listPackages(build))).trim();

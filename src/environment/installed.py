@@ -4,6 +4,7 @@
     installed.py check NEW NOTES                     prints what is not as if nothing had been taken over
     installed.py survey TREE NOTES                   standard input: what git says of the commit
     installed.py settle NEW TREE RELEASE NOTES       prints why packages cannot be edited in RELEASE, if they cannot
+    installed.py run VARIABLES COMMAND...            with what a file of JSON says in its environment
 
 take, before the installer: all of another environment, the basis, stands at NEW by hard links that nobody can write
 to. A distribution is taken over where its RECORD accounts for it: what it lists is there and belongs to no other one.
@@ -56,7 +57,7 @@ class Distribution:
         return all(path.startswith(f"{root}/") and is_as_large(path, size, root) for path, size in self.files.items())
 
     def came_by_address(self):
-        return os.path.join(self.metadata, "direct_url.json") in self.files
+        return os.path.lexists(os.path.join(self.metadata, "direct_url.json"))
 
     def origin(self):
         """The path that it came from, where it is one, and whether it is edited there."""
@@ -312,9 +313,15 @@ def names_only(distribution, tree, before):
     return True
 
 
+def run(variables, *command):
+    """What the installer is told otherwise counts more."""
+    with open(variables, encoding="utf-8") as file:
+        os.execve(command[0], command, {**json.load(file), **os.environ})
+
+
 def main():
     what, *words = sys.argv[1:]
-    {"take": take, "check": check, "survey": survey, "settle": settle}[what](*words)
+    {"take": take, "check": check, "survey": survey, "settle": settle, "run": run}[what](*words)
 
 
 main()

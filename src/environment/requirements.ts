@@ -15,13 +15,15 @@ export interface EnvironmentInputs {
   abi: string;
   installer: "uv" | "pip";
   indexes: string[];
+  /** What packages see when they are built, of the app's settings. */
+  variables: Record<string, string>;
   /** Raised by `reeve rebuild`. */
   generation: number;
 }
 
 /** Names an environment by all that it is built from: the same inputs are never built twice. */
 export function environmentHash(inputs: EnvironmentInputs): string {
-  const { files, tree, abi, installer, indexes, generation } = inputs;
+  const { files, tree, abi, installer, indexes, variables, generation } = inputs;
   const canonical = JSON.stringify([
     files.map(({ path, text }) => [path, text]),
     tree,
@@ -29,6 +31,7 @@ export function environmentHash(inputs: EnvironmentInputs): string {
     installer,
     indexes.map(withoutCredentials),
     generation,
+    ...Object.entries(variables),
   ]);
   return createHash("sha256").update(canonical).digest("hex").slice(0, 16);
 }

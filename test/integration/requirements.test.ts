@@ -319,13 +319,15 @@ function project(needs: string, more: Record<string, string> = {}): Record<strin
   const backend = `
 import os, zipfile
 
+version = os.environ.get("SHOP_VERSION", "1.0") + ("+seen" if "SHOP_SECRET" in os.environ else "")
+
 def wheel(folder, editable):
     if os.path.exists("makes"):
         open("src/shop/made.py", "w").close()
-    info = "shop-1.0.dist-info/"
+    info = f"shop-{version}.dist-info/"
     needs = "".join(f"Requires-Dist: {name}\\n" for name in open("needs").read().split())
     files = {
-        info + "METADATA": "Metadata-Version: 2.1\\nName: shop\\nVersion: 1.0\\n" + needs,
+        info + "METADATA": f"Metadata-Version: 2.1\\nName: shop\\nVersion: {version}\\n" + needs,
         info + "WHEEL": "Wheel-Version: 1.0\\nGenerator: t\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
         info + "RECORD": "",
     }
@@ -335,7 +337,7 @@ def wheel(folder, editable):
         for name in os.listdir("src/shop"):
             if name.endswith(".py"):
                 files["shop/" + name] = open("src/shop/" + name).read()
-    name = "shop-1.0-py3-none-any.whl"
+    name = f"shop-{version}-py3-none-any.whl"
     with zipfile.ZipFile(os.path.join(folder, name), "w") as file:
         for path, text in files.items():
             file.writestr(path, text)
@@ -429,6 +431,22 @@ describe("a package of the tree itself", () => {
     expect(push.exitCode, push.output).toBe(0);
     expect(push.output).toContain("its packages are installed for good");
     expect(await page()).toBe("['no page', 'shop.made']");
+  });
+
+  it("sees of the settings those that the options name, when it is built", async () => {
+    await server.reeve("settings", "demo", "set", "SHOP_VERSION=3.0", "SHOP_SECRET=x");
+    await server.reeve("options", "demo", "set", "build_variables=SHOP_VERSION PERL5OPT");
+    const version = evaluatingApp(
+      "importlib.metadata.version('shop')",
+      "import importlib.metadata",
+    );
+    await demo.deploy({ makes: null, ...version });
+    expect(await page()).toBe("3.0");
+
+    const changed = await server.reeve("settings", "demo", "set", "SHOP_VERSION=3.1");
+
+    expect(changed.exitCode, changed.output).toBe(0);
+    expect(await page()).toBe("3.1");
   });
 
   it("is installed as it is asked for: not to be edited", async () => {

@@ -140,7 +140,7 @@ const parsers: Record<string, Parser | Parser[]> = {
   "environment/basis.ts originOf": (text) => {
     const inputs: Parameters<typeof originOf>[1] = {
       files: [{ path: "requirements.txt", text }],
-      ...{ abi: "", installer: "uv", indexes: [], generation: 0 },
+      ...{ abi: "", installer: "uv", indexes: [], variables: {}, generation: 0 },
     };
     const origin = originOf("", inputs);
     return nearestBasis([{ ...origin, lines: origin.lines.slice(1) }], origin, {

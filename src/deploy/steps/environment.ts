@@ -32,8 +32,10 @@ import {
   pathsOf,
   requirementsOf,
   runnerOf,
+  settingsSource,
   type DeployContext,
 } from "../context.ts";
+import { changedSettings, readSettings } from "../../settings/settings.ts";
 import { coverageOf } from "../coverage.ts";
 import { note, plural, type Preparation, type Step } from "../step.ts";
 
@@ -45,7 +47,8 @@ export const environmentStep: Step = {
     const proposed = requirementsOf(context, deploy);
     const coverage = await coverageOf(preparation, proposed);
     const installer = installerOf(preparation);
-    const wanted = { files: filesCovered(proposed, coverage), coverage, installer };
+    const variables = await variablesOf(preparation);
+    const wanted = { files: filesCovered(proposed, coverage), coverage, installer, variables };
     const hash = await hashOf(preparation, wanted);
     const paths = pathsOf(context, instance.name);
     // In turn with those who remove what nobody has written down: previews share theirs.
@@ -69,6 +72,17 @@ interface Wanted {
   files: RequirementsFile[];
   coverage: Coverage;
   installer: Installer;
+  variables: Record<string, string>;
+}
+
+/** Of the settings that the app will have, those that its options let builds see. */
+async function variablesOf(preparation: Preparation): Promise<Record<string, string>> {
+  const { context, instance, options, settings: change } = preparation;
+  const names = options.build_variables.split(" ").filter(Boolean);
+  if (names.length === 0) return {};
+  const current = await readSettings(settingsSource(context, instance, options));
+  const settings = change ? changedSettings(current, change) : current;
+  return Object.fromEntries([...settings].filter(([name]) => names.includes(name)));
 }
 
 /** The server's, unless the app's options name another one. */
@@ -100,13 +114,14 @@ function whereOf({ context, deploy, signal }: Preparation): Where {
 function inputsOf(
   { config, store, abi }: DeployContext,
   deploy: Deploy,
-  { files, installer }: Pick<Wanted, "files" | "installer">,
+  { files, installer, variables }: Wanted,
 ): Omit<EnvironmentInputs, "tree"> {
   return {
     files,
     abi,
     installer: installer.name,
     indexes: [config.server.package_index, config.server.package_extra_index],
+    variables,
     generation:
       store.generation(deploy.app, isPreviewName(deploy.instance)) +
       (deploy.reason === "rebuild" ? 1 : 0),
@@ -137,12 +152,12 @@ async function takeFromProduction(
 async function build(preparation: Preparation, hash: string, wanted: Wanted): Promise<string> {
   const { context, instance, deploy, line, signal } = preparation;
   const { builders, store } = context;
-  const { files, coverage, installer } = wanted;
+  const { files, coverage, installer, variables } = wanted;
   const inputs = inputsOf(context, deploy, wanted);
   const origin = originOf(hash, inputs);
   const kept = keptAs(instance, hash);
   const request = {
-    ...{ hash, files, coverage },
+    ...{ hash, files, coverage, variables },
     release: releasePath(pathsOf(context, instance.name), deploy.newCommit),
     packages: store.environmentPackages(deploy.app, kept),
     described: coverage.local.length > 0 ? await describeCommit(whereOf(preparation)) : "",

@@ -12,7 +12,7 @@ type Inputs = Parameters<typeof originOf>[1];
 function inputs(text: string, more: Partial<Inputs> = {}): Inputs {
   return {
     files: [{ path: "requirements.txt", text }],
-    ...{ abi: "cpython-311", installer: "uv", indexes: [""], generation: 0 },
+    ...{ abi: "cpython-311", installer: "uv", indexes: [""], variables: {}, generation: 0 },
     ...more,
   };
 }

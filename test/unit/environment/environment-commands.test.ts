@@ -12,6 +12,7 @@ const build = {
   python: "/usr/bin/python3",
   workshop: "/srv/demo/envs/.cache/995",
   scratch: "/srv/demo/envs/.cache/995/abc",
+  hasVariables: false,
   sources: { index: "", extraIndex: "", proxy: "", caFile: "" },
   as: { name: "reeve-build-1", uid: 995, gid: 994 },
   box: {

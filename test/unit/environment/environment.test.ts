@@ -74,7 +74,14 @@ function demo(script: string, host: Host = new LocalHost(), interpreter = "/bin/
 }
 
 function build(context: Demo, hash = one): Promise<string> {
-  const request = { hash, files: [], coverage: nothingCovered, packages: undefined, described: "" };
+  const request = {
+    hash,
+    files: [],
+    coverage: nothingCovered,
+    packages: undefined,
+    described: "",
+    variables: {},
+  };
   return buildEnvironment(context, { ...request, release: "/nowhere" });
 }
 
@@ -131,7 +138,14 @@ describe("building an environment", () => {
       symlinkSync(outside, `${environmentPath(context.paths, two)}.scratch`);
 
       const files = [{ path: "requirements.txt", text: "greeting" }];
-      const request = { hash: two, files, release: home, described: "", packages: "greeting==1.0" };
+      const request = {
+        hash: two,
+        files,
+        release: home,
+        described: "",
+        variables: {},
+        packages: "greeting==1.0",
+      };
       await buildEnvironment(context, { ...request, coverage: nothingCovered }).catch(
         () => undefined,
       );

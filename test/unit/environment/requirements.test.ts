@@ -14,6 +14,7 @@ const inputs: EnvironmentInputs = {
   tree: undefined,
   abi: "cpython-311",
   installer: "uv",
+  variables: {},
   indexes: ["https://u:secret@pypi.example.org/simple", ""],
   generation: 0,
 };
