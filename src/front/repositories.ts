@@ -25,6 +25,7 @@ export class Repositories {
   readonly #layout: Layout;
   readonly #host: Host;
   readonly #expected = new Set<string>();
+  #emptying: Promise<void> | undefined;
 
   constructor(layout: Layout, host: Host) {
     this.#layout = layout;
@@ -66,7 +67,10 @@ export class Repositories {
   /** Stands for an app that a push may create: it is advertised, so that looking alone creates nothing. */
   async empty(): Promise<string> {
     const path = join(this.#layout.frontState, "empty.git");
-    if (!(await isPresent(path))) await this.#initialize(path);
+    if (await isPresent(path)) return path;
+    // Several may ask at once who are the first.
+    this.#emptying ??= this.#initialize(path).finally(() => (this.#emptying = undefined));
+    await this.#emptying;
     return path;
   }
 
