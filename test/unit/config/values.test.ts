@@ -40,6 +40,7 @@ const ofApps: Record<keyof typeof appOptions, string[]> = {
   health_deadline: whole(1, 3600),
   overlap: truth,
   grace: whole(1, 3600),
+  build_variables: ["1A", "A-B", "A=b", "A,B", "$A", "PATH B=c"],
   installer: ["UV", "conda", "uv pip", " uv"],
 };
 
