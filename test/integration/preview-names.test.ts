@@ -116,9 +116,7 @@ describe("branches with every name that git takes", () => {
   it("keep their hosts from an app whose options name one of them", async () => {
     const set = await server.reeve("options", "other", "set", "host=git--demo.localhost");
 
-    expect(set.output).toContain(
-      "error[PLACE_TAKEN]: git--demo.localhost/ belongs to git--demo",
-    );
+    expect(set.output).toContain("error[PLACE_TAKEN]: git--demo.localhost/ belongs to git--demo");
     expect((await server.get("git--demo")).body).toBe("demo");
   });
 
