@@ -91,6 +91,12 @@ export const appOptions = {
     sentence:
       "Which of its settings packages see when they are built, such as SETUPTOOLS_SCM_PRETEND_VERSION; empty: none. One whose value changes has the environment built anew.",
   },
+  cookie_domain: {
+    schema: z.string().regex(/^(own|any)$/, "is neither own nor any"),
+    default: "own",
+    sentence:
+      "Which domain the app's cookies may have: own, the app's host, whatever domain they name; any, also that of all apps.",
+  },
   workers: {
     schema: wholeNumber(1, 64),
     default: 2,

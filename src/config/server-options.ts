@@ -52,6 +52,12 @@ export const serverOptions = {
     sentence:
       "The port at which sshd listens, on 127.0.0.1 and ::1; 0: none. The default counts only where OpenSSH's server is installed and the port is free.",
   },
+  connections: {
+    schema: wholeNumber(256, 500_000),
+    default: 40_000,
+    sentence:
+      "How many connections nginx holds at a time, visitors' and those to apps; fewer where the machine's limit of open files does not allow as many.",
+  },
   create_on_push: {
     schema: z.boolean(),
     default: true,

@@ -37,6 +37,23 @@ export function runningNginx({ pidFile }: NginxPaths): Promise<number | undefine
   return findByPidFile(pidFile, /nginx/);
 }
 
+/** They share the connections evenly, and a process may open only so many files. */
+const workers = 4;
+/** What a worker has open besides: its listening sockets, its logs, what the master says. */
+const ownFiles = 512;
+const fewestConnections = 64;
+
+/** What each worker may hold, so that all of them hold `connections`, or as many as the machine's limit of files allows. */
+export function webCapacity(
+  connections: number,
+  mostFiles: number,
+): { workers: number; connections: number; files: number } {
+  const wanted = Math.ceil(connections / workers);
+  const possible = Math.floor((mostFiles - ownFiles) / 2);
+  const each = Math.max(fewestConnections, Math.min(wanted, possible));
+  return { workers, connections: each, files: Math.min(2 * each + ownFiles, mostFiles) };
+}
+
 const patience = 10_000;
 
 /**

@@ -19,6 +19,8 @@ export interface VhostValues {
   listen: string[];
   standardPort: boolean;
   socket: string;
+  /** Whether the app may set cookies for its siblings. */
+  anyCookieDomain: boolean;
   preview: { passwords: string | undefined } | undefined;
   /** Matches the administrator's own file, and nothing where there is none. */
   localPattern: string;

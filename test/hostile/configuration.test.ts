@@ -79,6 +79,7 @@ function vhostOf(name: string, host: string): string {
     listen: ["127.0.0.1:8080"],
     standardPort: false,
     socket: instancePaths(layout, "demo").link,
+    anyCookieDomain: false,
     preview: undefined,
     localPattern: instancePaths(layout, "demo").vhostLocal.replace(/f$/, "[f]"),
   });

@@ -208,6 +208,7 @@ async function generate(
     vhost: vhostText({
       ...{ name, place, url: `http://${place.host}/`, socket: paths.link, standardPort: false },
       listen: ["127.0.0.1:8080"],
+      anyCookieDomain: false,
       preview: { passwords: paths.passwords },
       localPattern: paths.vhostLocal.replace(/f$/, "[f]"),
     }),

@@ -8,7 +8,9 @@ import { serverOptions } from "../../config/server-options.ts";
 import type { Identities } from "../../deploy/context.ts";
 import { longestQueue } from "../../vassal/emperor.ts";
 import { isPresent, writeAtomically } from "../../host/files.ts";
+import { mostOpenFiles } from "../../host/processes.ts";
 import type { Host, Identity } from "../../host/host.ts";
+import { webCapacity } from "../../vhost/nginx.ts";
 import { removeTrees, walk, type Errand } from "../../host/walker.ts";
 import { untidyObjects } from "../../push/objects.ts";
 
@@ -104,7 +106,7 @@ export async function writeConfigurations(
     listen: longestQueue(),
   });
   await render("nginx.conf", layout.nginxConfiguration, {
-    user: web ? server.web_user : "",
+    ...(await webValues(config, web !== undefined)),
     pidFile: layout.nginxPid,
     logs: layout.log,
     mimeTypes: "/etc/nginx/mime.types",
@@ -131,6 +133,11 @@ export async function writeConfigurations(
     socket: layout.httpSocket,
     accessLog: join(layout.log, "nginx-access.log"),
   });
+}
+
+async function webValues({ server }: Config, isRoot: boolean): Promise<object> {
+  const capacity = webCapacity(server.connections, await mostOpenFiles());
+  return { ...capacity, user: isRoot ? server.web_user : "" };
 }
 
 /** A copy of the program that everybody can read, for a checkout under a closed folder. */

@@ -57,6 +57,7 @@ export async function provideVhost(
     listen,
     standardPort: port === 80,
     socket: paths.link,
+    anyCookieDomain: options.cookie_domain === "any",
     preview: isPreviewName(name)
       ? { passwords: await providePasswords(context, paths, options) }
       : undefined,

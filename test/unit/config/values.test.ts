@@ -40,6 +40,7 @@ const ofApps: Record<keyof typeof appOptions, string[]> = {
   health_deadline: whole(1, 3600),
   overlap: truth,
   grace: whole(1, 3600),
+  cookie_domain: ["", "Own", "none", "own "],
   build_variables: ["1A", "A-B", "A=b", "A,B", "$A", "PATH B=c"],
   installer: ["UV", "conda", "uv pip", " uv"],
 };
@@ -48,6 +49,7 @@ const ofServers: Record<keyof typeof serverOptions, string[]> = {
   domain: ["", ...hosts, `${"x".repeat(60)}.`.repeat(3) + "x".repeat(10)],
   port: whole(1, 65_535),
   ssh_port: whole(0, 65_535),
+  connections: whole(256, 500_000),
   create_on_push: truth,
   kept_releases: whole(1, 100),
   apps_each: whole(0, 100_000),

@@ -166,6 +166,7 @@ describe("whatever passes the grammars", () => {
           listen: ["127.0.0.1:8080", "[::1]:8080"],
           standardPort,
           socket: instancePaths(layout, given.name).socket,
+          anyCookieDomain: false,
           preview: undefined,
           localPattern: instancePaths(layout, given.name).vhostLocal.replace(/f$/, "[f]"),
         });

@@ -30,6 +30,7 @@ const values: VhostValues = {
   listen: ["127.0.0.1:80", "[::1]:80"],
   standardPort: true,
   socket: "/run/reeve/sockets/demo.sock",
+  anyCookieDomain: false,
   preview: undefined,
   localPattern: "/etc/reeve/apps/demo/vhost.local.con[f]",
 };
@@ -82,6 +83,7 @@ describe("the server block", () => {
       "location / {",
       "proxy_set_header Host $host;",
       ...headers,
+      "proxy_cookie_domain ~. demo.example.org;",
       "proxy_pass http://unix:/run/reeve/sockets/demo.sock;",
       "}",
       "include /etc/reeve/apps/demo/vhost.local.con[f];",
@@ -99,11 +101,16 @@ describe("the server block", () => {
       "location / {",
       "proxy_set_header Host $host:$server_port;",
       ...headers,
+      "proxy_cookie_domain ~. demo.example.org;",
       "proxy_pass http://unix:/run/reeve/sockets/demo.sock;",
       "}",
       "include /etc/reeve/apps/demo/vhost.local.con[f];",
       "}",
     ]);
+  });
+
+  it("leaves an app's cookies as they are, where an option says so", () => {
+    expect(vhostText({ ...values, anyCookieDomain: true })).not.toContain("cookie");
   });
 
   it("carries its checksum, so that a change by hand is seen", () => {
@@ -127,6 +134,7 @@ describe("the location of a preview that shares its host", () => {
       `auth_basic_user_file ${passwords};`,
       "proxy_set_header Host $host;",
       ...headers,
+      "proxy_cookie_domain ~. preview.intranet;",
       "proxy_pass http://unix:/run/reeve/sockets/demo.sock;",
       "include /etc/reeve/apps/demo/vhost.local.con[f];",
       "}",
