@@ -141,7 +141,7 @@ def replace(path, content):
     new = f"{path}.new"
     with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
-    os.chmod(new, mode | 0o200)
+        os.fchmod(file.fileno(), mode | 0o200)
     os.replace(new, path)
 
 

@@ -371,6 +371,7 @@ describe("S3, S5: an environment that the client sends", () => {
     expect(names.toSorted()).toEqual([
       "GIT_CONFIG_GLOBAL",
       "GIT_CONFIG_NOSYSTEM",
+      "GIT_EXEC_PATH",
       "GIT_NO_REPLACE_OBJECTS",
       "GIT_TERMINAL_PROMPT",
       "HOME",
