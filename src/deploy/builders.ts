@@ -72,7 +72,10 @@ export class Builders {
     const working = async (builder: Builder): Promise<T> => {
       const group = groupOf(builder.user);
       // It could still write where another app's build was broken off.
-      if (!builder.isClean) await reclaim({ host, builder }, await this.#folders());
+      if (!builder.isClean) {
+        await reclaim({ host, builder }, await this.#folders());
+        await this.#sweep(builder);
+      }
       await groups.provide(group, limitsOf(config));
       try {
         return await work(builder);
@@ -100,7 +103,7 @@ export class Builders {
     }
   }
 
-  /** A box without namespaces writes where everybody may write. */
+  /** A box without namespaces writes where everybody may write, and sees what others wrote there. */
   async #sweep(builder: Builder): Promise<void> {
     const { host } = this.#means;
     if (await host.hasNamespaces()) return;

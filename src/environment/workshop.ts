@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { InstancePaths } from "../app/instance.ts";
 import { giveFolder, isPresent } from "../host/files.ts";
 import type { Host, Identity } from "../host/host.ts";
-import { endProcesses, sweepUser } from "../host/system-users.ts";
+import { endProcesses } from "../host/system-users.ts";
 import { removeTrees, walk } from "../host/walker.ts";
 
 /** Who builds environments: a system user that runs nothing else. Without root, the one that everything runs as. */
@@ -120,7 +120,6 @@ export async function reclaim(
     const left = (await readdir(workshop)).filter((name) => !caches.includes(name));
     await removeTrees(host, ...left.map((name) => join(workshop, name)));
   }
-  await sweepUser(host, user);
   builder.isClean = true;
 }
 
