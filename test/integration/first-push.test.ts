@@ -81,11 +81,12 @@ describe("the article's Bottle app", () => {
       "clone",
       "--quiet",
       server.remote("demo"),
-      join(bottle.folder, "again"),
+      // Beside the tree, or the next push would hold it.
+      join(bottle.folder, ".git/again"),
     );
 
     expect(output).toBe("");
-    expect(bottle.read("again/app.py")).toBe(bottle.read("app.py"));
+    expect(bottle.read(".git/again/app.py")).toBe(bottle.read("app.py"));
   });
 
   it("is deployed anew without an installer, without nginx, by a change of its code", async () => {
