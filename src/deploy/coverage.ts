@@ -10,7 +10,7 @@ import { UserError } from "../errors.ts";
 import { CommandFailed } from "../host/host.ts";
 import { endProcesses } from "../host/system-users.ts";
 import { buildLimits } from "./context.ts";
-import { plural, type Preparation } from "./step.ts";
+import { builderWanted, type Preparation } from "./step.ts";
 
 /** What the deploy's requirements reach in its tree. Texts that were looked through once are not again. */
 export async function coverageOf(
@@ -27,14 +27,10 @@ export async function coverageOf(
 }
 
 /** As a builder: what reads a stranger's text may be led astray by it. */
-async function lookThrough(
-  { context, line, signal }: Preparation,
-  files: RequirementsFile[],
-): Promise<Coverage> {
+async function lookThrough(preparation: Preparation, files: RequirementsFile[]): Promise<Coverage> {
+  const { context, signal } = preparation;
   const { builders, config, host } = context;
-  const onWait = (): void =>
-    line(`reeve: ${plural(builders.count, "build")} at once is what there may be: this one waits`);
-  const output = await builders.use({ onWait, signal }, async (builder) => {
+  const output = await builders.use(builderWanted(preparation), async (builder) => {
     const { user, groups } = builder;
     const box = { ...buildLimits(config).box, groups };
     builder.isClean = false;

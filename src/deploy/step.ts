@@ -2,6 +2,7 @@ import type { Instance } from "../app/instance.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import type { SettingsChange } from "../settings/settings.ts";
 import type { Deploy } from "../store/agent-store.ts";
+import type { Wanting } from "../host/pool.ts";
 import type { DeployContext } from "./context.ts";
 
 /** What the steps of one deploy work with. */
@@ -28,6 +29,14 @@ export interface Step {
   /** Resolves to what there is to say about it, or to undefined where nothing had to be done. */
   run: (preparation: Preparation) => Promise<string | undefined>;
   undo: (context: DeployContext, deploy: Deploy) => Promise<void>;
+}
+
+/** How a step asks for a builder: where all of them build just now, the push says what it waits for. */
+export function builderWanted({ context, line, signal }: Preparation): Wanting {
+  const { count } = context.builders;
+  const onWait = (): void =>
+    line(`reeve: ${plural(count, "build")} at once is what there may be: this one waits`);
+  return { onWait, signal };
 }
 
 /** Writes it down for those who undo, and for the steps that follow. */

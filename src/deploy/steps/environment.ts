@@ -37,7 +37,7 @@ import {
 } from "../context.ts";
 import { changedSettings, readSettings } from "../../settings/settings.ts";
 import { coverageOf } from "../coverage.ts";
-import { note, plural, type Preparation, type Step } from "../step.ts";
+import { builderWanted, note, plural, type Preparation, type Step } from "../step.ts";
 
 /** The virtualenv that the requirements ask for: built, copied from production's, or there already. */
 export const environmentStep: Step = {
@@ -148,9 +148,9 @@ async function takeFromProduction(
   return `copied from production's, ${plural(countOf(packages), "package")}`;
 }
 
-/** With a builder of its own; where all of them build just now, the push says what it waits for. */
+/** With a builder of its own. */
 async function build(preparation: Preparation, hash: string, wanted: Wanted): Promise<string> {
-  const { context, instance, deploy, line, signal } = preparation;
+  const { context, instance, deploy, line } = preparation;
   const { builders, store } = context;
   const { files, coverage, installer, variables } = wanted;
   const inputs = inputsOf(context, deploy, wanted);
@@ -163,13 +163,11 @@ async function build(preparation: Preparation, hash: string, wanted: Wanted): Pr
     described: coverage.local.length > 0 ? await describeCommit(whereOf(preparation)) : "",
     basis: nearestBasis(await originsThere(preparation), origin, { ...inputs, coverage }),
   };
-  const onWait = (): void =>
-    line(`reeve: ${plural(builders.count, "build")} at once is what there may be: this one waits`);
   for (const path of coverage.outside)
     line(`reeve: ${path} is not in the repository: when it changes, reeve rebuild takes it anew`);
   const packages = await builders
     .use(
-      { onWait, signal },
+      builderWanted(preparation),
       (builder) => buildEnvironment({ ...buildContext(preparation, builder), installer }, request),
       (builder) => tidyCaches(context, builder, pathsOf(context, instance.name)),
     )
