@@ -30,20 +30,8 @@ describe("a front that the system gives no more", () => {
   };
   const limitOf = (what: string): string =>
     prlimit(`--${what}`, "--noheadings", "--output", "SOFT").trim();
-  /** A push's second question alone, as a client asks it that has the refs already. */
   const begin = (): Promise<string> =>
-    server
-      .ask({
-        host: `git.localhost:${server.port}`,
-        path: "/demo.git/git-receive-pack",
-        method: "POST",
-        headers: {
-          authorization: `Basic ${Buffer.from(`admin:${server.token}`).toString("base64")}`,
-          "content-type": "application/x-git-receive-pack-request",
-        },
-        body: "0000",
-      })
-      .then(({ status, body }) => `${status} ${body}`);
+    server.receivePack("demo", "0000").then(({ status, body }) => `${status} ${body}`);
   const open = (): number => readdirSync(`/proc/${front}/fd`).length;
 
   it.each<[string, string, () => number, RegExp]>([

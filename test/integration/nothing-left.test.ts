@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import Database from "libsql";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp } from "../support/apps.ts";
-import { basic, makePerson, type Person } from "../support/people.ts";
+import { makePerson, type Person } from "../support/people.ts";
 import { eventually, systemUsersOf, TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
 
@@ -100,15 +100,8 @@ describe.runIf(process.getuid?.() === 0)("what is deleted", () => {
   it("an app that a push makes and brings nothing to leaves no user, number or folder", async () => {
     const before = { numbers: numbers(), traces: traces() };
     const used = usedUp();
-    const headers = {
-      authorization: basic(maker),
-      "content-type": "application/x-git-receive-pack-request",
-    };
     for (let count = 0; count < 4; count++)
-      await server.ask({
-        ...{ host: `git.localhost:${server.port}`, method: "POST", headers, body: "0000" },
-        path: `/empty-${count}.git/git-receive-pack`,
-      });
+      await server.receivePack(`empty-${count}`, "0000", `${maker.name}:${maker.token}`);
     const remote = server.remote("refused", `x:${maker.token}`);
     for (const refspec of ["HEAD:refs/notes/x", ":refs/heads/none"])
       await demo.start("push", remote, refspec);

@@ -117,16 +117,7 @@ export async function pushShape(
   const { stdout: pack } = await execa("git", ["pack-objects", "--stdout", "--quiet"], packing);
   const words = `${"0".repeat(40)} ${id} ${ref}\0report-status side-band-64k`;
   const head = `${(words.length + 4).toString(16).padStart(4, "0")}${words}0000`;
-  const { body } = await server.ask({
-    host: `git.localhost:${server.port}`,
-    path: "/demo.git/git-receive-pack",
-    method: "POST",
-    headers: {
-      authorization: `Basic ${Buffer.from(`admin:${server.token}`).toString("base64")}`,
-      "content-type": "application/x-git-receive-pack-request",
-    },
-    body: Buffer.concat([Buffer.from(head), pack]),
-  });
+  const { body } = await server.receivePack("demo", Buffer.concat([Buffer.from(head), pack]));
   return textOf(body);
 }
 

@@ -209,6 +209,24 @@ export class TestServer {
     return this.ask({ host: `${app}.localhost:${this.port}`, path, headers });
   }
 
+  /** A push's second question alone, as a client asks it that has the refs already. `credentials`: NAME:TOKEN. */
+  receivePack(
+    app: string,
+    body: string | Buffer,
+    credentials = `admin:${this.token}`,
+  ): Promise<Answer> {
+    return this.ask({
+      host: `git.localhost:${this.port}`,
+      path: `/${app}.git/git-receive-pack`,
+      method: "POST",
+      headers: {
+        authorization: `Basic ${Buffer.from(credentials).toString("base64")}`,
+        "content-type": "application/x-git-receive-pack-request",
+      },
+      body,
+    });
+  }
+
   async ask(question: {
     host: string;
     path: string;
