@@ -85,6 +85,7 @@ sub cover {
     my ($folder, $bytes, @writable) = @_;
     opendir(my $list, $folder) or die "box: $folder: $!\n";
     my @names = grep { !/^\.\.?$/ } readdir $list;
+    my $itself = '';
     my $covered = call(OPEN_TREE, HERE, $folder, CLOSE_ON_EXEC);
     my $new = new_temporary($bytes);
     lay($new, $folder);
@@ -97,7 +98,8 @@ sub cover {
         my $is_roots = $owner == 0 && !($mode & 0022);
         if (($mode & FORMAT) == FOLDER && ($is_roots || grep { index("$_/", "$path/") == 0 } @writable)) {
             mkdir $path, 0755 or die "box: $path: $!\n";
-            lay($copy, $path);
+            # The same: what was removed is laid nowhere.
+            rmdir $path if syscall(MOVE_MOUNT, $copy, $itself, HERE, $path, FROM_EMPTY) < 0;
         }
         close_number($copy);
     }

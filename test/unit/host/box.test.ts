@@ -1,6 +1,8 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { boxed } from "../../../src/host/box.ts";
 import { waitFor } from "../../../src/host/clock.ts";
 import { CommandFailed, LocalHost, type Command } from "../../../src/host/host.ts";
@@ -66,6 +68,21 @@ if os.fork() == 0:
     os._exit(0)
 `;
 
+/** Goes on until SIGTERM, and leaves no folder. */
+const passingFolders = `
+import os, signal, tempfile
+going = True
+def end(*_):
+    global going
+    going = False
+signal.signal(signal.SIGTERM, end)
+print("started", flush=True)
+while going:
+    for folder in [tempfile.mkdtemp(prefix="reeve-passing-") for _ in range(50)]:
+        os.chmod(folder, 0o755)
+        os.rmdir(folder)
+`;
+
 function running(mark: string): string[] {
   return readdirSync("/proc").filter((pid) => {
     try {
@@ -128,6 +145,18 @@ describe.runIf(isRoot)("what runs in a box", () => {
       within: 2000,
     });
     expect(running("reeve-runaway-two")).toEqual([]);
+  });
+
+  it("starts while root makes folders for temporary files and removes them", async () => {
+    const passing = spawn("/usr/bin/python3", ["-I", "-c", passingFolders]);
+    onTestFinished(async () => {
+      passing.kill();
+      await once(passing, "exit");
+    });
+    await once(passing.stdout, "data");
+
+    for (let started = 0; started < 40; started += 1)
+      await host.run({ file: "true", args: [], as: nobody, box: { ...box, writable: [] } });
   });
 
   it("passes on its exit code, its output and its input", async () => {
