@@ -86,8 +86,8 @@ function identify(gate: Gate, question: IncomingMessage): Caller | undefined {
   const header = onlyHeader(question, "authorization");
   const given = parseAuthorization(header);
   const caller = given && gate.credentials.byToken(given);
-  // A first question without credentials is how every git begins.
-  if (caller || question.headers.authorization === undefined) return caller;
+  // Every git begins without credentials, and goes on with a name and no token where the remote's address has a name.
+  if (caller || question.headers.authorization === undefined || given?.token === "") return caller;
 
   // The address is nginx's word: it overwrites what the client says, and nobody else reaches this socket.
   const address = onlyHeader(question, "x-real-ip") ?? "unknown";

@@ -284,6 +284,18 @@ describe("guessing", () => {
     expect(performance.now() - start).toBeLessThan(5000);
   });
 
+  it("A8: lets git in meanwhile, which asks with the name of its address and no token before it gives one", async () => {
+    const counted = async () => (await audit()).filter(({ action }) => action === "identify");
+    const before = await counted();
+    const named = `http://ada@git.localhost:${server.port}/demo.git`;
+    const helper = `!f() { echo password=${ada.token}; }; f`;
+
+    const fetched = await demo.git("-c", `credential.helper=${helper}`, "ls-remote", named);
+
+    expect(fetched.output).toContain("refs/heads/main");
+    expect(await counted()).toEqual(before);
+  });
+
   it("A8: is written down until it is too much, and then once", async () => {
     const entries = (await audit()).filter(({ action }) => action === "throttle");
 
