@@ -55,10 +55,12 @@ describe("a server that is beset", () => {
     ]);
 
   const goesOn = "Hit test time limit";
+  const sentAway = "No open connections left";
   it.each([
-    ["headers", ["-H"], goesOn],
+    // nginx waits a quarter of a minute for the whole of them.
+    ["headers", ["-H"], sentAway],
     // Its bodies are no pushes, which git sees from their first bytes: it sends them all away.
-    ["bodies", ["-B", "-s", "100000"], "No open connections left"],
+    ["bodies", ["-B", "-s", "100000"], sentAway],
     [
       "answers that are read slowly",
       ["-X", "-w", "10", "-y", "20", "-z", "5", "-n", "5", "-k", "3"],
@@ -81,7 +83,7 @@ describe("a server that is beset", () => {
 
     const all = stripVTControlCharacters((await beset).all);
     expect(all).toContain(end);
-    if (end === goesOn) expect(all).toMatch(/connected: +300\b/);
+    if (mode[0] !== "-B") expect(all).toMatch(/connected: +300\b/);
     expect(all).not.toMatch(/service available: +NO/);
   });
 
