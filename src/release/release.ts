@@ -52,7 +52,7 @@ export interface Release {
 }
 
 /** Refuses a commit before any of it is on the disk. */
-export type Judge = (signal: AbortSignal) => Promise<unknown>;
+export type Judge = () => Promise<unknown>;
 
 /**
  * Puts a commit's tree on disk, compiled and closed, or finds the one that is there.
@@ -70,8 +70,8 @@ export async function makeRelease(
   if (await isPresent(path)) return { commit, path, made: false, changed: 0, from: commit };
 
   const from = await layOutStaging(context);
-  const changes = await listJudged(context, { from, commit, judge });
-  await stage(context, changes, commit);
+  await judge();
+  const changes = await stage(context, from, commit);
 
   const sealing = stagingOf(context.paths).sealing;
   await rename(stagingOf(context.paths).tree, sealing);
@@ -180,36 +180,28 @@ async function removeRelease(context: ReleaseContext, commit: string): Promise<v
 const fewSources = 20;
 
 /**
- * What differs from the staging tree, if the commit may be released. Both gits run beside each other: most of their
- * time is that of a start. A commit that is refused is so for the judge's reason, though it could not be listed either.
+ * Turns the staging tree into the commit's. Resolves to what that changed: git tells it beside the checkout, since most
+ * of the time of both is that of a start.
  */
-async function listJudged(
-  context: ReleaseContext,
-  { from, commit, judge }: { from: string; commit: string; judge: Judge },
-): Promise<Change[]> {
-  const { host, git } = context;
-  const list = (signal: AbortSignal): Promise<{ output: string } | { error: unknown }> =>
-    host.run(listChanges(git, from, commit), { signal }).then(
-      (output) => ({ output }),
-      (error: unknown) => ({ error }),
-    );
-  const [, listed] = await together(judge, list, context.signal);
-  if ("error" in listed) throw explain(context, commit, listed.error);
-  return parseChanges(listed.output);
-}
-
-async function stage(context: ReleaseContext, changes: Change[], commit: string): Promise<void> {
+async function stage(context: ReleaseContext, from: string, commit: string): Promise<Change[]> {
   const { host, git, gitUser, paths, signal } = context;
   const { tree, index, basis } = stagingOf(paths);
   try {
     // From here until the end the tree is neither the one nor the other.
     await rm(basis, { force: true });
-    await host.run(checkOut({ ...git, as: gitUser }, { tree, index }, commit), { signal });
+    const checkingOut = checkOut({ ...git, as: gitUser }, { tree, index }, commit);
+    const [, listed] = await together(
+      (ended) => host.run(checkingOut, { signal: ended }),
+      (ended) => host.run(listChanges(git, from, commit), { signal: ended }),
+      signal,
+    );
     await setIndexTime(index);
+    const changes = parseChanges(listed);
     const sources = sourcesIn(changes);
     const isUrgent = sources.length > fewSources || sources.some((source) => source[0] === "-");
     if (isUrgent) await host.run(compileSources(compilerOf(context), tree, sources), { signal });
     await writeAtomically(basis, commit, { mode: 0o600 });
+    return changes;
   } catch (error) {
     await emptyStaging(context);
     throw explain(context, commit, error);

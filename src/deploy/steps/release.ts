@@ -12,10 +12,9 @@ export const releaseStep: Step = {
   run: async ({ context, instance, deploy, signal }) => {
     const releases = { ...releaseContext(context, instance), signal };
     const most = mostOf(context);
-    const release = await makeRelease(releases, deploy.newCommit, async (ended) => {
-      const looking = { ...releases, signal: ended };
-      await expectWhole(looking, await expectFits({ ...looking, most }, deploy.newCommit));
-    });
+    const release = await makeRelease(releases, deploy.newCommit, async () =>
+      expectWhole(releases, await expectFits({ ...releases, most }, deploy.newCommit)),
+    );
     if (!release.made) return "on disk already";
     const changed = await countChanges(releases, release, deploy.oldCommit);
     return changed === undefined

@@ -119,6 +119,22 @@ describe("making a release", () => {
     expect((await makeRelease(context, commit)).made).toBe(true);
   });
 
+  it("costs the staging tree nothing where it is refused before any of it is on disk", async () => {
+    const context = demo();
+    const [first, second] = ["1", "2"].map((text) => context.repository.commit({ "a.txt": text }));
+    await makeRelease(context, first!);
+    await layOutStaging(context);
+    const refusal = new Error("too large");
+
+    await expect(makeRelease(context, second!, () => Promise.reject(refusal))).rejects.toBe(
+      refusal,
+    );
+
+    const { tree, basis } = stagingOf(context.paths);
+    expect(readFileSync(join(tree, "a.txt"), "utf8")).toBe("1");
+    expect(readFileSync(basis, "utf8")).toBe(first);
+  });
+
   it("names a full disk, leaves nothing, and works again when there is room", async () => {
     const full = new FullDisk();
     const context = demo(full);
