@@ -14,12 +14,17 @@ import { dirname, basename, join } from "node:path";
 
 /**
  * Writes a file that another process reads: it sees the old text or the new one, never a half. `modified` is
- * its time, in seconds; without one it is now.
+ * its time, in seconds; without one it is now. One that is not `lasting` may be empty after a power cut, and costs no
+ * wait for the disk: whoever reads it then makes it anew.
  */
 export function writeAtomically(
   path: string,
   text: string,
-  { mode = 0o644, modified }: { mode?: number; modified?: number } = {},
+  {
+    mode = 0o644,
+    modified,
+    lasting = true,
+  }: { mode?: number; modified?: number; lasting?: boolean } = {},
 ): Promise<void> {
   return replace(path, async (temporary) => {
     const file = await open(temporary, "wx", mode);
@@ -27,7 +32,7 @@ export function writeAtomically(
       await file.writeFile(text);
       await file.chmod(mode);
       if (modified !== undefined) await file.utimes(modified, modified);
-      await file.sync();
+      if (lasting) await file.sync();
     } finally {
       await file.close();
     }

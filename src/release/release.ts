@@ -129,7 +129,7 @@ export async function layOutStaging(context: ReleaseContext): Promise<string> {
   const { host, paths } = context;
   const { tree, basis, next, index } = stagingOf(paths);
   // Without the index git would leave what the next commit no longer has.
-  const commit = (await isPresent(index)) ? await readIfPresent(basis) : undefined;
+  const commit = (await isPresent(index)) ? await readBasis(basis) : undefined;
   if (commit !== undefined && (await isPresent(tree))) return commit;
 
   const source = commit === undefined ? undefined : releasePath(paths, commit);
@@ -147,6 +147,12 @@ export async function layOutStaging(context: ReleaseContext): Promise<string> {
   });
   await rename(next, tree);
   return commit;
+}
+
+/** The commit that the staging tree was made for; after a power cut the file may hold nothing. */
+async function readBasis(basis: string): Promise<string | undefined> {
+  const commit = await readIfPresent(basis);
+  return commit === "" ? undefined : commit;
 }
 
 /** Keeps git from eating the commits of the releases that are kept, and removes every other release. */
@@ -200,7 +206,7 @@ async function stage(context: ReleaseContext, from: string, commit: string): Pro
     const sources = sourcesIn(changes);
     const isUrgent = sources.length > fewSources || sources.some((source) => source[0] === "-");
     if (isUrgent) await host.run(compileSources(compilerOf(context), tree, sources), { signal });
-    await writeAtomically(basis, commit, { mode: 0o600 });
+    await writeAtomically(basis, commit, { mode: 0o600, lasting: false });
     return changes;
   } catch (error) {
     await emptyStaging(context);

@@ -19,9 +19,9 @@ import {
 import type { GroupName } from "../host/control-groups.ts";
 import { findVassal, groupsOf, pidOf, wakeEmperor, type Emperor } from "./emperor.ts";
 
-/** Boots a vassal whose name the Emperor has never seen. */
+/** Boots a vassal whose name the Emperor has never seen; no start of the machine brings it back. */
 export function bootVassal(emperor: Emperor, ini: string, text: string): Promise<void> {
-  return putIni(emperor, ini, { text, newerThan: 0 });
+  return putIni(emperor, ini, { text, newerThan: 0, lasting: false });
 }
 
 /**
@@ -36,9 +36,12 @@ export async function installIni(emperor: Emperor, ini: string, text: string): P
 async function putIni(
   emperor: Emperor,
   ini: string,
-  { text, newerThan }: { text: string; newerThan: number },
+  { text, newerThan, lasting }: { text: string; newerThan: number; lasting?: false },
 ): Promise<void> {
-  await writeAtomically(ini, text, { modified: secondsAfter(newerThan) });
+  await writeAtomically(ini, text, {
+    modified: secondsAfter(newerThan),
+    ...(lasting === false && { lasting }),
+  });
   await wakeEmperor(emperor);
 }
 

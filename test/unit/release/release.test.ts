@@ -6,6 +6,7 @@ import {
   readFileSync,
   readlinkSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -133,6 +134,18 @@ describe("making a release", () => {
     const { tree, basis } = stagingOf(context.paths);
     expect(readFileSync(join(tree, "a.txt"), "utf8")).toBe("1");
     expect(readFileSync(basis, "utf8")).toBe(first);
+  });
+
+  it("is whole where a power cut has left nothing of what the staging tree was made for", async () => {
+    const context = demo();
+    const [first, second] = ["1", "2"].map((text) => context.repository.commit({ "a.txt": text }));
+    await makeRelease(context, first!);
+    await layOutStaging(context);
+    writeFileSync(stagingOf(context.paths).basis, "");
+
+    const { path } = await makeRelease(context, second!);
+
+    expect(readFileSync(join(path, "a.txt"), "utf8")).toBe("2");
   });
 
   it("names a full disk, leaves nothing, and works again when there is room", async () => {
