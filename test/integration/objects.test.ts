@@ -58,6 +58,10 @@ describe("an object that is not as it should be", () => {
     const words = ["commit-tree", "HEAD^{tree}", "-p", bad, "-m", "Bad history"];
     const { output: tip } = await demo.git(...words);
     await demo.git("reset", "--quiet", "--hard", tip);
+    // So many that git takes another program to unpack them (receive.unpackLimit).
+    demo.write(Object.fromEntries(Array.from({ length: 120 }, (_, n) => [`${n}.txt`, `${n}`])));
+    await demo.git("add", "*.txt");
+    await demo.git("commit", "--quiet", "--message", "Many files");
 
     const push = await demo.push("+HEAD:main");
 
