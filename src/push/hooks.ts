@@ -193,7 +193,7 @@ async function moveTraffic(
 ): Promise<void> {
   const { app, holder, judged } = expectPusher(world, question);
   for (const { ref, newCommit } of updates.filter(isMove)) {
-    if (judged.get(ref) === "store") continue;
+    if (!isBranchRef(ref) || judged.get(ref) === "store") continue;
     await world.agent.ask("switch", { app, holder, ref, newCommit });
   }
 }

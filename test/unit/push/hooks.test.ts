@@ -3,6 +3,7 @@ import { absentCommit } from "../../../src/app/names.ts";
 import { UserError } from "../../../src/errors.ts";
 import { answerHook, type HookWorld } from "../../../src/push/hooks.ts";
 import { Pushers } from "../../../src/push/pushers.ts";
+import type { Caller } from "../../../src/store/front-store.ts";
 
 const commit = "1".repeat(40);
 
@@ -53,5 +54,32 @@ describe("what is said once a ref has moved, of an agent that fell or failed", (
 
     expect(said[0]).toBe("error[NO_SPACE]: no space left on the disk");
     expect(said.at(-1)).toBe(`reeve: ${words}: reeve apps`);
+  });
+});
+
+describe("the moment at which refs move", () => {
+  it("is the agent's affair for branches alone, whatever moves with them", async () => {
+    const asked: unknown[] = [];
+    const world = {
+      agent: { ask: (...question: unknown[]) => Promise.resolve(asked.push(question)) },
+      pushers: new Pushers({
+        policyOf: () => Promise.resolve({ productionBranch: "main", previews: "all", root: "" }),
+        onGone: () => undefined,
+      }),
+    } as unknown as HookWorld;
+    const caller = { account: "ada" } as Caller;
+    world.pushers.started(process.pid, { caller, app: "demo" });
+    const moved = ["refs/heads/main", "refs/tags/v1", "refs/heads/shop"];
+    const text = moved.map((ref) => `${absentCommit} ${commit} ${ref}\n`).join("");
+    const question = { hook: "reference-transaction", app: "demo", pid: process.pid, text };
+
+    expect(await answerHook(world, question, () => undefined)).toBe(true);
+
+    expect(asked).toEqual(
+      ["refs/heads/main", "refs/heads/shop"].map((ref) => [
+        "switch",
+        expect.objectContaining({ app: "demo", ref, newCommit: commit }),
+      ]),
+    );
   });
 });
