@@ -5,7 +5,7 @@ import type { Layout } from "../config/layout.ts";
 import { isAppName, appNameError } from "../app/names.ts";
 import { asUserError, describeError, UserError } from "../errors.ts";
 import { gitEnvironment } from "../host/git.ts";
-import { limited, type Limits } from "../host/limits.ts";
+import { shellLimits, type Limits } from "../host/limits.ts";
 import { holderOf, type Pushers } from "../push/pushers.ts";
 import type { Caller, FrontStore } from "../store/front-store.ts";
 import type { Credentials } from "./credentials.ts";
@@ -125,13 +125,15 @@ async function startGit(
   await world.confine(pid);
   if (isPush) world.pushers.started(pid, { caller, app });
   const { gitConfiguration, controlSocket } = world.layout;
-  const environment = { ...gitEnvironment(gitConfiguration), REEVE_CONTROL: controlSocket };
   const hooks = join(programRoot, "hooks");
   return [
-    ...assignments(isPush ? { ...environment, GIT_EXEC_PATH: join(hooks, "exec") } : environment),
+    ...assignments({
+      ...gitEnvironment(gitConfiguration),
+      ...shellLimits(world.limits),
+      REEVE_CONTROL: controlSocket,
+    }),
     ...(isPush ? [join(hooks, "receive"), app] : []),
-    ...limited(world.limits),
-    ...["git", service, repository],
+    ...[join(hooks, "limited", `git-${service}`), repository],
   ];
 }
 
