@@ -1,4 +1,14 @@
-import { chmod, chown, mkdir, readFile, readdir, rename, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  chown,
+  mkdir,
+  readFile,
+  readdir,
+  rename,
+  rmdir,
+  unlink,
+  writeFile,
+} from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { numberIn, reservedSetting, settingNameGrammar } from "../app/names.ts";
 import { UserError } from "../errors.ts";
@@ -85,7 +95,7 @@ export async function writeSettings(
   settings: Settings,
   app: Identity,
 ): Promise<void> {
-  await removeTrees(host, folder);
+  await removeSettings(host, folder);
   await mkdir(folder);
   const write = async ([name, value]: [string, string]): Promise<void> => {
     const path = join(folder, name);
@@ -136,7 +146,7 @@ export async function adoptSettings(
   const [coming, former] = [`${folder}.coming`, formerSettings(folder)];
   await writeSettings(host, coming, after, app);
   if (await isPresent(folder)) {
-    await removeTrees(host, former);
+    await removeSettings(host, former);
     await rename(folder, former);
   }
   await rename(coming, folder);
@@ -146,13 +156,13 @@ export async function adoptSettings(
 export async function bringBackSettings(host: Host, folder: string): Promise<void> {
   const former = formerSettings(folder);
   if (!(await isPresent(former))) return;
-  await removeTrees(host, folder);
+  await removeSettings(host, folder);
   await rename(former, folder);
 }
 
 /** The adopted settings are there to stay. */
 export async function forgetFormerSettings(host: Host, folder: string): Promise<void> {
-  await removeTrees(host, formerSettings(folder));
+  await removeSettings(host, formerSettings(folder));
 }
 
 function formerSettings(folder: string): string {
@@ -161,7 +171,7 @@ function formerSettings(folder: string): string {
 
 /** After a stop in the midst of `adoptSettings` that was not wanted in the end: the former ones are back. */
 export async function mendSettings(host: Host, folder: string): Promise<void> {
-  await removeTrees(host, `${folder}.coming`);
+  await removeSettings(host, `${folder}.coming`);
   if (await isPresent(folder)) await forgetFormerSettings(host, folder);
   else await bringBackSettings(host, folder);
 }
@@ -171,5 +181,18 @@ export async function dropProposedSettings(
   folder: string,
   deploy: number,
 ): Promise<void> {
-  await removeTrees(host, proposedSettings(folder, deploy));
+  await removeSettings(host, proposedSettings(folder, deploy));
+}
+
+/**
+ * Root's own folder of files: no walker has to start for it, which a push would wait for. What somebody has put there
+ * besides is the walker's to remove.
+ */
+async function removeSettings(host: Host, folder: string): Promise<void> {
+  try {
+    await Promise.all((await readdir(folder)).map((name) => unlink(join(folder, name))));
+    await rmdir(folder);
+  } catch {
+    await removeTrees(host, folder);
+  }
 }

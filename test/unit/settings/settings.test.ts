@@ -81,6 +81,17 @@ describe("an app's settings", () => {
     expect(Object.fromEntries(await readSettings(folder))).toEqual({ BOTH: "2", NEW: "1" });
   });
 
+  it("are written anew also where somebody has put a folder among them", async () => {
+    const folder = settingsFolder();
+    await write(folder, values);
+    mkdirSync(join(folder, "aside"));
+    writeFileSync(join(folder, "aside", "file"), "");
+
+    await write(folder, { ONE: "1" });
+
+    expect(readdirSync(folder)).toEqual(["ONE"]);
+  });
+
   it("are none where there is no folder, and no file that is none of theirs", async () => {
     const folder = settingsFolder();
     const before = await readSettings(folder);
