@@ -139,6 +139,8 @@ export async function prepareDeploy(
     if (root !== options.root) throw rootChanged(started.app);
     const instance = instanceOf(context, started.app, started.ref, options);
     if (instance.name !== started.instance) throw notOnTheAir(started);
+    // Where there is nothing to build a vassal starts in a moment.
+    context.groups.announce();
     await take(proofOf(instance.name, options), report, {
       ...{ context, instance, options, settings },
       deploy: expectDeploy(context, started.id),

@@ -77,8 +77,11 @@ async function pass(gate: Gate, question: IncomingMessage, answer: ServerRespons
     service,
     isLook: kind === "advertise",
   });
-  if (kind === "advertise") answerAdvertisement(repository, service, answer);
-  else await answerGit(gate, { caller, route, repository }, question, answer);
+  if (kind === "advertise") {
+    // The push itself comes in a moment, and with it a git to confine: the agent has the kernel begin.
+    if (service === "receive-pack") void gate.pushers.policyOf(app);
+    answerAdvertisement(repository, service, answer);
+  } else await answerGit(gate, { caller, route, repository }, question, answer);
 }
 
 /** Whose request it is, or undefined; `TOO_MANY_ATTEMPTS` for one who guesses. */

@@ -17,7 +17,7 @@ export const understudyStep: Step = {
   run: async ({ context, options, instance, deploy, line, signal }) => {
     const understudy = understudyOf(context, instance.name, deploy.number);
     const runner = runnerOf(context, instance.name);
-    // As the Emperor's hook is about to do with the vassal.
+    // The Emperor's hook is about to put the vassal into its group; a build may have come between since it was said first.
     context.groups.announce();
     const [planned] = await Promise.all([
       planIni(context, { instance, deploy, options }),
