@@ -4,19 +4,24 @@ Standard input: errands, each a run of words that end in NUL, with an empty word
 what to do: give, copy, remove, sweep, measure. The others are "name=value" (src/host/walker.ts).
 
 A folder is opened below its parent's descriptor and never by a link. It is taken, so that it is root's and nobody
-else's to enter, before it is listed: whoever holds it open changes nothing in it any more. What is in it is opened
-as it is (O_PATH), looked at, and changed by that descriptor. A folder gets its owner and mode after what it holds.
+else's to enter, before it is listed: whoever holds it open changes nothing in it any more. What is in it is looked at
+without following it, opened where it changes, and changed by that descriptor, which must be of what was looked at. A
+folder gets its owner and mode after what it holds.
 Nothing behind a mount is touched. The folder that holds what is changed must be root's, or of whoever runs this.
 """
 
 import os
 import sys
-from fcntl import F_RDLCK, F_SETLEASE, F_UNLCK, fcntl
-from errno import EBUSY, EINVAL, ENOENT, ENOSYS, ENOTEMPTY, ENOTSUP, ENXIO, EPERM, ESTALE, EXDEV
+from fcntl import F_RDLCK, F_SETLEASE, fcntl
+from errno import (
+    EACCES, EBUSY, EINVAL, ELOOP, ENOENT, ENOSYS, ENOTDIR, ENOTEMPTY, ENOTSUP, ENXIO, EPERM, ESTALE, EXDEV,
+)  # fmt: skip
 from stat import S_ISDIR, S_ISLNK, S_ISREG, S_ISVTX
 
 ENTRY = os.O_PATH | os.O_NOFOLLOW
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+# For an opening that waited, its former owner could have a lease on it.
+FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 OTHERS_WRITE = 0o022
 # Of the folders that lie above the one at hand so many stay open, however deep the tree is.
 MOST_OPEN = 64
@@ -40,6 +45,17 @@ def mount_of(descriptor):
         return next(line for line in os.read(info, 4096).split(b"\n") if line.startswith(b"mnt_id:"))
     finally:
         os.close(info)
+
+
+def holds_mounts(descriptor):
+    """
+    Whether anything is mounted here or below. Without, what comes meanwhile is root's own or another file system: only
+    root can show a part of the same one in another place.
+    """
+    path = os.readlink(os.fsencode(by_descriptor(descriptor)))
+    with open("/proc/self/mountinfo", "rb") as lines:
+        points = [line.split(b" ", 5)[4].decode("unicode_escape").encode("latin-1") for line in lines]
+    return any(point == path or point.startswith(path + b"/") for point in points)
 
 
 def is_ours(look):
@@ -74,8 +90,14 @@ class Folder:
         self.descriptor = descriptor
         self.look = look
         self.copy = copy
-        self.copy_identity = None if copy is None else identity(os.fstat(copy))
+        self.copy_identity = None
         self.names = []
+
+    def set_aside(self):
+        """It is opened again from what it holds."""
+        if self.copy is not None:
+            self.copy_identity = identity(os.fstat(self.copy))
+        self.close()
 
     def close(self):
         for descriptor in (self.descriptor, self.copy):
@@ -96,11 +118,25 @@ def reopen(child, expected):
     return folder
 
 
-def open_own(entry, look):
+def open_same(parent, name, look, way):
+    """What was looked at, and nothing else that has come to its name."""
+    descriptor = os.open(name, way, dir_fd=parent.descriptor)
+    if identity(os.fstat(descriptor)) != identity(look):
+        os.close(descriptor)
+        raise OSError(ESTALE, "it was swapped meanwhile")
+    return descriptor
+
+
+def open_folder(parent, name, look):
     """Without root also one that its owner has closed to itself."""
-    if not is_root and look.st_uid == own_user and look.st_mode & 0o700 != 0o700:
+    if is_root or look.st_uid != own_user or look.st_mode & 0o700 == 0o700:
+        return open_same(parent, name, look, FOLDER)
+    entry = open_same(parent, name, look, ENTRY)
+    try:
         os.chmod(by_descriptor(entry), look.st_mode & 0o7777 | 0o700)
-    return os.open(".", FOLDER, dir_fd=entry)
+        return os.open(".", FOLDER, dir_fd=entry)
+    finally:
+        os.close(entry)
 
 
 class Errand:
@@ -125,12 +161,12 @@ class Errand:
             entry = os.open(name, ENTRY, dir_fd=above)
         except FileNotFoundError:
             return self.find_nothing()
-        look = os.fstat(entry)
-        target = self.open_target(above)
-        top = Folder("", above, os.fstat(above), target)
+        top = Folder("", above, os.fstat(above), self.open_target(above))
         self.mount = self.mount_for(above, entry)
+        self.has_mounts = holds_mounts(entry)
+        os.close(entry)
         self.stack = [top]
-        self.meet(top, name, entry, look)
+        self.look_at(top, name)
         while len(self.stack) > 1:
             folder = self.stack[-1]
             if folder.names:
@@ -138,35 +174,40 @@ class Errand:
             else:
                 self.end(self.stack.pop())
         top.close()
-        os.close(entry)
 
     def look_at(self, folder, name):
         try:
-            entry = os.open(name, ENTRY, dir_fd=folder.descriptor)
+            look = os.lstat(name, dir_fd=folder.descriptor)
         except FileNotFoundError:
             # Without root whoever runs it may still remove what is in it.
             return
+        is_folder = S_ISDIR(look.st_mode)
+        may_be_mounted = is_folder and self.has_mounts or look.st_dev != folder.look.st_dev
+        if may_be_mounted and self.is_mounted(folder, name):
+            self.meet_mount(name)
+        elif not is_folder:
+            self.visit(folder, name, look)
+        elif self.enters(look):
+            self.go_into(folder, name, look)
+
+    def is_mounted(self, folder, name):
+        entry = os.open(name, ENTRY, dir_fd=folder.descriptor)
         try:
-            look = os.fstat(entry)
-            self.meet(folder, name, entry, look)
+            return mount_of(entry) != self.mount
         finally:
             os.close(entry)
 
-    def meet(self, parent, name, entry, look):
-        # Of files only the device is looked at first: a mount is one more question.
-        is_folder = S_ISDIR(look.st_mode)
-        may_be_mounted = is_folder or look.st_dev != parent.look.st_dev
-        if may_be_mounted and mount_of(entry) != self.mount:
-            return self.meet_mount(name)
-        if not is_folder:
-            return self.visit(parent, name, entry, look)
-        folder = self.enter(parent, name, entry, look)
-        if folder is None:
+    def go_into(self, parent, name, look):
+        try:
+            descriptor = open_folder(parent, name, look)
+        except FileNotFoundError:
             return
+        folder = Folder(name, descriptor, look)
+        self.enter(parent, folder)
         self.stack.append(folder)
-        folder.names = os.listdir(folder.descriptor)
+        folder.names = os.listdir(descriptor)
         if len(self.stack) > MOST_OPEN:
-            self.stack[-MOST_OPEN].close()
+            self.stack[-MOST_OPEN].set_aside()
 
     def end(self, folder):
         parent = self.stack[-1]
@@ -183,6 +224,9 @@ class Errand:
         if is_root and not is_taken(folder.look):
             os.fchown(folder.descriptor, 0, group)
             os.fchmod(folder.descriptor, mode)
+
+    def enters(self, look):
+        return True
 
     def find_nothing(self):
         raise FileNotFoundError(ENOENT, "there is nothing")
@@ -230,20 +274,18 @@ class Give(Errand):
             return False
         return S_ISLNK(look.st_mode) or S_ISREG(look.st_mode) and self.mode_of(look) == look.st_mode & 0o7777
 
-    def enter(self, parent, name, entry, look):
+    def enters(self, look):
         is_top = len(self.stack) == 1
-        is_foreign = not (self.concerns(look) or self.removes_others or is_taken(look) or is_top)
-        if is_root and is_foreign:
-            return None
-        folder = Folder(name, open_own(entry, look), look)
+        return not is_root or is_top or self.concerns(look) or self.removes_others or is_taken(look)
+
+    def enter(self, parent, folder):
         if self.is_live:
-            mode = self.final_mode(folder, is_top) & ~OTHERS_WRITE
+            mode = self.final_mode(folder, len(self.stack) == 1) & ~OTHERS_WRITE
             self.take(folder, self.owner[1] if self.owner else -1, mode)
         else:
             self.take(folder)
-        return folder
 
-    def visit(self, parent, name, entry, look):
+    def visit(self, parent, name, look):
         if self.removes_others and not self.concerns(look):
             if not (self.keeps_sealed and self.is_sealed(look)):
                 os.unlink(name, dir_fd=parent.descriptor)
@@ -251,33 +293,35 @@ class Give(Errand):
         is_known = self.of is not None or self.group is not None
         if self.only_folders or not self.concerns(look) or look.st_nlink > 1 and not is_known:
             return
-        path = by_descriptor(entry)
-        changes_hands = self.owner and self.owner != (look.st_uid, look.st_gid)
-        if changes_hands:
-            os.chown(path, *self.owner)
-        mode = self.mode_of(look)
-        # Until it changed hands its owner, who may hold it open, could change its mode as well.
-        if not S_ISLNK(look.st_mode) and (changes_hands or mode != look.st_mode & 0o7777):
-            os.chmod(path, mode)
-        if self.removes_others and changes_hands and S_ISREG(look.st_mode):
-            self.close_to_writers(parent, name, path, look)
+        changes_hands = bool(self.owner) and self.owner != (look.st_uid, look.st_gid)
+        changes_mode = not S_ISLNK(look.st_mode) and self.mode_of(look) != look.st_mode & 0o7777
+        if changes_hands or changes_mode:
+            self.change(parent, name, look, changes_hands)
 
-    def close_to_writers(self, parent, name, path, look):
-        """Whoever has it open for writing, its former owner's accomplice, keeps the file; here a copy stands for it."""
-        # Its former owner may have a lease on it, for which an opening would wait.
-        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    def change(self, parent, name, look, changes_hands):
+        is_sealed = self.removes_others and changes_hands and S_ISREG(look.st_mode)
+        file = open_same(parent, name, look, FILE if is_sealed else ENTRY)
         try:
-            if not is_written(file):
-                return
-            os.unlink(name, dir_fd=parent.descriptor)
-            copy = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=parent.descriptor)
-            try:
-                copy_data(file, copy, os.fstat(file).st_size)
-                dress(copy, look, self.owner, self.mode_of(look))
-            finally:
-                os.close(copy)
+            known = file if is_sealed else by_descriptor(file)
+            if changes_hands:
+                os.chown(known, *self.owner)
+            # Until it changed hands its owner, who may hold it open, could change its mode as well.
+            if not S_ISLNK(look.st_mode):
+                os.chmod(known, self.mode_of(look))
+            if is_sealed and is_written(file):
+                self.replace(parent, name, file, look)
         finally:
             os.close(file)
+
+    def replace(self, parent, name, file, look):
+        """Whoever has it open for writing, its former owner's accomplice, keeps the file; here a copy stands for it."""
+        os.unlink(name, dir_fd=parent.descriptor)
+        copy = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=parent.descriptor)
+        try:
+            copy_data(file, copy, os.fstat(file).st_size)
+            dress(copy, look, self.owner, self.mode_of(look))
+        finally:
+            os.close(copy)
 
     def leave(self, parent, folder, is_top):
         if not (self.concerns(folder.look) or self.removes_others or is_top):
@@ -288,13 +332,15 @@ class Give(Errand):
 
 
 def is_written(file):
-    """Whether it is open for writing anywhere, or mapped so: then the kernel grants no lease (fcntl(2), F_SETLEASE)."""
+    """
+    Whether it is open for writing anywhere, or mapped so: then the kernel grants no lease (fcntl(2), F_SETLEASE). One
+    that was granted goes as the file is closed.
+    """
     try:
         fcntl(file, F_SETLEASE, F_RDLCK)
     except OSError:
         # So it is for a file system that knows no leases.
         return True
-    fcntl(file, F_SETLEASE, F_UNLCK)
     return False
 
 
@@ -318,33 +364,32 @@ class Copy(Errand):
         expect_ours(target)
         return target
 
-    def enter(self, parent, name, entry, look):
-        folder = os.open(".", FOLDER, dir_fd=entry)
-        name = self.name_of(name)
+    def enter(self, parent, folder):
+        name = self.name_of(folder.name)
         os.mkdir(name, 0o700, dir_fd=parent.copy)
-        return Folder(name, folder, look, os.open(name, FOLDER, dir_fd=parent.copy))
+        folder.copy = os.open(name, FOLDER, dir_fd=parent.copy)
 
     def name_of(self, name):
         return self.copy_name if len(self.stack) == 1 else name
 
-    def visit(self, parent, name, entry, look):
-        name = self.name_of(name)
+    def visit(self, parent, name, look):
+        to = self.name_of(name)
         if S_ISREG(look.st_mode) or S_ISLNK(look.st_mode):
             if self.by_links:
-                os.link(by_descriptor(entry), name, dst_dir_fd=parent.copy)
+                os.link(name, to, src_dir_fd=parent.descriptor, dst_dir_fd=parent.copy, follow_symlinks=False)
             elif S_ISREG(look.st_mode):
-                self.copy_file(parent, name, entry, look)
+                self.copy_file(parent, name, to, look)
             else:
-                self.copy_link(parent, name, entry)
+                self.copy_link(parent, name, to)
 
-    def copy_link(self, parent, name, entry):
-        os.symlink(os.readlink("", dir_fd=entry), name, dir_fd=parent.copy)
+    def copy_link(self, parent, name, to):
+        os.symlink(os.readlink(name, dir_fd=parent.descriptor), to, dir_fd=parent.copy)
         if self.owner:
-            os.chown(name, *self.owner, dir_fd=parent.copy, follow_symlinks=False)
+            os.chown(to, *self.owner, dir_fd=parent.copy, follow_symlinks=False)
 
-    def copy_file(self, parent, name, entry, look):
-        source = os.open(by_descriptor(entry), os.O_RDONLY)
-        target = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=parent.copy)
+    def copy_file(self, parent, name, to, look):
+        source = open_same(parent, name, look, FILE)
+        target = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=parent.copy)
         try:
             if not self.copy_script(source, target):
                 copy_data(source, target, look.st_size)
@@ -419,12 +464,10 @@ class Remove(Errand):
     def find_nothing(self):
         pass
 
-    def enter(self, parent, name, entry, look):
-        folder = Folder(name, open_own(entry, look), look)
+    def enter(self, parent, folder):
         self.take(folder)
-        return folder
 
-    def visit(self, parent, name, entry, look):
+    def visit(self, parent, name, look):
         os.unlink(name, dir_fd=parent.descriptor)
 
     def leave(self, parent, folder, is_top):
@@ -457,17 +500,16 @@ class Sweep(Errand):
     def look_at(self, folder, name):
         try:
             super().look_at(folder, name)
-        except PermissionError:
-            # A user's own file system (FUSE) is closed to root.
-            pass
+        except OSError as error:
+            # A user's own file system (FUSE) is closed to root; others go on removing and renaming what is theirs.
+            if error.errno not in (EACCES, EPERM, ENOENT, ENOTDIR, ELOOP, ESTALE):
+                raise
 
-    def enter(self, parent, name, entry, look):
-        folder = Folder(name, open_own(entry, look), look)
-        if look.st_uid == self.of:
+    def enter(self, parent, folder):
+        if folder.look.st_uid == self.of:
             self.take(folder)
-        return folder
 
-    def visit(self, parent, name, entry, look):
+    def visit(self, parent, name, look):
         if look.st_uid != self.of:
             return
         try:
@@ -498,10 +540,10 @@ class Measure(Errand):
     def find_nothing(self):
         pass
 
-    def enter(self, parent, name, entry, look):
-        return Folder(name, open_own(entry, look), look)
+    def enter(self, parent, folder):
+        pass
 
-    def visit(self, parent, name, entry, look):
+    def visit(self, parent, name, look):
         self.bytes += look.st_blocks * 512
 
     def leave(self, parent, folder, is_top):
