@@ -55,7 +55,7 @@ export function makeEnvironment(build: Build): Command {
 
 const installedProgram = fileURLToPath(new URL("installed.py", import.meta.url));
 
-/** Leaves of another environment, all of which is there by hard links, what can stand in this one. */
+/** Leaves of another environment, all of which is there by hard links, what can stand in this one, and makes it one. */
 export function takeOver(
   build: Build,
   basis: string,
@@ -63,18 +63,26 @@ export function takeOver(
 ): Command {
   const what = withoutFiles ? "indexed" : "all";
   const words = ["take", build.environment, basis, notesIn(build.scratch), what];
-  return { ...installedCommand(build, words), input: without.join("\n") };
+  const making = makeEnvironment(build);
+  return { ...beforehand(build, words, making), input: without.join("\n") };
 }
 
-/** Prints the packages that are not as they would be in an environment that began with nothing. */
-export function checkTakenOver(build: Build): Command {
-  return installedCommand(build, ["check", build.environment, notesIn(build.scratch)]);
+/**
+ * Lists the packages of an environment that began with another one; fails where some are not as they would be had it
+ * begun with nothing.
+ */
+export function listTakenOver(build: Build): Command {
+  const words = ["check", build.environment, notesIn(build.scratch)];
+  return beforehand(build, words, listPackages(build));
 }
 
-/** Notes what is in a copy of the tree before packages are built in it, which are told what git says of the commit. */
-export function surveyTree(build: Build, tree: string, described: string): Command {
-  const command = installedCommand(build, ["survey", tree, surveyIn(build.scratch)]);
-  return { ...command, input: described };
+/**
+ * Notes what is in a copy of the tree before this command builds packages in it, which are told what git says of the
+ * commit.
+ */
+export function surveyed(build: Build, tree: string, described: string, command: Command): Command {
+  const words = ["survey", tree, surveyIn(build.scratch)];
+  return { ...beforehand(build, words, command), input: described };
 }
 
 /**
@@ -96,6 +104,12 @@ function surveyIn(scratch: string): string {
 
 function installedCommand(build: Build, words: string[]): Command {
   return installerCommand(build, build.python, ["-I", "-S", installedProgram, ...words]);
+}
+
+/** In one box with the command that comes next: a box costs more than most of what is done in it. */
+function beforehand(build: Build, words: string[], command: Command): Command {
+  const { file, args } = installedCommand(build, [...words, command.file, ...command.args]);
+  return { ...command, file, args };
 }
 
 interface Installation {
@@ -136,9 +150,7 @@ export function installRequirements(build: Build, how: Installation): Command {
  */
 function withVariables(build: Build, command: Command): Command {
   if (!build.hasVariables) return command;
-  const { file, args } = command;
-  const words = ["run", variablesIn(build.scratch), file, ...args];
-  return { ...command, file: build.python, args: ["-I", "-S", installedProgram, ...words] };
+  return beforehand(build, ["run", variablesIn(build.scratch)], command);
 }
 
 export function variablesIn(scratch: string): string {

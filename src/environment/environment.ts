@@ -17,12 +17,12 @@ import { endProcesses } from "../host/system-users.ts";
 import type { Turns } from "../host/turns.ts";
 import { removeTrees, walk, type Errand } from "../host/walker.ts";
 import {
-  checkTakenOver,
   installRequirements,
   listPackages,
+  listTakenOver,
   makeEnvironment,
   settlePackages,
-  surveyTree,
+  surveyed,
   takeOver,
   temporaryIn,
   variablesIn,
@@ -101,16 +101,18 @@ export async function buildEnvironment(
   context: EnvironmentContext,
   request: EnvironmentRequest,
 ): Promise<string> {
-  const { paths, host } = context;
+  const { paths, host, builder } = context;
   const path = environmentPath(paths, request.hash);
+  const scratch = scratchOf(workshopOf(paths, builder.user), request.hash);
   await writeFile(markerOf(path), "");
   try {
     const packages = await work(context, { ...request, path });
-    await host.run(walk([sealOf(path, context, request.basis)]));
+    const seal = sealOf(path, context, request.basis);
+    await host.run(walk([seal, { do: "remove", path: scratch }]));
     await rm(markerOf(path));
     return packages;
   } catch (error) {
-    await removeEnvironment(context, request.hash);
+    await removeEnvironment(context, request.hash, scratch);
     throw explain(error);
   }
 }
@@ -211,14 +213,15 @@ export async function pruneEnvironments(
   context: Pick<EnvironmentContext, "host" | "paths"> & { turns: Turns },
   kept: ReadonlySet<string>,
 ): Promise<string[]> {
-  const { paths, turns } = context;
+  const { host, paths, turns } = context;
   const removed: string[] = [];
   for (const hash of await listEnvironments(paths)) {
     const path = environmentPath(paths, hash);
     if (turns.isTaken(path)) continue;
     await turns.run(path, async () => {
       if (kept.has(hash) && (await isComplete(path))) return;
-      await removeEnvironment(context, hash);
+      const scratch = host.isRoot ? [] : [scratchOf(workshopOf(paths, ownIdentity()), hash)];
+      await removeEnvironment(context, hash, ...scratch);
       removed.push(hash);
     });
   }
@@ -237,11 +240,11 @@ async function install(
   const own = { environment, workshop: dirname(scratch), scratch, as, hasVariables };
   const build = { ...context, ...own };
   const say = { onLine: bounded(onLine), signal: context.signal };
-  if (basis) {
+  if (!basis) await host.run(makeEnvironment(build), say);
+  else {
     const from = environmentPath(context.paths, basis.hash);
-    if (!(await isInOrder(context, takeOver(build, from, basis)))) return undefined;
+    if ((await inOrder(context, takeOver(build, from, basis))) === undefined) return undefined;
   }
-  await host.run(makeEnvironment(build), say);
   if (files.length === 0) return "";
 
   await writeNetrc(context, scratch);
@@ -250,8 +253,10 @@ async function install(
     await host.run(writeFileAs(as, variablesIn(scratch), text));
   }
   await installFiles(context, request, { ...say, build });
-  if (basis && !(await isInOrder(context, checkTakenOver(build)))) return undefined;
-  return (await host.run(listPackages(build))).trim();
+  const packages = basis
+    ? await inOrder(context, listTakenOver(build))
+    : await host.run(listPackages(build));
+  return packages?.trim();
 }
 
 /**
@@ -284,8 +289,8 @@ async function installFiles(
   const settling = settlePackages(build, tree, release);
   const editing = async (): Promise<string> => {
     await writeRequirements(context, tree, request, withEditable);
-    await host.run(surveyTree(build, tree, request.described), { signal });
-    await host.run(installRequirements(build, how), say);
+    const installing = installRequirements(build, how);
+    await host.run(surveyed(build, tree, request.described, installing), say);
     return host.run(settling, { signal });
   };
   const [fixed] = (await editing().catch(unlessUneditable)).split("\n");
@@ -310,18 +315,22 @@ async function writeRequirements(
   textOf: (file: RequirementsFile, coverage: Coverage) => string,
 ): Promise<void> {
   const as = builder.user;
-  const folders = files.map(({ path }) => dirname(join(tree, path)));
-  await host.run({ file: "mkdir", args: ["-p", "--", ...new Set(folders)], as });
+  const folders = new Set(files.map(({ path }) => dirname(join(tree, path))));
+  folders.delete(tree);
+  if (folders.size > 0) await host.run({ file: "mkdir", args: ["-p", "--", ...folders], as });
   for (const file of files)
     await host.run(writeFileAs(as, join(tree, file.path), textOf(file, coverage)));
 }
 
-/** Whether the command ends well and has nothing to say: what it reads may be whatever an earlier build left. */
-async function isInOrder({ host, signal }: EnvironmentContext, command: Command): Promise<boolean> {
+/** What it prints; undefined where it fails: what it reads may be whatever an earlier build left. */
+async function inOrder(
+  { host, signal }: EnvironmentContext,
+  command: Command,
+): Promise<string | undefined> {
   try {
-    return (await host.run(command, { signal })) === "";
+    return await host.run(command, { signal });
   } catch (error) {
-    if (error instanceof CommandFailed) return false;
+    if (error instanceof CommandFailed) return undefined;
     throw error;
   }
 }
@@ -420,14 +429,12 @@ function sealedFor({ host, appUser }: Sealed) {
 async function removeEnvironment(
   context: Pick<EnvironmentContext, "host" | "paths">,
   hash: string,
+  // With root, what a build has left that was cut off is taken back before its builder works again.
+  ...scratch: string[]
 ): Promise<void> {
   const path = environmentPath(context.paths, hash);
   await writeFile(markerOf(path), "");
-  const left = context.host.isRoot
-    ? []
-    : // With root, what a build has left is taken back before its builder works again.
-      [scratchOf(workshopOf(context.paths, ownIdentity()), hash)];
-  await removeTrees(context.host, path, ...left);
+  await removeTrees(context.host, path, ...scratch);
   await rm(markerOf(path), { force: true });
 }
 

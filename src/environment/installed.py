@@ -1,10 +1,12 @@
 """Looks through what is installed in an environment, before and after the installer. Runs in the box, as the builder.
 
-    installed.py take NEW BASIS NOTES all|indexed    standard input: what must not be taken over, a name a line
-    installed.py check NEW NOTES                     prints what is not as if nothing had been taken over
-    installed.py survey TREE NOTES                   standard input: what git says of the commit
-    installed.py settle NEW TREE RELEASE NOTES       prints why packages cannot be edited in RELEASE, if they cannot
-    installed.py run VARIABLES COMMAND...            with what a file of JSON says in its environment
+    installed.py take NEW BASIS NOTES all|indexed [COMMAND...]    standard input: what must not be taken over, a name a line
+    installed.py check NEW NOTES [COMMAND...]             fails where something is not as if nothing had been taken over
+    installed.py survey TREE NOTES [COMMAND...]           standard input: what git says of the commit
+    installed.py settle NEW TREE RELEASE NOTES            prints why packages cannot be edited in RELEASE, if they cannot
+    installed.py run VARIABLES COMMAND...                 with what a file of JSON says in its environment
+
+A command comes next, in the same box: a box of its own for each would cost more than most of them do.
 
 take, before the installer: all of another environment, the basis, stands at NEW by hard links that nobody can write
 to. A distribution is taken over where its RECORD accounts for it: what it lists is there and belongs to no other one.
@@ -34,27 +36,53 @@ SCRIPT = re.compile(rb"#!(?!/usr/bin/|/bin/env |/bin/bash)")
 
 
 class Distribution:
-    """An installed one, by its folder of metadata. `files`: the paths that its RECORD lists, with their sizes."""
+    """
+    An installed one, by its folder of metadata. `files`: the paths that its RECORD lists, with their sizes; or with
+    the inodes that were noted, where the RECORD is the one that was read then.
+    """
 
-    def __init__(self, site, metadata):
+    def __init__(self, site, metadata, noted):
         self.record = os.path.join(site, metadata, "RECORD")
         self.metadata = os.path.join(site, metadata)
         self.name = normalized(metadata.rsplit(".", 1)[0].split("-")[0])
-        self.files = {}
+        self.site = site
+        self.is_noted = noted is not None and noted["record"] == look_of(self.record)
+        self.files = noted["files"] if self.is_noted else self.read()
+
+    def read(self):
+        files = {}
         try:
             with open(self.record, newline="", encoding="utf-8") as rows:
                 for row in csv.reader(rows):
-                    path = os.path.normpath(os.path.join(site, row[0]))
+                    path = path_below(self.site, row[0])
                     has_size = len(row) > 2 and row[2] and path != self.record
-                    self.files[path] = int(row[2]) if has_size else None
+                    files[path] = int(row[2]) if has_size else None
         except (OSError, ValueError, IndexError, csv.Error):
-            self.files = {}
+            return {}
+        return files
 
-    def is_whole(self, root):
-        """Whether all that it lists is there, in the environment, and as large as it was."""
+    def is_whole(self, root, tree):
+        """Whether all that it lists is there, in the environment, and the same as it was, or as large."""
         if self.record not in self.files:
             return False
-        return all(path.startswith(f"{root}/") and is_as_large(path, size, root) for path, size in self.files.items())
+        if all(path in tree and self.is_same(path, root, tree[path]) for path in self.files):
+            return True
+        if not self.is_noted:
+            return False
+        self.is_noted, self.files = False, self.read()
+        return self.is_whole(root, tree)
+
+    def is_same(self, path, root, entry):
+        known = self.files[path]
+        # A script names its environment, whose path may have another length.
+        if known is None or path.startswith(f"{root}/bin/"):
+            return True
+        return known == (entry.inode() if self.is_noted else entry.stat(follow_symlinks=False).st_size)
+
+    def note(self, tree):
+        """For whoever looks again. An inode that a basis has as well is no other file's meanwhile."""
+        inodes = {path: None if size is None else tree[path].inode() for path, size in self.files.items()}
+        return {"record": look_of(self.record), "files": inodes}
 
     def came_by_address(self):
         return os.path.lexists(os.path.join(self.metadata, "direct_url.json"))
@@ -70,7 +98,6 @@ class Distribution:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None, False
 
-
     def came_from_file(self):
         """As uv notes it, which looks at the file's time."""
         try:
@@ -80,25 +107,29 @@ class Distribution:
             return False
 
 
-def is_as_large(path, size, root):
-    try:
-        look = os.lstat(path)
-    except OSError:
-        return False
-    # A script names its environment, whose path may have another length.
-    return size is None or size == look.st_size or path.startswith(f"{root}/bin/")
+def look_of(path):
+    """What changes when a file is written or another one comes to its name."""
+    look = os.lstat(path)
+    return [look.st_ino, look.st_ctime_ns, look.st_size]
+
+
+def path_below(folder, listed):
+    """As os.path has it, which takes its time for each of some thousand."""
+    path = f"{folder}/{listed}"
+    is_plain = not listed.startswith("/") and "//" not in listed and "/." not in path[len(folder) :]
+    return path if is_plain else os.path.normpath(os.path.join(folder, listed))
 
 
 def normalized(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def distributions_in(root):
+def distributions_in(root, noted={}):
     found = []
     for site in glob.glob(glob.escape(root) + "/lib/python*/site-packages"):
         for name in sorted(os.listdir(site)):
             if name.endswith(".dist-info"):
-                found.append(Distribution(site, name))
+                found.append(Distribution(site, name, noted.get(os.path.join(site, name))))
     return found
 
 
@@ -114,25 +145,46 @@ def shared_by_several(distributions):
     return shared
 
 
-def source_of(path):
-    """Of bytecode, where Python looks for it."""
-    folder, name = os.path.split(path)
-    above, cache = os.path.split(folder)
-    if cache != "__pycache__" or not name.endswith(".pyc"):
-        return None
-    return os.path.join(above, name.split(".")[0] + ".py")
+def folders_below(top):
+    """Every folder with its entries, one after the one that holds it. No link is followed."""
+    waiting = [top]
+    while waiting:
+        here = waiting.pop()
+        try:
+            with os.scandir(here) as found:
+                entries = list(found)
+        except OSError:
+            entries = []
+        waiting += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        yield here, entries
 
 
-def remove_unaccounted(folder, accounted):
-    """Removes every file that is not accounted for, and the folders that this empties."""
-    for here, folders, files in os.walk(folder, topdown=False):
-        links = [name for name in folders if os.path.islink(os.path.join(here, name))]
-        for name in files + links:
-            path = os.path.join(here, name)
-            if path not in accounted and source_of(path) not in accounted:
-                os.unlink(path)
-        if (files or folders) and here != folder and not os.listdir(here):
+def tree_of(folders):
+    return {entry.path: entry for _, entries in folders for entry in entries}
+
+
+def remove_unaccounted(folders, accounted):
+    """Removes every file that is not accounted for, and the folders that this empties, but for the first one."""
+    left = {}
+    emptied = set()
+    for here, entries in folders:
+        left[here] = len(entries)
+        above, _, name = here.rpartition("/")
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False) or entry.path in accounted:
+                continue
+            # Of bytecode its source, where Python looks for it.
+            is_bytecode = name == "__pycache__" and entry.name.endswith(".pyc")
+            if not (is_bytecode and f"{above}/{entry.name.split('.')[0]}.py" in accounted):
+                os.unlink(entry.path)
+                left[here] -= 1
+                emptied.add(here)
+    for here, _ in reversed(folders[1:]):
+        if here in emptied and left[here] == 0:
             os.rmdir(here)
+            above = os.path.dirname(here)
+            left[above] -= 1
+            emptied.add(above)
 
 
 def replace(path, content):
@@ -170,21 +222,30 @@ def readdress(distribution, root, basis):
 
 
 def record_with(distribution, changed):
-    site = os.path.dirname(distribution.metadata)
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
-    with open(distribution.record, newline="", encoding="utf-8") as rows:
-        for row in csv.reader(rows):
-            content = changed.get(os.path.normpath(os.path.join(site, row[0])))
+    """Only rows that may be of these files are taken apart: there may be thousands of others."""
+    names = ['"', *map(os.path.basename, changed)]
+    rows = []
+    with open(distribution.record, newline="", encoding="utf-8") as lines:
+        for line in lines:
+            row = next(csv.reader([line]), []) if any(name in line for name in names) else []
+            content = changed.get(path_below(distribution.site, row[0])) if row else None
             if content is not None:
                 digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
-                row = [row[0], f"sha256={digest}", str(len(content))]
-            writer.writerow(row)
-    return out.getvalue().encode()
+                line = line_of([row[0], f"sha256={digest}", str(len(content))])
+            rows.append(line)
+    return "".join(rows).encode()
 
 
-def take(root, basis, notes, what):
+def line_of(row):
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\n").writerow(row)
+    return out.getvalue()
+
+
+def take(root, basis, notes, what, *command):
     unwanted = {normalized(line.strip()) for line in sys.stdin}
+    folders = list(folders_below(root))
+    tree = tree_of(folders)
     distributions = distributions_in(root)
     unwanted |= shared_by_several(distributions)
     kept = [
@@ -193,26 +254,43 @@ def take(root, basis, notes, what):
         if distribution.name not in unwanted
         and not distribution.came_by_address()
         and (what == "all" or not distribution.came_from_file())
-        and distribution.is_whole(root)
+        and distribution.is_whole(root, tree)
         and readdress(distribution, root, basis)
     ]
-    accounted = {path for distribution in kept for path in distribution.files}
-    remove_unaccounted(root, accounted)
-    with open(notes, "w", encoding="utf-8") as file:
-        json.dump([distribution.metadata for distribution in kept], file)
+    remove_unaccounted(folders, {path for distribution in kept for path in distribution.files})
+    note(notes, {distribution.metadata: distribution.note(tree) for distribution in kept})
+    go_on(command)
 
 
-def check(root, notes):
+def check(root, notes, *command):
     with open(notes, encoding="utf-8") as file:
-        taken = set(json.load(file))
-    distributions = distributions_in(root)
+        taken = json.load(file)
+    folders = list(folders_below(root))
+    tree = tree_of(folders)
+    distributions = distributions_in(root, taken)
     shared = shared_by_several(distributions)
-    for distribution in distributions:
-        if distribution.metadata in taken and (distribution.name in shared or not distribution.is_whole(root)):
-            print(distribution.name)
+    spoiled = [
+        distribution.name
+        for distribution in distributions
+        if distribution.metadata in taken and (distribution.name in shared or not distribution.is_whole(root, tree))
+    ]
+    if spoiled:
+        sys.exit(f"not as it was taken over: {', '.join(spoiled)}")
     accounted = {path for distribution in distributions for path in distribution.files}
     for site in glob.glob(glob.escape(root) + "/lib/python*/site-packages"):
-        remove_unaccounted(site, accounted)
+        remove_unaccounted([one for one in folders if f"{one[0]}/".startswith(f"{site}/")], accounted)
+    go_on(command)
+
+
+def note(path, what):
+    with open(path, "w", encoding="utf-8") as file:
+        # json.dump goes through it in Python.
+        file.write(json.dumps(what))
+
+
+def go_on(command, environment=os.environ):
+    if command:
+        os.execve(command[0], command, environment)
 
 
 # What a build leaves beside the sources and nothing that runs looks for; a name with a star ends so.
@@ -226,19 +304,20 @@ def is_remains(path):
 def listing_of(tree):
     """Every path below it, with what changes when a file is written."""
     listing = {".": None}
-    for here, folders, files in os.walk(tree):
-        for name in folders + files:
-            path = os.path.join(here, name)
-            look = os.lstat(path)
-            is_folder = name in folders and not os.path.islink(path)
-            listing[os.path.relpath(path, tree)] = None if is_folder else [look.st_mtime_ns, look.st_size, look.st_ino]
+    for _, entries in folders_below(tree):
+        for entry in entries:
+            look = entry.stat(follow_symlinks=False)
+            is_folder = entry.is_dir(follow_symlinks=False)
+            listing[os.path.relpath(entry.path, tree)] = (
+                None if is_folder else [look.st_mtime_ns, look.st_size, look.st_ino]
+            )
     return listing
 
 
-def survey(tree, notes):
+def survey(tree, notes, *command):
     describe(tree, sys.stdin.read())
-    with open(notes, "w", encoding="utf-8") as file:
-        json.dump(listing_of(tree), file)
+    note(notes, listing_of(tree))
+    go_on(command)
 
 
 def describe(tree, text):
@@ -316,7 +395,8 @@ def names_only(distribution, tree, before):
 def run(variables, *command):
     """What the installer is told otherwise counts more."""
     with open(variables, encoding="utf-8") as file:
-        os.execve(command[0], command, {**json.load(file), **os.environ})
+        variables = json.load(file)
+    go_on(command, {**variables, **os.environ})
 
 
 def main():

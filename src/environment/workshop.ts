@@ -85,7 +85,7 @@ export async function boundCaches(
   if (held > most) await removeTrees(host, ...caches.map((name) => join(workshop, name)));
 }
 
-/** The build is over: nothing of it runs any more, and whatever it could write in is closed to it. */
+/** The build is over: nothing of it runs any more, and whatever it could write in is closed to it, its scratch too. */
 export async function takeBack(
   context: WorkshopContext,
   environment: string,
@@ -97,7 +97,6 @@ export async function takeBack(
     for (const folder of [environment, join(scratch, "..")])
       if (await isPresent(folder)) await giveFolder(folder, root, 0o700);
   }
-  await removeTrees(host, scratch);
   builder.isClean = true;
 }
 
