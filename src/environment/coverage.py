@@ -26,7 +26,9 @@ UNUSED = (
     "pip._vendor.pyproject_hooks",
     "pip._vendor.requests",
     "pip._vendor.rich",
+    "pip._vendor.tenacity",
     "pip._vendor.urllib3",
+    "urllib.request",
 )
 MOST = 1000
 MOST_LINES = 5000
@@ -34,14 +36,14 @@ LONGEST_LINE = 64 * 1024
 
 
 class Hollow(types.ModuleType):
-    """Stands for a module of which only names are needed."""
+    """Stands for a module of which only names are needed: classes, decorators and what makes some."""
 
     __path__ = ()
 
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
-        return type(name, (Exception,), {})
+        return type(name, (Exception,), {"__init__": lambda *any, **more: None, "__call__": lambda self, what: what})
 
 
 class HollowFinder:
@@ -58,12 +60,11 @@ class HollowFinder:
 
 def find_pip():
     """The one that this interpreter puts into a virtualenv; else one that is installed."""
-    import ensurepip
-
-    folders = (
-        sysconfig.get_config_var("WHEEL_PKG_DIR") or "/usr/share/python-wheels",
-        os.path.join(os.path.dirname(ensurepip.__file__), "_bundled"),
-    )
+    # Only where it is: what it imports costs as much as pip's parser.
+    ensurepip = importlib.machinery.PathFinder.find_spec("ensurepip")
+    folders = [sysconfig.get_config_var("WHEEL_PKG_DIR") or "/usr/share/python-wheels"]
+    if ensurepip:
+        folders.append(os.path.join(os.path.dirname(ensurepip.origin), "_bundled"))
     for folder in folders:
         for wheel in sorted(glob.glob(os.path.join(folder, "pip-*.whl"))):
             return wheel
@@ -73,6 +74,11 @@ def load_parser():
     wheel = find_pip()
     if wheel:
         sys.path.insert(0, wheel)
+    else:
+        import site
+
+        # It is started without them: what files in there have Python import takes its time.
+        sys.path += site.getsitepackages()
     import pip
 
     sys.meta_path.insert(0, HollowFinder())

@@ -75,7 +75,7 @@ export function askCoverage({ python, as, box }: Reader, files: RequirementsFile
   const least = { processes: 16, memory: 1024 * mebibyte, fileSize: mebibyte, openFiles: 64 };
   return {
     file: python,
-    args: ["-I", coverageProgram],
+    args: ["-I", "-S", coverageProgram],
     input: JSON.stringify({ files }),
     ...{ as, box: { ...box, ...least }, deadline: patience, longestOutput: 16 * mebibyte },
   };
