@@ -6,40 +6,51 @@ import {
   type Coverage,
 } from "../environment/coverage.ts";
 import type { RequirementsFile } from "../environment/requirements.ts";
+import type { Builder } from "../environment/workshop.ts";
 import { UserError } from "../errors.ts";
 import { CommandFailed } from "../host/host.ts";
 import { endProcesses } from "../host/system-users.ts";
 import { buildLimits } from "./context.ts";
 import { builderWanted, type Preparation } from "./step.ts";
 
+/** Done while a builder looks through them. */
+type Meanwhile = (builder: Builder) => Promise<void>;
+
 /** What the deploy's requirements reach in its tree. Texts that were looked through once are not again. */
 export async function coverageOf(
   preparation: Preparation,
   files: RequirementsFile[],
+  meanwhile: Meanwhile = () => Promise.resolve(),
 ): Promise<Coverage> {
   if (files.length === 0) return nothingCovered;
   const { context, deploy } = preparation;
   const known = parseCoverage(context.store.coverage(deploy));
-  const coverage = known ?? (await lookThrough(preparation, files));
+  const coverage = known ?? (await lookThrough(preparation, files, meanwhile));
   expectCovered(coverage);
   if (!known) context.store.keepCoverage(deploy, JSON.stringify(coverage));
   return coverage;
 }
 
 /** As a builder: what reads a stranger's text may be led astray by it. */
-async function lookThrough(preparation: Preparation, files: RequirementsFile[]): Promise<Coverage> {
+async function lookThrough(
+  preparation: Preparation,
+  files: RequirementsFile[],
+  meanwhile: Meanwhile,
+): Promise<Coverage> {
   const { context, signal } = preparation;
   const { builders, config, host } = context;
   const output = await builders.use(builderWanted(preparation), async (builder) => {
     const { user, groups } = builder;
     const box = { ...buildLimits(config).box, groups };
     builder.isClean = false;
+    const other = meanwhile(builder);
     try {
       const asking = askCoverage({ python: config.server.python, as: user, box }, files);
       return await host.run(asking, { signal });
     } catch (error) {
       throw explain(error);
     } finally {
+      await other;
       if (host.isRoot) await endProcesses(host, user);
       builder.isClean = true;
     }

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { environmentPath, type InstancePaths } from "../app/instance.ts";
 import { UserError } from "../errors.ts";
@@ -34,6 +34,7 @@ import { netrcOf } from "./netrc.ts";
 import { reachesTree, withEditable, withoutEditable, type Coverage } from "./coverage.ts";
 import { constraintsOf, withoutCredentials, type RequirementsFile } from "./requirements.ts";
 import {
+  layOutAside,
   layOutWorkshop,
   openToBuilder,
   scratchOf,
@@ -72,6 +73,14 @@ export interface EnvironmentRequest {
   packages: string | undefined;
   /** A sealed one of the same instance kind that it begins with, and so installs what differs. */
   basis?: Basis | undefined;
+  beginning?: Beginning | undefined;
+}
+
+/** The links of a basis, laid out for a builder before it was known which environment begins with them. */
+export interface Beginning {
+  basis: string;
+  builder: Identity;
+  folder: string;
 }
 
 export interface Basis {
@@ -144,27 +153,71 @@ async function work(
   return packages ?? work(context, { ...request, basis: undefined });
 }
 
-/**
- * The environment's folder: empty, or with all of the basis by hard links. Its files are root's, whom nobody can write
- * to by a second name either; its folders are the builder's. Resolves to the basis, if it was there to the end.
- */
+/** The environment's folder: empty, or with all of the basis. Resolves to the basis, if it was there to the end. */
 async function beginWith(
-  { paths, host, builder }: EnvironmentContext,
-  { basis, path, files }: EnvironmentRequest & { path: string },
+  context: EnvironmentContext,
+  { basis, beginning, path, files }: EnvironmentRequest & { path: string },
 ): Promise<Basis | undefined> {
-  const from = basis && files.length > 0 ? environmentPath(paths, basis.hash) : undefined;
-  if (from !== undefined && (await isComplete(from))) {
-    const owner = host.isRoot ? builder.user : undefined;
-    const copy: Errand = { do: "copy", path: from, to: path, by: "links", owner, add: 0o200 };
-    const isLinked = await host.run(walk([{ ...copy, top: 0o700 }])).then(
-      () => isComplete(from),
-      () => false,
-    );
-    if (isLinked) return basis;
-    await removeTrees(host, path);
+  if (basis && files.length > 0) {
+    const isThere =
+      (await moveBeginning(context, beginning, basis.hash, path)) ||
+      (await linkBasis(context, basis.hash, path));
+    if (isThere) return basis;
+    await removeTrees(context.host, path);
   }
   await mkdir(path, { mode: 0o700 });
   return undefined;
+}
+
+async function moveBeginning(
+  { builder }: EnvironmentContext,
+  beginning: Beginning | undefined,
+  basis: string,
+  path: string,
+): Promise<boolean> {
+  if (beginning?.basis !== basis || beginning.builder.uid !== builder.user.uid) return false;
+  return rename(join(beginning.folder, basis), path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * All of the basis by hard links. Its files are root's, whom nobody can write to by a second name either; its folders
+ * are the builder's. Resolves to whether the basis was there to the end.
+ */
+async function linkBasis(
+  { paths, host, builder }: Pick<EnvironmentContext, "host" | "paths" | "builder">,
+  basis: string,
+  to: string,
+): Promise<boolean> {
+  const path = environmentPath(paths, basis);
+  if (!(await isComplete(path))) return false;
+  const owner = host.isRoot ? builder.user : undefined;
+  const copy: Errand = { do: "copy", path, to, by: "links", owner, add: 0o200, top: 0o700 };
+  return host.run(walk([copy])).then(
+    () => isComplete(path),
+    () => false,
+  );
+}
+
+/** Lays out the links of a basis while nobody knows yet what else is wanted; undefined where that cannot be. */
+export async function beginEarly(
+  context: Pick<EnvironmentContext, "host" | "paths" | "builder">,
+  basis: string,
+  name: string,
+): Promise<Beginning | undefined> {
+  const { host, paths, builder } = context;
+  const folder = await layOutAside(context, paths.environments, name);
+  const beginning = { basis, builder: builder.user, folder };
+  if (await linkBasis(context, basis, join(folder, basis))) return beginning;
+  await clearBeginning(host, beginning);
+  return undefined;
+}
+
+/** Empty where an environment has begun with it. */
+export async function clearBeginning(host: Host, { folder }: Beginning): Promise<void> {
+  await rmdir(folder).catch(() => removeTrees(host, folder));
 }
 
 /**

@@ -50,19 +50,39 @@ export async function layOutWorkshop(
   hash: string,
 ): Promise<string> {
   const workshop = workshopOf({ environments }, builder.user);
-  await removeForeign(host, environments);
-  await mkdir(workshopsOf(environments), { recursive: true });
-  if (host.isRoot) {
-    // Builders pass through both, to what is theirs in there, and cannot look around.
-    await chmod(environments, 0o751);
-    await chmod(workshopsOf(environments), 0o711);
-  }
+  await provideWorkshops(host, environments);
   await mkdir(workshop, { recursive: true, mode: 0o700 });
   if (host.isRoot) await giveFolder(workshop, root, 0o700);
   const scratch = scratchOf(workshop, hash);
   await removeTrees(host, scratch);
   await mkdir(scratch, { mode: 0o700 });
   return scratch;
+}
+
+/**
+ * Makes a folder of root's own for what is laid out for this builder before its build begins: nothing of the builder
+ * can enter it. What a crash leaves of it is reclaimed with the builder.
+ */
+export async function layOutAside(
+  { host, builder }: WorkshopContext,
+  environments: string,
+  name: string,
+): Promise<string> {
+  await provideWorkshops(host, environments);
+  const aside = `${workshopOf({ environments }, builder.user)}${besides}${name}`;
+  await mkdir(aside, { mode: 0o700 });
+  return aside;
+}
+
+const besides = ".";
+
+async function provideWorkshops(host: Host, environments: string): Promise<void> {
+  await removeForeign(host, environments);
+  await mkdir(workshopsOf(environments), { recursive: true });
+  if (!host.isRoot) return;
+  // Builders pass through both, to what is theirs in there, and cannot look around.
+  await chmod(environments, 0o751);
+  await chmod(workshopsOf(environments), 0o711);
 }
 
 /** From now on the builder may enter. Nothing of it has run since the folder was closed. */
@@ -113,6 +133,7 @@ export async function reclaim(
   for (const environments of folders) {
     await removeForeign(host, environments);
     await closeHalfBuilt(environments, user);
+    await removeTrees(host, ...(await asidesOf(environments, user)));
     const workshop = workshopOf({ environments }, user);
     if (!(await isPresent(workshop))) continue;
     await giveFolder(workshop, root, 0o700);
@@ -120,6 +141,14 @@ export async function reclaim(
     await removeTrees(host, ...left.map((name) => join(workshop, name)));
   }
   builder.isClean = true;
+}
+
+async function asidesOf(environments: string, { uid }: Identity): Promise<string[]> {
+  const workshops = workshopsOf(environments);
+  const names = await readdir(workshops).catch(() => []);
+  return names
+    .filter((name) => name.startsWith(`${uid}${besides}`))
+    .map((name) => join(workshops, name));
 }
 
 /** From when installers ran as the app's user, who may have anything in it. */

@@ -300,6 +300,11 @@ describe("an environment of changed requirements", () => {
     expect(inode(now, "greeting.py")).not.toBe(inode(before, "greeting.py"));
     expect(execFileSync(join(now, "bin/tool"), { encoding: "utf8" })).toBe("tool\n");
     for (const text of Object.values(contents(now))) expect(text).not.toContain(before);
+    const workshops = readdirSync(server.path("srv/demo/envs/.cache"));
+    expect(
+      workshops.filter((name) => !/^\d+$/.test(name)),
+      "what it began with",
+    ).toEqual([]);
   });
 
   it("installs anew what is asked for by a hash, whatever version is there", async () => {

@@ -9,13 +9,17 @@ import { isPreviewName } from "../../app/names.ts";
 import { mebibyte } from "../../config/server-options.ts";
 import { nearestBasis, originOf, parseOrigin, type Origin } from "../../environment/basis.ts";
 import {
+  beginEarly,
   buildEnvironment,
+  clearBeginning,
   copyEnvironment,
   hasEnvironment,
   listEnvironments,
+  type Basis,
+  type Beginning,
   type EnvironmentContext,
 } from "../../environment/environment.ts";
-import { filesCovered, type Coverage } from "../../environment/coverage.ts";
+import { filesCovered, nothingCovered, type Coverage } from "../../environment/coverage.ts";
 import { pip, type Installer } from "../../environment/environment-commands.ts";
 import {
   environmentHash,
@@ -43,30 +47,78 @@ import { builderWanted, note, plural, type Preparation, type Step } from "../ste
 export const environmentStep: Step = {
   name: "environment",
   run: async (preparation) => {
-    const { context, deploy, instance } = preparation;
-    const proposed = requirementsOf(context, deploy);
-    const coverage = await coverageOf(preparation, proposed);
+    const { context, deploy } = preparation;
+    const files = requirementsOf(context, deploy);
     const installer = installerOf(preparation);
     const variables = await variablesOf(preparation);
-    const wanted = { files: filesCovered(proposed, coverage), coverage, installer, variables };
-    const hash = await hashOf(preparation, wanted);
-    const paths = pathsOf(context, instance.name);
-    // In turn with those who remove what nobody has written down: previews share theirs.
-    const isThere = await context.turns.run(paths.environments, () => {
-      note(preparation, { environment: hash });
-      return hasEnvironment(paths, hash);
-    });
-    if (isThere) return "unchanged";
-    // Each by itself: one that hangs keeps nobody but those who want the same one.
-    const provide = async (): Promise<string> => {
-      if (await hasEnvironment(paths, hash)) return "unchanged";
-      return (await takeFromProduction(preparation, hash)) ?? build(preparation, hash, wanted);
+    const likely = { files, coverage: nothingCovered, installer, variables };
+    let beginning: Beginning | undefined;
+    const begin = async (builder: Builder): Promise<void> => {
+      beginning = await beginLikely(preparation, likely, builder);
     };
-    return context.turns.run(environmentPath(paths, hash), provide, preparation.signal);
+    try {
+      const coverage = await coverageOf(preparation, files, begin);
+      const wanted = { ...likely, files: filesCovered(files, coverage), coverage };
+      return await provide(preparation, wanted, beginning);
+    } finally {
+      if (beginning) await clear(context, beginning);
+    }
   },
   // A build that failed has taken itself back; one that is complete saves the next push its time.
   undo: () => Promise.resolve(),
 };
+
+/**
+ * Lays out what the environment will most likely begin with, while pip's parser looks through the requirements: both
+ * take their time, and what is reached in the tree changes the basis only rarely.
+ */
+async function beginLikely(
+  preparation: Preparation,
+  likely: Wanted,
+  builder: Builder,
+): Promise<Beginning | undefined> {
+  const { context, deploy, instance } = preparation;
+  const { host, log } = context;
+  // Without root nobody would take back what a crash leaves of it.
+  if (!host.isRoot) return undefined;
+  try {
+    const basis = await basisOf(preparation, likely);
+    const paths = pathsOf(context, instance.name);
+    return basis && (await beginEarly({ host, paths, builder }, basis.hash, String(deploy.id)));
+  } catch (error) {
+    log.error({ err: error, deploy: deploy.id }, "could not begin an environment early");
+    return undefined;
+  }
+}
+
+async function clear({ host, log }: DeployContext, beginning: Beginning): Promise<void> {
+  await clearBeginning(host, beginning).catch((error: unknown) =>
+    log.error({ err: error, ...beginning }, "could not clear what an environment would begin with"),
+  );
+}
+
+async function provide(
+  preparation: Preparation,
+  wanted: Wanted,
+  beginning: Beginning | undefined,
+): Promise<string> {
+  const { context, instance, signal } = preparation;
+  const hash = await hashOf(preparation, wanted);
+  const paths = pathsOf(context, instance.name);
+  // In turn with those who remove what nobody has written down: previews share theirs.
+  const isThere = await context.turns.run(paths.environments, () => {
+    note(preparation, { environment: hash });
+    return hasEnvironment(paths, hash);
+  });
+  if (isThere) return "unchanged";
+  const make = async (): Promise<string> => {
+    if (await hasEnvironment(paths, hash)) return "unchanged";
+    const taken = await takeFromProduction(preparation, hash);
+    return taken ?? build(preparation, hash, wanted, beginning);
+  };
+  // Each by itself: one that hangs keeps nobody but those who want the same one.
+  return context.turns.run(environmentPath(paths, hash), make, signal);
+}
 
 interface Wanted {
   files: RequirementsFile[];
@@ -149,19 +201,23 @@ async function takeFromProduction(
 }
 
 /** With a builder of its own. */
-async function build(preparation: Preparation, hash: string, wanted: Wanted): Promise<string> {
+async function build(
+  preparation: Preparation,
+  hash: string,
+  wanted: Wanted,
+  beginning: Beginning | undefined,
+): Promise<string> {
   const { context, instance, deploy, line } = preparation;
   const { builders, store } = context;
   const { files, coverage, installer, variables } = wanted;
-  const inputs = inputsOf(context, deploy, wanted);
-  const origin = originOf(hash, inputs);
+  const origin = originOf(hash, inputsOf(context, deploy, wanted));
   const kept = keptAs(instance, hash);
   const request = {
-    ...{ hash, files, coverage, variables },
+    ...{ hash, files, coverage, variables, beginning },
     release: releasePath(pathsOf(context, instance.name), deploy.newCommit),
     packages: store.environmentPackages(deploy.app, kept),
     described: coverage.local.length > 0 ? await describeCommit(whereOf(preparation)) : "",
-    basis: nearestBasis(await originsThere(preparation), origin, { ...inputs, coverage }),
+    basis: await basisOf(preparation, wanted),
   };
   for (const path of coverage.outside)
     line(`reeve: ${path} is not in the repository: when it changes, reeve rebuild takes it anew`);
@@ -176,6 +232,16 @@ async function build(preparation: Preparation, hash: string, wanted: Wanted): Pr
     });
   store.keepEnvironment(deploy.app, kept, packages, JSON.stringify(origin));
   return `built with ${installer.name}, ${plural(countOf(packages), "package")}`;
+}
+
+async function basisOf(preparation: Preparation, wanted: Wanted): Promise<Basis | undefined> {
+  const { context, deploy } = preparation;
+  const inputs = inputsOf(context, deploy, wanted);
+  const { coverage } = wanted;
+  return nearestBasis(await originsThere(preparation), originOf("", inputs), {
+    ...inputs,
+    coverage,
+  });
 }
 
 /** Where uv failed, and a line of the requirements is one that only pip takes, that is what to do about it. */

@@ -16,12 +16,14 @@ import { environmentPath, instancePaths } from "../../../src/app/instance.ts";
 import { embeddedLayout } from "../../../src/config/layout.ts";
 import { nothingCovered } from "../../../src/environment/coverage.ts";
 import {
+  beginEarly,
   buildEnvironment,
   copyEnvironment,
   hasEnvironment,
   pruneEnvironments,
   type EnvironmentContext,
 } from "../../../src/environment/environment.ts";
+import { reclaim } from "../../../src/environment/workshop.ts";
 import { LocalHost, type Host } from "../../../src/host/host.ts";
 import { Turns } from "../../../src/host/turns.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
@@ -181,6 +183,34 @@ describe("building an environment", () => {
     expect(before).toBe(false);
     expect(await hasEnvironment(context.paths, one)).toBe(true);
     expect(readdirSync(path)).toEqual(["whole"]);
+  });
+});
+
+describe.runIf(isRoot)("what is laid out before it is known what begins with it", () => {
+  it("is the basis, where the builder cannot come, and goes with what a crash leaves", async () => {
+    const context = demo('mkdir "$3/bin" && touch "$3/bin/python"');
+    await build(context);
+    const workshops = join(context.paths.environments, ".cache");
+
+    const beginning = await beginEarly(context, one, "7");
+
+    const [file, sealed] = [
+      join(beginning?.folder ?? "", one),
+      environmentPath(context.paths, one),
+    ].map((path) => statSync(join(path, "bin/python")).ino);
+    expect(file).toBe(sealed);
+    const look = { file: "ls", args: [join(beginning?.folder ?? "", one)], as: builder };
+    await expect(context.host.run(look)).rejects.toThrow("Permission denied");
+    await reclaim(context, [context.paths.environments]);
+    expect(readdirSync(workshops)).toEqual([String(builder.uid)]);
+  });
+
+  it("is nothing where there is no such basis", async () => {
+    const context = demo("true");
+
+    expect(await beginEarly(context, one, "7")).toBeUndefined();
+
+    expect(readdirSync(join(context.paths.environments, ".cache"))).toEqual([]);
   });
 });
 
