@@ -61,7 +61,7 @@ describe("the moment at which refs move", () => {
   it("is the agent's affair for branches alone, whatever moves with them", async () => {
     const asked: unknown[] = [];
     const world = {
-      agent: { ask: (...question: unknown[]) => Promise.resolve(asked.push(question)) },
+      agent: { ask: (...words: unknown[]): Promise<unknown> => Promise.resolve(asked.push(words)) },
       pushers: new Pushers({
         policyOf: () => Promise.resolve({ productionBranch: "main", previews: "all", root: "" }),
         onGone: () => undefined,
@@ -75,11 +75,9 @@ describe("the moment at which refs move", () => {
 
     expect(await answerHook(world, question, () => undefined)).toBe(true);
 
-    expect(asked).toEqual(
-      ["refs/heads/main", "refs/heads/shop"].map((ref) => [
-        "switch",
-        expect.objectContaining({ app: "demo", ref, newCommit: commit }),
-      ]),
-    );
+    expect(asked).toMatchObject([
+      ["switch", { app: "demo", ref: "refs/heads/main", newCommit: commit }],
+      ["switch", { app: "demo", ref: "refs/heads/shop", newCommit: commit }],
+    ]);
   });
 });
