@@ -143,7 +143,7 @@ export async function adoptSettings(
   const proposed = proposedSettings(folder, deploy);
   if (!(await isPresent(proposed))) return;
   const after = await readFiles(proposed, () => true);
-  const [coming, former] = [`${folder}.coming`, formerSettings(folder)];
+  const [coming, former] = [comingSettings(folder), formerSettings(folder)];
   await writeSettings(host, coming, after, app);
   if (await isPresent(folder)) {
     await removeSettings(host, former);
@@ -156,8 +156,12 @@ export async function adoptSettings(
 export async function bringBackSettings(host: Host, folder: string): Promise<void> {
   const former = formerSettings(folder);
   if (!(await isPresent(former))) return;
-  await removeSettings(host, folder);
+  const adopted = comingSettings(folder);
+  await removeSettings(host, adopted);
+  // A stop in the midst of the removal must not leave half of them as the app's.
+  if (await isPresent(folder)) await rename(folder, adopted);
   await rename(former, folder);
+  await removeSettings(host, adopted);
 }
 
 /** The adopted settings are there to stay. */
@@ -169,9 +173,14 @@ function formerSettings(folder: string): string {
   return `${folder}.former`;
 }
 
+/** Nobody's: what is about to be the app's, or no longer is. */
+function comingSettings(folder: string): string {
+  return `${folder}.coming`;
+}
+
 /** After a stop in the midst of `adoptSettings` that was not wanted in the end: the former ones are back. */
 export async function mendSettings(host: Host, folder: string): Promise<void> {
-  await removeSettings(host, `${folder}.coming`);
+  await removeSettings(host, comingSettings(folder));
   if (await isPresent(folder)) await forgetFormerSettings(host, folder);
   else await bringBackSettings(host, folder);
 }

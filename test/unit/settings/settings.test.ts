@@ -192,18 +192,20 @@ describe("settings that wait for their release to be proven", () => {
     expect(readdirSync(join(folder, "..")).sort()).toEqual(["settings", "settings.next-7"]);
   });
 
-  it("can be taken back as long as the former ones are there, also when adopting was cut off", async () => {
-    for (const stop of ["before", "between", "after"]) {
+  it("can be taken back as long as the former ones are there, also when one of both was cut off", async () => {
+    for (const stop of ["before", "between", "after", "taking them back"]) {
       const folder = settingsFolder();
       await write(folder, { A: "1" });
       await write(proposedSettings(folder, 7), { A: "2" });
       if (stop === "between") renameSync(folder, `${folder}.former`);
-      if (stop === "after") await adoptSettings(owner, folder, 7);
+      if (stop === "after" || stop === "taking them back") await adoptSettings(owner, folder, 7);
+      if (stop === "taking them back") renameSync(folder, `${folder}.coming`);
 
       await bringBackSettings(host, folder);
       await mendSettings(host, folder);
 
       expect(Object.fromEntries(await readSettings(folder)), stop).toEqual({ A: "1" });
+      expect(existsSync(`${folder}.coming`), stop).toBe(false);
     }
   });
 
