@@ -377,7 +377,10 @@ describe("S3, S5: an environment that the client sends", () => {
       "HOME",
       "LANG",
       "PATH",
+      "PWD",
       "REEVE_CONTROL",
+      "REEVE_MEMORY",
+      "REEVE_SECONDS",
     ]);
   });
 
