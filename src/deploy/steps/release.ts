@@ -12,9 +12,12 @@ export const releaseStep: Step = {
   run: async ({ context, instance, deploy, signal }) => {
     const releases = { ...releaseContext(context, instance), signal };
     const most = mostOf(context);
-    const release = await makeRelease(releases, deploy.newCommit, async () =>
-      expectWhole(releases, await expectFits({ ...releases, most }, deploy.newCommit)),
-    );
+    const release = await makeRelease(releases, deploy.newCommit, async () => {
+      const suspects = await expectFits({ ...releases, most }, deploy.newCommit);
+      // The wait for the first move of its vassal passes beside the checkout; later ones only keep it from coming back.
+      context.groups.announce();
+      await expectWhole(releases, suspects);
+    });
     if (!release.made) return "on disk already";
     const changed = await countChanges(releases, release, deploy.oldCommit);
     return changed === undefined
