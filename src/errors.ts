@@ -129,6 +129,14 @@ const catalogue = {
     exit: 1,
     hint: "Use git with this address, or one of reeve's commands: ssh … help",
   },
+  SUBMODULE_FAILED: {
+    exit: 1,
+    hint: "The lines above are git's own. Mend what they say, or wait until the other server answers, then push again.",
+  },
+  SUBMODULE_REFUSED: {
+    exit: 1,
+    hint: "Put the files into this repository, or name the other one in .gitmodules by an address of https://, commit, and push again.",
+  },
   SYSTEM_REFUSED: {
     exit: 1,
     hint: "The words above are the operating system's. The server's administrator can mend it; then push again.",

@@ -119,6 +119,11 @@ export function repositoryPath(layout: Layout, app: string): string {
   return join(layout.repositories, `${app}.git`);
 }
 
+/** What was fetched for an app's commits, beside its repository. */
+export function submodulesPath(layout: Layout, app: string): string {
+  return join(layout.submodules, app);
+}
+
 export function deployLogPath(layout: Layout, app: string, number: number): string {
   return join(layout.deployLogs, app, `${number}.log`);
 }

@@ -144,6 +144,12 @@ export const appOptions = {
     sentence:
       "What installs the app's packages, uv or pip; empty: uv where the server has it. Takes effect with the next deploy.",
   },
+  submodules: {
+    schema: z.boolean(),
+    default: false,
+    sentence:
+      "Whether the repositories are fetched that a commit names as submodules, over https, from the hosts that the server option submodule_hosts allows.",
+  },
   grace: {
     schema: wholeNumber(1, 3600),
     default: 60,

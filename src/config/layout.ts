@@ -23,6 +23,8 @@ export interface Layout {
   srv: string;
   state: string;
   repositories: string;
+  /** A folder for each app whose submodules are fetched. */
+  submodules: string;
   frontState: string;
   /** The front's memory: accounts, tokens, keys, rights, the audit log. */
   frontDatabase: string;
@@ -77,6 +79,7 @@ export function embeddedLayout(home: string): Layout {
     srv: join(home, "srv"),
     state,
     repositories: join(state, "repositories"),
+    submodules: join(state, "submodules"),
     frontState: join(state, "front"),
     frontDatabase: join(state, "front", "front.db"),
     authorizedKeys: join(state, "front", "authorized_keys"),

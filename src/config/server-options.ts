@@ -32,6 +32,12 @@ const absolutePath = z
   .max(4000, "is not an absolute path")
   .regex(/^\/[^\s\p{Cc}]*[^\s\p{Cc}/]$/u, "is not an absolute path");
 
+/** `git.example.org`, or with a port. */
+function isGitHost(text: string): boolean {
+  const [, host = "", port = "443"] = /^([^:]*)(?::(\d{1,5}))?$/.exec(text) ?? [];
+  return isHostName(host) && Number(port) >= 1 && Number(port) <= 65_535;
+}
+
 export const serverOptions = {
   domain: {
     schema: z
@@ -191,13 +197,29 @@ export const serverOptions = {
   package_proxy: {
     schema: proxyAddress,
     default: "",
-    sentence: "The HTTP proxy through which packages are fetched. May hold credentials.",
+    sentence:
+      "The HTTP proxy through which packages and submodules are fetched. May hold credentials.",
     secret: true,
   },
   package_ca_file: {
     schema: z.union([z.literal(""), absolutePath]),
     default: "",
     sentence: "A file of certificates (PEM) that the package index is checked against.",
+  },
+  submodule_hosts: {
+    schema: z
+      .string()
+      .max(2000)
+      .refine((text) => text.split(" ").filter(Boolean).every(isGitHost), "is no list of hosts"),
+    default: "github.com gitlab.com bitbucket.org codeberg.org",
+    sentence:
+      "The hosts from which submodules are fetched, for apps with the option submodules; HOST:PORT where it is not 443; empty: none.",
+  },
+  submodule_ca_file: {
+    schema: z.union([z.literal(""), absolutePath]),
+    default: "",
+    sentence:
+      "A file of certificates (PEM) that those hosts are checked against; empty: the machine's own (update-ca-certificates).",
   },
   python: {
     schema: absolutePath,

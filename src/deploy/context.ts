@@ -3,6 +3,7 @@ import {
   instancePaths,
   optionsFile,
   repositoryPath,
+  submodulesPath,
   type Instance,
   type InstancePaths,
   type Place,
@@ -224,6 +225,7 @@ export function releaseContext(
   return {
     host: context.host,
     git: gitOf(context, instance.app),
+    submodules: submodulesPath(context.config.layout, instance.app),
     paths: pathsOf(context, instance.name),
     instance: instance.name,
     python: server.python,

@@ -7,6 +7,7 @@ import { workingFolders } from "../host/processes.ts";
 import { pruneReleases } from "../release/release.ts";
 import type { Deploy, InstanceRow } from "../store/agent-store.ts";
 import { pathsOf, releaseContext, type DeployContext } from "./context.ts";
+import { tidySubmodules } from "./submodules.ts";
 
 /** What is on the air, what was lately, what is being deployed, and what a living process stands in. */
 function keptDeploys(
@@ -36,6 +37,7 @@ export async function prune(context: DeployContext, row: InstanceRow): Promise<s
     releaseContext(context, row),
     new Set(kept.map((deploy) => deploy.newCommit)),
   );
+  await tidySubmodules(context, row.app);
   const environments = await tidyEnvironments(context, row);
   return [
     ...releases.map((commit) => `release ${shortCommit(commit)}`),

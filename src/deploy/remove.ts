@@ -14,6 +14,7 @@ import { tidyEnvironments } from "./kept.ts";
 import { stepLine } from "./report.ts";
 import { findSleepers } from "./seat.ts";
 import { sweepPreviewsUser } from "./runners.ts";
+import { tidySubmodules } from "./submodules.ts";
 import { findUnderstudies } from "./understudy.ts";
 
 /** Milliseconds that what is being answered may take when its instance is removed. */
@@ -153,4 +154,5 @@ async function removeFolders(
   for (const commit of await readdir(paths.releases).catch(() => []))
     await context.host.run(unpinRelease(gitOf(context, instance.app), instance.name, commit));
   await removeTrees(context.host, paths.own, paths.folder);
+  await tidySubmodules(context, instance.app);
 }

@@ -11,6 +11,8 @@ export interface Where {
   host: Host;
   git: GitContext;
   commit: string;
+  /** What is in it, where that is more than git has by the commit's own name. */
+  tree?: string;
   signal?: AbortSignal | undefined;
 }
 
@@ -23,12 +25,12 @@ export async function contentsOf(where: Where, coverage: Coverage): Promise<stri
   const paths = reads.map(({ path }) => posix.normalize(path));
   if (whole || local.length > 0 || paths.includes(".")) return where.commit;
   if (reads.length === 0) return undefined;
-  const { host, git, commit, signal } = where;
-  const input = reads.map(({ path }) => `${commit}:${path}\n`).join("");
+  const { host, git, commit, tree = commit, signal } = where;
+  const input = reads.map(({ path }) => `${tree}:${path}\n`).join("");
   const asking = gitCommand(git, ["cat-file", "--batch-check", "--follow-symlinks"], { input });
   const listing = gitCommand(
     git,
-    ["ls-tree", "-r", "-t", "-z", "--full-tree", commit, "--", ...paths],
+    ["ls-tree", "-r", "-t", "-z", "--full-tree", tree, "--", ...paths],
     {
       longestOutput: longestListing,
     },
@@ -39,8 +41,8 @@ export async function contentsOf(where: Where, coverage: Coverage): Promise<stri
       (one) => host.run(listing, { signal: one }),
       signal,
     );
-    // Where nothing is, git names the commit as well.
-    return isSure(named, listed, reads) ? named.replaceAll(`${commit}:`, "") : commit;
+    // Where nothing is, git names the tree as well.
+    return isSure(named, listed, reads) ? named.replaceAll(`${tree}:`, "") : commit;
   } catch (error) {
     if (error instanceof CommandFailed && error.tooLong) return commit;
     throw error;

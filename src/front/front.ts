@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { pino, type Logger } from "pino";
 import { AgentClient } from "../agent/client.ts";
-import { repositoryPath } from "../app/instance.ts";
+import { repositoryPath, submodulesPath } from "../app/instance.ts";
 import { programRoot, readNotifySocket, type Config } from "../config/config.ts";
 import { gitLimits, mebibyte } from "../config/server-options.ts";
 import { listenOn, verbServer } from "../host/channel.ts";
@@ -12,6 +12,7 @@ import { LocalHost } from "../host/host.ts";
 import { tellReady } from "../host/ready.ts";
 import { branchPolicy } from "../push/deploys.ts";
 import { holderOf, Pushers } from "../push/pushers.ts";
+import { wholeTree } from "../release/submodules.ts";
 import type { Holder } from "../store/agent-store.ts";
 import { FrontStore } from "../store/front-store.ts";
 import { AppMaker } from "./app-maker.ts";
@@ -90,11 +91,7 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
     agent,
     host,
     ...refRights(rights, store),
-    gitOf: (app: string): GitContext => ({
-      repository: repositoryPath(layout, app),
-      configuration: layout.gitConfiguration,
-      limits: gitLimits(server),
-    }),
+    ...gitsOf(config),
   };
   const pushers = new Pushers({
     policyOf: (app) => branchPolicy(agent, app),
@@ -131,6 +128,19 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
       authorizedKeys: new AuthorizedKeys(layout, store),
     },
     gate: { ...shared, throttle: new Throttle(), pushLimit: server.push_limit * mebibyte },
+  };
+}
+
+/** How git reads an app's repository, and a commit's whole tree. */
+function gitsOf({ layout, server }: Config): Pick<Control, "gitOf" | "treeOf"> {
+  const gitOf = (app: string): GitContext => ({
+    repository: repositoryPath(layout, app),
+    configuration: layout.gitConfiguration,
+    limits: gitLimits(server),
+  });
+  return {
+    gitOf,
+    treeOf: (app, commit) => wholeTree(gitOf(app), submodulesPath(layout, app), commit),
   };
 }
 

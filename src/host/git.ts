@@ -13,6 +13,8 @@ export interface GitContext {
   as?: Identity | undefined;
   /** What each git may take: it reads what somebody pushed. */
   limits?: Limits | undefined;
+  /** Folders of objects that it finds beside the repository's own. */
+  borrows?: readonly string[] | undefined;
 }
 
 /**
@@ -42,8 +44,12 @@ export function gitCommand(
     as: context.as,
     limits: context.limits,
     ...more,
-    env: { ...gitEnvironment(context.configuration), ...more.env },
+    env: { ...gitEnvironment(context.configuration), ...borrowing(context), ...more.env },
   };
+}
+
+function borrowing({ borrows = [] }: GitContext): Record<string, string> {
+  return borrows.length === 0 ? {} : { GIT_ALTERNATE_OBJECT_DIRECTORIES: borrows.join(":") };
 }
 
 /** The commit that a ref has, or undefined where there is no such ref. */

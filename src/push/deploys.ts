@@ -17,6 +17,8 @@ export interface DeployWorld {
   agent: AgentClient;
   host: Host;
   gitOf: (app: string) => GitContext;
+  /** What is read for a commit's tree, with its submodules in it where they were fetched. */
+  treeOf: (app: string, commit: string) => Promise<{ git: GitContext; tree: string }>;
 }
 
 export interface Wanted {
@@ -57,19 +59,25 @@ export async function prepare(
   voice.free();
   const { deploy } = await starting;
   judge();
-  await world.agent.ask("prepare", { deploy, ...(await reading), settings }, { onLine: say });
+  const first = await reading;
+  // Submodules may have come into it meanwhile, and what is asked for may be in them.
+  const { tree } = await world.treeOf(wanted.app, wanted.newCommit);
+  const read = tree === first.tree ? first : await readCommit(world, { ...wanted, root }, voice);
+  const { subject, proposal } = read;
+  await world.agent.ask("prepare", { deploy, subject, proposal, settings }, { onLine: say });
 }
 
 async function readCommit(
-  { host, gitOf }: DeployWorld,
+  { host, treeOf }: DeployWorld,
   wanted: Omit<Wanted, "settings" | "judge">,
   voice: HeldVoice,
-): Promise<{ subject: string; proposal: Proposal }> {
+): Promise<{ subject: string; proposal: Proposal; tree: string }> {
   const { app, root, newCommit } = wanted;
-  const tree = await CommitTree.open(host, gitOf(app), newCommit, root);
-  const { subject } = tree;
+  const { git, tree } = await treeOf(app, newCommit);
+  const commit = await CommitTree.open(host, git, newCommit, { root, tree });
+  const { subject } = commit;
   voice.free(headline({ ...wanted, subject }));
-  return { subject, proposal: await readProposal(tree, { app, root }) };
+  return { subject, proposal: await readProposal(commit, { app, root }), tree };
 }
 
 /** Keeps what is said until the headline is known, which comes first. */
@@ -87,7 +95,8 @@ class HeldVoice {
   }
 
   free(...first: string[]): void {
-    const lines = [...first, ...(this.#held ?? [])];
+    if (!this.#held) return;
+    const lines = [...first, ...this.#held];
     this.#held = undefined;
     for (const line of lines) this.#say(line);
   }

@@ -52,9 +52,17 @@ export class CommitTree {
     this.#known = new Map(entries.map((entry) => [entry.path, entry]));
   }
 
-  /** `root`: the folder of the tree in which an app has what most apps have. */
-  static async open(host: Host, git: GitContext, commit: string, root = ""): Promise<CommitTree> {
-    const reader = new Reader(host, git, commit);
+  /**
+   * `root`: the folder of the tree in which an app has what most apps have. `tree`: what is in it, where that is more
+   * than git has by the commit's own name.
+   */
+  static async open(
+    host: Host,
+    git: GitContext,
+    commit: string,
+    { root = "", tree = commit }: { root?: string; tree?: string } = {},
+  ): Promise<CommitTree> {
+    const reader = new Reader(host, git, { commit, tree });
     const [self, ...entries] = await reader.ask([{ what: "contents" }, ...usualIn(root)]);
     return new CommitTree(reader, subjectOf(self?.bytes ?? Buffer.alloc(0)), entries);
   }
@@ -93,11 +101,13 @@ class Reader {
   readonly #host: Host;
   readonly #git: GitContext;
   readonly #commit: string;
+  readonly #tree: string;
 
-  constructor(host: Host, git: GitContext, commit: string) {
+  constructor(host: Host, git: GitContext, { commit, tree }: { commit: string; tree: string }) {
     this.#host = host;
     this.#git = git;
     this.#commit = commit;
+    this.#tree = tree;
   }
 
   /** All by one git, unless that is more than anybody is to read: then one by one, and what is too large is only looked at. */
@@ -127,7 +137,7 @@ class Reader {
 
   /** None where there are more than anybody made by hand. */
   async folders(options: string[], paths: string[] = []): Promise<string[]> {
-    const listing = ["ls-tree", "-d", ...options, "-z", "--name-only", this.#commit, ...paths];
+    const listing = ["ls-tree", "-d", ...options, "-z", "--name-only", this.#tree, ...paths];
     try {
       const output = await this.#host.run(
         gitCommand(this.#git, listing, { longestOutput: longestNames }),
@@ -140,7 +150,7 @@ class Reader {
   }
 
   #line({ what, path }: Asked): string {
-    return `${what} ${this.#commit}${path === undefined ? "" : `:${path}`}\n`;
+    return `${what} ${path === undefined ? this.#commit : `${this.#tree}:${path}`}\n`;
   }
 }
 

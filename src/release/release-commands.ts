@@ -34,6 +34,19 @@ export function readObjects(git: GitContext, objects: { id: string; size: number
   });
 }
 
+/** Bytes of what `.gitmodules` may say, and milliseconds for git to read it. */
+const longestModules = 256 * 1024;
+const patience = 10_000;
+
+/** Which folders `.gitmodules` names, and by which addresses; of what else it says git reads nothing. */
+export function listModules(git: GitContext, box: Box, commit: string): Command {
+  const keys = "^submodule\\..*\\.(path|url)$";
+  const words = ["config", `--blob=${commit}:.gitmodules`, "-z", "--get-regexp", keys];
+  return gitCommand(git, words, {
+    ...{ box, deadline: patience, longestOutput: longestModules },
+  });
+}
+
 export interface Change {
   kind: string;
   name: string;

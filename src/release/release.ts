@@ -6,7 +6,7 @@ import { UserError } from "../errors.ts";
 import type { Box } from "../host/box.ts";
 import { giveFolder, isPresent, readIfPresent, writeAtomically } from "../host/files.ts";
 import { emptyTree, type GitContext } from "../host/git.ts";
-import { CommandFailed, type Host, type Identity } from "../host/host.ts";
+import { CommandFailed, type Command, type Host, type Identity } from "../host/host.ts";
 import { together } from "../host/together.ts";
 import { removeTrees, walk } from "../host/walker.ts";
 import {
@@ -24,10 +24,13 @@ import {
   type Change,
   type Compiler,
 } from "./release-commands.ts";
+import { wholeTree } from "./submodules.ts";
 
 export interface ReleaseContext {
   host: Host;
   git: GitContext;
+  /** What is kept of the app's submodules. */
+  submodules: string;
   paths: InstancePaths;
   instance: string;
   python: string;
@@ -98,9 +101,10 @@ export async function countChanges(
 ): Promise<number | undefined> {
   const before = older === absentCommit ? emptyTree : older;
   if (release.made && release.from === before) return release.changed;
-  const { host, git, signal } = context;
+  const { host, signal } = context;
   try {
-    const listing = { ...listChanges(git, before, release.commit), deadline: patience };
+    const changes = await changesBetween(context, before, release.commit);
+    const listing = { ...changes, deadline: patience };
     return parseChanges(await host.run(listing, { signal })).length;
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
@@ -122,6 +126,11 @@ export async function takeBackRelease(context: ReleaseContext, commit: string): 
   await rename(path, next);
   await context.host.run(walk([openingOf(next, context)]));
   await rename(next, tree);
+}
+
+/** The commit that the staging tree holds, if any. */
+export function stagedCommit(paths: InstancePaths): Promise<string | undefined> {
+  return readIfPresent(stagingOf(paths).basis);
 }
 
 /** Makes the staging tree ready for the next checkout. Resolves to the commit it holds, or to the empty tree. */
@@ -185,20 +194,32 @@ async function removeRelease(context: ReleaseContext, commit: string): Promise<v
  */
 const fewSources = 20;
 
+async function changesBetween(
+  { git, submodules }: ReleaseContext,
+  from: string,
+  to: string,
+): Promise<Command> {
+  const older = await wholeTree(git, submodules, from);
+  const newer = await wholeTree(older.git, submodules, to);
+  return listChanges(newer.git, older.tree, newer.tree);
+}
+
 /**
  * Turns the staging tree into the commit's. Resolves to what that changed: git tells it beside the checkout, since most
  * of the time of both is that of a start.
  */
 async function stage(context: ReleaseContext, from: string, commit: string): Promise<Change[]> {
-  const { host, git, gitUser, paths, signal } = context;
+  const { host, gitUser, paths, signal } = context;
   const { tree, index, basis } = stagingOf(paths);
+  const whole = await wholeTree(context.git, context.submodules, commit);
   try {
     // From here until the end the tree is neither the one nor the other.
     await rm(basis, { force: true });
-    const checkingOut = checkOut({ ...git, as: gitUser }, { tree, index }, commit);
+    const checkingOut = checkOut({ ...whole.git, as: gitUser }, { tree, index }, whole.tree);
+    const listing = await changesBetween(context, from, commit);
     const [, listed] = await together(
       (ended) => host.run(checkingOut, { signal: ended }),
-      (ended) => host.run(listChanges(git, from, commit), { signal: ended }),
+      (ended) => host.run(listing, { signal: ended }),
       signal,
     );
     await setIndexTime(index);

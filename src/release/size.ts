@@ -20,7 +20,10 @@ export interface Entry {
 
 /** What a commit's tree holds that may stand for something which is kept elsewhere. */
 export interface Suspects {
-  /** Commits of other repositories: the first few. */
+  commit: string;
+  /** What was counted. */
+  size: Size;
+  /** Commits of other repositories: so many that one more is too many. */
   links: Entry[];
   /** Files of the length that pointers of Git LFS have. */
   pointers: Entry[];
@@ -28,7 +31,8 @@ export interface Suspects {
 
 /** Bytes of a pointer of Git LFS, https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md, without extensions. */
 const pointerSize = { least: 120, most: 200 };
-const mostLinks = 5;
+/** Repositories that a commit may name, and all that those name in turn. */
+export const mostLinks = 100;
 /** So many are read; each takes the place of its bytes in memory as well. */
 const mostPointers = 20_000;
 
@@ -43,6 +47,8 @@ interface Looking {
   host: Host;
   git: GitContext;
   most: Size;
+  /** What it comes on top of. */
+  held?: Size;
   signal?: AbortSignal | undefined;
 }
 
@@ -52,11 +58,11 @@ interface Looking {
  * where it passes a limit. Resolves to what is to be looked at more closely: the tree is gone through only once.
  */
 export async function expectFits(
-  { host, git, most, signal }: Looking,
+  { host, git, most, held = { files: 0, bytes: 0 }, signal }: Looking,
   commit: string,
 ): Promise<Suspects> {
-  const seen = { files: 0, bytes: 0, paths: 0 };
-  const suspects: Suspects = { links: [], pointers: [] };
+  const seen = { ...held, paths: 0 };
+  const suspects: Suspects = { commit, size: seen, links: [], pointers: [] };
   const enough = new AbortController();
   const onLine = (line: string): void => {
     const [mode, entry] = parseEntry(line);
@@ -103,7 +109,7 @@ const linkMode = "120000";
 const gitlinkMode = "160000";
 
 function suspect({ links, pointers }: Suspects, mode: string, entry: Entry): void {
-  if (mode === gitlinkMode && links.length < mostLinks) links.push(entry);
+  if (mode === gitlinkMode && links.length <= mostLinks) links.push(entry);
   const isPointer = entry.size >= pointerSize.least && entry.size < pointerSize.most;
   if (isPointer && mode.startsWith("100") && pointers.length < mostPointers) pointers.push(entry);
 }

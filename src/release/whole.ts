@@ -1,36 +1,47 @@
 import { quoted } from "../app/names.ts";
 import { UserError } from "../errors.ts";
-import type { GitContext } from "../host/git.ts";
-import { CommandFailed, type Host } from "../host/host.ts";
+import { CommandFailed } from "../host/host.ts";
+import { readModules, type Looking } from "./modules.ts";
 import { readObjects } from "./release-commands.ts";
 import type { Entry, Suspects } from "./size.ts";
-
-interface Looking {
-  host: Host;
-  git: GitContext;
-  signal?: AbortSignal | undefined;
-}
 
 /**
  * Refuses a commit that leaves out what the app is to have. The tree says so itself, whatever `.gitmodules` and
  * `.gitattributes` say: what stands for a repository is a folder of nothing, what stands for a file a few lines.
  */
-export async function expectWhole(looking: Looking, { links, pointers }: Suspects): Promise<void> {
-  if (links.length > 0) throw linked(links.map(({ path }) => path));
+export async function expectWhole(looking: Looking, suspects: Suspects): Promise<void> {
+  const { commit, links, pointers } = suspects;
+  if (links.length > 0) {
+    const modules = await readModules(looking, commit);
+    throw linked(
+      links.slice(0, mostNamed),
+      links.every(({ path }) => modules.has(path)),
+    );
+  }
   const found = await pointersAmong(looking, pointers);
   if (found.length > 0) throw pointed(found);
 }
 
-function linked(paths: string[]): UserError {
-  const all = paths.map((path) => pathWord(path)).join(" ");
-  const folders = paths.map((path) => pathWord(path, "/.git")).join(" ");
+/** `areNamed`: `.gitmodules` says where to find them. */
+function linked(links: Entry[], areNamed: boolean): UserError {
   return new UserError(
     "BUILD_TREE_INVALID",
-    `${paths.join(", ")}: here the commit names a commit of another repository, and has none of its files`,
-    {
-      hint: `Put the files into this repository, commit, and push again: git rm --cached ${all} && rm -rf ${folders} && git add ${all}`,
-    },
+    `${links.map(({ path }) => path).join(", ")}: here the commit names a commit of another repository, and has none of its files`,
+    areNamed
+      ? {
+          hint: "With the option submodules reeve fetches them. Set it, and push again: reeve options APP set submodules=true",
+        }
+      : puttingIn(links),
   );
+}
+
+/** What somebody does who has the files of these folders. */
+export function puttingIn(links: Pick<Entry, "path">[]): { hint: string } {
+  const all = links.map(({ path }) => pathWord(path)).join(" ");
+  const folders = links.map(({ path }) => pathWord(path, "/.git")).join(" ");
+  return {
+    hint: `Put the files into this repository, commit, and push again: git rm --cached ${all} && rm -rf ${folders} && git add ${all}`,
+  };
 }
 
 function pointed(paths: string[]): UserError {

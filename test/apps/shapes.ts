@@ -71,6 +71,30 @@ def build_editable(folder, settings=None, metadata=None):
   };
 }
 
+/** The same, but that a finder leads to the folder, which setuptools installs where names differ (PEP 660). */
+function foundByHook(name: string, folder: string): Record<string, string> {
+  const finder = `import importlib.util, sys
+class Finder:
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name == "${name}":
+            return importlib.util.spec_from_file_location(name, FOLDER + "/__init__.py", submodule_search_locations=[FOLDER])
+def install():
+    sys.meta_path.append(Finder)
+`;
+  const files = builtFrom("src", name);
+  const path = "_build/backend.py";
+  const [whole = ""] = (files[path] ?? "").split("def build_editable");
+  return {
+    ...files,
+    [path]: `${whole}def build_editable(folder, settings=None, metadata=None):
+    finder = f"FOLDER = {os.path.abspath('${folder}')!r}\\n" + ${JSON.stringify(finder)}
+    hook = "import __editable___${name}_finder; __editable___${name}_finder.install()\\n"
+    return wheel(folder, {"__editable___${name}_finder.py": finder, "__editable__.${name}.pth": hook})
+`,
+  };
+}
+
 const greeting = "greeting.version";
 const importing = { imports: "import greeting" };
 /** One that no server has. */
@@ -107,6 +131,19 @@ export const shapes: Shape[] = [
       Procfile: "wsgi: shop:app\n",
     },
     says: "1.0",
+  },
+  {
+    title: "a folder of another name than its package, installed by -e . as setuptools does it",
+    files: {
+      "code/__init__.py": answering("page.read_text()", {
+        imports: "import pathlib\npage = pathlib.Path(__file__).with_name('page.html')",
+      }),
+      "code/page.html": "found",
+      ...foundByHook("shop", "code"),
+      "requirements.txt": "-e .\n",
+      Procfile: "wsgi: shop:app\n",
+    },
+    says: "found",
   },
   {
     title: "packages that . names, and an app beside them",
@@ -168,9 +205,12 @@ export const shapes: Shape[] = [
     says: "2.0",
   },
   {
-    title: "a submodule",
+    title: "a submodule of which nothing says where it is",
     files: ofLibrary,
-    prepare: (workspace) => addNested(workspace, "submodule"),
+    prepare: async (workspace) => {
+      await addNested(workspace, "submodule");
+      await workspace.git("config", "-f", ".gitmodules", "--unset", "submodule.vendor/lib.url");
+    },
     refused: [/vendor\/lib: here the commit names a commit of another repository/],
     says: "mine",
   },

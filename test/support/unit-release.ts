@@ -22,11 +22,15 @@ export function demo(host: Host = new LocalHost()): Demo {
     host,
     paths,
     git: repository.git,
+    submodules: join(temporaryFolder(), "submodules"),
     instance: "demo",
     python: "/usr/bin/python3",
     gitUser: nobody,
     appUser: nobody,
-    box: { processes: 4096, memory: 2 ** 32, fileSize: 2 ** 30, openFiles: 4096 },
+    box: {
+      ...{ processes: 4096, memory: 2 ** 32, fileSize: 2 ** 30, openFiles: 4096 },
+      writable: [repository.folder],
+    },
     deadline: 60_000,
   };
 }

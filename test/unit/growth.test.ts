@@ -31,6 +31,7 @@ import { readProposal } from "../../src/push/proposal.ts";
 import { includesOf } from "../../src/push/requirements.ts";
 import { subjectOf } from "../../src/push/subject.ts";
 import { parseReplies, type CommitTree, type Entry } from "../../src/push/tree.ts";
+import { expectFetchable, parseModules } from "../../src/release/modules.ts";
 import { parseChanges } from "../../src/release/release-commands.ts";
 import { expectSettingsChange } from "../../src/settings/settings.ts";
 import { reasonOfFailure } from "../../src/vassal/app-log.ts";
@@ -245,6 +246,12 @@ const parsers: Record<string, Parser | Parser[]> = {
     (text) =>
       parseReplies(`${commit} blob ${text.length}\n${text}\n`, [{ what: "contents", path: "a" }]),
   ],
+  "release/modules.ts expectFetchable": [
+    (text) => expectFetchable("lib", { name: text, address: text }, ["github.com"]),
+    (text) => expectFetchable("lib", { name: "x", address: `https://${text}` }, []),
+    (text) => expectFetchable("lib", { name: "x", address: `git@a.b:${text}` }, []),
+  ],
+  "release/modules.ts parseModules": parseModules,
   "release/release-commands.ts parseChanges": parseChanges,
   "settings/settings.ts expectSettingsChange": [
     (text) => expectSettingsChange({ set: { [text]: "1" }, unset: [] }),
@@ -253,6 +260,8 @@ const parsers: Record<string, Parser | Parser[]> = {
   "vassal/app-log.ts reasonOfFailure": [
     (text) => reasonOfFailure(text.split("\n")),
     (text) => reasonOfFailure([`Python version: ${text}`, text]),
+    (text) =>
+      reasonOfFailure(["Traceback (most recent call last):", " x", text, ...text.split("x")]),
   ],
 };
 

@@ -45,6 +45,8 @@ export async function makeFolders(
       { gid: 0 },
     ]),
     [layout.repositories, 0o700, front, front],
+    // The front looks for what is there by name; each repository in it is closed to others.
+    [layout.submodules, 0o711, root, { gid: 0 }],
     [layout.frontState, 0o700, front, front],
     [layout.agentState, 0o700, root, { gid: 0 }],
     [layout.deployLogs, 0o750, root, { gid: 0 }],

@@ -32,7 +32,6 @@ import { boundCaches, type Builder } from "../../environment/workshop.ts";
 import type { Deploy } from "../../store/agent-store.ts";
 import {
   buildLimits,
-  gitOf,
   pathsOf,
   requirementsOf,
   runnerOf,
@@ -42,6 +41,7 @@ import {
 import { changedSettings, readSettings } from "../../settings/settings.ts";
 import { coverageOf } from "../coverage.ts";
 import { builderWanted, note, plural, type Preparation, type Step } from "../step.ts";
+import { treeOf } from "../submodules.ts";
 
 /** The virtualenv that the requirements ask for: built, copied from production's, or there already. */
 export const environmentStep: Step = {
@@ -150,16 +150,16 @@ function installerOf({ context: { installer }, options }: Preparation): Installe
 async function hashOf(preparation: Preparation, wanted: Wanted): Promise<string> {
   const { context, deploy } = preparation;
   const { coverage } = wanted;
-  const contents = await contentsOf(whereOf(preparation), coverage);
+  const contents = await contentsOf(await whereOf(preparation), coverage);
   // What is edited in a release names it by its path, which is another one for each instance.
   const isBound = coverage.local.some(({ editable }) => editable);
   const tree = isBound ? `${contents} of ${deploy.instance}` : contents;
   return environmentHash({ ...inputsOf(context, deploy, wanted), tree });
 }
 
-function whereOf({ context, deploy, signal }: Preparation): Where {
-  const git = gitOf(context, deploy.app);
-  return { host: context.host, git, commit: deploy.newCommit, signal };
+async function whereOf({ context, deploy, signal }: Preparation): Promise<Where> {
+  const whole = await treeOf(context, deploy);
+  return { host: context.host, ...whole, commit: deploy.newCommit, signal };
 }
 
 /** What it is built from, but for the tree. */
@@ -216,7 +216,7 @@ async function build(
     ...{ hash, files, coverage, variables, beginning },
     release: releasePath(pathsOf(context, instance.name), deploy.newCommit),
     packages: store.environmentPackages(deploy.app, kept),
-    described: coverage.local.length > 0 ? await describeCommit(whereOf(preparation)) : "",
+    described: coverage.local.length > 0 ? await describeCommit(await whereOf(preparation)) : "",
     basis: await basisOf(preparation, wanted),
   };
   for (const path of coverage.outside)

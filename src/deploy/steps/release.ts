@@ -5,18 +5,23 @@ import { expectWhole } from "../../release/whole.ts";
 import type { AgentStore, Deploy } from "../../store/agent-store.ts";
 import { releaseContext, type DeployContext } from "../context.ts";
 import { plural, type Step } from "../step.ts";
+import { provideSubmodules, tidySubmodules, treeOf } from "../submodules.ts";
 
 /** The commit's tree on disk, sealed. */
 export const releaseStep: Step = {
   name: "release",
-  run: async ({ context, instance, deploy, signal }) => {
+  run: async (preparation) => {
+    const { context, instance, options, deploy, signal } = preparation;
     const releases = { ...releaseContext(context, instance), signal };
     const most = mostOf(context);
+    if (options.submodules) await provideSubmodules(preparation, most);
     const release = await makeRelease(releases, deploy.newCommit, async () => {
-      const suspects = await expectFits({ ...releases, most }, deploy.newCommit);
+      const { git, tree } = await treeOf(context, deploy);
+      const looking = { ...releases, git };
+      const suspects = await expectFits({ ...looking, most }, tree);
       // The wait for the first move of its vassal passes beside the checkout; later ones only keep it from coming back.
       context.groups.announce();
-      await expectWhole(releases, suspects);
+      await expectWhole(looking, suspects);
     });
     if (!release.made) return "on disk already";
     const changed = await countChanges(releases, release, deploy.oldCommit);
@@ -28,6 +33,7 @@ export const releaseStep: Step = {
     if (isWantedByOthers(context.store, deploy)) return;
     const of = { name: deploy.instance, app: deploy.app };
     await takeBackRelease(releaseContext(context, of), deploy.newCommit);
+    await tidySubmodules(context, deploy.app, deploy);
   },
 };
 

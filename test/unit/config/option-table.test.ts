@@ -1,7 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { appOptions } from "../../../src/config/app-options.ts";
-import { readOptions, starterFile, withOption } from "../../../src/config/option-table.ts";
+import {
+  readOptions,
+  starterFile,
+  withOption,
+  type OptionTable,
+} from "../../../src/config/option-table.ts";
 import { serverOptions } from "../../../src/config/server-options.ts";
 import { UserError } from "../../../src/errors.ts";
 
@@ -90,7 +95,7 @@ describe("reading options", () => {
   });
 });
 
-describe.each([
+describe.each<[string, OptionTable]>([
   ["of the server", serverOptions],
   ["of an app", appOptions],
 ])("the file that is first written %s", (_, options) => {

@@ -17,7 +17,7 @@ const host = new LocalHost();
 const repository = new Repository({ folder: sharedFolder() });
 
 async function proposalOf(files: Files, root = "") {
-  const tree = await CommitTree.open(host, repository.git, repository.snapshot(files), root);
+  const tree = await CommitTree.open(host, repository.git, repository.snapshot(files), { root });
   return readProposal(tree, { app: "demo", root });
 }
 

@@ -51,6 +51,15 @@ describe("a commit that leaves out what the app is to have", () => {
     });
   });
 
+  it("is refused with the option that fetches it, where .gitmodules says from where", async () => {
+    const modules = '[submodule "x"]\n\tpath = lib\n\turl = https://github.com/a/b.git\n';
+
+    expect(await judge(demo(), { lib: { commit }, ".gitmodules": modules })).toMatchObject({
+      message: expect.stringMatching(/^lib: here the commit names/) as string,
+      hint: "With the option submodules reeve fetches them. Set it, and push again: reeve options APP set submodules=true",
+    });
+  });
+
   it("is refused with all of them, up to five", async () => {
     const names = Array.from({ length: 8 }, (_, at) => `lib${at}`);
     const files = Object.fromEntries(names.map((name) => [name, { commit }]));

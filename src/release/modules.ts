@@ -1,0 +1,96 @@
+import { quoted } from "../app/names.ts";
+import { UserError } from "../errors.ts";
+import type { Box } from "../host/box.ts";
+import type { GitContext } from "../host/git.ts";
+import { CommandFailed, type Host } from "../host/host.ts";
+import { printable } from "../host/lines.ts";
+import { listModules } from "./release-commands.ts";
+
+/** Who looks into a commit, and within which limits. */
+export interface Looking {
+  host: Host;
+  git: GitContext;
+  box: Box;
+  signal?: AbortSignal | undefined;
+}
+
+/** What `.gitmodules` says of a folder. */
+export interface Module {
+  name: string;
+  address: string;
+}
+
+/** By their folders. git itself reads the file, in the box; what it cannot read names nothing. */
+export async function readModules(
+  { host, git, box, signal }: Looking,
+  commit: string,
+): Promise<Map<string, Module>> {
+  try {
+    return parseModules(await host.run(listModules(git, box, commit), { signal }));
+  } catch (error) {
+    if (error instanceof CommandFailed) return new Map();
+    throw error;
+  }
+}
+
+/** `submodule.NAME.path` and the like, a line end, and the value, each closed by a zero byte. */
+export function parseModules(output: string): Map<string, Module> {
+  const found = new Map<string, { path?: string; url?: string }>();
+  for (const entry of output.split("\0")) {
+    const end = entry.indexOf("\n");
+    const dot = entry.lastIndexOf(".", end);
+    if (end < 0 || dot < 0) continue;
+    const name = entry.slice(entry.indexOf(".") + 1, dot);
+    const module = found.get(name) ?? {};
+    found.set(name, { ...module, [entry.slice(dot + 1, end)]: entry.slice(end + 1) });
+  }
+  const modules = new Map<string, Module>();
+  for (const [name, { path, url }] of found) {
+    if (path === undefined || url === undefined) continue;
+    modules.set(path.replace(/\/$/, ""), { name, address: url });
+  }
+  return modules;
+}
+
+const longestAddress = 1000;
+const address = /^https:\/\/([a-z0-9.-]+)(?::(\d{1,5}))?(\/[\w.~+%/-]+)$/i;
+
+/** The address that git is given: of a host that the server allows, and nothing in it but what has been looked at. */
+export function expectFetchable(
+  path: string,
+  module: Module,
+  allowed: readonly string[],
+): { url: string; host: string } {
+  const [, name = "", port = "443", rest] = address.exec(module.address) ?? [];
+  if (rest === undefined || module.address.length > longestAddress) throw misnamed(path, module);
+  const host = `${name.toLowerCase()}${port === "443" ? "" : `:${Number(port)}`}`;
+  if (allowed.includes(host)) return { url: `https://${host}${rest}`, host };
+  throw new UserError(
+    "SUBMODULE_REFUSED",
+    `${path}: this server fetches no submodules from ${host}, only from ${allowed.join(", ") || "nowhere"}`,
+    {
+      hint: `The server's administrator may allow it in etc/server.toml, and start reeve again: submodule_hosts = "${[...allowed, host].join(" ")}"`,
+    },
+  );
+}
+
+/** The other ways to name a place at a host: `ssh://`, `git://`, `http://`, and what ssh itself takes. */
+const otherSchemes =
+  /^(?:ssh|git|http|git\+ssh):\/\/(?:[^@/]*@)?([a-z0-9.-]+)(?::\d*)?\/([^\s:]+)$/i;
+const ofSsh = /^(?:[\w.-]+@)?([a-z0-9-]+\.[a-z0-9.-]+):([^\s:]+)$/i;
+
+function misnamed(path: string, { name, address: given }: Module): UserError {
+  const shown = printable(given.slice(0, longestAddress));
+  const isBeside = /^\.{1,2}(\/|$)/.test(given);
+  const [, host, place = ""] = otherSchemes.exec(given) ?? ofSsh.exec(given) ?? [];
+  const better =
+    host === undefined ? "https://HOST/PATH" : `https://${host}/${place.replace(/^\/+/, "")}`;
+  const line = `git config -f .gitmodules ${quoted(`submodule.${name.slice(0, longestAddress)}.url`)} ${quoted(better)}`;
+  return new UserError(
+    "SUBMODULE_REFUSED",
+    isBeside
+      ? `${path}: ${shown} is an address beside this repository's own, and on this server nothing is beside it`
+      : `${path}: ${shown} is no address of https:// that everybody may read, which is all that reeve fetches`,
+    { hint: `Name it by https, commit, and push again: ${line}` },
+  );
+}
