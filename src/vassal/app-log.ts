@@ -24,12 +24,38 @@ export async function provideLog(path: string, owner: Identity, isRoot: boolean)
 /** The end of an app's log. */
 export async function tailOfLog(path: string, lines: number): Promise<string[]> {
   if (lines === 0) return [];
+  return (await readEnd(path, { most: mostBytes, from: 0 })).slice(-lines).map(printable);
+}
+
+/** Bytes of a log in which a failed start is looked for. */
+const mostOfStart = 1024 * 1024;
+
+/** What has come to a log since it had this length. */
+export async function logSince(path: string, from: number): Promise<string[]> {
+  return (await readEnd(path, { most: mostOfStart, from })).map(printable);
+}
+
+export async function lengthOfLog(path: string): Promise<number> {
+  const file = await openForeign(path).catch(() => undefined);
+  if (!file) return 0;
+  return file
+    .stat()
+    .then(({ size }) => size)
+    .finally(() => file.close());
+}
+
+async function readEnd(
+  path: string,
+  { most, from }: { most: number; from: number },
+): Promise<string[]> {
   const file = await openForeign(path).catch(() => undefined);
   if (!file) return [];
   try {
     const { size } = await file.stat();
-    const end = await readAt(file, Math.max(0, size - mostBytes), mostBytes);
-    return end.toString("utf8").trimEnd().split("\n").slice(-lines).map(printable);
+    // One that is shorter by now was emptied.
+    const start = Math.max(size < from ? 0 : from, size - most);
+    const end = await readAt(file, start, size - start);
+    return end.toString("utf8").trimEnd().split("\n");
   } finally {
     await file.close();
   }
@@ -72,21 +98,74 @@ async function openForAppending(path: string): Promise<FileHandle> {
   return file;
 }
 
-/** uWSGI's own words around an app's traceback: true, but of no use to who wrote the app. */
-const startupChatter =
-  /^(\*\*\*|\[uWSGI\]|compiled with|os:|nodename:|machine:|clock source:|pcre jit|detected |current working|uWSGI running|your |lock engine:|limiting |thunder lock|uwsgi socket|Python version:|Python main|PEP 405|Set PythonHome|python threads|mapped |mounting |setgid\(\)|setuid\(\)|set additional group|chdir\(\)|dropping root|spawned |SIGINT|gracefully |subprocess |VACUUM|announcing |\[pid: )/;
+/** uWSGI's own words around an app's: true, but of no use to who wrote the app. */
+const chatter =
+  /^(\*\*\*|\[uWSGI\]|compiled with|os:|nodename:|machine:|clock source:|pcre jit|detected |current working|uWSGI running|your |lock engine:|limiting |thunder lock|uwsgi socket|Python version:|Python main|PEP 405|Set PythonHome|python threads|mapped |mounting |setgid\(\)|setuid\(\)|set additional group|chdir\(\)|chmod\(\)|chown\(\)|dropping root|spawned |SIGINT|SIGPIPE: |gracefully |Gracefully killing |subprocess |VACUUM|announcing |\[pid: |WSGI app \d|running "|reeve: started$|worker \d+ (buried|killed) |Respawned uWSGI |goodbye to uWSGI|uwsgi_response_|OSError: write error$|--- no python application|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4} - )/;
+/** What uWSGI says of a failure that the app's own words have told, if it has any. */
+const told = /^(unable to load app|DAMN ! )/;
 
-/** What a reader wants of a boot that failed: its last traceback, or else the last lines that are the app's. */
+/** Characters of a line that are shown. */
+const longestLine = 500;
+/** Lines behind a traceback that may belong to its message. */
+const mostBehind = 8;
+
+/** What a reader wants of a boot or an answer that failed: its last traceback, or else the app's last lines. */
 export function reasonOfFailure(log: string[]): string[] {
   // The Emperor has tried again meanwhile, with the same result.
   const [, again] = [...log.keys()].filter((index) => log[index]?.startsWith("Python version:"));
-  const boot = log.slice(0, again);
-  const told = boot.filter((line) => line.trim() !== "" && !startupChatter.test(line));
-  const traceback = told.findLastIndex((line) =>
-    line.startsWith("Traceback (most recent call last)"),
-  );
-  if (traceback === -1) return told.slice(-mostLines);
-  // uWSGI adds what the traceback has said already.
-  const words = told.slice(traceback).filter((line) => !line.startsWith("unable to load app"));
-  return words.slice(-mostLines);
+  const words = log
+    .slice(0, again)
+    .filter((line) => line.trim() !== "" && !chatter.test(line))
+    .map((line) => shortened(line));
+  const own = words.filter((line) => !told.test(line));
+  const last = lastTraceback(own);
+  if (last === -1) return words.slice(-mostLines);
+  const blocks = chainOf(own, last);
+  // Of what is longer, the end: there it says what happened.
+  const room = Math.floor(mostLines / blocks.length);
+  return blocks.flatMap((block) => block.slice(-room));
+}
+
+function shortened(line: string): string {
+  if (line.length <= longestLine) return line;
+  const left = line.length - longestLine;
+  return `${line.slice(0, longestLine - 100)} (${left} characters) ${line.slice(-100)}`;
+}
+
+/** A message may hold a traceback's first words as well; behind its own comes where it happened. */
+function lastTraceback(lines: string[]): number {
+  const whole = lines.findLastIndex((_, index) => beginsTraceback(lines, index));
+  return whole === -1 ? lines.findLastIndex(isHeading) : whole;
+}
+
+function beginsTraceback(lines: string[], index: number): boolean {
+  return isHeading(lines[index]) && isFrame(lines[index + 1]);
+}
+
+function isHeading(line = ""): boolean {
+  return line.trimEnd().endsWith("Traceback (most recent call last):");
+}
+
+function isFrame(line = ""): boolean {
+  return /^[ |+]/.test(line);
+}
+
+const chained =
+  /^( *\| )?(During handling of the above exception|The above exception was the direct cause)/;
+/** Exceptions that led to each other; what is before them is not told. */
+const mostChained = 4;
+
+/** The traceback that begins there, after those which led to it: each up to the next. */
+function chainOf(lines: string[], last: number): string[][] {
+  const starts = [last];
+  for (let index = last - 1; index >= 0 && starts.length < mostChained; index -= 1) {
+    if (!chained.test(lines[(starts[0] ?? last) - 1] ?? "")) break;
+    if (beginsTraceback(lines, index)) starts.unshift(index);
+  }
+  return starts.map((start, at) => {
+    const rest = lines.slice(start, starts[at + 1]);
+    if (at + 1 < starts.length) return rest;
+    const message = rest.findIndex((line, index) => index > 0 && !isFrame(line));
+    return message === -1 ? rest : rest.slice(0, message + 1 + mostBehind);
+  });
 }

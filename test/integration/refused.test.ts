@@ -8,6 +8,12 @@ import type { Workspace } from "../support/workspace.ts";
 
 const good = { ...plainApp("good"), Procfile: null, "requirements.txt": null };
 
+function answeringBadly(lines: string): Record<string, string> {
+  return {
+    "app.py": `def app(environ, start_response):\n${lines}\n    start_response('500 No', [])\n    return [b'no']\n`,
+  };
+}
+
 /** What is pushed, and what the pusher reads of it in the app's or the tool's own words. */
 const mistakes: { title: string; files: Record<string, string | null>; says: RegExp[] }[] = [
   {
@@ -42,6 +48,35 @@ const mistakes: { title: string; files: Record<string, string | null>; says: Reg
     title: "an app that raises",
     files: { "app.py": "def app(environ, start_response):\n    raise ValueError('a bad day')\n" },
     says: [/APP_UNHEALTHY/, /GET \/ got no answer: the app failed on it/, /ValueError: a bad day/],
+  },
+  {
+    title: "a file that is not there, in another's words",
+    files: answeringBadly(
+      "    try:\n        open('no.html')\n    except OSError as error:\n        raise RuntimeError('no page') from error",
+    ),
+    says: [/FileNotFoundError: .*'no\.html'/, /direct cause/, /RuntimeError: no page *\n.*hint: /],
+  },
+  {
+    title: "a file that is not there, told by a thread, and 200 lines more",
+    files: answeringBadly(
+      "    import threading\n    thread = threading.Thread(target=lambda: open('no.html'))\n    thread.start()\n    thread.join()\n    for line in range(200): print(line)",
+    ),
+    says: [/GET \/ answered 500/, /FileNotFoundError: .*'no\.html'/],
+  },
+  {
+    title: "an error of many characters",
+    files: answeringBadly("    raise ValueError('x' * 200_000)"),
+    says: [/ValueError: xxx/],
+  },
+  {
+    title: "an app that ends itself on a request",
+    files: answeringBadly("    raise SystemExit('I will not')"),
+    says: [/APP_UNHEALTHY/, /I will not *\n.*hint: /],
+  },
+  {
+    title: "an app that says nothing",
+    files: answeringBadly("    pass"),
+    says: [/GET \/ answered 500/, /\(it wrote nothing about that to its log\)/],
   },
   {
     title: "a tree without an app",
@@ -91,6 +126,7 @@ describe("a push that is refused", () => {
 
     expect(push.exitCode).toBe(1);
     for (const words of says) expect(push.output).toMatch(words);
+    expect(push.output).not.toMatch(/reeve: started|\[pid: |WSGI app 0|Operational MODE/);
     expect(push.output).toMatch(/remote: hint: /);
     expect(push.output).toMatch(/reeve: refused; still on the air: [0-9a-f]{7}/);
     expect((await server.get("demo")).body).toBe("good");

@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { milliseconds } from "../../host/clock.ts";
 import { adoptSettings, bringBackSettings } from "../../settings/settings.ts";
 import type { Deploy } from "../../store/agent-store.ts";
-import { provideLog, tailOfLog } from "../../vassal/app-log.ts";
+import { lengthOfLog, logSince, provideLog } from "../../vassal/app-log.ts";
 import { findVassal, isEmperorDown } from "../../vassal/emperor.ts";
 import { holdVassal, dropHeldIni, installIni, proveHealthy } from "../../vassal/vassal.ts";
 import { moveLinks } from "../bring-over.ts";
@@ -41,6 +41,7 @@ export const restartStep: Step = {
     await holdVassal(context.emperor, paths.ini, grace);
     const owner = { host: context.host, app: runnerOf(context, instance.name) };
     await adoptSettings(owner, paths.settings, deploy.number);
+    const before = await lengthOfLog(paths.log);
     await startVassal(context, { row: instance, deploy, options, paths });
     const health = await proveHealthy(
       context.emperor,
@@ -48,7 +49,7 @@ export const restartStep: Step = {
       healthCheck(context, instance, options),
       signal,
     );
-    if (!health.healthy) throw unhealthy(health.problem, await tailOfLog(paths.log, 300));
+    if (!health.healthy) throw unhealthy(health.problem, await logSince(paths.log, before));
     const off = Math.round(milliseconds() - began);
     return `healthy (GET ${options.health_path} ${health.status}), off the air for ${off} ms`;
   },

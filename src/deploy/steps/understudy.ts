@@ -1,5 +1,5 @@
 import { UserError } from "../../errors.ts";
-import { provideLog, reasonOfFailure, tailOfLog } from "../../vassal/app-log.ts";
+import { logSince, provideLog, reasonOfFailure } from "../../vassal/app-log.ts";
 import { bootVassal, proveHealthy } from "../../vassal/vassal.ts";
 import { runnerOf } from "../context.ts";
 import type { Step } from "../step.ts";
@@ -32,7 +32,7 @@ export const understudyStep: Step = {
     const check = healthCheck(context, instance, options);
     const health = await proveHealthy(context.emperor, understudy, check, signal);
     if (health.healthy) return `healthy (GET ${check.question.path} ${health.status})`;
-    throw unhealthy(health.problem, await tailOfLog(understudy.log, 300));
+    throw unhealthy(health.problem, await logSince(understudy.log, 0));
   },
   undo: (context, deploy) =>
     discardUnderstudy(
@@ -49,5 +49,7 @@ export function unhealthy(problem: string, log: string[]): UserError {
         hint: "Mend what the app's own words above say, or have something else asked: reeve options APP set health_path=/up",
       }
     : {};
-  return new UserError("APP_UNHEALTHY", [problem, ...reasonOfFailure(log)].join("\n"), asked);
+  const reason = reasonOfFailure(log);
+  const words = reason.length > 0 ? reason : ["(it wrote nothing about that to its log)"];
+  return new UserError("APP_UNHEALTHY", [problem, ...words].join("\n"), asked);
 }

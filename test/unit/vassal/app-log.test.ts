@@ -1,7 +1,7 @@
 import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { reasonOfFailure, tailOfLog } from "../../../src/vassal/app-log.ts";
+import { lengthOfLog, logSince, reasonOfFailure, tailOfLog } from "../../../src/vassal/app-log.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
 /** uWSGI 2.0.21 of Debian 12, to the letter, with the end of a boot in place of the last line. */
@@ -115,6 +115,101 @@ describe("why an app did not start", () => {
     expect(reason).toEqual(deep.slice(-40));
   });
 
+  const frames = ['  File "/srv/demo/app/app.py", line 4, in app', '    open("x.html")'];
+  const traceback = ["Traceback (most recent call last):", ...frames];
+  const missing = "FileNotFoundError: [Errno 2] No such file or directory: 'x.html'";
+  const answered = [
+    "WSGI app 0 (mountpoint='') ready in 0 seconds on interpreter 0x7fa3cb560018 pid: 9263 (default app)",
+    "*** uWSGI is running in multiple interpreter mode ***",
+    "spawned uWSGI master process (pid: 9263)",
+    "spawned uWSGI worker 1 (pid: 9274, cores: 1)",
+  ];
+  const after = [
+    'running "print:reeve: started" (accepting1-once)...',
+    "reeve: started",
+    "[pid: 9274|app: 0|req: 1/1] 127.0.0.1 () {28 vars in 318 bytes} [Sat Nov 28 23:45:23 2026] GET / => generated 0 bytes in 12 msecs (HTTP/1.1 500) 0 headers in 0",
+    "announcing my loyalty to the Emperor...",
+    "Sat Nov 28 23:45:24 2026 - received message 0 from emperor",
+    'running "callret:gracefully_kill_them_all" (emperor-stop)...',
+    "Sat Nov 28 23:45:24 2026 - graceful shutdown triggered...",
+    "Gracefully killing worker 1 (pid: 9274)...",
+    "worker 2 buried after 0 seconds",
+    "Respawned uWSGI worker 1 (new pid: 9280)",
+    "SIGPIPE: writing to a closed pipe/socket/fd (probably the client disconnected) on request / (ip 127.0.0.1) !!!",
+    "uwsgi_response_write_body_do(): Broken pipe [core/writer.c line 341] during GET / (127.0.0.1)",
+    "OSError: write error",
+    "goodbye to uWSGI.",
+  ];
+  const cause = "The above exception was the direct cause of the following exception:";
+  const during = "During handling of the above exception, another exception occurred:";
+  const others = Array.from({ length: 100 }, (_, at) => `line ${at}`);
+  const group = [
+    "  + Exception Group Traceback (most recent call last):",
+    '  |   File "/srv/demo/app/app.py", line 4, in app',
+    "  | ExceptionGroup: two (1 sub-exception)",
+    "  +-+---------------- 1 ----------------",
+    "    | FileNotFoundError: x.html",
+    "    +------------------------------------",
+  ];
+
+  it.each<[string, string[], string[]]>([
+    ["a traceback", [...traceback, missing], [...traceback, missing]],
+    [
+      "one into which uWSGI has written",
+      [traceback[0]!, ...after.slice(0, 2), ...frames, missing],
+      [...traceback, missing],
+    ],
+    [
+      "one behind a logger's words",
+      ["ERROR in app: Exception on / [GET]", ...traceback, missing],
+      [...traceback, missing],
+    ],
+    [
+      "those that led to it",
+      [...traceback, missing, "", cause, "", ...traceback, "RuntimeError: no page"],
+      [...traceback, missing, cause, ...traceback, "RuntimeError: no page"],
+    ],
+    [
+      "those in whose midst it came",
+      ["before", ...traceback, missing, during, ...traceback, "A: 1", during, ...traceback, "B: 2"],
+      [...traceback, missing, during, ...traceback, "A: 1", during, ...traceback, "B: 2"],
+    ],
+    [
+      "no earlier one that has nothing to do with it",
+      [...traceback, "ValueError: before", ...traceback, missing],
+      [...traceback, missing],
+    ],
+    ["that of a group", group, group],
+    [
+      "one whose message has the words of another",
+      [...traceback, "ValueError: a", traceback[0]!, "b"],
+      [...traceback, "ValueError: a", traceback[0]!, "b"],
+    ],
+    [
+      "one before many lines of the app's",
+      [...traceback, missing, ...others],
+      [...traceback, missing, ...others.slice(0, 8)],
+    ],
+    ["what it printed at its end", ["I will not"], ["I will not"]],
+    [
+      "uWSGI's own word where there is no other",
+      ["DAMN ! worker 1 (pid: 9274) died, killed by signal 9 :( trying respawn ..."],
+      ["DAMN ! worker 1 (pid: 9274) died, killed by signal 9 :( trying respawn ..."],
+    ],
+    ["nothing where it said nothing", [], []],
+  ])("is, whatever uWSGI writes behind it, %s", (_, words, reason) => {
+    const log = [...bootLog().slice(0, -1), ...answered, ...words, ...after];
+
+    expect(reasonOfFailure(log)).toEqual(reason);
+  });
+
+  it("is how a long line begins and ends", () => {
+    const log = bootLog(...traceback, `ValueError: ${"x".repeat(200_000)}end`);
+
+    expect(reasonOfFailure(log).at(-1)).toMatch(/^ValueError: x+ \(\d+ characters\) x+end$/);
+    expect(reasonOfFailure(log).at(-1)!.length).toBeLessThan(600);
+  });
+
   it("may be unknown", () => {
     expect(reasonOfFailure([])).toEqual([]);
     expect(reasonOfFailure(bootLog())).toEqual([]);
@@ -137,6 +232,16 @@ describe("the end of an app's log", () => {
 
     expect(lines.at(-1)).toBe("the end");
     expect(lines.join("").length).toBeLessThanOrEqual(64 * 1024);
+  });
+
+  it("is what came to it since it had a length, unless it was emptied", async () => {
+    const path = join(temporaryFolder(), "demo.log");
+    writeFileSync(path, "before\n");
+    const before = await lengthOfLog(path);
+    writeFileSync(path, "before\nafter\n");
+
+    expect(await logSince(path, before)).toEqual(["after"]);
+    expect(await logSince(path, 1000)).toEqual(["before", "after"]);
   });
 
   it("is not that of a file which the app has led the log's name to", async () => {
