@@ -2,10 +2,10 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TestServer } from "../support/server.ts";
 import { bringOnAir } from "./owner.ts";
-import type { Shape } from "./shapes.ts";
+import { answering, type Shape } from "./shapes.ts";
 
 const flask = `from flask import Flask
 app = Flask(__name__)
@@ -96,6 +96,79 @@ async def home():
   },
 ];
 
+const page = answering("page.read_text()", {
+  imports: "import pathlib\npage = pathlib.Path(__file__).with_name('page.html')",
+});
+const sources = { "src/shop/__init__.py": page, "src/shop/page.html": "page" };
+const extension = `#include <Python.h>
+static PyObject *page(PyObject *self, PyObject *none) { return PyUnicode_FromString("page"); }
+static PyMethodDef methods[] = {{"page", page, METH_NOARGS, ""}, {NULL, NULL, 0, NULL}};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "fast", "", -1, methods};
+PyMODINIT_FUNC PyInit_fast(void) { return PyModule_Create(&module); }
+`;
+
+function builtBy(requires: string, backend: string, more = ""): Record<string, string> {
+  const system = `[build-system]\nrequires = ["${requires}"]\nbuild-backend = "${backend}"\n`;
+  return { "pyproject.toml": `${project("")}${system}${more}` };
+}
+
+/** What builds the package, with all that each needs to be told. */
+const backends: Record<string, Record<string, string>> = {
+  hatchling: { ...builtBy("hatchling", "hatchling.build"), ...sources },
+  "flit-core": {
+    ...builtBy("flit_core", "flit_core.buildapi"),
+    ...sources,
+    "src/shop/__init__.py": `"""A shop."""\n${page}`,
+  },
+  "pdm-backend": { ...builtBy("pdm-backend", "pdm.backend"), ...sources },
+  "poetry-core": {
+    ...builtBy(
+      "poetry-core",
+      "poetry.core.masonry.api",
+      '[tool.poetry]\npackages = [{include = "shop", from = "src"}]\n',
+    ),
+    ...sources,
+  },
+  uv_build: { ...builtBy("uv_build", "uv_build"), ...sources },
+  "meson-python": {
+    ...builtBy("meson-python", "mesonpy"),
+    ...sources,
+    "meson.build":
+      "project('shop', version: '1')\npy = import('python').find_installation(pure: true)\npy.install_sources(['src/shop/__init__.py', 'src/shop/page.html'], subdir: 'shop')\n",
+  },
+  "setuptools, with a finder": {
+    ...builtBy(
+      "setuptools",
+      "setuptools.build_meta",
+      '[tool.setuptools]\npackages = ["shop"]\npackage-dir = {"shop" = "code"}\n[tool.setuptools.package-data]\nshop = ["*.html"]\n',
+    ),
+    "code/__init__.py": page,
+    "code/page.html": "page",
+  },
+  "setuptools, with setup.py alone": {
+    "setup.py":
+      'from setuptools import setup\nsetup(name="shop", version="1", packages=["shop"], package_dir={"": "src"}, package_data={"shop": ["*.html"]})\n',
+    ...sources,
+  },
+  "setuptools, with an extension in C": {
+    ...builtBy(
+      "setuptools",
+      "setuptools.build_meta",
+      '[tool.setuptools]\next-modules = [{name = "shop.fast", sources = ["src/fast.c"]}]\n',
+    ),
+    "src/shop/__init__.py": answering("fast.page()", { imports: "from shop import fast" }),
+    "src/fast.c": extension,
+  },
+};
+const built = Object.entries(backends).flatMap(([backend, files]) =>
+  ["-e .", "."].map((line): Shape => {
+    const named = { "requirements.txt": `${line}\n`, Procfile: "wsgi: shop:app\n" };
+    return { title: `${line} built by ${backend}`, files: { ...files, ...named }, says: "page" };
+  }),
+);
+/** By pip as well, which has another way of its own to each backend. */
+const byPip = built.filter(({ title }) => /finder|extension|hatchling/.test(title));
+
 describe("an app as people have it, with packages of PyPI", () => {
   let server: TestServer;
   const tools = mkdtempSync(join(tmpdir(), "reeve-tools-"));
@@ -110,9 +183,19 @@ describe("an app as people have it, with packages of PyPI", () => {
   });
   afterAll(() => server.remove());
 
-  it.each(shapes.map((shape, at) => ({ ...shape, app: `real-${at + 1}` })))(
+  it.each([...shapes, ...built].map((shape, at) => ({ ...shape, app: `real-${at + 1}` })))(
     "is on the air, once its owner has done what the refusal says: $title",
     ({ app, ...shape }) =>
       bringOnAir(server, app, shape, { wheels: "", env: { TOOLS: join(tools, "bin") } }),
+  );
+
+  it.each(byPip.map((shape, at) => ({ ...shape, app: `pip-${at + 1}` })))(
+    "is on the air, installed by pip: $title",
+    async ({ app, ...shape }) => {
+      await server.reeve("create", app);
+      const set = await server.reeve("options", app, "set", "installer=pip");
+      expect(set.exitCode, set.output).toBe(0);
+      await bringOnAir(server, app, shape, { wheels: "", env: {} });
+    },
   );
 });
