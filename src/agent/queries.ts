@@ -12,8 +12,7 @@ import { appOptions } from "../config/app-options.ts";
 import type { Option } from "../config/option-table.ts";
 import { optionsOf, pathsOf, runnerOf, type DeployContext } from "../deploy/context.ts";
 import { expectPreview, previewDays, previewUses } from "../deploy/previews.ts";
-import { seatOf } from "../deploy/seat.ts";
-import { findUnderstudies } from "../deploy/understudy.ts";
+import { permanentOf, settledVassal, understudiesOf } from "../deploy/vassals.ts";
 import { withoutCredentials } from "../environment/requirements.ts";
 import { UserError } from "../errors.ts";
 import { isPresent, readIfPresent } from "../host/files.ts";
@@ -187,7 +186,7 @@ async function previewState(
   const live = liveDeploy(context, row);
   if (!live || row.degraded !== null || row.settled !== row.live)
     return stateOf(context, row, vassals);
-  const { ini } = seatOf(context, row.name, live);
+  const { ini } = settledVassal(context, live);
   const vassal = vassals.find(({ id }) => id === basename(ini));
   if (!vassal || vassal.cursed > 0) return "down";
   return vassal.pid > 0 ? "live" : "asleep";
@@ -273,8 +272,8 @@ async function stateOf(
 ): Promise<AppState> {
   if (row.degraded !== null) return "degraded";
   if (row.settled !== row.live)
-    return (await findUnderstudies(context, row.name)).length > 0 ? "settling" : "down";
-  const vassal = vassals.find(({ id }) => id === `${row.name}.ini`);
+    return (await understudiesOf(context, row.name)).length > 0 ? "settling" : "down";
+  const vassal = vassals.find(({ id }) => id === basename(permanentOf(context, row.name).ini));
   return vassal && vassal.cursed === 0 ? "live" : "down";
 }
 

@@ -15,7 +15,7 @@ import { destroyApp } from "../deploy/destroy.ts";
 import { expectNotProduction } from "../deploy/remove.ts";
 import { reconcileAnew } from "../deploy/reconcile.ts";
 import { removePreview } from "../deploy/sweep.ts";
-import { findUnderstudies } from "../deploy/understudy.ts";
+import { understudiesOf } from "../deploy/vassals.ts";
 import { confineGit } from "../deploy/git-groups.ts";
 import { UserError } from "../errors.ts";
 import type { Exchange, Verb, Verbs } from "../host/channel.ts";
@@ -191,9 +191,7 @@ function readingVerbs(context: DeployContext): Pick<Answering, ReadingVerb> {
     settings: ({ app, ofPreviews }) => listSettings(context, app, ofPreviews),
     logs: async ({ app, branch, lines, follow }, { say, gone }) => {
       const instance = expectInstance(context, app, branch);
-      const understudies = (await findUnderstudies(context, instance)).map(
-        (understudy) => understudy.log,
-      );
+      const understudies = (await understudiesOf(context, instance)).map(({ log }) => log);
       await streamLog({
         log: pathsOf(context, instance).log,
         understudies,

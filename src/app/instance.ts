@@ -31,7 +31,6 @@ export interface InstancePaths {
   /** The app's own; or the one folder of all its previews, apart from what production runs with. */
   environments: string;
   staging: string;
-  ini: string;
   /** The administrator's and the server's words about the instance: options, settings, local files. */
   own: string;
   settings: string;
@@ -42,16 +41,13 @@ export interface InstancePaths {
   vassalLocal: string;
   vhostLocal: string;
   log: string;
-  /** The permanent vassal's own. */
-  socket: string;
-  /** What nginx opens: leads to `socket`, or to an understudy's. */
+  /** What nginx opens: leads to the socket of the vassal that has the traffic. */
   link: string;
 }
 
 export function instancePaths(layout: Layout, name: string): InstancePaths {
   const folder = join(layout.srv, name);
   const own = join(layout.apps, name);
-  const socket = `${socketStem(name)}.sock`;
   return {
     folder,
     app: join(folder, "app"),
@@ -63,7 +59,6 @@ export function instancePaths(layout: Layout, name: string): InstancePaths {
       ? join(layout.srv, appOfInstance(name), "preview-envs")
       : join(folder, "envs"),
     staging: join(folder, ".staging"),
-    ini: join(layout.vassals, `${name}.ini`),
     own,
     settings: join(own, "settings"),
     previewSettings: join(own, "preview-settings"),
@@ -71,8 +66,7 @@ export function instancePaths(layout: Layout, name: string): InstancePaths {
     vassalLocal: join(own, "vassal.local.ini"),
     vhostLocal: join(own, "vhost.local.conf"),
     log: join(layout.appLogs, `${name}.log`),
-    socket: join(layout.sockets, socket),
-    link: join(layout.links, socket),
+    link: join(layout.links, `${socketStem(name)}.sock`),
   };
 }
 

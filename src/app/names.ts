@@ -124,14 +124,6 @@ export function slugOfPreview(name: string): string {
   return name.slice(0, name.lastIndexOf(previewMark));
 }
 
-/** The number of a deploy that a name is made with, between these; none where it is another name. */
-export function numberIn(name: string, before: string, endings: string[]): number[] {
-  const ending = endings.find((end) => name.endsWith(end));
-  if (ending === undefined || !name.startsWith(before)) return [];
-  const digits = name.slice(before.length, name.length - ending.length);
-  return /^\d+$/.test(digits) ? [Number(digits)] : [];
-}
-
 export function isPreviewName(name: string): boolean {
   return name.includes(previewMark);
 }

@@ -1,16 +1,14 @@
 import { readlink } from "node:fs/promises";
 import { relative } from "node:path";
 import { environmentPath, type Instance, type InstancePaths } from "../app/instance.ts";
-import { isPreviewName } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import { isPresent, symlinkAtomically, writeAtomically } from "../host/files.ts";
 import type { Deploy } from "../store/agent-store.ts";
-import { provideLog } from "../vassal/app-log.ts";
-import { installOnDemand, isAwake } from "../vassal/on-demand.ts";
-import { dropHeldIni, holdVassal, installIni, proveHealthy, steady } from "../vassal/vassal.ts";
-import { requirementsOf, runnerOf, type DeployContext } from "./context.ts";
-import { findSleepers, sleeperOf, sleeperText } from "./seat.ts";
-import { healthCheck, planIni } from "./understudy.ts";
+import { isAwake } from "../vassal/on-demand.ts";
+import { holdVassal, steady } from "../vassal/vassal.ts";
+import { requirementsOf, type DeployContext } from "./context.ts";
+import { iniOf, planIni } from "./inis.ts";
+import { boot, expectServing, settledVassal, vassalsOf } from "./vassals.ts";
 
 /** A deploy that settles, and all that it settles with. */
 export interface Settling {
@@ -20,15 +18,16 @@ export interface Settling {
   paths: InstancePaths;
 }
 
-/** Whether the permanent vassal's links and ini, or a preview's sleeper, are what this deploy wants. */
+/** Whether the links and the vassal for good are what this deploy wants. */
 export async function isBroughtOver(
   context: DeployContext,
   { row, deploy, options, paths }: Settling,
 ): Promise<boolean> {
-  if (isPreviewName(row.name)) {
-    const sleepers = await findSleepers(context, row.name);
-    const own = sleeperOf(context, row.name, deploy.number);
-    return sleepers.length === 1 && (await isPresent(own.ini));
+  const own = settledVassal(context, deploy);
+  if (own.role === "on demand") {
+    const others = await vassalsOf(context, row.name);
+    const isAlone = others.every(({ role, ini }) => role !== own.role || ini === own.ini);
+    return isAlone && (await isPresent(own.ini));
   }
   const [app, env, planned] = await Promise.all([
     readlink(paths.app).catch(() => undefined),
@@ -39,7 +38,7 @@ export async function isBroughtOver(
     app === `releases/${deploy.newCommit}` &&
     env === relative(paths.folder, environmentPath(paths, deploy.environment ?? "")) &&
     planned.current === planned.text &&
-    (await isPresent(paths.ini))
+    (await isPresent(own.ini))
   );
 }
 
@@ -70,16 +69,15 @@ export async function bringOver(
   goOn: () => void,
 ): Promise<boolean> {
   const { emperor } = context;
-  const { row, options, paths } = settling;
-  const killed = await holdVassal(emperor, paths.ini, options.grace * 1000);
+  const { deploy, options } = settling;
+  const vassal = settledVassal(context, deploy);
+  const killed = await holdVassal(emperor, vassal.ini, options.grace * 1000);
   goOn();
-  const ini = await moveLinks(context, settling);
-  await provideLog(paths.log, runnerOf(context, row.name), context.host.isRoot);
-  await installIni(emperor, paths.ini, ini.text);
-  await dropHeldIni(paths.ini);
+  const { text } = await moveLinks(context, settling);
+  await boot(context, vassal, text);
 
-  const isUp = await steady(emperor, paths.ini, { within: options.health_deadline * 1000, goOn });
-  if (!isUp) throw new Error(`the vassal did not come up with ${settling.deploy.newCommit}`);
+  const isUp = await steady(emperor, vassal.ini, { within: options.health_deadline * 1000, goOn });
+  if (!isUp) throw new Error(`the vassal did not come up with ${deploy.newCommit}`);
   return killed > 0;
 }
 
@@ -92,31 +90,16 @@ export async function putToSleep(
   settling: Settling,
   goOn: () => void,
 ): Promise<boolean> {
-  const { emperor } = context;
-  const { row, deploy, options, paths } = settling;
+  const { row, deploy, options } = settling;
   const { text } = await moveLinks(context, settling);
-  await provideLog(paths.log, runnerOf(context, row.name), context.host.isRoot);
   goOn();
-  const sleeper = sleeperOf(context, row.name, deploy.number);
-  await installOnDemand(
-    emperor,
-    sleeper,
-    sleeperText(context, { instance: row.name, deploy, options }, text),
-  );
-  for (const former of await findSleepers(context, row.name)) {
-    if (former.number === deploy.number || !(await isAwake(emperor, former))) continue;
-    await expectServing(context, settling, sleeper);
+  const vassal = settledVassal(context, deploy);
+  await boot(context, vassal, iniOf(context, vassal, { deploy, options, text }));
+  for (const former of await vassalsOf(context, row.name)) {
+    if (former.role !== vassal.role || former.ini === vassal.ini) continue;
+    if (!(await isAwake(context.emperor, former))) continue;
+    await expectServing(context, vassal, { instance: row, options });
     break;
   }
   return false;
-}
-
-/** An answer on the vassal's own socket, on which nobody else calls yet. */
-export async function expectServing(
-  context: DeployContext,
-  { row, options }: Settling,
-  seat: { ini: string; socket: string },
-): Promise<void> {
-  const health = await proveHealthy(context.emperor, seat, healthCheck(context, row, options));
-  if (!health.healthy) throw new Error(`the vassal came up and is not well: ${health.problem}`);
 }

@@ -20,8 +20,6 @@ import { keyOf } from "./locks.ts";
 import { confirmRemoval, startBranchRemoval } from "./remove.ts";
 import { previewsSwept } from "./runners.ts";
 import { DeployReport } from "./report.ts";
-import { seatOf } from "./seat.ts";
-import { drain } from "./settle.ts";
 import type { Preparation, Step } from "./step.ts";
 import { environmentStep } from "./steps/environment.ts";
 import { foldersStep } from "./steps/folders.ts";
@@ -30,7 +28,7 @@ import { emperorStep, restartStep, wasRestarted } from "./steps/restart.ts";
 import { settingsStep } from "./steps/settings.ts";
 import { understudyStep } from "./steps/understudy.ts";
 import { vhostStep } from "./steps/vhost.ts";
-import { retireUnderstudy, understudyOf } from "./understudy.ts";
+import { drain, lead, permanentOf, retire, settledVassal, understudyFor } from "./vassals.ts";
 
 /**
  * The story of a deploy, in order, with the undoing of each step beside it. When all is done, nothing of what
@@ -224,10 +222,11 @@ export async function switchDeploy(context: DeployContext, id: number): Promise<
   context.store.changeDeploy(id, { state: "switched" });
   if (deploy.reason === "removal") return;
   context.settler.supersede(deploy.instance);
-  const { link, socket } = pathsOf(context, deploy.instance);
-  const understudy = understudyOf(context, deploy.instance, deploy.number);
-  const target = wasRestarted(context, deploy) ? socket : understudy.socket;
-  await context.settler.traffic.lead(link, target);
+  const isRestarted = wasRestarted(context, deploy);
+  await lead(
+    context,
+    isRestarted ? permanentOf(context, deploy.instance) : understudyFor(context, deploy),
+  );
 }
 
 /**
@@ -402,22 +401,19 @@ async function finishRequests(
   deploy: Deploy,
   atMost: number,
 ): Promise<void> {
-  const understudy = understudyOf(context, deploy.instance, deploy.number);
+  const understudy = understudyFor(context, deploy);
   if (!(await isPresent(understudy.ini))) return;
   await sleep(drain);
   const { grace } = await optionsOf(context, deploy.app);
-  await retireUnderstudy(context, deploy.instance, understudy, Math.min(grace * 1000, atMost));
+  await retire(context, understudy, { grace: Math.min(grace * 1000, atMost), waking: 0 });
 }
 
 /** To the understudy of the deploy that is live, where that has not settled; else to the vassal. */
 async function leadBack(context: DeployContext, row: InstanceRow): Promise<void> {
-  const { store, settler } = context;
-  const live = row.live === null ? undefined : store.deploy(row.live);
-  const target =
-    live && row.settled !== row.live
-      ? understudyOf(context, row.name, live.number)
-      : seatOf(context, row.name, live);
-  await settler.traffic.lead(pathsOf(context, row.name).link, target.socket);
+  const live = row.live === null ? undefined : context.store.deploy(row.live);
+  if (!live) return lead(context, permanentOf(context, row.name));
+  const isSettled = row.settled === row.live;
+  await lead(context, isSettled ? settledVassal(context, live) : understudyFor(context, live));
 }
 
 /** A redeploy's ref stands where it stood, so its switch must have happened as well. */

@@ -2,6 +2,7 @@ import { lstat, readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { releasePath, repositoryPath, socketStem } from "../app/instance.ts";
 import { absentCommit, isPreviewName, shortCommit } from "../app/names.ts";
+import { parseNameOfDeploy } from "../app/vassal.ts";
 import { hasEnvironment } from "../environment/environment.ts";
 import { asUserError, UserError } from "../errors.ts";
 import { waitFor } from "../host/clock.ts";
@@ -10,14 +11,15 @@ import { listLocks, readRef } from "../host/git.ts";
 import { isAlive, workingFolders } from "../host/processes.ts";
 import { sweepStaging } from "../release/release.ts";
 import { walk, type Errand } from "../host/walker.ts";
-import { dropProposedSettings, mendSettings } from "../settings/settings.ts";
+import { mendSettings } from "../settings/settings.ts";
 import type { Deploy, Holder, InstanceRow } from "../store/agent-store.ts";
-import { removeOnDemand, writeOnDemand } from "../vassal/on-demand.ts";
+import { writeOnDemand } from "../vassal/on-demand.ts";
 import { isEmperorRunning } from "../vassal/emperor.ts";
 import { reloadNginx, runningNginx } from "../vhost/nginx.ts";
 import { mergeLogs } from "../vassal/app-log.ts";
 import { releaseIni } from "../vassal/vassal.ts";
 import { isBroughtOver, moveLinks } from "./bring-over.ts";
+import { iniOf } from "./inis.ts";
 import {
   gitOf,
   optionsOf,
@@ -41,12 +43,18 @@ import { handOver } from "./hand-over.ts";
 import { ownHolder } from "./locks.ts";
 import { confirmRemoval, removeInstance, startRemoval } from "./remove.ts";
 import { provideRunners } from "./runners.ts";
-import { findSleepers, seatOf, sleeperOf, sleeperText } from "./seat.ts";
 import type { Preparation } from "./step.ts";
 import { environmentStep } from "./steps/environment.ts";
 import { releaseStep } from "./steps/release.ts";
 import { provideVhost } from "./steps/vhost.ts";
-import { findUnderstudies } from "./understudy.ts";
+import {
+  clearAway,
+  lead,
+  permanentOf,
+  settledVassal,
+  understudiesOf,
+  vassalsOf,
+} from "./vassals.ts";
 
 /** How long a push that survived the agent may take to move its ref, or to end, before the agent judges it. */
 const patience = 30_000;
@@ -328,21 +336,21 @@ class Reconciling {
       this.#did(row.name, `goes on settling ${shortCommit(live.newCommit)}`);
       return;
     }
-    const left = (await findUnderstudies(context, row.name)).map(({ number }) => number);
+    const left = (await understudiesOf(context, row.name)).map(({ deploy }) => deploy);
     if (left.length > 0) {
       // Also one of a deploy after the live one, which could not be taken back; not of those that are yet to come.
-      await context.settler.retireUnderstudies(row, options, Math.max(...left));
+      await context.settler.retireBefore(row, options, Math.max(...left) + 1);
       this.#did(row.name, "understudies retired");
     }
-    const { socket } = seatOf(context, row.name, live);
-    if (!(await leadsTo(paths.link, socket))) {
-      await context.settler.traffic.lead(paths.link, socket);
+    const vassal = settledVassal(context, live);
+    if (!(await leadsTo(paths.link, vassal.socket))) {
+      await lead(context, vassal);
       this.#did(row.name, "nginx's link led back to the vassal");
     }
     if (!isRemade && (await isBroughtOver(context, { row, deploy: live, options, paths }))) return;
     this.#did(row.name, `its vassal is brought to ${shortCommit(live.newCommit)} again`);
     // It carries the traffic itself, and can only be stopped behind an understudy, which a deploy boots.
-    if (isPreviewName(row.name)) context.settler.start(row.name, live.id);
+    if (vassal.role === "on demand") context.settler.start(row.name, live.id);
     else this.#goesAstray(row.app);
   }
 
@@ -350,32 +358,34 @@ class Reconciling {
   async #settleOnDisk(row: InstanceRow, live: Deploy): Promise<void> {
     const context = this.#context;
     const paths = pathsOf(context, row.name);
-    for (const understudy of await findUnderstudies(context, row.name)) {
-      await rm(understudy.ini, { force: true });
-      await rm(understudy.socket, { force: true });
-      await dropProposedSettings(context.host, paths.settings, understudy.number);
-      await mergeLogs(understudy.log, paths.log);
+    const vassal = settledVassal(context, live);
+    for (const other of await vassalsOf(context, row.name)) {
+      if (other.ini === vassal.ini) continue;
+      await clearAway(context, other);
+      if (other.role === "understudy") await mergeLogs(other.log, paths.log);
     }
-    await releaseIni(paths.ini);
-    await rm(paths.socket, { force: true });
-    for (const sleeper of await findSleepers(context, row.name)) {
-      await rm(sleeper.socket, { force: true });
-      if (sleeper.number !== live.number) await removeOnDemand(sleeper);
-    }
-    const { socket } = seatOf(context, row.name, live);
-    if (!(await leadsTo(paths.link, socket))) await symlinkAtomically(socket, paths.link);
+    await releaseIni(permanentOf(context, row.name).ini);
+    // Whoever bound it is gone.
+    await rm(vassal.socket, { force: true });
+    if (!(await leadsTo(paths.link, vassal.socket)))
+      await symlinkAtomically(vassal.socket, paths.link);
 
     const options = await optionsOf(context, row.app);
     const settling = { row, deploy: live, options, paths };
     const isSettled = row.settled === live.id && !this.#handedOver.has(row.name);
     if (isSettled && (await isBroughtOver(context, settling))) return;
     const ini = await moveLinks(context, settling);
-    if (isPreviewName(row.name)) {
-      const text = sleeperText(context, { instance: row.name, deploy: live, options }, ini.text);
-      await writeOnDemand(sleeperOf(context, row.name, live.number), text);
-    } else if (ini.changed) await writeAtomically(paths.ini, ini.text);
+    if (vassal.role === "on demand")
+      await writeOnDemand(
+        vassal,
+        iniOf(context, vassal, { deploy: live, options, text: ini.text }),
+      );
+    else if (ini.changed) await writeAtomically(vassal.ini, ini.text);
     context.store.changeInstance(row.name, { settled: live.id, degraded: null });
-    this.#did(row.name, `${basename(paths.ini)} brought to ${shortCommit(live.newCommit)}`);
+    this.#did(
+      row.name,
+      `${basename(permanentOf(context, row.name).ini)} brought to ${shortCommit(live.newCommit)}`,
+    );
   }
 
   async #compareRef(row: InstanceRow, live: Deploy, holder: Holder): Promise<void> {
@@ -424,10 +434,10 @@ class Reconciling {
     ];
     for (const folder of [...shared, layout.apps, layout.sockets, layout.appLogs, ...own]) {
       for (const name of await readdir(folder).catch(() => [])) {
-        const understudyOf = /^(.+)\.next-\d+\.(?:ini|sock|log)$/.exec(name)?.[1];
+        const ofDeploy = parseNameOfDeploy(name);
         const isStray = /^\..+\.tmp$/.test(name)
           ? this.#atStart || (await isForgotten(join(folder, name)))
-          : understudyOf !== undefined && !known.has(understudyOf);
+          : ofDeploy?.role === "understudy" && !known.has(ofDeploy.stem);
         if (!isStray) continue;
         await rm(join(folder, name), { force: true });
         this.#did(name, "left over, removed");

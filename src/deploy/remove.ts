@@ -6,16 +6,14 @@ import { isPresent } from "../host/files.ts";
 import { removeTrees } from "../host/walker.ts";
 import { unpinRelease } from "../release/release-commands.ts";
 import type { Deploy, NewDeploy } from "../store/agent-store.ts";
-import { removeOnDemand } from "../vassal/on-demand.ts";
-import { dropHeldIni, retireVassal } from "../vassal/vassal.ts";
+import { dropHeldIni } from "../vassal/vassal.ts";
 import { removeVhost } from "../vhost/vhost.ts";
 import { gitOf, optionsOf, pathsOf, type DeployContext } from "./context.ts";
 import { tidyEnvironments } from "./kept.ts";
 import { stepLine } from "./report.ts";
-import { findSleepers } from "./seat.ts";
 import { sweepPreviewsUser } from "./runners.ts";
 import { tidySubmodules } from "./submodules.ts";
-import { findUnderstudies } from "./understudy.ts";
+import { permanentOf, retire, vassalsOf } from "./vassals.ts";
 
 /** Milliseconds that what is being answered may take when its instance is removed. */
 const grace = 2000;
@@ -132,18 +130,12 @@ async function removeFromNginx(context: DeployContext, instance: string): Promis
 }
 
 async function removeVassals(context: DeployContext, instance: string): Promise<void> {
-  const paths = pathsOf(context, instance);
-  const understudies = await findUnderstudies(context, instance);
-  for (const ini of [paths.ini, ...understudies.map((understudy) => understudy.ini)])
-    await retireVassal(context.emperor, ini, grace);
-  await dropHeldIni(paths.ini);
-  for (const sleeper of await findSleepers(context, instance)) {
-    await retireVassal(context.emperor, sleeper.ini, grace);
-    await removeOnDemand(sleeper);
-  }
-  const left = understudies.flatMap(({ socket, log }) => [socket, log]);
-  for (const path of [paths.socket, paths.link, paths.log, ...left])
-    await rm(path, { force: true });
+  const { link, log } = pathsOf(context, instance);
+  const permanent = permanentOf(context, instance);
+  for (const vassal of [permanent, ...(await vassalsOf(context, instance))])
+    await retire(context, vassal, { grace, waking: 0 });
+  await dropHeldIni(permanent.ini);
+  for (const path of [link, log]) await rm(path, { force: true });
 }
 
 async function removeFolders(

@@ -1,5 +1,5 @@
 import type { Instance } from "../app/instance.ts";
-import { isPreviewName } from "../app/names.ts";
+import type { Vassal } from "../app/vassal.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import { leadsTo } from "../host/files.ts";
 import { milliseconds, sleep } from "../host/clock.ts";
@@ -7,17 +7,22 @@ import { layOutStaging } from "../release/release.ts";
 import { mendSettings } from "../settings/settings.ts";
 import type { Deploy } from "../store/agent-store.ts";
 import { isEmperorDown } from "../vassal/emperor.ts";
-import { retireOnDemand } from "../vassal/on-demand.ts";
 import { holdVassal } from "../vassal/vassal.ts";
-import { bringOver, expectServing, putToSleep } from "./bring-over.ts";
+import { bringOver, putToSleep } from "./bring-over.ts";
 import { optionsOf, pathsOf, releaseContext, type DeployContext } from "./context.ts";
 import { prune } from "./kept.ts";
-import { findSleepers, seatOf } from "./seat.ts";
 import { Traffic } from "./traffic.ts";
-import { findUnderstudies, retireUnderstudy, type Understudy } from "./understudy.ts";
+import {
+  drain,
+  expectServing,
+  lead,
+  permanentOf,
+  retire,
+  settledVassal,
+  understudiesOf,
+  vassalsOf,
+} from "./vassals.ts";
 
-/** Milliseconds, long enough for the requests that wait in a vassal's queue to be taken by a worker (measured: 1 s). */
-export const drain = 1000;
 /** After this long a degraded instance is tried again. */
 const retryAfter = 30_000;
 const retrySoon = 2000;
@@ -131,15 +136,16 @@ export class Settler {
     await this.#drain(task);
     task.goOn();
     // The traffic is with this deploy's understudy: those of former deploys have done their part.
-    await this.retireUnderstudies(row, options, deploy.number - 1);
+    await this.retireBefore(row, options, deploy.number);
     task.goOn();
-    const seat = seatOf(context, row.name, deploy);
+    const vassal = settledVassal(context, deploy);
     const settling = { row, deploy, options, paths };
-    const bring = isPreviewName(row.name) ? putToSleep : bringOver;
+    const sleeps = vassal.role === "on demand";
+    const bring = sleeps ? putToSleep : bringOver;
     const cut = await bring(context, settling, task.goOn);
     task.goOn();
-    if (!isPreviewName(row.name)) await expectServing(context, settling, seat);
-    await this.traffic.lead(paths.link, seat.socket, task.goOn);
+    if (!sleeps) await expectServing(context, vassal, { instance: row, options });
+    await lead(context, vassal, task.goOn);
     store.changeInstance(row.name, { settled: deploy.id, degraded: null });
     this.#note(task, cut ? `settled; requests were cut after ${options.grace} s` : "settled");
     await this.#clearAway(task, { row, options, deploy });
@@ -151,18 +157,18 @@ export class Settler {
     done: { row: Instance; options: AppOptions; deploy: Deploy },
   ): Promise<void> {
     const { row, options, deploy } = done;
+    const context = this.#expectContext();
     await this.#drain(task);
     try {
-      await this.retireUnderstudies(row, options, deploy.number);
-      await this.#retireSleepers(row, options, deploy.number);
+      const { ini } = settledVassal(context, deploy);
+      await this.#retire(row, options, (one) => one.deploy <= deploy.number && one.ini !== ini);
       await this.tidy(row.name);
       // What the last requests stand in goes when they have ended.
       void this.#allRetired(row.name)
         .then(() => this.tidy(row.name))
         .catch(() => undefined);
     } catch (error) {
-      const { log } = this.#expectContext();
-      log.error({ err: error, instance: row.name }, "could not clear away");
+      context.log.error({ err: error, instance: row.name }, "could not clear away");
       this.#later(async () => {
         if (!task.isSuperseded()) await this.#clearAway(task, done);
       });
@@ -178,50 +184,41 @@ export class Settler {
     while (milliseconds() < end && !task.isSuperseded()) await sleep(20);
   }
 
-  /** Those of deploys up to this number; they end in their own time, beside what comes next. */
-  async retireUnderstudies(row: Instance, options: AppOptions, upTo: number): Promise<void> {
-    const { grace } = options;
+  /** Understudies of deploys before this number, which end in their own time, beside what comes next. */
+  retireBefore(row: Instance, options: AppOptions, number: number): Promise<void> {
+    const isFormer = ({ role, deploy }: Vassal): boolean =>
+      role === "understudy" && deploy < number;
+    return this.#retire(row, options, isFormer);
+  }
+
+  async #retire(
+    row: Instance,
+    options: AppOptions,
+    isOver: (vassal: Vassal) => boolean,
+  ): Promise<void> {
     const context = this.#expectContext();
-    for (const understudy of await findUnderstudies(context, row.name)) {
-      if (understudy.number > upTo) continue;
-      const retiring = retireUnderstudy(context, row.name, understudy, grace * 1000).then(
+    const terms = { grace: options.grace * 1000, waking: options.health_deadline * 1000 };
+    for (const vassal of (await vassalsOf(context, row.name)).filter(isOver)) {
+      const retiring = retire(context, vassal, terms).then(
         (killed) => {
-          if (killed === 0) return;
-          const cut = context.store.deployByNumber(row.app, understudy.number);
-          if (!cut) return;
-          const note = `its understudy retired; requests were cut after ${grace} s`;
-          context.store.changeDeploy(cut.id, { note: [cut.note, note].filter(Boolean).join("; ") });
+          if (killed > 0) this.#noteCut(row, vassal, options);
         },
         (error: unknown) => {
-          context.log.error({ err: error, understudy: understudy.name }, "could not retire");
-          this.#later(() => this.retireUnderstudies(row, options, upTo));
+          context.log.error({ err: error, ini: vassal.ini }, "could not retire");
+          this.#later(() => this.#retire(row, options, isOver));
         },
       );
       this.#retires(row.name, retiring);
     }
   }
 
-  /** A preview's vassals of releases before this one, which may be waking for a request of before. */
-  async #retireSleepers(row: Instance, options: AppOptions, before: number): Promise<void> {
-    const { emperor, log } = this.#expectContext();
-    const terms = {
-      boot: options.health_deadline * 1000,
-      grace: options.grace * 1000,
-      drained: () => sleep(drain),
-    };
-    for (const sleeper of await findSleepers(this.#expectContext(), row.name)) {
-      if (sleeper.number >= before) continue;
-      const retiring = retireOnDemand(emperor, sleeper, terms).then(
-        (killed) => {
-          if (killed > 0) log.warn({ ini: sleeper.ini, killed }, "requests were cut");
-        },
-        (error: unknown) => {
-          log.error({ err: error, ini: sleeper.ini }, "could not retire");
-          this.#later(() => this.#retireSleepers(row, options, before));
-        },
-      );
-      this.#retires(row.name, retiring);
-    }
+  #noteCut(row: Instance, vassal: Vassal, { grace }: AppOptions): void {
+    const { store } = this.#expectContext();
+    const deploy = store.deployByNumber(row.app, vassal.deploy);
+    if (!deploy) return;
+    const who = vassal.role === "understudy" ? "understudy" : "vassal";
+    const note = `its ${who} retired; requests were cut after ${grace} s`;
+    store.changeDeploy(deploy.id, { note: [deploy.note, note].filter(Boolean).join("; ") });
   }
 
   #retires(instance: string, retiring: Promise<void>): void {
@@ -257,28 +254,28 @@ export class Settler {
   }
 
   /** Left where it is, the Emperor would start the vassal again and again. It may have had the traffic for a moment. */
-  async #hold(task: Task, cover: Understudy): Promise<void> {
+  async #hold(task: Task, cover: Vassal): Promise<void> {
     const context = this.#expectContext();
     if (await this.#carryBy(task, cover)) await this.#drain(task);
     task.goOn();
-    await holdVassal(context.emperor, pathsOf(context, task.instance).ini, 0);
+    await holdVassal(context.emperor, permanentOf(context, task.instance).ini, 0);
   }
 
   /** Resolves to whether the traffic went elsewhere before. */
-  async #carryBy(task: Task, { socket }: Understudy): Promise<boolean> {
-    const { link } = pathsOf(this.#expectContext(), task.instance);
-    if (await leadsTo(link, socket)) return false;
-    await this.traffic.lead(link, socket, task.goOn);
+  async #carryBy(task: Task, cover: Vassal): Promise<boolean> {
+    const context = this.#expectContext();
+    if (await leadsTo(pathsOf(context, task.instance).link, cover.socket)) return false;
+    await lead(context, cover, task.goOn);
     return true;
   }
 
   /** Who serves in the vassal's stead; nobody where the deploy has settled: its understudy ends, or is about to. */
-  async #cover(task: Task): Promise<Understudy | undefined> {
+  async #cover(task: Task): Promise<Vassal | undefined> {
     const context = this.#expectContext();
     if (context.store.instance(task.instance)?.settled === task.deploy) return undefined;
     const number = context.store.deploy(task.deploy)?.number;
-    const understudies = await findUnderstudies(context, task.instance);
-    return understudies.find((understudy) => understudy.number === number);
+    const understudies = await understudiesOf(context, task.instance);
+    return understudies.find(({ deploy }) => deploy === number);
   }
 
   #later(work: () => Promise<void>): void {

@@ -10,7 +10,8 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { numberIn, reservedSetting, settingNameGrammar } from "../app/names.ts";
+import { reservedSetting, settingNameGrammar } from "../app/names.ts";
+import { nameOfDeploy, parseNameOfDeploy } from "../app/vassal.ts";
 import { UserError } from "../errors.ts";
 import { isPresent } from "../host/files.ts";
 import type { Host, Identity } from "../host/host.ts";
@@ -122,13 +123,16 @@ function isVariable(name: string): boolean {
 
 /** The folder of one deploy's understudy; it becomes the app's when the deploy is live. */
 export function proposedSettings(folder: string, deploy: number): string {
-  return `${folder}.next-${deploy}`;
+  return nameOfDeploy(folder, "understudy", deploy);
 }
 
 /** The deploys whose proposed settings stand beside an instance's own. */
 export async function findProposedSettings(folder: string): Promise<number[]> {
   const names = await readdir(dirname(folder)).catch(() => []);
-  return names.flatMap((name) => numberIn(name, `${basename(folder)}.next-`, [""]));
+  return names.flatMap((name) => {
+    const parsed = parseNameOfDeploy(name);
+    return parsed?.stem === basename(folder) ? [parsed.deploy] : [];
+  });
 }
 
 /**

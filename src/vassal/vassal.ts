@@ -19,11 +19,6 @@ import {
 import type { GroupName } from "../host/control-groups.ts";
 import { findVassal, groupsOf, pidOf, wakeEmperor, type Emperor } from "./emperor.ts";
 
-/** Boots a vassal whose name the Emperor has never seen; no start of the machine brings it back. */
-export function bootVassal(emperor: Emperor, ini: string, text: string): Promise<void> {
-  return putIni(emperor, ini, { text, newerThan: 0, lasting: false });
-}
-
 /**
  * Writes the ini, newer than anything the Emperor has seen of it, and wakes the Emperor. Where there is none,
  * the ini is written all the same, for the next one: `EMPEROR_DOWN`.
@@ -33,7 +28,11 @@ export async function installIni(emperor: Emperor, ini: string, text: string): P
   await putIni(emperor, ini, { text, newerThan: seen?.last_mod ?? 0 });
 }
 
-async function putIni(
+/**
+ * `newerThan`: the seconds of what the Emperor has seen; 0 for a name that is new to it. `lasting: false`: no start of
+ * the machine brings it back.
+ */
+export async function putIni(
   emperor: Emperor,
   ini: string,
   { text, newerThan, lasting }: { text: string; newerThan: number; lasting?: false },
@@ -347,10 +346,6 @@ async function killAll(processes: ProcessId[]): Promise<number> {
     }
   }
   return killed;
-}
-
-export async function removeSocket(socket: string): Promise<void> {
-  await rm(socket, { force: true });
 }
 
 /** The master's children that run uWSGI as well: what an app starts at its import is the master's child, too. */

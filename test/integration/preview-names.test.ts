@@ -10,8 +10,8 @@ import { embeddedLayout } from "../../src/config/layout.ts";
 import { serverOptions } from "../../src/config/server-options.ts";
 import { ControlGroups } from "../../src/host/control-groups.ts";
 import type { DeployContext } from "../../src/deploy/context.ts";
-import { sleeperText } from "../../src/deploy/seat.ts";
-import { planIni } from "../../src/deploy/understudy.ts";
+import { iniOf, planIni } from "../../src/deploy/inis.ts";
+import { settledVassal } from "../../src/deploy/vassals.ts";
 import { placesOf } from "../../src/preview/place.ts";
 import { choosePreviewName } from "../../src/preview/slug.ts";
 import { expectSettingsChange } from "../../src/settings/settings.ts";
@@ -193,6 +193,7 @@ async function generate(
   taken.add(place.host + place.path);
   const instance = { name, app, branch, place };
   const deploy = {
+    instance: name,
     number: 7,
     newCommit: commit,
     environment: "0123456789abcdef",
@@ -204,7 +205,7 @@ async function generate(
     branch,
     name,
     place,
-    ini: sleeperText(context, { instance: name, deploy, options }, text),
+    ini: iniOf(context, settledVassal(context, deploy), { deploy, options, text }),
     vhost: vhostText({
       ...{ name, place, url: `http://${place.host}/`, socket: paths.link, standardPort: false },
       listen: ["127.0.0.1:8080"],

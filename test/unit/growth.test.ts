@@ -34,6 +34,7 @@ import { parseReplies, type CommitTree, type Entry } from "../../src/push/tree.t
 import { expectFetchable, parseModules } from "../../src/release/modules.ts";
 import { parseChanges } from "../../src/release/release-commands.ts";
 import { expectSettingsChange } from "../../src/settings/settings.ts";
+import { parseNameOfDeploy } from "../../src/app/vassal.ts";
 import { reasonOfFailure } from "../../src/vassal/app-log.ts";
 import { allParsers, parsersOf } from "../support/parsers.ts";
 
@@ -104,8 +105,6 @@ const parsers: Record<string, Parser | Parser[]> = {
   "app/names.ts previewName": (text) => names.previewName(text, text),
   "app/names.ts appOfInstance": names.appOfInstance,
   "app/names.ts slugOfPreview": names.slugOfPreview,
-  "app/names.ts numberIn": (text) =>
-    names.numberIn(`demo.next-${text}.ini`, "demo.next-", [".ini"]),
   "app/names.ts isPreviewName": names.isPreviewName,
   "app/names.ts isHostName": names.isHostName,
   "app/names.ts shortCommit": names.shortCommit,
@@ -114,6 +113,10 @@ const parsers: Record<string, Parser | Parser[]> = {
   "app/names.ts rootFolder": (text) => names.rootFolder.safeParse(text),
   "app/names.ts branchName": (text) => names.branchName.safeParse(text),
   "app/names.ts commitId": (text) => names.commitId.safeParse(text),
+  "app/vassal.ts parseNameOfDeploy": [
+    (text) => parseNameOfDeploy(`demo.next-${text}.ini`),
+    (text) => parseNameOfDeploy(`${text}.next-7.ini`),
+  ],
   "app/names.ts settingNameGrammar": (text) => names.settingNameGrammar.test(text),
   "app/names.ts reservedSetting": (text) => names.reservedSetting.test(text),
   "app/signature.ts sign": sign,
@@ -271,8 +274,13 @@ const ours = [
   "agent/queries.ts expectApp",
   "config/config.ts variableName",
   "config/layout.ts embeddedLayout",
+  "app/vassal.ts nameOfDeploy",
+  "app/vassal.ts permanentVassal",
+  "app/vassal.ts understudyOf",
+  "app/vassal.ts vassalForGood",
   "config/option-table.ts starterFile",
   "deploy/previews.ts expectPreview",
+  "deploy/vassals.ts permanentOf",
   "front/git-http.ts answerAdvertisement",
   "host/control-groups.ts ownGroup",
   "host/control-groups.ts parseGroups",

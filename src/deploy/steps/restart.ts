@@ -3,20 +3,20 @@ import { basename } from "node:path";
 import { milliseconds } from "../../host/clock.ts";
 import { adoptSettings, bringBackSettings } from "../../settings/settings.ts";
 import type { Deploy } from "../../store/agent-store.ts";
-import { lengthOfLog, logSince, provideLog } from "../../vassal/app-log.ts";
+import { lengthOfLog, logSince } from "../../vassal/app-log.ts";
 import { findVassal, isEmperorDown } from "../../vassal/emperor.ts";
-import { holdVassal, dropHeldIni, installIni, proveHealthy } from "../../vassal/vassal.ts";
+import { dropHeldIni, holdVassal } from "../../vassal/vassal.ts";
 import { moveLinks } from "../bring-over.ts";
 import { optionsOf, pathsOf, runnerOf, type DeployContext } from "../context.ts";
 import type { Step } from "../step.ts";
-import { healthCheck } from "../understudy.ts";
+import { boot, lead, permanentOf, prove } from "../vassals.ts";
 import { unhealthy } from "./understudy.ts";
 
 /** Without an Emperor nobody would start again what the restart stops: it has to answer before. */
 export const emperorStep: Step = {
   name: "emperor",
   run: async ({ context, instance }) => {
-    await findVassal(context.emperor, basename(pathsOf(context, instance.name).ini));
+    await findVassal(context.emperor, basename(permanentOf(context, instance.name).ini));
     return undefined;
   },
   undo: () => Promise.resolve(),
@@ -30,25 +30,20 @@ export const restartStep: Step = {
   name: "restart",
   run: async ({ context, instance, options, deploy, signal }) => {
     const paths = pathsOf(context, instance.name);
-    const grace = options.grace * 1000;
+    const vassal = permanentOf(context, instance.name);
     context.settler.supersede(instance.name);
     // Those before this one: the settings that this deploy proposes count as its understudy's.
-    await context.settler.retireUnderstudies(instance, options, deploy.number - 1);
+    await context.settler.retireBefore(instance, options, deploy.number);
     await context.settler.idle(instance.name);
-    await context.settler.traffic.lead(paths.link, paths.socket);
+    await lead(context, vassal);
 
     const began = milliseconds();
-    await holdVassal(context.emperor, paths.ini, grace);
+    await holdVassal(context.emperor, vassal.ini, options.grace * 1000);
     const owner = { host: context.host, app: runnerOf(context, instance.name) };
     await adoptSettings(owner, paths.settings, deploy.number);
     const before = await lengthOfLog(paths.log);
     await startVassal(context, { row: instance, deploy, options, paths });
-    const health = await proveHealthy(
-      context.emperor,
-      paths,
-      healthCheck(context, instance, options),
-      signal,
-    );
+    const health = await prove(context, vassal, { instance, options }, signal);
     if (!health.healthy) throw unhealthy(health.problem, await logSince(paths.log, before));
     const off = Math.round(milliseconds() - began);
     return `healthy (GET ${options.health_path} ${health.status}), off the air for ${off} ms`;
@@ -56,22 +51,23 @@ export const restartStep: Step = {
   undo: async (context, deploy) => {
     if (!wasRestarted(context, deploy)) return;
     const paths = pathsOf(context, deploy.instance);
+    const vassal = permanentOf(context, deploy.instance);
     const row = context.store.instance(deploy.instance);
     const live = row?.live ? context.store.deploy(row.live) : undefined;
     await bringBackSettings(context.host, paths.settings);
     // Read before anything is stopped: somebody may be writing them.
     const options = row && live ? await optionsOf(context, row.app) : undefined;
-    await holdVassal(context.emperor, paths.ini, 0);
+    await holdVassal(context.emperor, vassal.ini, 0);
     if (row && live && options) {
       await startVassal(context, { row, deploy: live, options, paths }).catch((error: unknown) => {
         // Its ini is back all the same: an Emperor that is started again starts it.
         if (!isEmperorDown(error)) throw error;
-        return dropHeldIni(paths.ini);
+        return dropHeldIni(vassal.ini);
       });
       return;
     }
-    await dropHeldIni(paths.ini);
-    await rm(paths.socket, { force: true });
+    await dropHeldIni(vassal.ini);
+    await rm(vassal.socket, { force: true });
   },
 };
 
@@ -84,9 +80,6 @@ async function startVassal(
   context: DeployContext,
   settling: Parameters<typeof moveLinks>[1],
 ): Promise<void> {
-  const { paths } = settling;
-  const ini = await moveLinks(context, settling);
-  await provideLog(paths.log, runnerOf(context, settling.row.name), context.host.isRoot);
-  await installIni(context.emperor, paths.ini, ini.text);
-  await dropHeldIni(paths.ini);
+  const { text } = await moveLinks(context, settling);
+  await boot(context, permanentOf(context, settling.row.name), text);
 }

@@ -1,45 +1,26 @@
 import { UserError } from "../../errors.ts";
-import { logSince, provideLog, reasonOfFailure } from "../../vassal/app-log.ts";
-import { bootVassal, proveHealthy } from "../../vassal/vassal.ts";
-import { runnerOf } from "../context.ts";
+import { logSince, reasonOfFailure } from "../../vassal/app-log.ts";
+import { healthCheck, iniOf, planIni } from "../inis.ts";
 import type { Step } from "../step.ts";
-import {
-  discardUnderstudy,
-  healthCheck,
-  planIni,
-  understudyOf,
-  understudyText,
-} from "../understudy.ts";
+import { boot, discard, prove, understudyFor } from "../vassals.ts";
 
 /** Boots the release beside the one that is on the air, and asks it whether it is well. */
 export const understudyStep: Step = {
   name: "understudy",
   run: async ({ context, options, instance, deploy, line, signal }) => {
-    const understudy = understudyOf(context, instance.name, deploy.number);
-    const runner = runnerOf(context, instance.name);
+    const understudy = understudyFor(context, deploy);
     // The Emperor's hook is about to put the vassal into its group; a build may have come between since it was said first.
     context.groups.announce();
-    const [planned] = await Promise.all([
-      planIni(context, { instance, deploy, options }),
-      provideLog(understudy.log, runner, context.host.isRoot),
-    ]);
+    const planned = await planIni(context, { instance, deploy, options });
     if (planned.edited) line("  vassal       edited by hand: left as it is, and proven as it is");
-    await bootVassal(
-      context.emperor,
-      understudy.ini,
-      understudyText(context, instance, deploy, planned),
-    );
-    const check = healthCheck(context, instance, options);
-    const health = await proveHealthy(context.emperor, understudy, check, signal);
-    if (health.healthy) return `healthy (GET ${check.question.path} ${health.status})`;
+    const { text } = planned;
+    await boot(context, understudy, iniOf(context, understudy, { deploy, options, text }));
+    const health = await prove(context, understudy, { instance, options }, signal);
+    const { path } = healthCheck(context, instance, options).question;
+    if (health.healthy) return `healthy (GET ${path} ${health.status})`;
     throw unhealthy(health.problem, await logSince(understudy.log, 0));
   },
-  undo: (context, deploy) =>
-    discardUnderstudy(
-      context,
-      deploy.instance,
-      understudyOf(context, deploy.instance, deploy.number),
-    ),
+  undo: (context, deploy) => discard(context, understudyFor(context, deploy)),
 };
 
 /** What the pusher reads: the app's own words. */

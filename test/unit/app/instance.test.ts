@@ -31,9 +31,7 @@ describe("an instance on disk", () => {
 
   it("is known to uWSGI and nginx by files of its own name", () => {
     expect(paths).toMatchObject({
-      ini: "/r/etc/vassals/demo.ini",
       log: "/r/log/apps/demo.log",
-      socket: "/r/run/sockets/demo.sock",
       link: "/r/lib/sockets/demo.sock",
     });
   });

@@ -131,7 +131,7 @@ describe("whatever branches are called, and in whatever order they come and go",
           for (const unique of [
             [...names.values()],
             paths.map(({ folder }) => folder),
-            paths.map(({ socket }) => socket),
+            paths.map(({ link }) => link),
           ]) {
             expect(new Set(unique).size).toBe(names.size);
           }

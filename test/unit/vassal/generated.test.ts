@@ -4,6 +4,7 @@ import { isAppName, isHostName, moduleName, rootFolder } from "../../../src/app/
 import { instancePaths, socketStem } from "../../../src/app/instance.ts";
 import { appOptions } from "../../../src/config/app-options.ts";
 import { embeddedLayout } from "../../../src/config/layout.ts";
+import { permanentVassal, understudyOf } from "../../../src/app/vassal.ts";
 import { understudyIni, vassalIni, type VassalValues } from "../../../src/vassal/vassal-ini.ts";
 import { vhostText } from "../../../src/vhost/vhost.ts";
 import { readIni, readNginx, shapeOf } from "../../support/structures.ts";
@@ -129,17 +130,18 @@ describe("whatever passes the grammars", () => {
         (given, release, environment, deploy) => {
           const paths = instancePaths(layout, given.name);
           const understudy = {
+            ...understudyOf(layout, given.name, deploy),
             name: given.name,
-            socket: `${layout.sockets}/${given.name}.next-${deploy}.sock`,
             release: `${paths.releases}/${release}`,
             environment: `${paths.environments}/${environment}`,
-            log: `${layout.appLogs}/${given.name}.next-${deploy}.log`,
-            settings: paths.settings,
+          };
+          const permanent = {
+            ...permanentVassal(layout, given.name),
+            name: given.name,
+            app: paths.app,
           };
 
-          const ini = readIni(
-            understudyIni(vassalIni(valuesOf(given)), { ...paths, name: given.name }, understudy),
-          );
+          const ini = readIni(understudyIni(vassalIni(valuesOf(given)), permanent, understudy));
 
           expect(ini.keys).toEqual(keys);
           expect(ini.values).toMatchObject({
@@ -165,7 +167,7 @@ describe("whatever passes the grammars", () => {
           place: { host: given.host, path: "/", port: 0 },
           listen: ["127.0.0.1:8080", "[::1]:8080"],
           standardPort,
-          socket: instancePaths(layout, given.name).socket,
+          socket: instancePaths(layout, given.name).link,
           anyCookieDomain: false,
           preview: undefined,
           localPattern: instancePaths(layout, given.name).vhostLocal.replace(/f$/, "[f]"),

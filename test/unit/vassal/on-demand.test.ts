@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
   handedSocket,
-  removeOnDemand,
+  removeVassalFiles,
   withIdle,
   writeOnDemand,
 } from "../../../src/vassal/on-demand.ts";
@@ -25,8 +25,8 @@ describe("a vassal that sleeps", () => {
     await writeOnDemand(vassal, "[uwsgi]\n");
 
     expect(readFileSync(`${vassal.ini}.socket`, "utf8")).toBe(vassal.socket);
-    await removeOnDemand(vassal);
-    await removeOnDemand(vassal);
+    await removeVassalFiles(vassal);
+    await removeVassalFiles(vassal);
     expect(readdirSync(folder)).toEqual([]);
   });
 });

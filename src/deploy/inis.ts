@@ -1,5 +1,3 @@
-import { readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
 import {
   environmentPath,
   pathUnder,
@@ -10,16 +8,12 @@ import {
   socketStem,
   type Instance,
 } from "../app/instance.ts";
-import { branchName, isPreviewName, numberIn, slugOfPreview } from "../app/names.ts";
+import { branchName, isPreviewName, slugOfPreview } from "../app/names.ts";
 import { isUntouched } from "../app/signature.ts";
+import { permanentVassal, type Vassal } from "../app/vassal.ts";
 import type { AppOptions } from "../config/app-options.ts";
-import {
-  dropProposedSettings,
-  findProposedSettings,
-  proposedSettings,
-} from "../settings/settings.ts";
 import type { Deploy } from "../store/agent-store.ts";
-import { mergeLogs } from "../vassal/app-log.ts";
+import { handedSocket, withIdle } from "../vassal/on-demand.ts";
 import {
   understudyIni,
   vassalIni,
@@ -27,56 +21,8 @@ import {
   withVirtualenv,
   type VassalValues,
 } from "../vassal/vassal-ini.ts";
-import {
-  discardVassal,
-  readIni,
-  removeSocket,
-  retireVassal,
-  type HealthCheck,
-} from "../vassal/vassal.ts";
+import { readIni, type HealthCheck } from "../vassal/vassal.ts";
 import { pathsOf, runnerOf, type DeployContext } from "./context.ts";
-
-export interface Understudy {
-  /** The number of its deploy. */
-  number: number;
-  name: string;
-  ini: string;
-  socket: string;
-  log: string;
-}
-
-/** Each deploy has an understudy of its own name: the former one may still be finishing its requests. */
-export function understudyOf(context: DeployContext, instance: string, number: number): Understudy {
-  const { vassals, sockets, appLogs } = context.config.layout;
-  const name = `${instance}.next-${number}`;
-  return {
-    number,
-    name,
-    ini: join(vassals, `${name}.ini`),
-    socket: join(sockets, `${socketStem(instance)}.next-${number}.sock`),
-    log: join(appLogs, `${name}.log`),
-  };
-}
-
-/** The understudies of an instance that stand on disk, found by their exact form, never by a prefix alone. */
-export async function findUnderstudies(
-  context: DeployContext,
-  instance: string,
-): Promise<Understudy[]> {
-  const { vassals, sockets, appLogs } = context.config.layout;
-  const names = (
-    await Promise.all([vassals, sockets, appLogs].map((folder) => readdir(folder)))
-  ).flat();
-  const own = (name: string): number[] =>
-    [instance, socketStem(instance)].flatMap((stem) =>
-      numberIn(name, `${stem}.next-`, [".ini", ".sock", ".log"]),
-    );
-  const numbers = [
-    ...names.flatMap(own),
-    ...(await findProposedSettings(pathsOf(context, instance).settings)),
-  ];
-  return [...new Set(numbers)].map((number) => understudyOf(context, instance, number));
-}
 
 export interface PlannedIni {
   text: string;
@@ -93,7 +39,7 @@ export async function planIni(
   const { instance, deploy, options } = planning;
   const paths = pathsOf(context, instance.name);
   const environment = environmentPath(paths, deploy.environment ?? "");
-  const current = await readIni(paths.ini);
+  const current = await readIni(permanentVassal(context.config.layout, instance.name).ini);
   if (current !== undefined && !isUntouched(current)) {
     const text = withVirtualenv(current, environment);
     const { isRoot } = context.host;
@@ -109,33 +55,31 @@ export async function planIni(
   return { text: vassalIni(values), current, edited: false };
 }
 
-/** The understudy's ini, made from the permanent one so that the check tests what will run. */
-export function understudyText(
+/**
+ * The ini of any vassal of a deploy, made from the permanent one's text (`planIni`): what is proven is what will run,
+ * and what an administrator has changed in it by hand is proven, too.
+ */
+export function iniOf(
   context: DeployContext,
-  instance: Instance,
-  deploy: Deploy,
-  planned: PlannedIni,
+  vassal: Vassal,
+  { deploy, options, text }: { deploy: Deploy; options: AppOptions; text: string },
 ): string {
-  const paths = pathsOf(context, instance.name);
-  const { socket, log } = understudyOf(context, instance.name, deploy.number);
-  return understudyIni(
-    planned.text,
-    {
-      name: instance.name,
-      socket: paths.socket,
-      app: paths.app,
-      log: paths.log,
-      settings: paths.settings,
-    },
-    {
-      name: instance.name,
-      socket,
-      log,
-      release: releasePath(paths, deploy.newCommit),
-      environment: environmentPath(paths, deploy.environment ?? ""),
-      settings: proposedSettings(paths.settings, deploy.number),
-    },
-  );
+  if (vassal.role === "permanent") return text;
+  const paths = pathsOf(context, vassal.instance);
+  const permanent = permanentVassal(context.config.layout, vassal.instance);
+  const moved = {
+    name: vassal.instance,
+    socket: vassal.socket,
+    log: vassal.log,
+    settings: vassal.settings,
+    release: releasePath(paths, deploy.newCommit),
+    environment: environmentPath(paths, deploy.environment ?? ""),
+  };
+  const from = { ...permanent, name: vassal.instance, app: paths.app };
+  if (vassal.role === "understudy") return understudyIni(text, from, moved);
+  const title = `${vassal.instance}, deploy ${deploy.number}`;
+  const own = { ...moved, socket: handedSocket, title };
+  return withIdle(understudyIni(text, from, own), options.preview_idle);
 }
 
 /** What an instance is asked before it goes on the air: at its own place, as nginx would say it. */
@@ -158,34 +102,6 @@ export function healthCheck(
     status: options.health_status,
     deadline: options.health_deadline * 1000,
   };
-}
-
-/** Stops an understudy and removes what it leaves. Resolves to how many processes did not end within the grace. */
-export async function retireUnderstudy(
-  context: DeployContext,
-  instance: string,
-  understudy: Understudy,
-  grace: number,
-): Promise<number> {
-  // Without its ini as well: whoever stopped it may have been killed over that, and it runs on.
-  const killed = await retireVassal(context.emperor, understudy.ini, grace);
-  const { settings, log } = pathsOf(context, instance);
-  await removeSocket(understudy.socket);
-  await dropProposedSettings(context.host, settings, understudy.number);
-  await mergeLogs(understudy.log, log);
-  return killed;
-}
-
-/** The same for one that never carried a request: its words were told to the pusher. */
-export async function discardUnderstudy(
-  context: DeployContext,
-  instance: string,
-  understudy: Understudy,
-): Promise<void> {
-  await discardVassal(context.emperor, understudy.ini);
-  await removeSocket(understudy.socket);
-  await dropProposedSettings(context.host, pathsOf(context, instance).settings, understudy.number);
-  await rm(understudy.log, { force: true });
 }
 
 function vassalValues(
