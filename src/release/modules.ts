@@ -61,8 +61,9 @@ export function expectFetchable(
   module: Module,
   allowed: readonly string[],
 ): { url: string; host: string } {
-  const [, name = "", port = "443", rest] = address.exec(module.address) ?? [];
-  if (rest === undefined || module.address.length > longestAddress) throw misnamed(path, module);
+  const isLong = module.address.length > longestAddress;
+  const [, name = "", port = "443", rest] = (!isLong && address.exec(module.address)) || [];
+  if (rest === undefined) throw misnamed(path, module);
   const host = `${name.toLowerCase()}${port === "443" ? "" : `:${Number(port)}`}`;
   if (allowed.includes(host)) return { url: `https://${host}${rest}`, host };
   throw new UserError(
@@ -79,8 +80,9 @@ const otherSchemes =
   /^(?:ssh|git|http|git\+ssh):\/\/(?:[^@/]*@)?([a-z0-9.-]+)(?::\d*)?\/([^\s:]+)$/i;
 const ofSsh = /^(?:[\w.-]+@)?([a-z0-9-]+\.[a-z0-9.-]+):([^\s:]+)$/i;
 
-function misnamed(path: string, { name, address: given }: Module): UserError {
-  const shown = printable(given.slice(0, longestAddress));
+function misnamed(path: string, { name, address: whole }: Module): UserError {
+  const given = whole.slice(0, longestAddress);
+  const shown = printable(given);
   const isBeside = /^\.{1,2}(\/|$)/.test(given);
   const [, host, place = ""] = otherSchemes.exec(given) ?? ofSsh.exec(given) ?? [];
   const better =
