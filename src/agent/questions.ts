@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { appName, commitId, moduleName, rootFolder } from "../app/names.ts";
 import { isErrorCode, type ErrorCode } from "../errors.ts";
+import { quarantineName } from "../host/git.ts";
 
 /**
  * The fields of everything that the agent can be asked. The front has checked them already; the agent,
@@ -18,6 +19,7 @@ const ref = z
   .regex(/^refs\/heads\/(?!.*\.\.)[^\s~^:?*[\\]+$/);
 const branch = z.string().min(1).max(500);
 const number = z.int().positive();
+const quarantine = z.string().max(100).regex(quarantineName).optional();
 const app = z.object({ app: appName });
 
 const requirements = z
@@ -59,9 +61,11 @@ export const questions = {
     reason: z.enum(["push", "rollback", "redeploy", "settings", "rebuild"]),
     holder,
     preview: branch.optional(),
+    quarantine,
   }),
   prepare: z.object({
     deploy: number,
+    quarantine,
     subject: line,
     proposal,
     settings: settingsChange.optional(),

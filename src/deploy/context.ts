@@ -17,7 +17,7 @@ import type { RequirementsFile } from "../environment/requirements.ts";
 import type { Installer } from "../environment/environment-commands.ts";
 import type { Box } from "../host/box.ts";
 import type { ControlGroups } from "../host/control-groups.ts";
-import type { GitContext } from "../host/git.ts";
+import { withQuarantine, type GitContext } from "../host/git.ts";
 import { UserError } from "../errors.ts";
 import { readIfPresent } from "../host/files.ts";
 import type { Host, Identity } from "../host/host.ts";
@@ -67,6 +67,8 @@ export interface DeployContext {
   /** The configuration that every git of ours reads. */
   gitConfiguration: string;
   gitLimits: Limits;
+  /** Of the push whose deploy is prepared: until it is accepted its commit is nowhere else. */
+  quarantine?: string | undefined;
   /** uWSGI's `listen`. */
   listen: number;
   emperor: Emperor;
@@ -105,12 +107,13 @@ export function runnerOfApp(
 }
 
 export function gitOf(context: DeployContext, app: string): GitContext {
-  return {
+  const git = {
     repository: repositoryPath(context.config.layout, app),
     configuration: context.gitConfiguration,
     as: context.identities.front,
     limits: context.gitLimits,
   };
+  return withQuarantine(git, context.quarantine);
 }
 
 /** What a deploy asks to be installed, while it is on the air or on its way there. */

@@ -64,6 +64,8 @@ export interface DeployRequest {
   holder: Holder;
   /** The branch, where whoever asks takes it for a preview: for this its right was judged. */
   preview?: string | undefined;
+  /** Where the commit's objects are, while git has not taken them in. */
+  quarantine?: string | undefined;
 }
 
 /** What the repository asks for, as the front read it; or why it could not be read. */
@@ -97,8 +99,9 @@ export async function startDeploy(
     return { context, instance, options, deploy };
   });
   report.keep(begun.deploy.id, logOf(context, begun.deploy));
+  const reading = { ...context, quarantine: request.quarantine };
   await attempt(context, begun.deploy, report, (voice) =>
-    take(beginning, report, { ...begun, ...voice }),
+    take(beginning, report, { ...begun, context: reading, ...voice }),
   );
   return begun.deploy;
 }
@@ -111,6 +114,7 @@ export async function prepareDeploy(
   context: DeployContext,
   request: {
     deploy: number;
+    quarantine?: string | undefined;
     subject: string;
     proposal: Proposal;
     settings?: SettingsChange | undefined;
@@ -126,7 +130,7 @@ export async function prepareDeploy(
   store.changeDeploy(started.id, { subject: request.subject });
 
   await attempt(context, started, report, async (voice) => {
-    const { proposal, settings } = request;
+    const { proposal, settings, quarantine } = request;
     if ("problem" in proposal)
       throw new UserError(proposal.problem.code, proposal.problem.message, proposal.problem);
     const { module, root } = proposal;
@@ -140,7 +144,7 @@ export async function prepareDeploy(
     // Where there is nothing to build a vassal starts in a moment.
     context.groups.announce();
     await take(proofOf(instance.name, options), report, {
-      ...{ context, instance, options, settings },
+      ...{ context: { ...context, quarantine }, instance, options, settings },
       deploy: expectDeploy(context, started.id),
       ...voice,
     });

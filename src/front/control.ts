@@ -10,6 +10,7 @@ import { appName } from "../app/names.ts";
 import type { Question } from "../agent/questions.ts";
 import { appOptions } from "../config/app-options.ts";
 import type { OptionTable } from "../config/option-table.ts";
+import { quarantineName } from "../host/git.ts";
 import {
   answerVerbs,
   readQuestion,
@@ -65,6 +66,7 @@ async function answerHookRequest(
     hook: url.pathname.slice("/hooks/".length),
     app: url.searchParams.get("app"),
     pid: url.searchParams.get("pid"),
+    quarantine: url.searchParams.get("quarantine") || undefined,
   });
   if (!fields.success) {
     answer.writeHead(404).end();
@@ -83,7 +85,10 @@ async function answerHookRequest(
 }
 
 const pid = z.coerce.number().int().positive();
-const hookFields = z.object({ hook: z.string(), app: appName, pid });
+const hookFields = z.object({
+  ...{ hook: z.string(), app: appName, pid },
+  quarantine: z.string().regex(quarantineName).optional(),
+});
 
 /** Who is there, and what takes the place of hooks/ssh. */
 async function answerSshRequest(

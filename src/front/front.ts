@@ -6,7 +6,7 @@ import { repositoryPath, submodulesPath } from "../app/instance.ts";
 import { programRoot, readNotifySocket, type Config } from "../config/config.ts";
 import { gitLimits, mebibyte } from "../config/server-options.ts";
 import { listenOn, verbServer } from "../host/channel.ts";
-import { gitEnvironment, type GitContext } from "../host/git.ts";
+import { gitEnvironment, withQuarantine, type GitContext } from "../host/git.ts";
 import { shellLimits } from "../host/limits.ts";
 import { LocalHost } from "../host/host.ts";
 import { tellReady } from "../host/ready.ts";
@@ -140,7 +140,8 @@ function gitsOf({ layout, server }: Config): Pick<Control, "gitOf" | "treeOf"> {
   });
   return {
     gitOf,
-    treeOf: (app, commit) => wholeTree(gitOf(app), submodulesPath(layout, app), commit),
+    treeOf: (app, commit, quarantine) =>
+      wholeTree(withQuarantine(gitOf(app), quarantine), submodulesPath(layout, app), commit),
   };
 }
 

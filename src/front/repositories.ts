@@ -162,7 +162,10 @@ async function furnish(repository: string): Promise<void> {
   await writeAtomically(file, attributes, { mode: 0o600 });
 }
 
-/** A lock on a ref keeps every later push away; a quarantine folder (git-receive-pack(1)) holds its objects for ever. */
+/**
+ * A lock on a ref keeps every later push away; a quarantine folder (git-receive-pack(1)) holds its objects for ever.
+ * `each-PID` is a word of hooks/pre-receive to `update`.
+ */
 async function leavings(path: string): Promise<string[]> {
   const names = [
     ...(await readdir(path).catch(() => [])),
@@ -171,5 +174,5 @@ async function leavings(path: string): Promise<string[]> {
     ),
     ...(await readdir(join(path, "objects")).catch(() => [])).map((name) => join("objects", name)),
   ];
-  return names.filter((name) => /\.lock$|^objects\/(tmp_objdir|incoming)-/.test(name));
+  return names.filter((name) => /\.lock$|^objects\/(tmp_objdir|incoming)-|^each-\d+$/.test(name));
 }

@@ -17,6 +17,21 @@ export interface GitContext {
   borrows?: readonly string[] | undefined;
 }
 
+/** What git calls the folder among its objects that holds those of a push which is still judged (git-receive-pack(1)). */
+export const quarantineName = /^(?:tmp_objdir-)?incoming-[A-Za-z0-9]+$/;
+
+/** Where a push's own objects are: they become the repository's only when it is accepted. */
+export function quarantinePath(repository: string, quarantine: string): string {
+  return join(repository, "objects", quarantine);
+}
+
+/** The same, for who reads what is still in quarantine as well. */
+export function withQuarantine(git: GitContext, quarantine: string | undefined): GitContext {
+  return quarantine === undefined
+    ? git
+    : { ...git, borrows: [quarantinePath(git.repository, quarantine)] };
+}
+
 /**
  * git with an environment made from nothing. A build or a hook must never hand on `GIT_*`
  * (`GIT_QUARANTINE_PATH` breaks every other repository), and replaced objects would change what is deployed.
@@ -93,12 +108,22 @@ async function readStart(path: string, length: number): Promise<Buffer | undefin
  * start of a git on the way of every push.
  */
 export async function objectType(host: Host, context: GitContext, id: string): Promise<string> {
-  const start = await readStart(
-    join(context.repository, "objects", id.slice(0, 2), id.slice(2)),
-    longestStart,
-  );
-  const loose = start && /^(commit|tree|blob|tag) \d+\0/.exec(inflated(start))?.[1];
+  const start = await readLoose(context, id, longestStart);
+  const loose = /^(commit|tree|blob|tag) \d+\0/.exec(start)?.[1];
   return loose ?? (await host.run(gitCommand(context, ["cat-file", "-t", id]))).trim();
+}
+
+/** The first bytes of a loose object, unpacked; nothing where it is none. */
+async function readLoose(
+  { repository, borrows = [] }: GitContext,
+  id: string,
+  length: number,
+): Promise<string> {
+  for (const folder of [...borrows, join(repository, "objects")]) {
+    const start = await readStart(join(folder, id.slice(0, 2), id.slice(2)), length);
+    if (start) return inflated(start);
+  }
+  return "";
 }
 
 /** Bytes of a loose object that hold its type in any case, packed as they are. */

@@ -18,7 +18,11 @@ export interface DeployWorld {
   host: Host;
   gitOf: (app: string) => GitContext;
   /** What is read for a commit's tree, with its submodules in it where they were fetched. */
-  treeOf: (app: string, commit: string) => Promise<{ git: GitContext; tree: string }>;
+  treeOf: (
+    app: string,
+    commit: string,
+    quarantine?: string,
+  ) => Promise<{ git: GitContext; tree: string }>;
 }
 
 export interface Wanted {
@@ -34,6 +38,8 @@ export interface Wanted {
   /** The folder of the tree that the app runs in. */
   root: string;
   settings?: SettingsChange | undefined;
+  /** Where the commit's objects are, while git has not taken them in. */
+  quarantine?: string | undefined;
   /** Judges once more, when its turn has come: the right may have been taken back while it waited. */
   judge: () => void;
 }
@@ -61,10 +67,12 @@ export async function prepare(
   judge();
   const first = await reading;
   // Submodules may have come into it meanwhile, and what is asked for may be in them.
-  const { tree } = await world.treeOf(wanted.app, wanted.newCommit);
+  const { quarantine } = wanted;
+  const { tree } = await world.treeOf(wanted.app, wanted.newCommit, quarantine);
   const read = tree === first.tree ? first : await readCommit(world, { ...wanted, root }, voice);
   const { subject, proposal } = read;
-  await world.agent.ask("prepare", { deploy, subject, proposal, settings }, { onLine: say });
+  const question = { deploy, quarantine, subject, proposal, settings };
+  await world.agent.ask("prepare", question, { onLine: say });
 }
 
 async function readCommit(
@@ -72,8 +80,8 @@ async function readCommit(
   wanted: Omit<Wanted, "settings" | "judge">,
   voice: HeldVoice,
 ): Promise<{ subject: string; proposal: Proposal; tree: string }> {
-  const { app, root, newCommit } = wanted;
-  const { git, tree } = await treeOf(app, newCommit);
+  const { app, root, newCommit, quarantine } = wanted;
+  const { git, tree } = await treeOf(app, newCommit, quarantine);
   const commit = await CommitTree.open(host, git, newCommit, { root, tree });
   const { subject } = commit;
   voice.free(headline({ ...wanted, subject }));

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { absentCommit, branchOf, isBranchRef, quoted, quotedBranch } from "../app/names.ts";
 import { asUserError, describeError, UserError } from "../errors.ts";
+import { withQuarantine } from "../host/git.ts";
 import { printable } from "../host/lines.ts";
 import { findProcess } from "../host/processes.ts";
 import { deployLine, expectCommit } from "./commits.ts";
@@ -24,6 +25,8 @@ export interface HookQuestion {
   /** git's process, the hook's parent. */
   pid: number;
   text: string;
+  /** Where git keeps what the push brought, until `pre-receive` has said yes. */
+  quarantine?: string | undefined;
 }
 
 export interface HookWorld extends DeployWorld {
@@ -69,10 +72,14 @@ export async function answerHook(
       );
     const pusher = world.pushers.find(question.pid, question.app);
     if (pusher && question.hook === "reference-transaction") pusher.refusal = told;
-    if (pusher && question.hook === "update") recordPush(world, pusher, question, told);
+    if (pusher && isJudging(question)) recordPush(world, pusher, question, told);
     if (!told.said) for (const line of describeError(told)) say(line);
     return false;
   }
+}
+
+function isJudging({ hook }: HookQuestion): boolean {
+  return hook === "pre-receive" || hook === "update";
 }
 
 function recordPush(
@@ -95,10 +102,9 @@ async function answer(world: HookWorld, question: HookQuestion, say: Say): Promi
   const updates = parseRefUpdates(question.text);
   switch (question.hook) {
     case "pre-receive":
-      expectFewRefs(updates);
-      return;
+      return judgePush(world, question, updates, say);
     case "update":
-      return deployRef(world, question, updates, say);
+      return deployRefs(world, question, updates, say);
     case "reference-transaction":
       return moveTraffic(world, question, updates);
     case "post-receive":
@@ -116,7 +122,21 @@ function sayOfPack(world: HookWorld, question: HookQuestion, say: Say): void {
   say(question.text.trimEnd());
 }
 
-/** Cheap, and about the push as a whole; each ref is judged by itself in `update`. */
+/**
+ * git has what was pushed aside still, and drops it at a no. So one ref is built and proven here; of several, each is
+ * in `update`, where a no to one of them is none to the others.
+ */
+async function judgePush(
+  world: HookWorld,
+  question: HookQuestion,
+  updates: RefUpdate[],
+  say: Say,
+): Promise<void> {
+  expectFewRefs(updates);
+  if (updates.length === 1) await deployRefs(world, question, updates, say);
+}
+
+/** Cheap, and about the push as a whole. */
 export function expectFewRefs(updates: RefUpdate[]): void {
   const branches = updates.filter(({ ref }) => isBranchRef(ref)).length;
   if (branches > mostBranches)
@@ -135,7 +155,7 @@ export function expectFewRefs(updates: RefUpdate[]): void {
     );
 }
 
-async function deployRef(
+async function deployRefs(
   world: HookWorld,
   question: HookQuestion,
   updates: RefUpdate[],
@@ -143,6 +163,7 @@ async function deployRef(
 ): Promise<void> {
   const pusher = expectPusher(world, question);
   const { app, caller, holder } = pusher;
+  const { quarantine } = question;
   const policy = await policyOf(world, pusher);
   for (const update of updates) {
     const { ref, oldCommit } = update;
@@ -152,7 +173,7 @@ async function deployRef(
     judge();
     const verdict = judgeRef(app, policy, update);
     if (isBranchRef(ref) && update.newCommit !== absentCommit)
-      await expectCommit(world.host, world.gitOf(app), update);
+      await expectCommit(world.host, withQuarantine(world.gitOf(app), quarantine), update);
     pusher.judged.set(ref, verdict);
     const { root } = policy;
     const wanted = {
@@ -161,6 +182,7 @@ async function deployRef(
       account: caller.account,
       holder,
       reason: "push" as const,
+      quarantine,
       judge,
     };
     const preview = branchOf(ref) === policy.productionBranch ? undefined : branchOf(ref);

@@ -16,6 +16,18 @@ export function listChanges(git: GitContext, from: string, to: string): Command 
   });
 }
 
+/**
+ * What differs between what an index names and a commit, in the same form. It takes a look at every file, and needs
+ * nothing of the commit that the index was made from.
+ */
+export function listChangesOfIndex(git: GitContext, index: string, to: string): Command {
+  const form = ["-z", "--name-status", "--no-renames"];
+  return gitCommand(git, ["diff-index", "--cached", "-R", ...form, to], {
+    env: { GIT_INDEX_FILE: index },
+    longestOutput: longestChanges,
+  });
+}
+
 /** Every file and every folder of a commit's tree, as often as it stands there: mode, id, size and path, one each line. */
 export function listEntries(git: GitContext, commit: string): Command {
   const format = "--format=%(objectmode) %(objectname) %(objectsize) %(path)";

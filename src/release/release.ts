@@ -15,6 +15,7 @@ import {
   linkedCopyOf,
   everySource,
   listChanges,
+  listChangesOfIndex,
   openingOf,
   parseChanges,
   pinReleases,
@@ -216,10 +217,12 @@ async function stage(context: ReleaseContext, from: string, commit: string): Pro
     // From here until the end the tree is neither the one nor the other.
     await rm(basis, { force: true });
     const checkingOut = checkOut({ ...whole.git, as: gitUser }, { tree, index }, whole.tree);
+    const forgotten = await listForgotten(context, from, whole);
     const listing = await changesBetween(context, from, commit);
     const [, listed] = await together(
       (ended) => host.run(checkingOut, { signal: ended }),
-      (ended) => host.run(listing, { signal: ended }),
+      (ended) =>
+        forgotten === undefined ? host.run(listing, { signal: ended }) : Promise.resolve(forgotten),
       signal,
     );
     await setIndexTime(index);
@@ -233,6 +236,20 @@ async function stage(context: ReleaseContext, from: string, commit: string): Pro
     await emptyStaging(context);
     throw explain(context, commit, error);
   }
+}
+
+/**
+ * The same where the staging tree holds a commit that was refused, or whose release is gone: git may have forgotten
+ * it, but the index still says what is there, until the checkout changes it.
+ */
+async function listForgotten(
+  { host, gitUser, paths, signal }: ReleaseContext,
+  from: string,
+  { git, tree }: { git: GitContext; tree: string },
+): Promise<string | undefined> {
+  if (from === emptyTree || (await isPresent(releasePath(paths, from)))) return undefined;
+  const { index } = stagingOf(paths);
+  return host.run(listChangesOfIndex({ ...git, as: gitUser }, index, tree), { signal });
 }
 
 function compilerOf({ python, gitUser, box, deadline }: ReleaseContext): Compiler {

@@ -99,7 +99,10 @@ function onBench(git: GitContext, bench: Bench, words: string[], input?: string)
     env: {
       GIT_INDEX_FILE: join(bench.folder, "index"),
       GIT_OBJECT_DIRECTORY: bench.objects,
-      GIT_ALTERNATE_OBJECT_DIRECTORIES: join(git.repository, "objects"),
+      GIT_ALTERNATE_OBJECT_DIRECTORIES: [
+        join(git.repository, "objects"),
+        ...(git.borrows ?? []),
+      ].join(":"),
     },
   });
 }

@@ -147,7 +147,7 @@ async function collect(context: Composing, suspects: Suspects): Promise<Part[]> 
       if (!module) throw nameless(path);
       const wanted = { ...expectFetchable(path, module, context.fetching.hosts), path, commit };
       const repository = await provideRepository(context, wanted, budget);
-      const found = { ...git, repository };
+      const found = { ...git, repository, borrows: [] };
       const size = await expectFits({ ...lookingAt(context, found), held }, commit);
       held = size.size;
       parts.push({ path, commit, repository });
@@ -199,7 +199,7 @@ async function provideRepository(
     await removeTrees(host, making);
     await mkdir(making, { mode: 0o700 });
     if (host.isRoot) await giveFolder(making, gitUser, 0o700);
-    await fetchInto({ ...git, repository: making }, context, wanted, budget);
+    await fetchInto({ ...git, repository: making, borrows: [] }, context, wanted, budget);
     budget.bytes -= Number(await host.run(walk([{ do: "measure", path: making }])));
     await rename(making, path);
   } finally {

@@ -259,6 +259,25 @@ describe("a release that is made", () => {
     expect(readFileSync(join(path, "app.txt"), "utf8")).toBe("3");
   });
 
+  it("is made from a refused one that git has forgotten, and touches only what changed", async () => {
+    const context = demo();
+    const good = context.repository.snapshot({ "app.py": "a = 1\n", "same.txt": "" });
+    const bad = context.repository.commit({ "app.py": null, "bad.py": "b\n" });
+    const next = context.repository.snapshot({ "app.py": "a = 2\n", "same.txt": "" });
+    const live = await makeRelease(context, good);
+    await makeRelease(context, bad);
+    await takeBackRelease(context, bad);
+    context.repository.run(["prune", "--expire=now"]);
+
+    const release = await makeRelease(context, next);
+
+    expect(release.changed).toBe(2);
+    expect(namesIn(release.path)).toEqual(["app.py", "same.txt"]);
+    expect(statSync(join(release.path, "same.txt")).ino).toBe(
+      statSync(join(live.path, "same.txt")).ino,
+    );
+  });
+
   it("that was refused is removed where the staging tree has moved on already", async () => {
     const context = demo();
     const first = context.repository.commit({ "app.txt": "1" });
