@@ -95,7 +95,7 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
   };
   const pushers = new Pushers({
     policyOf: (app) => branchPolicy(agent, app),
-    onGone: (holder, app) => {
+    onGone: ({ holder, app }) => {
       repositories.expectLeavings(app);
       tell(holder);
     },

@@ -3,12 +3,23 @@ import type { HookWorld } from "../push/hooks.ts";
 import type { FrontStore } from "../store/front-store.ts";
 import type { Rights } from "./rights.ts";
 
+/** What whoever may fetch is shown, which is all but the hidden refs. */
+const shownRefs = ["--exclude-hidden=receive", "--all"];
+/** The kept releases (src/release/release-commands.ts), of the app and of its previews. */
+const releases = "--glob=refs/reeve/releases/*";
+const previewsReleases = "--glob=refs/reeve/releases/*--*";
+
 /** What the rights say of each ref of a push, whatever the gate said when the push began; and what is written down of it. */
 export function refRights(
   rights: Rights,
   store: FrontStore,
-): Pick<HookWorld, "hasRight" | "judgeRight" | "recordPush"> {
+): Pick<HookWorld, "hasRight" | "judgeRight" | "readableTo" | "recordPush"> {
   return {
+    readableTo: ({ caller, app }) => [
+      ...shownRefs,
+      ...(rights.may(caller, "rollback", app) ? [releases] : []),
+      ...(rights.may(caller, "rollbackPreview", app) ? [previewsReleases] : []),
+    ],
     hasRight: ({ caller, app }, action) => rights.may(caller, action, app),
     judgeRight: ({ caller, app }, action) => rights.expect(caller, action, app),
     recordPush: ({ caller, app }, action, { update, refusal }) => {

@@ -67,6 +67,14 @@ function borrowing({ borrows = [] }: GitContext): Record<string, string> {
   return borrows.length === 0 ? {} : { GIT_ALTERNATE_OBJECT_DIRECTORIES: borrows.join(":") };
 }
 
+/**
+ * A file in a repository: there may be objects in it that belong to no ref. It is there before they are, and goes when
+ * they are gone; hooks/exec/git looks for it.
+ */
+export function unclaimedPath(repository: string): string {
+  return join(repository, "unclaimed");
+}
+
 /** The commit that a ref has, or undefined where there is no such ref. */
 export async function readRef(
   host: Host,
@@ -112,6 +120,15 @@ export async function objectType(host: Host, context: GitContext, id: string): P
   const loose = /^(commit|tree|blob|tag) \d+\0/.exec(start)?.[1];
   return loose ?? (await host.run(gitCommand(context, ["cat-file", "-t", id]))).trim();
 }
+
+/** Whether a commit that was just pushed is a child of that one; a no may mean that it is not known without a git. */
+export async function isChild(context: GitContext, id: string, parent: string): Promise<boolean> {
+  const start = await readLoose(context, id, longestParents);
+  const [parents = ""] = /^commit \d+\0tree .{40}\n(?:parent .{40}\n)*/.exec(start) ?? [];
+  return parents.includes(`\nparent ${parent}\n`);
+}
+
+const longestParents = 512;
 
 /** The first bytes of a loose object, unpacked; nothing where it is none. */
 async function readLoose(

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { absentCommit, branchOf, isBranchRef, quoted, quotedBranch } from "../app/names.ts";
 import { asUserError, describeError, UserError } from "../errors.ts";
-import { withQuarantine } from "../host/git.ts";
+import { isChild, withQuarantine, type GitContext } from "../host/git.ts";
 import { printable } from "../host/lines.ts";
 import { findProcess } from "../host/processes.ts";
 import { deployLine, expectCommit } from "./commits.ts";
@@ -18,6 +18,7 @@ import {
 } from "./policy.ts";
 import { refusalOfPack } from "./objects.ts";
 import type { Pusher, Pushers, Running } from "./pushers.ts";
+import { expectReadable, noteUnclaimed } from "./readable.ts";
 
 export interface HookQuestion {
   hook: string;
@@ -35,6 +36,8 @@ export interface HookWorld extends DeployWorld {
   judgeRight: (pusher: Pusher, action: RefAction, update: RefUpdate) => void;
   /** The same without a record, for who only looks. */
   hasRight: (pusher: Pusher, action: RefAction) => boolean;
+  /** What of the app's repository the pusher may read, in git's words for a list of commits (git-rev-list(1)). */
+  readableTo: (pusher: Pusher) => string[];
   /** Writes down what became of a ref: it has moved, or was refused. */
   recordPush: (
     pusher: Pusher,
@@ -133,7 +136,35 @@ async function judgePush(
   say: Say,
 ): Promise<void> {
   expectFewRefs(updates);
+  const pusher = expectPusher(world, question);
+  const { quarantine } = question;
+  await judgeObjects(world, pusher, quarantine, updates);
   if (updates.length === 1) await deployRefs(world, question, updates, say);
+  const git = withQuarantine(world.gitOf(pusher.app), quarantine);
+  if (await mayLeave(git, updates)) await noteUnclaimed(git.repository);
+  pusher.isTaken = true;
+}
+
+async function judgeObjects(
+  { host, gitOf, readableTo }: HookWorld,
+  pusher: Running,
+  quarantine: string | undefined,
+  updates: RefUpdate[],
+): Promise<void> {
+  if (updates.every(({ newCommit }) => newCommit === absentCommit)) return;
+  if (quarantine === undefined) throw new Error("git says not where it keeps what was pushed");
+  const { app, caller } = pusher;
+  const readable = readableTo(pusher);
+  const { account } = caller;
+  await expectReadable({ host, git: gitOf(app), quarantine, account, readable });
+}
+
+/** Whether something may belong to no ref when git is done: what a ref had, or what is still to be refused. */
+async function mayLeave(git: GitContext, updates: RefUpdate[]): Promise<boolean> {
+  const [only] = updates;
+  if (!only || updates.length > 1) return true;
+  const { oldCommit, newCommit } = only;
+  return oldCommit !== absentCommit && !(await isChild(git, newCommit, oldCommit));
 }
 
 /** Cheap, and about the push as a whole. */
@@ -233,7 +264,10 @@ async function sayLive(
 ): Promise<void> {
   // The refs have moved, whatever became of the front meanwhile.
   const pusher = world.pushers.find(question.pid, question.app);
-  if (pusher) recordPush(world, pusher, question);
+  if (pusher) {
+    pusher.isDone = true;
+    recordPush(world, pusher, question);
+  }
   const holder = pusher?.holder ?? (await findProcess(question.pid));
   if (!holder) return;
   const branches = updates.filter((update) => isBranchRef(update.ref));

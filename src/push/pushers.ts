@@ -21,13 +21,16 @@ export interface Running extends Pusher {
   judged: Map<string, Verdict>;
   /** As what each was judged. */
   actions: Map<string, RefAction>;
+  /** git has been told to take in what was pushed, and has moved what refs it moves. */
+  isTaken?: boolean;
+  isDone?: boolean;
   /** Why the traffic did not move: git dies of it, and over HTTP the pusher hears nothing of what its hook said. */
   refusal?: UserError;
 }
 
 interface Watching {
   policyOf: (app: string) => Promise<BranchPolicy>;
-  onGone: (holder: Holder, app: string) => void;
+  onGone: (pusher: Running) => void;
 }
 
 /**
@@ -57,7 +60,7 @@ export class Pushers {
   ended(pid: number): Running | undefined {
     const pusher = this.#running.get(pid);
     this.#running.delete(pid);
-    if (pusher) this.#watching.onGone(pusher.holder, pusher.app);
+    if (pusher) this.#watching.onGone(pusher);
     return pusher;
   }
 

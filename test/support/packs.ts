@@ -1,6 +1,27 @@
 import { createHash } from "node:crypto";
 import { deflateSync } from "node:zlib";
 
+interface Packed {
+  type: "commit" | "tree" | "blob";
+  bytes: Buffer;
+}
+
+/** A pack of these objects, and of one that is another file, which is not in it, with a few letters more. */
+export function thinPack(objects: Packed[], base: Buffer, more: string): Buffer {
+  const length = base.length + more.length;
+  const copy = Buffer.from([0xb0, base.length & 0xff, base.length >> 8]);
+  const insert = Buffer.concat([Buffer.of(more.length), Buffer.from(more)]);
+  const delta = Buffer.concat([varint(base.length), varint(length), copy, insert]);
+  const kinds = { commit: 1, tree: 2, blob };
+  const body = Buffer.concat([
+    Buffer.from("PACK"),
+    ...[count(2), count(objects.length + 1)],
+    ...objects.flatMap(({ type, bytes }) => [head(kinds[type], bytes.length), deflateSync(bytes)]),
+    ...[head(refDelta, delta.length), idOf("blob", base), deflateSync(delta)],
+  ]);
+  return Buffer.concat([body, createHash("sha1").update(body).digest()]);
+}
+
 /** Bytes that one instruction of a delta can copy (gitformat-pack(5)). */
 const longestCopy = 0xff_ff_ff;
 

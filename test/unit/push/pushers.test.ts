@@ -14,7 +14,10 @@ const admin: Pusher = {
 const policy = { productionBranch: "main", previews: "all", root: "" };
 
 function pushersTelling(onGone: (holder: Holder) => void): Pushers {
-  return new Pushers({ policyOf: () => Promise.resolve(policy), onGone });
+  return new Pushers({
+    policyOf: () => Promise.resolve(policy),
+    onGone: ({ holder }) => onGone(holder),
+  });
 }
 
 describe("whose push a process carries", () => {
