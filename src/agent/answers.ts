@@ -14,6 +14,7 @@ export interface Answers extends Record<QuestionName, unknown> {
   confine: null;
   cancel: { number: number };
   reconcile: Reconciled;
+  pinReleases: null;
   apps: AppSummary[];
   show: AppDetails;
   release: { commit: string };

@@ -77,6 +77,8 @@ export const questions = {
   confine: z.object({ pid: z.int().positive(), startTime: z.int().nonnegative() }),
   cancel: app.extend({ branch: branch.optional(), account: line }),
   reconcile: z.object({}),
+  /** Before the front has git forget what no ref leads to. */
+  pinReleases: app,
   apps: z.object({}),
   show: app,
   release: app.extend({ branch: branch.optional(), named: z.string().max(100).optional() }),

@@ -17,6 +17,7 @@ import { reconcileAnew } from "../deploy/reconcile.ts";
 import { removePreview } from "../deploy/sweep.ts";
 import { understudiesOf } from "../deploy/vassals.ts";
 import { confineGit } from "../deploy/git-groups.ts";
+import { pinKept } from "../deploy/kept.ts";
 import { UserError } from "../errors.ts";
 import type { Exchange, Verb, Verbs } from "../host/channel.ts";
 import { expectSettingsChange } from "../settings/settings.ts";
@@ -68,7 +69,8 @@ type DeployVerb =
   | "finished"
   | "confine"
   | "cancel"
-  | "reconcile";
+  | "reconcile"
+  | "pinReleases";
 
 function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
   return {
@@ -125,6 +127,10 @@ function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
       return { number };
     },
     reconcile: () => reconcileAnew(context),
+    pinReleases: async ({ app }) => {
+      await pinKept(context, app);
+      return null;
+    },
   };
 }
 

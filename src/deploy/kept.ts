@@ -1,12 +1,13 @@
-import { stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { relative, sep } from "node:path";
 import { environmentPath } from "../app/instance.ts";
 import { isPreviewName, shortCommit } from "../app/names.ts";
 import { listEnvironments, pruneEnvironments } from "../environment/environment.ts";
 import { workingFolders } from "../host/processes.ts";
+import { pinReleases } from "../release/release-commands.ts";
 import { pruneReleases } from "../release/release.ts";
 import type { Deploy, InstanceRow } from "../store/agent-store.ts";
-import { pathsOf, releaseContext, type DeployContext } from "./context.ts";
+import { gitOf, pathsOf, releaseContext, type DeployContext } from "./context.ts";
 import { tidySubmodules } from "./submodules.ts";
 
 /** What is on the air, what was lately, what is being deployed, and what a living process stands in. */
@@ -28,6 +29,18 @@ function keptDeploys(
       return store.releaseOf(row.name, commit) ?? [];
     }),
   ];
+}
+
+/** Has refs lead to the commits of all that an app and its previews keep, before git is to forget what none leads to. */
+export async function pinKept(context: DeployContext, app: string): Promise<void> {
+  const inUse = await workingFolders();
+  for (const row of context.store.instances().filter((one) => one.app === app)) {
+    const kept = new Set(keptDeploys(context, row, inUse).map((deploy) => deploy.newCommit));
+    const there = await readdir(pathsOf(context, row.name).releases).catch(() => []);
+    const commits = there.filter((commit) => kept.has(commit));
+    if (commits.length > 0)
+      await context.host.run(pinReleases(gitOf(context, app), row.name, commits));
+  }
 }
 
 /** Removes the releases and environments that an instance needs no more. Resolves to what was removed, in words. */

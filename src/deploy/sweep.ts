@@ -2,7 +2,7 @@ import { previewName } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import { UserError } from "../errors.ts";
 import { isPresent } from "../host/files.ts";
-import { deleteRef } from "../host/git.ts";
+import { deleteRef, touchUnclaimed } from "../host/git.ts";
 import { CommandFailed } from "../host/host.ts";
 import { isExpired, type PreviewUse } from "../preview/limits.ts";
 import { isPreviewed } from "../preview/pattern.ts";
@@ -136,6 +136,7 @@ async function removeBranch(
   { ref, oldCommit }: { ref: string; oldCommit: string },
 ): Promise<void> {
   try {
+    await context.host.run(touchUnclaimed(gitOf(context, app)));
     await context.host.run(deleteRef(gitOf(context, app), ref, oldCommit));
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;

@@ -20,6 +20,7 @@ export class AppMaker {
   readonly #world: AppWorld;
   readonly #turns = new Turns();
   readonly #pushes = new Map<string, number>();
+  readonly #idle = new Map<string, AbortController>();
 
   constructor(world: AppWorld) {
     this.#world = world;
@@ -43,6 +44,8 @@ export class AppMaker {
 
   /** Somebody pushes to it from now on: what is being made or removed is so by then. */
   enter(app: string): Promise<void> {
+    // Who works there while nobody pushes makes room.
+    this.#idle.get(app)?.abort();
     return this.#turns.run(app, () => {
       this.#pushes.set(app, this.#pushesTo(app) + 1);
       return Promise.resolve();
@@ -55,6 +58,33 @@ export class AppMaker {
     if (left > 0) this.#pushes.set(app, left);
     else this.#pushes.delete(app);
     await this.#unmakeUnused(app);
+  }
+
+  /** Does what moves a branch without a push. */
+  async during<T>(app: string, work: () => Promise<T>): Promise<T> {
+    await this.enter(app);
+    try {
+      return await work();
+    } finally {
+      await this.leave(app);
+    }
+  }
+
+  /** Works while nobody pushes to the app; whoever comes to do so ends it. Resolves to whether it was done. */
+  whileIdle(app: string, work: (signal: AbortSignal) => Promise<boolean>): Promise<boolean> {
+    return this.#turns.run(app, async () => {
+      if (this.#pushesTo(app) > 0) return false;
+      const ending = new AbortController();
+      this.#idle.set(app, ending);
+      try {
+        return await work(ending.signal);
+      } catch (error) {
+        if (ending.signal.aborted) return false;
+        throw error;
+      } finally {
+        this.#idle.delete(app);
+      }
+    });
   }
 
   /** The same for pushes that nobody has seen the end of. */

@@ -28,11 +28,13 @@ import type { AuditEntry, Caller } from "../store/front-store.ts";
 import type { AuthorizedKeys } from "./authorized-keys.ts";
 import { localAdministrator, type Action } from "./rights.ts";
 import { answerSsh, type SshWorld } from "./ssh.ts";
+import type { Tidying } from "./tidying.ts";
 
 /** Bytes of what git tells its hooks, or a client asks for over SSH. */
 const longestText = 1024 * 1024;
 
 export interface Control extends HookWorld, Omit<SshWorld, "log"> {
+  tidying: Tidying;
   authorizedKeys: AuthorizedKeys;
 }
 
@@ -282,7 +284,9 @@ async function deployAgain(
 ): Promise<void> {
   const target = await findTarget(control, question.app, question.branch);
   const commit = reason === "rollback" ? await findRelease(control, question) : undefined;
-  await deployByCommand(control, { target, account, reason, commit, judge }, say);
+  await control.apps.during(question.app, () =>
+    deployByCommand(control, { target, account, reason, commit, judge }, say),
+  );
 }
 
 async function findRelease(
@@ -319,7 +323,7 @@ function previewVerbs(control: Control): Verbs {
 }
 
 function appVerbs(control: Control): Verbs {
-  const { agent, repositories, store } = control;
+  const { agent } = control;
   return {
     create: judged(control, "create", {
       input: app,
@@ -335,19 +339,20 @@ function appVerbs(control: Control): Verbs {
     }),
     destroy: judged(control, "destroy", {
       input: app,
-      run: async ({ app: name }) => {
-        const holder = commandHolder();
-        await agent.ask("destroy", { app: name, holder }).catch(async (error: unknown) => {
-          // One that was cut off after the agent's part left the repository alone.
-          const isGone = asUserError(error).code === "APP_UNKNOWN";
-          if (!isGone || !(await repositories.has(name))) throw error;
-        });
-        await repositories.remove(name);
-        store.forgetApp(name);
-      },
+      run: ({ app: name }) => control.apps.during(name, () => destroy(control, name)),
       record: () => undefined,
     }),
   };
+}
+
+async function destroy({ agent, repositories, store }: Control, app: string): Promise<void> {
+  await agent.ask("destroy", { app, holder: commandHolder() }).catch(async (error: unknown) => {
+    // One that was cut off after the agent's part left the repository alone.
+    const isGone = asUserError(error).code === "APP_UNKNOWN";
+    if (!isGone || !(await repositories.has(app))) throw error;
+  });
+  await repositories.remove(app);
+  store.forgetApp(app);
 }
 
 /** Of a secret the name only. */
@@ -371,7 +376,8 @@ export async function reconcileAll(
     // What the branch names may not be fit for the air: the pusher's affair, and said so.
     const target = { app: name, instance: name, branch: undefined };
     const command = { target, account, reason: "redeploy" as const, judge: () => undefined };
-    await deployByCommand(control, command, say).catch((error: unknown) => {
+    const deploying = control.apps.during(name, () => deployByCommand(control, command, say));
+    await deploying.catch((error: unknown) => {
       const told = asUserError(error);
       if (!told.said) for (const line of describeError(told)) say(line);
     });
@@ -402,7 +408,7 @@ async function changeSettings(
   }
   const target = { app: name, instance: name, branch: undefined };
   const command = { target, account, reason: "settings" as const, settings: change, judge };
-  await deployByCommand(control, command, say);
+  await control.apps.during(name, () => deployByCommand(control, command, say));
 }
 
 const readingNames = [

@@ -12,6 +12,7 @@ import { LocalHost } from "../host/host.ts";
 import { tellReady } from "../host/ready.ts";
 import { branchPolicy } from "../push/deploys.ts";
 import { holderOf, Pushers } from "../push/pushers.ts";
+import { noteUnclaimed } from "../push/readable.ts";
 import { wholeTree } from "../release/submodules.ts";
 import type { Holder } from "../store/agent-store.ts";
 import { FrontStore } from "../store/front-store.ts";
@@ -26,9 +27,11 @@ import { Repositories } from "./repositories.ts";
 import { localAdministrator, Rights } from "./rights.ts";
 import { Sessions } from "./sessions.ts";
 import { Throttle } from "./throttle.ts";
+import { Tidying } from "./tidying.ts";
 import { readToken } from "./token.ts";
 
 const sweepEvery = 500;
+const tidyEvery = 2000;
 /** Milliseconds that a fetch, which needs nothing else of the agent, waits for it. */
 const patience = 5000;
 
@@ -57,6 +60,11 @@ export async function runFront(config: Config): Promise<void> {
       control.log.warn({ err: error }, "could not remove what a git left");
     });
   }, sweepEvery);
+  const tidy = setInterval(() => {
+    void control.tidying.next().catch((error: unknown) => {
+      control.log.warn({ err: error }, "could not tidy the repositories");
+    });
+  }, tidyEvery);
   control.log.info("the front listens");
   await reconcileAll(control, localAdministrator.account, (line) => control.log.info(line)).catch(
     (error: unknown) => control.log.error({ err: error }, "could not reconcile"),
@@ -68,6 +76,7 @@ export async function runFront(config: Config): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.once(signal, () => {
       clearInterval(sweep);
+      clearInterval(tidy);
       control.store.close();
       process.exit(0);
     });
@@ -95,8 +104,14 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
   };
   const pushers = new Pushers({
     policyOf: (app) => branchPolicy(agent, app),
-    onGone: ({ holder, app }) => {
+    onGone: ({ holder, app, isTaken, isDone }) => {
       repositories.expectLeavings(app);
+      tidying.pushed(app);
+      // It was killed, or could not move its ref.
+      if (isTaken && !isDone)
+        noteUnclaimed(repositories.path(app)).catch((error: unknown) =>
+          log.warn({ err: error, app }, "could not note what a push left"),
+        );
       tell(holder);
     },
   });
@@ -106,8 +121,15 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
     removeApp: (app) => agent.ask("destroy", { app, holder: commandHolder() }),
     wasDeployed: async (app) => (await agent.ask("deploys", { app, limit: 1 })).length > 0,
   });
+  const tidying = new Tidying({
+    ...{ host, log, gitOf: judging.gitOf },
+    list: () => repositories.list(),
+    pin: (app) => agent.ask("pinReleases", { app }),
+    whileIdle: (app, work) => apps.whileIdle(app, work),
+  });
   const shared = {
     ...judging,
+    tidying,
     store,
     credentials: new Credentials(store, await readToken(layout)),
     rights,

@@ -163,16 +163,19 @@ async function furnish(repository: string): Promise<void> {
 }
 
 /**
- * A lock on a ref keeps every later push away; a quarantine folder (git-receive-pack(1)) holds its objects for ever.
+ * A lock on a ref keeps every later push away; a quarantine folder (git-receive-pack(1)) and a pack that was begun hold
+ * their objects for ever.
  * `each-PID` is a word of hooks/pre-receive to `update`.
  */
 async function leavings(path: string): Promise<string[]> {
-  const names = [
-    ...(await readdir(path).catch(() => [])),
-    ...(await readdir(join(path, "refs"), { recursive: true }).catch(() => [])).map((name) =>
-      join("refs", name),
-    ),
-    ...(await readdir(join(path, "objects")).catch(() => [])).map((name) => join("objects", name)),
-  ];
-  return names.filter((name) => /\.lock$|^objects\/(tmp_objdir|incoming)-|^each-\d+$/.test(name));
+  const names: string[] = [];
+  for (const folder of ["", "refs", "objects", "objects/pack"]) {
+    const recursive = folder === "refs";
+    const found = await readdir(join(path, folder), { recursive }).catch(() => []);
+    names.push(...found.map((name) => join(folder, name)));
+  }
+  return names.filter((name) => left.test(name));
 }
+
+const left =
+  /\.lock$|^objects\/(?:tmp_objdir|incoming)-|^objects\/pack\/(?:tmp_|\.tmp-)|^each-\d+$/;

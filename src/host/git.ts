@@ -154,6 +154,11 @@ function inflated(start: Buffer): string {
   }
 }
 
+/** Notes that there may be objects from now on that belong to no ref. */
+export function touchUnclaimed({ repository, as }: GitContext): Command {
+  return { file: "touch", args: [unclaimedPath(repository)], as };
+}
+
 /** Removes a ref that is still where it was seen. The hooks are left out: they are how git asks us. */
 export function deleteRef(context: GitContext, ref: string, commit: string): Command {
   return gitCommand(context, ["-c", "core.hooksPath=/dev/null", "update-ref", "-d", ref, commit]);

@@ -11,6 +11,7 @@ import type { BranchPolicy } from "./policy.ts";
 import { confirm } from "./confirm.ts";
 import { readProposal, type Proposal } from "./proposal.ts";
 import { holderOf } from "./pushers.ts";
+import { noteUnclaimed } from "./readable.ts";
 import { CommitTree } from "./tree.ts";
 
 export interface DeployWorld {
@@ -174,7 +175,10 @@ export async function deployByCommand(
     await world.agent.ask("switch", { app, holder, ref, newCommit }).catch((error: unknown) => {
       throw isAgentDown(error) ? fellAtTheSwitch(app, error) : error;
     });
-    if (newCommit !== oldCommit) await world.host.run(moveRef(git, { ref, oldCommit, newCommit }));
+    if (newCommit !== oldCommit) {
+      await noteUnclaimed(git.repository);
+      await world.host.run(moveRef(git, { ref, oldCommit, newCommit }));
+    }
     await confirm(world.agent, { holder, ref }, { say });
   } finally {
     await sayFinished(world, holder).catch((error: unknown) => {
