@@ -6,11 +6,12 @@ import {
   type AccountAnswers,
   type AccountVerb,
 } from "./account-verbs.ts";
-import { appName } from "../app/names.ts";
+import { appName, shortCommit } from "../app/names.ts";
 import type { Question } from "../agent/questions.ts";
 import { appOptions } from "../config/app-options.ts";
 import type { OptionTable } from "../config/option-table.ts";
-import { quarantineName } from "../host/git.ts";
+import { objectType, quarantineName } from "../host/git.ts";
+import { CommandFailed } from "../host/host.ts";
 import {
   answerVerbs,
   readQuestion,
@@ -290,10 +291,21 @@ async function deployAgain(
 }
 
 async function findRelease(
-  { agent }: Control,
+  { agent, host, gitOf }: Control,
   { app: name, branch, release: named }: CommandQuestion,
 ): Promise<string> {
-  return (await agent.ask("release", { app: name, branch, named })).commit;
+  const { commit } = await agent.ask("release", { app: name, branch, named });
+  try {
+    await objectType(host, gitOf(name), commit);
+    return commit;
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    throw new UserError(
+      "RELEASE_UNKNOWN",
+      `${shortCommit(commit)} is in the repository of ${name} no more: no ref leads to it, and its release is not kept`,
+      { hint: "Push it, from a clone that has it." },
+    );
+  }
 }
 
 async function cancel(

@@ -1,9 +1,7 @@
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { absentCommit } from "../../src/app/names.ts";
-import { packetLine } from "../hostile/raw.ts";
 import { plainApp } from "../support/apps.ts";
-import { thinPack } from "../support/packs.ts";
+import { packOf, pushPack, thinPack } from "../support/packs.ts";
 import { makePerson, type Person } from "../support/people.ts";
 import { TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
@@ -43,24 +41,12 @@ describe.runIf(process.getuid?.() === 0)("what is in the repository and belongs 
     return { commit, tree, blob };
   }
 
-  /** A push of this pack, whatever else the new value leads to. */
-  async function pushPack(
+  async function pushOnly(
     value: string,
     pack: Buffer,
-    { ref = "refs/heads/back", by }: { ref?: string | undefined; by?: Person } = {},
+    more: { ref?: string | undefined; by?: Person } = {},
   ): Promise<string> {
-    const line = packetLine(`${absentCommit} ${value} ${ref}\0 report-status side-band-64k`);
-    const credentials = by && `${by.name}:${by.token}`;
-    const question = Buffer.concat([Buffer.from(`${line}0000`), pack]);
-    return (await server.receivePack("demo", question, credentials)).body;
-  }
-
-  /** Of exactly these objects, and none that they lead to. */
-  async function packOf(ids: string[]): Promise<Buffer> {
-    const words = ["pack-objects", "--stdout", "--quiet"];
-    const input = ids.map((id) => `${id}\n`).join("");
-    const options = { cwd: demo.folder, encoding: "buffer", input } as const;
-    return Buffer.from((await execa("git", words, options)).stdout);
+    return pushPack(server, pack, { value, ...more });
   }
 
   async function commitOf(tree: string, ...parents: string[]): Promise<string> {
@@ -109,7 +95,7 @@ describe.runIf(process.getuid?.() === 0)("what is in the repository and belongs 
   it.each(named)("does not come back when it is named %s, and not sent", async (_, make) => {
     const { value, ids, ref } = await make();
 
-    expectRefused(await pushPack(value, await packOf(ids), { ref }));
+    expectRefused(await pushOnly(value, await packOf(demo.folder, ids), { ref }));
   });
 
   it("does not come back as what another file differs from", async () => {
@@ -123,7 +109,7 @@ describe.runIf(process.getuid?.() === 0)("what is in the repository and belongs 
     };
     const objects = [await bytesOf("commit", value), await bytesOf("tree", tree)];
 
-    expectRefused(await pushPack(value, thinPack(objects, Buffer.from(secret), "more")));
+    expectRefused(await pushOnly(value, thinPack(objects, Buffer.from(secret), "more")));
   });
 
   function expectRefused(said: string): void {
@@ -139,13 +125,13 @@ describe.runIf(process.getuid?.() === 0)("what is in the repository and belongs 
   });
 
   it("is what an account may roll back to, and for others is not there", async () => {
-    const said = await pushPack(former, await packOf([]), { by: ben });
+    const said = await pushOnly(former, await packOf(demo.folder, []), { by: ben });
     const sent = await demo.start(
       ...["-c", `url.${server.remote("demo", `ben:${ben.token}`)}.insteadOf=x`],
       ...["push", "x", `${former}:refs/heads/ben`],
     );
     expect((await demo.push(":refs/heads/ben")).exitCode).toBe(0);
-    const admins = await pushPack(former, await packOf([]));
+    const admins = await pushOnly(former, await packOf(demo.folder, []));
 
     expectRefused(said);
     expect(sent.exitCode, sent.all).toBe(0);

@@ -1,5 +1,32 @@
 import { createHash } from "node:crypto";
 import { deflateSync } from "node:zlib";
+import { execa } from "execa";
+import { absentCommit } from "../../src/app/names.ts";
+import { packetLine } from "../hostile/raw.ts";
+import type { TestServer } from "./server.ts";
+
+/** A push of this pack that makes a ref, whatever the ref's value leads to. Resolves to what the server says. */
+export async function pushPack(
+  server: TestServer,
+  pack: Buffer,
+  {
+    value,
+    ref = "refs/heads/back",
+    by,
+  }: { value: string; ref?: string | undefined; by?: { name: string; token: string } | undefined },
+): Promise<string> {
+  const line = packetLine(`${absentCommit} ${value} ${ref}\0 report-status side-band-64k`);
+  const credentials = by && `${by.name}:${by.token}`;
+  const question = Buffer.concat([Buffer.from(`${line}0000`), pack]);
+  return (await server.receivePack("demo", question, credentials)).body;
+}
+
+/** A pack of exactly these objects, and none that they lead to. */
+export async function packOf(folder: string, ids: string[]): Promise<Buffer> {
+  const input = ids.map((id) => `${id}\n`).join("");
+  const options = { cwd: folder, encoding: "buffer", input } as const;
+  return Buffer.from((await execa("git", ["pack-objects", "--stdout", "--quiet"], options)).stdout);
+}
 
 interface Packed {
   type: "commit" | "tree" | "blob";

@@ -1,0 +1,183 @@
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { plainApp } from "../support/apps.ts";
+import { packOf, pushPack } from "../support/packs.ts";
+import { makePerson, type Person } from "../support/people.ts";
+import { eventually, TestServer } from "../support/server.ts";
+import type { Workspace } from "../support/workspace.ts";
+
+const large = 3 * 1024 * 1024;
+
+/** What is pushed beside a large file, to where, and with which code it is refused. */
+const refusals: {
+  title: string;
+  code: string;
+  files?: Record<string, string | null>;
+  refs?: string[];
+  /** As somebody who may only push previews. */
+  asBen?: boolean;
+}[] = [
+  { title: "a right that is missing", code: "NOT_ALLOWED", asBen: true },
+  { title: "a ref that is none", code: "REF_REFUSED", refs: ["HEAD:refs/notes/x"] },
+  { title: "a hidden ref", code: "REF_REFUSED", refs: ["HEAD:refs/reeve/releases/demo/x"] },
+  {
+    title: "a branch's name",
+    code: "BRANCH_REFUSED",
+    refs: [`HEAD:refs/heads/${"x/".repeat(200)}x`],
+  },
+  { title: "a tag in a branch's place", code: "REF_REFUSED", refs: ["heavy:refs/heads/main"] },
+  {
+    title: "a tree in a branch's place",
+    code: "REF_REFUSED",
+    refs: ["HEAD^{tree}:refs/heads/main"],
+  },
+  { title: "a Procfile", code: "BUILD_TREE_INVALID", files: { Procfile: "what is this\n" } },
+  { title: "a tree without an app", code: "MODULE_NOT_FOUND", files: { "app.py": null } },
+  {
+    title: "requirements",
+    code: "ENVIRONMENT_FAILED",
+    files: { "requirements.txt": "no-such-0==1\n" },
+  },
+  {
+    title: "an app that does not start",
+    code: "APP_UNHEALTHY",
+    files: { "app.py": "import nosuch\n" },
+  },
+  {
+    title: "a pointer of Git LFS",
+    code: "BUILD_TREE_INVALID",
+    files: {
+      "x.bin": `version https://git-lfs.github.com/spec/v1\noid sha256:${"a".repeat(64)}\nsize 12345\n`,
+    },
+  },
+];
+
+describe.runIf(process.getuid?.() === 0)("what a refused push leaves behind", () => {
+  let server: TestServer;
+  let demo: Workspace;
+  let ben: Person;
+  let ada: Person;
+
+  beforeAll(async () => {
+    server = await TestServer.start([], { ssh: true });
+    demo = await server.workspace("demo", plainApp("good"));
+    await demo.push();
+    ada = await makePerson(server, "ada", { demo: "admin" });
+    ben = await makePerson(server, "ben", { demo: "preview" });
+    await server.settled("demo");
+  });
+  afterAll(() => server.remove());
+
+  const repository = (): string => server.path("lib/repositories/demo.git");
+  const objects = (): string[] =>
+    readdirSync(join(repository(), "objects"), { recursive: true, encoding: "utf8" })
+      .filter((name) => statSync(join(repository(), "objects", name)).isFile())
+      .sort();
+
+  async function refuse(
+    { files = {}, refs = ["HEAD:refs/heads/main"], asBen = false }: (typeof refusals)[number],
+    via: "http" | "ssh",
+  ): Promise<string> {
+    demo.write({ ...files, "large.bin": randomBytes(large) });
+    await demo.commit("Refused");
+    await demo.git("tag", "--force", "--annotate", "-m", "heavy", "heavy");
+    const who = asBen ? ben : ada;
+    const remote =
+      via === "ssh" ? who.ssh.remote("demo") : server.remote("demo", `${who.name}:${who.token}`);
+    const words = ["-c", `core.sshCommand=${who.ssh.gitSshCommand}`, "push", "--force", remote];
+    const push = await demo.start(...words, ...refs);
+    await demo.git("reset", "--quiet", "--hard", "HEAD~1");
+    expect(push.exitCode, push.all).not.toBe(0);
+    return push.all;
+  }
+
+  it.each(refusals.flatMap((refusal) => ways(refusal).map((via) => ({ ...refusal, via }))))(
+    "is nothing, where it is refused for $title, over $via",
+    async ({ via, ...refusal }) => {
+      const before = objects();
+
+      const said = await refuse(refusal, via);
+
+      expect(said).toContain(`error[${refusal.code}]`);
+      expect(objects()).toEqual(before);
+    },
+  );
+
+  it("is nothing, where somebody cancels it", async () => {
+    const before = objects();
+    const slow = { "app.py": "import time\ntime.sleep(600)\n" };
+
+    const pushing = refuse({ title: "", code: "", files: slow }, "http");
+    await eventually(async () => (await server.reeve("cancel", "demo")).exitCode === 0, 30_000);
+
+    expect(await pushing).toContain("error[DEPLOY_CANCELLED]");
+    expect(objects()).toEqual(before);
+  });
+
+  it("is nothing, where its pack lacks what it leads to", async () => {
+    const before = objects();
+    const blob = await demo.blob("never sent\n");
+    const commit = await demo.commitTree([{ name: "app.py", id: blob }], "Not whole");
+    await demo.git("update-ref", "refs/heads/broken", commit);
+    rmSync(join(demo.folder, ".git/objects", blob.slice(0, 2), blob.slice(2)));
+
+    const ids = [commit, (await demo.git("rev-parse", `${commit}^{tree}`)).output.trim()];
+    const said = await pushPack(server, await packOf(demo.folder, ids), { value: commit });
+
+    expect(said).not.toContain("ok refs");
+    expect(objects()).toEqual(before);
+  });
+
+  it("is gone in a moment, where another ref of the same push has moved", async () => {
+    const before = objects();
+
+    const refs = ["HEAD:refs/notes/x", "HEAD~1:refs/tags/fine"];
+    expect(await refuse({ title: "", code: "", refs }, "http")).toContain("error[REF_REFUSED]");
+
+    await eventually(() => sizeOf(repository()) < large, 60_000);
+    expect(before.length).toBeGreaterThan(0);
+    await eventually(() => !existsSync(join(repository(), "unclaimed")), 60_000);
+  });
+
+  it("is gone in a moment, where a branch that was taken is deleted", async () => {
+    demo.write({ "large.bin": randomBytes(large) });
+    await demo.commit("Taken");
+    expect((await demo.push("HEAD:refs/heads/taken")).exitCode).toBe(0);
+    await server.asleepAfterPush("taken--demo");
+    expect(sizeOf(repository())).toBeGreaterThan(large);
+    await demo.push(":refs/heads/taken");
+
+    await eventually(() => sizeOf(repository()) < large, 60_000);
+  });
+
+  it("keeps every release that is kept, also one that main has left", async () => {
+    const former = await demo.deploy(plainApp("former"), "Former");
+    await demo.git("reset", "--quiet", "--hard", "HEAD~1");
+    await demo.deploy(plainApp("current"), "Current");
+    await server.settled("demo");
+    const left = await demo.commitBeside(plainApp("left"), "Left");
+    await demo.push(`${left}:refs/tags/left`);
+    await demo.push(":refs/tags/left");
+    await eventually(() => !objects().includes(`${left.slice(0, 2)}/${left.slice(2)}`), 60_000);
+
+    const { exitCode, output } = await server.reeve("rollback", "demo", former.commit.slice(0, 10));
+
+    expect(exitCode, output).toBe(0);
+    expect((await server.get("demo")).body).toBe("former");
+    const fsck = ["-c", "safe.directory=*", "fsck", "--full", "--strict"];
+    execFileSync("git", fsck, { cwd: repository(), stdio: "pipe" });
+  });
+});
+
+/** All over HTTP; over SSH one that each of the three refuses who may: the first look, and the two halves of a deploy. */
+function ways({ code }: (typeof refusals)[number]): ("http" | "ssh")[] {
+  const overSsh = ["NOT_ALLOWED", "MODULE_NOT_FOUND", "APP_UNHEALTHY"];
+  return overSsh.includes(code) ? ["http", "ssh"] : ["http"];
+}
+
+function sizeOf(folder: string): number {
+  return Number(execFileSync("du", ["-sb", folder]).toString().split("\t")[0]);
+}
