@@ -11,7 +11,7 @@ import { shellLimits } from "../host/limits.ts";
 import { LocalHost } from "../host/host.ts";
 import { tellReady } from "../host/ready.ts";
 import { branchPolicy } from "../push/deploys.ts";
-import { holderOf, Pushers } from "../push/pushers.ts";
+import { holderOf, Pushers, type Running } from "../push/pushers.ts";
 import { noteUnclaimed } from "../push/readable.ts";
 import { wholeTree } from "../release/submodules.ts";
 import type { Holder } from "../store/agent-store.ts";
@@ -104,15 +104,10 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
   };
   const pushers = new Pushers({
     policyOf: (app) => branchPolicy(agent, app),
-    onGone: ({ holder, app, isTaken, isDone }) => {
-      repositories.expectLeavings(app);
-      tidying.pushed(app);
-      // It was killed, or could not move its ref.
-      if (isTaken && !isDone)
-        noteUnclaimed(repositories.path(app)).catch((error: unknown) =>
-          log.warn({ err: error, app }, "could not note what a push left"),
-        );
-      tell(holder);
+    onGone: (pusher) => {
+      noteGone(pusher, repositories, log);
+      tidying.pushed(pusher.app);
+      tell(pusher.holder);
     },
   });
   const apps = new AppMaker({
@@ -121,12 +116,7 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
     removeApp: (app) => agent.ask("destroy", { app, holder: commandHolder() }),
     wasDeployed: async (app) => (await agent.ask("deploys", { app, limit: 1 })).length > 0,
   });
-  const tidying = new Tidying({
-    ...{ host, log, gitOf: judging.gitOf },
-    list: () => repositories.list(),
-    pin: (app) => agent.ask("pinReleases", { app }),
-    whileIdle: (app, work) => apps.whileIdle(app, work),
-  });
+  const tidying = new Tidying({ ...judging, repositories, apps, log });
   const shared = {
     ...judging,
     tidying,
@@ -144,11 +134,7 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
     log,
   };
   return {
-    control: {
-      ...shared,
-      layout,
-      authorizedKeys: new AuthorizedKeys(layout, store),
-    },
+    control: { ...shared, layout, authorizedKeys: new AuthorizedKeys(layout, store) },
     gate: { ...shared, throttle: new Throttle(), pushLimit: server.push_limit * mebibyte },
   };
 }
@@ -165,6 +151,19 @@ function gitsOf({ layout, server }: Config): Pick<Control, "gitOf" | "treeOf"> {
     treeOf: (app, commit, quarantine) =>
       wholeTree(withQuarantine(gitOf(app), quarantine), submodulesPath(layout, app), commit),
   };
+}
+
+/** What a git that has ended may have left: locks, and what it took in where it was killed or could not move its ref. */
+function noteGone(
+  { app, isTaken, isDone }: Running,
+  repositories: Repositories,
+  log: Logger,
+): void {
+  repositories.expectLeavings(app);
+  if (!isTaken || isDone) return;
+  noteUnclaimed(repositories.path(app)).catch((error: unknown) =>
+    log.warn({ err: error, app }, "could not note what a push left"),
+  );
 }
 
 /**

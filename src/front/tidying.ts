@@ -1,18 +1,19 @@
 import { rm, stat } from "node:fs/promises";
 import type { Logger } from "pino";
+import type { AgentClient } from "../agent/client.ts";
 import { gitCommand, unclaimedPath, type GitContext } from "../host/git.ts";
 import type { Host } from "../host/host.ts";
 import { workingFolders } from "../host/processes.ts";
+import type { AppMaker } from "./app-maker.ts";
+import type { Repositories } from "./repositories.ts";
 
 interface TidyingWorld {
   host: Host;
   log: Logger;
   gitOf: (app: string) => GitContext;
-  list: () => Promise<string[]>;
-  /** Has the agent lead refs to all that kept releases need. */
-  pin: (app: string) => Promise<unknown>;
-  /** Works while nobody pushes to the app; false where somebody does, or came to. */
-  whileIdle: (app: string, work: (signal: AbortSignal) => Promise<boolean>) => Promise<boolean>;
+  repositories: Pick<Repositories, "list">;
+  agent: Pick<AgentClient, "ask">;
+  apps: Pick<AppMaker, "whileIdle">;
 }
 
 /** Milliseconds after a push before anything is done about what it left. */
@@ -59,7 +60,7 @@ export class Tidying {
     if (this.#isWorking) return;
     this.#isWorking = true;
     try {
-      for (const app of await this.#world.list())
+      for (const app of await this.#world.repositories.list())
         if (await this.#tidyIfDue(app, await this.#notedAt(app))) return;
     } finally {
       this.#isWorking = false;
@@ -80,7 +81,7 @@ export class Tidying {
     const begun = Date.now();
     if (!isDue || begun < (known?.next ?? 0) || begun < noted + quiet) return false;
     try {
-      const isDone = await this.#world.whileIdle(app, (signal) => this.#tidy(app, signal));
+      const isDone = await this.#world.apps.whileIdle(app, (signal) => this.#tidy(app, signal));
       if (!isDone) return false;
       const next = Date.now() + share * (Date.now() - begun);
       this.#known.set(app, { noted, pushes: 0, next });
@@ -92,15 +93,15 @@ export class Tidying {
   }
 
   async #tidy(app: string, signal: AbortSignal): Promise<boolean> {
-    const { pin, gitOf } = this.#world;
+    const { agent, gitOf } = this.#world;
     const { repository } = gitOf(app);
     // A push may outlive the front that knew of it.
     if ((await workingFolders()).has(repository)) return false;
-    await pin(app);
+    await agent.ask("pinReleases", { app });
     await this.#git(app, ["prune", "--expire=now"], signal);
     const needed = await this.#count(app, ["--all"], signal);
     if (isWorthPacking(await this.#held(app, signal), needed))
-      await this.#git(app, ["repack", "-a", "-d", "-l", "-q"], signal);
+      await this.#git(app, ["repack", "-a", "-d", "-l", "-n", "-q"], signal);
     const shown = await this.#count(app, ["--exclude-hidden=receive", "--all"], signal);
     const { loose, packed } = await this.#held(app, signal);
     if (shown === needed && loose + packed === needed)
@@ -131,8 +132,13 @@ export class Tidying {
 
   async #held(app: string, signal: AbortSignal): Promise<Held> {
     const said = await this.#git(app, ["count-objects", "-v"], signal);
-    const of = (name: string): number =>
-      Number(new RegExp(`^${name}: (\\d+)$`, "m").exec(said)?.[1] ?? 0);
+    const counts = new Map(
+      said.split("\n").map((line) => {
+        const [name = "", count = ""] = line.split(": ");
+        return [name, Number(count)];
+      }),
+    );
+    const of = (name: string): number => counts.get(name) ?? 0;
     return { loose: of("count"), packed: of("in-pack"), packs: of("packs") };
   }
 }

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
+import type { AgentClient } from "../../../src/agent/client.ts";
 import { Tidying } from "../../../src/front/tidying.ts";
 import { unclaimedPath } from "../../../src/host/git.ts";
 import { LocalHost } from "../../../src/host/host.ts";
@@ -39,17 +40,19 @@ function tidyingOf(
   pinned: string[] = [],
   whileIdle = (_: string, work: Work) => work(new AbortController().signal),
 ): Tidying {
+  const ask = (): Promise<null> => {
+    for (const commit of pinned)
+      repository.run(["update-ref", `refs/reeve/releases/demo/${commit}`, commit]);
+    return Promise.resolve(null);
+  };
+  const agent: unknown = { ask };
   return new Tidying({
     host: new LocalHost(),
     log: pino({ level: "silent" }),
     gitOf: () => repository.git,
-    list: () => Promise.resolve(["demo"]),
-    pin: () => {
-      for (const commit of pinned)
-        repository.run(["update-ref", `refs/reeve/releases/demo/${commit}`, commit]);
-      return Promise.resolve();
-    },
-    whileIdle,
+    repositories: { list: () => Promise.resolve(["demo"]) },
+    agent: agent as Pick<AgentClient, "ask">,
+    apps: { whileIdle },
   });
 }
 
@@ -65,7 +68,6 @@ describe("tidying a repository", () => {
 
   it("removes it from packs as well, and what a git that was killed has begun", async () => {
     const { repository, left, current } = withSomethingLeft();
-    repository.run(["-c", "gc.reflogExpire=now", "repack", "-q", "-d"], "");
     repository.run(["repack", "-a", "-d", "-q", "--keep-unreachable"]);
     const pack = join(repository.folder, "objects", "pack");
     writeFileSync(join(pack, "tmp_pack_x"), "begun");
@@ -116,11 +118,9 @@ describe("tidying a repository", () => {
     const tidying = tidyingOf(repository);
     await tidying.next();
     for (let index = 0; index < 2100; index++) tidying.pushed("demo");
-    const files = Array.from({ length: 70 }, (_, index) => [`${index}.txt`, `${index}\n`]);
+    const names = Array.from({ length: 70 }, (_, index) => `${index}.txt`);
     for (let round = 0; round < 31; round++)
-      repository.commit(
-        Object.fromEntries(files.map(([name, text]) => [name, `${round} ${text}`])),
-      );
+      repository.commit(Object.fromEntries(names.map((name) => [name, `${round} ${name}\n`])));
 
     await tidying.next();
 
