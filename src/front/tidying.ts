@@ -97,7 +97,7 @@ export class Tidying {
     const { repository } = gitOf(app);
     // A push may outlive the front that knew of it.
     if ((await workingFolders()).has(repository)) return false;
-    await agent.ask("pinReleases", { app });
+    await agent.ask("pinReleases", { app }, { signal });
     await this.#git(app, ["prune", "--expire=now"], signal);
     const needed = await this.#count(app, ["--all"], signal);
     if (isWorthPacking(await this.#held(app, signal), needed))

@@ -285,6 +285,8 @@ const ours = [
   "host/control-groups.ts ownGroup",
   "host/control-groups.ts parseGroups",
   "host/git.ts gitEnvironment",
+  "host/git.ts quarantinePath",
+  "host/git.ts unclaimedPath",
   "environment/workshop.ts scratchOf",
   "front/authorized-keys.ts authorizedKey",
   "release/release-commands.ts linkedCopyOf",
