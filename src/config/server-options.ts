@@ -125,7 +125,7 @@ export const serverOptions = {
     schema: wholeNumber(1, 10_000),
     default: 32,
     sentence:
-      "How many pushes and fetches git works on at a time; others wait, for a minute at most.",
+      "How many pushes and fetches git works on at a time, and how many commands over SSH; others wait, for a minute at most.",
   },
   git_sessions_each: {
     schema: wholeNumber(1, 10_000),

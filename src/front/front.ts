@@ -1,10 +1,10 @@
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { pino, type Logger } from "pino";
 import { AgentClient } from "../agent/client.ts";
 import { repositoryPath, submodulesPath } from "../app/instance.ts";
 import { programRoot, readNotifySocket, type Config } from "../config/config.ts";
-import { gitLimits, mebibyte } from "../config/server-options.ts";
+import { gitLimits, mebibyte, type ServerOptions } from "../config/server-options.ts";
 import { listenOn, verbServer } from "../host/channel.ts";
 import { gitEnvironment, withQuarantine, type GitContext } from "../host/git.ts";
 import { shellLimits } from "../host/limits.ts";
@@ -46,11 +46,7 @@ export async function runFront(config: Config): Promise<void> {
   await control.repositories.furnish();
 
   await listenOn(verbServer(controlListener(control)), layout.controlSocket);
-  // A long upload takes as long as it takes: it is given up when nothing comes any more, not by the clock.
-  const gateServer = createServer(
-    { requestTimeout: 0, headersTimeout: 10_000, maxHeaderSize: 32 * 1024 },
-    gateListener(gate),
-  );
+  const gateServer = makeGateServer(gate);
   await listenOn(gateServer, layout.httpSocket);
   await tellReady(control.host, notifySocket);
   const sweep = setInterval(() => {
@@ -81,6 +77,19 @@ export async function runFront(config: Config): Promise<void> {
       process.exit(0);
     });
   }
+}
+
+/** Connections of nginx's: those that work or wait have places, and the others are answered as they come. */
+const mostConnections = 2000;
+
+function makeGateServer(gate: Gate): Server {
+  // A long upload takes as long as it takes: it is given up when nothing comes any more, not by the clock.
+  const server = createServer(
+    { requestTimeout: 0, headersTimeout: 10_000, keepAliveTimeout: 5000, maxHeaderSize: 32 * 1024 },
+    gateListener(gate),
+  );
+  server.maxConnections = mostConnections;
+  return server;
 }
 
 async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate }> {
@@ -127,7 +136,7 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
     pushers,
     apps,
     createOnPush: server.create_on_push,
-    places: new Places({ all: server.git_sessions, each: server.git_sessions_each }),
+    ...placesOf(server),
     limits: gitLimits(server),
     sessions: new Sessions(),
     confine: confining(agent, log),
@@ -164,6 +173,16 @@ function noteGone(
   noteUnclaimed(repositories.path(app)).catch((error: unknown) =>
     log.warn({ err: error, app }, "could not note what a push left"),
   );
+}
+
+function placesOf({ git_sessions: all, git_sessions_each: each }: ServerOptions): {
+  places: Places;
+  commandPlaces: Places;
+} {
+  return {
+    places: new Places({ all, each }),
+    commandPlaces: new Places({ all, each, work: "commands" }),
+  };
 }
 
 /**

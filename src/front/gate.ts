@@ -8,6 +8,7 @@ import type { Pushers } from "../push/pushers.ts";
 import type { Caller, FrontStore } from "../store/front-store.ts";
 import { parseAuthorization, type Credentials } from "./credentials.ts";
 import { answerAdvertisement, answerService, refuse } from "./git-http.ts";
+import type { GitService } from "./node-git-server.ts";
 import { openRepository, type Entrance } from "./open-repository.ts";
 import { findRoute, type Route } from "./route.ts";
 import type { Places } from "./places.ts";
@@ -80,8 +81,22 @@ async function pass(gate: Gate, question: IncomingMessage, answer: ServerRespons
   if (kind === "advertise") {
     // The push itself comes in a moment, and with it a git to confine: the agent has the kernel begin.
     if (service === "receive-pack") void gate.pushers.policyOf(app);
-    answerAdvertisement(repository, service, answer);
+    await advertise(gate, { caller, service, repository }, answer);
   } else await answerGit(gate, { caller, route, repository }, question, answer);
+}
+
+/** Another git, and one that nobody may read to its end: it has a place as well. */
+async function advertise(
+  gate: Gate,
+  { caller, service, repository }: { caller: Caller; service: GitService; repository: string },
+  answer: ServerResponse,
+): Promise<void> {
+  const gone = new AbortController();
+  answer.once("close", () => gone.abort());
+  const leave = await gate.places.take(caller.account, gone.signal);
+  answer.once("close", leave);
+  if (answer.closed) leave();
+  else answerAdvertisement(repository, service, answer);
 }
 
 /** Whose request it is, or undefined; `TOO_MANY_ATTEMPTS` for one who guesses. */

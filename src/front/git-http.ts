@@ -95,21 +95,30 @@ export async function answerService(
 
   const gone = new AbortController();
   answer.once("close", () => gone.abort());
-  const head = request.push && (await readHead(body));
-  const refusal = head && (await request.push?.look(head));
-  if (refusal) {
-    question.unpipe();
-    question.resume();
-    if (!answer.headersSent) answer.writeHead(200, resultHeaders(request.service)).end(refusal);
-    return;
-  }
+  // Before anything is read: whoever sends the beginning of a push byte by byte has a place as well.
   const leave = await request.enter(gone.signal);
   try {
-    if (!gone.signal.aborted)
-      await runService(request, { body, start: head?.bytes }, question, answer);
+    if (!gone.signal.aborted) await lookAndRun(request, body, question, answer);
   } finally {
     leave();
   }
+}
+
+async function lookAndRun(
+  request: ServiceRequest,
+  body: PassThrough,
+  question: IncomingMessage,
+  answer: ServerResponse,
+): Promise<void> {
+  const head = request.push && (await readHead(body));
+  const refusal = head && (await request.push?.look(head));
+  if (!refusal) {
+    if (!answer.closed) await runService(request, { body, start: head?.bytes }, question, answer);
+    return;
+  }
+  question.unpipe();
+  question.resume();
+  if (!answer.headersSent) answer.writeHead(200, resultHeaders(request.service)).end(refusal);
 }
 
 function resultHeaders(service: GitService): Record<string, string> {

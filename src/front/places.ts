@@ -4,6 +4,8 @@ interface Room {
   /** How many there are in all, and for each account. */
   all: number;
   each: number;
+  /** What they are for, as it is said to whom there is none for. */
+  work?: string;
 }
 
 interface Waiting {
@@ -11,12 +13,13 @@ interface Waiting {
   enter: () => void;
 }
 
-/** How many may wait, and for how many milliseconds. */
+/** How many may wait, in all and of one account, and for how many milliseconds. */
 const mostWaiting = 200;
+const mostWaitingEach = 50;
 const patience = 60_000;
 
 /**
- * The places at which git works for somebody: what one of them may take is limited, and so is how many there are.
+ * The places at which git works for somebody, or a command: what one of them may take is limited, and so is how many there are.
  * Who comes when all are taken waits for a while, in turn; those of one account keep nobody else waiting.
  */
 export class Places {
@@ -43,7 +46,9 @@ export class Places {
   }
 
   #wait(account: string, gone?: AbortSignal): Promise<void> {
-    if (this.#waiting.length >= mostWaiting) return Promise.reject(this.#refusal(account));
+    const own = this.#waiting.filter((one) => one.account === account);
+    if (this.#waiting.length >= mostWaiting || own.length >= mostWaitingEach)
+      return Promise.reject(this.#refusal(account));
     return new Promise((resolve, reject) => {
       const giveUp = (): void => {
         this.#waiting = this.#waiting.filter((one) => one !== waiting);
@@ -94,13 +99,16 @@ export class Places {
   }
 
   #refusal(account: string): UserError {
-    const { each } = this.#room;
+    const { each, work = "pushes and fetches" } = this.#room;
     const isTheirs = this.#of(account) >= each;
     return new UserError(
       "RESOURCES_EXHAUSTED",
       isTheirs
-        ? `${account} has ${each} pushes and fetches under way, and more are not worked on at a time`
-        : "the server works on as many pushes and fetches as it does at a time",
+        ? `${account} has ${each} ${work} under way, and more are not worked on at a time`
+        : `the server works on as many ${work} as it does at a time`,
+      {
+        hint: "Try again when one of them has ended. The administrator can let more of them in: git_sessions and git_sessions_each in etc/server.toml",
+      },
     );
   }
 }

@@ -6,6 +6,7 @@ import { isAppName, appNameError } from "../app/names.ts";
 import { asUserError, describeError, UserError } from "../errors.ts";
 import { gitEnvironment } from "../host/git.ts";
 import { shellLimits, type Limits } from "../host/limits.ts";
+import { parentOf } from "../host/processes.ts";
 import { holderOf, type Pushers } from "../push/pushers.ts";
 import type { Caller, FrontStore } from "../store/front-store.ts";
 import type { Credentials } from "./credentials.ts";
@@ -19,6 +20,8 @@ export interface SshWorld extends Entrance {
   store: FrontStore;
   pushers: Pushers;
   places: Places;
+  /** For commands: whoever follows a log has one for days, and keeps nobody from a push by it. */
+  commandPlaces: Places;
   sessions: Sessions;
   limits: Limits;
   confine: (pid: number) => Promise<void>;
@@ -96,7 +99,11 @@ async function judgeSession(world: SshWorld, question: SshQuestion): Promise<str
     });
 
   const [name = ""] = splitWords(question.command) ?? [];
-  if (sshCommands.includes(name)) return startCommand(world, question, name);
+  if (sshCommands.includes(name)) {
+    const { pid } = question;
+    await takePlace(world, world.commandPlaces, { account: caller.account, pid });
+    return startCommand(world, question, name);
+  }
   throw refused(world, caller, question.command);
 }
 
@@ -112,12 +119,9 @@ async function startGit(
     if (isPush) await world.apps.leave(app);
   };
   try {
-    const leave = await world.places.take(caller.account);
-    const endOf = (): void => {
-      leave();
+    await takePlace(world, world.places, { account: caller.account, pid }, () => {
       end().catch((error: unknown) => world.log.warn({ err: error, app }, "could not end a push"));
-    };
-    addSession(world.sessions, pid, { leave, endOf });
+    });
   } catch (error) {
     await end();
     throw error;
@@ -137,14 +141,25 @@ async function startGit(
   ];
 }
 
-/** Whoever waited for so long may be gone. */
-function addSession(
-  sessions: Sessions,
-  pid: number,
-  { leave, endOf }: { leave: () => void; endOf: () => void },
-): void {
+/**
+ * A place for as long as the process is there that hooks/ssh becomes. Whoever waited for it may be gone by now, and
+ * sshd's process for the connection with it, which hooks/ssh is told nothing of.
+ */
+async function takePlace(
+  { sessions }: SshWorld,
+  places: Places,
+  { account, pid }: { account: string; pid: number },
+  onEnd: () => void = () => undefined,
+): Promise<void> {
+  const connection = await parentOf(pid);
+  const leave = await places.take(account);
   try {
-    sessions.add(holderOf(pid), endOf);
+    if ((await parentOf(pid)) !== connection)
+      throw new UserError("PUSH_GONE", "whoever asked has gone meanwhile");
+    sessions.add(holderOf(pid), () => {
+      leave();
+      onEnd();
+    });
   } catch (error) {
     leave();
     throw error;

@@ -85,9 +85,14 @@ export async function straysOf(uid: number, below = 0): Promise<ProcessId[]> {
   return (await Promise.all(own.map(findProcess))).filter((stray) => stray !== undefined);
 }
 
+/** 0 where there is no such process. */
+export async function parentOf(pid: number): Promise<number> {
+  return Number((await statOf(pid))?.[1] ?? 0);
+}
+
 async function isBelow(pid: number, ancestor: number): Promise<boolean> {
   if (pid === ancestor) return true;
-  const parent = Number((await statOf(pid))?.[1] ?? 0);
+  const parent = await parentOf(pid);
   return parent > 0 && isBelow(parent, ancestor);
 }
 

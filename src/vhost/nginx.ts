@@ -2,7 +2,13 @@ import { UserError } from "../errors.ts";
 import { waitFor } from "../host/clock.ts";
 import type { Turns } from "../host/turns.ts";
 import { CommandFailed, type Command, type Host } from "../host/host.ts";
-import { childrenOf, findByPidFile, titleOf } from "../host/processes.ts";
+import {
+  childrenOf,
+  findByPidFile,
+  findProcess,
+  titleOf,
+  type ProcessId,
+} from "../host/processes.ts";
 
 /** nginx by its own configuration and prefix, never by the compiled-in ones. */
 interface NginxPaths {
@@ -55,6 +61,8 @@ export function webCapacity(
 }
 
 const patience = 10_000;
+/** Former workers that finish what they began. Each holds its connections, and the memory for as many as it may hold. */
+const mostFormer = 32;
 
 /**
  * Has nginx take its configuration, and resolves when no worker with the former one takes connections any
@@ -65,6 +73,7 @@ export async function reloadNginx(host: Host, nginx: Nginx): Promise<void> {
   if (master === undefined) {
     throw new UserError("NGINX_DOWN", `nginx is not running (${nginx.pidFile})`);
   }
+  await makeRoom(master);
   const former = new Set(await childrenOf(master));
   try {
     await host.run(nginxCommand(nginx, ["-s", "reload"]));
@@ -82,12 +91,46 @@ export async function reloadNginx(host: Host, nginx: Nginx): Promise<void> {
     );
 }
 
+/**
+ * A visitor who never ends a request keeps a worker over every reload. Those that have had the longest end before
+ * the workers of now join them: whatever is held open, so many are left and no more.
+ */
+async function makeRoom(master: number): Promise<void> {
+  const former = (await titlesBelow(master)).filter(isFormer);
+  const known = await Promise.all(former.map(({ pid }) => findProcess(pid)));
+  const byAge = known
+    .filter((worker) => worker !== undefined)
+    .sort((one, other) => one.startTime - other.startTime);
+  const tooMany = Math.max(0, byAge.length + workers - mostFormer);
+  for (const worker of byAge.slice(0, tooMany)) await endWorker(master, worker);
+}
+
+/** A number that is another's by now is not below the master. */
+async function endWorker(master: number, { pid }: ProcessId): Promise<void> {
+  if (!(await childrenOf(master)).includes(pid)) return;
+  try {
+    process.kill(pid, "SIGTERM");
+  } catch {
+    // It ended between the look and the signal.
+  }
+}
+
+interface Titled {
+  pid: number;
+  title: string;
+}
+
+async function titlesBelow(master: number): Promise<Titled[]> {
+  const pids = await childrenOf(master);
+  return Promise.all(pids.map(async (pid) => ({ pid, title: await titleOf(pid) })));
+}
+
+function isFormer({ title }: Titled): boolean {
+  return title.includes("shutting down");
+}
+
 async function hasReloaded(master: number, former: ReadonlySet<number>): Promise<boolean> {
-  const workers = await childrenOf(master);
-  const titles = await Promise.all(
-    workers.map(async (pid) => ({ pid, title: await titleOf(pid) })),
-  );
-  const serving = titles.filter(({ title }) => !title.includes("shutting down"));
+  const serving = (await titlesBelow(master)).filter((worker) => !isFormer(worker));
   return (
     serving.length > 0 &&
     serving.every(({ pid, title }) => !former.has(pid) && title.includes("worker"))

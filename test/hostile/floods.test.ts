@@ -1,16 +1,24 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { embeddedLayout } from "../../src/config/layout.ts";
+import { LocalHost } from "../../src/host/host.ts";
 import { childrenOf } from "../../src/host/processes.ts";
-import { eventually, projectRoot, TestServer } from "../support/server.ts";
+import { Turns } from "../../src/host/turns.ts";
+import { reloadNginx, type Nginx } from "../../src/vhost/nginx.ts";
+import { processesUnder } from "../support/processes.ts";
+import { followersOf, SshClient } from "../support/ssh.ts";
+import { basic, makePerson, type Person } from "../support/people.ts";
+import { eventually, projectRoot, TestServer, type Answer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
 
 const isLong = process.env["ROUNDS"] !== undefined;
 const visitors = isLong ? 20_000 : 3000;
 /** In the short form the bound is scaled with the flood. */
-const bound = isLong ? [] : ["connections = 8000"];
+const bound = isLong ? [] : ["connections = 8000", "git_sessions = 4", "git_sessions_each = 2"];
 const addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"];
 
 /** Answers with as many cookies as its address asks for, or with more than anybody's buffers hold. */
@@ -26,58 +34,111 @@ def app(environ, start_response):
 
 let server: TestServer;
 let demo: Workspace;
+let ada: Person;
 
 beforeAll(async () => {
-  server = await TestServer.start(bound);
+  server = await TestServer.start(bound, { ssh: true });
   demo = await server.workspace("demo", app);
   const { exitCode, output } = await demo.push();
   expect(exitCode, output).toBe(0);
   await server.settled("demo");
+  ada = await makePerson(server, "ada", { demo: "deploy" });
 });
 afterAll(() => server.remove());
+
+/** What a visitor sees, and one who fetches over HTTP: 200 and 0 where all is well. */
+async function look(): Promise<(number | undefined)[]> {
+  const { status } = await server.get("demo");
+  const { exitCode } = await demo.start("ls-remote", server.remote("demo"));
+  return [status, exitCode];
+}
+
+const well = [200, 0];
 
 describe("W8: connections that somebody holds open", () => {
   const post = (host: string, body: string): string =>
     `POST /demo.git/git-receive-pack HTTP/1.1\r\nHost: ${host}.localhost\r\nContent-Length: 99999\r\n\r\n${body}`;
   const get = (path: string, more = ""): string =>
     `GET ${path} HTTP/1.1\r\nHost: demo.localhost\r\n${more}\r\n`;
+  /** What was asked in full is the app's to work off: its queue may be full until then. */
+  const isAsked = true;
 
-  it.each([
+  it.each<[title: string, words: string, isAsked?: boolean]>([
     ["say nothing", ""],
     ["begin a request", "GET / HTTP/1.1\r\nHost: "],
     ["begin a body for an app", post("demo", "x")],
     ["begin a body that goes to the disk", post("demo", "x".repeat(9000))],
     ["begin a body for git", post("git", "x")],
     ["begin a body for nobody", post("nosuch", "x")],
-    ["are kept after an answer", get("/")],
-    ["ask for another protocol", get("/", "Connection: Upgrade\r\nUpgrade: websocket\r\n")],
-    ["do not read their answer", get("/large")],
-  ])("and that %s keep neither apps nor git from answering", async (_, words) => {
-    const floods = await Promise.all(
-      addresses.map((address) => flood(visitors / addresses.length, address, words)),
-    );
+    ["are kept after an answer", get("/"), isAsked],
+    [
+      "ask for another protocol",
+      get("/", "Connection: Upgrade\r\nUpgrade: websocket\r\n"),
+      isAsked,
+    ],
+    ["do not read their answer", get("/large"), isAsked],
+    ["begin with TLS", "\x16\x03\x01\x02"],
+    ["begin with HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
+  ])(
+    "and that %s keep neither apps nor git from answering",
+    async (_, words, hasToWait = false) => {
+      const end = await flood(server.port, words);
+
+      try {
+        if (hasToWait) await eventually(async () => (await server.get("demo")).status === 200);
+        for (let round = 0; round < 5; round++) expect(await look()).toEqual(well);
+        expect(memoryOf(await nginxWorkers())).toBeLessThan(isLong ? 900 : 200);
+      } finally {
+        await end();
+      }
+    },
+  );
+});
+
+describe("W8: pushes of one account of which only a beginning comes", () => {
+  it("leave the others' gits alone, and what is too many of them is told so at once", async () => {
+    const eve = await makePerson(server, "eve", { demo: "deploy" });
+    const headers = [
+      ...["POST /demo.git/git-receive-pack HTTP/1.1", "Host: git.localhost"],
+      ...[`Authorization: ${basic(eve)}`, "Content-Length: 999"],
+      "Content-Type: application/x-git-receive-pack-request",
+    ];
+    const end = await flood(server.port, `${headers.join("\r\n")}\r\n\r\n00`, 80);
 
     try {
-      // What was asked in full is the app's to work off: its queue may be full until then.
-      await eventually(async () => (await server.get("demo")).status === 200);
-      const statuses = [];
-      for (let round = 0; round < 5; round++) {
-        statuses.push((await server.get("demo")).status);
-        const { exitCode } = await demo.start("ls-remote", server.remote("demo"));
-        statuses.push(exitCode);
-      }
-      expect(statuses).toEqual(Array.from({ length: 5 }, () => [200, 0]).flat());
-      expect(await memoryOfWorkers()).toBeLessThan(isLong ? 900 : 200);
+      const more = (): Promise<Answer> =>
+        server.receivePack("demo", "0000", `${eve.name}:${eve.token}`);
+      await eventually(async () => (await more()).status === 503);
+      expect((await more()).body).toMatch(
+        /^error\[RESOURCES_EXHAUSTED\]: eve has \d pushes and fetches under way/,
+      );
+      expect(await look()).toEqual(well);
+      expect((await demo.push("+HEAD:main")).exitCode).toBe(0);
     } finally {
-      await Promise.all(floods.map((end) => end()));
+      await end();
     }
   });
 });
 
-/** Resolves when all of them were tried, to what lets go of them. */
-async function flood(count: number, source: string, words: string): Promise<() => Promise<void>> {
+/** From four processes and four addresses. Resolves when all were tried, to what lets go of them. */
+async function flood(port: number, words: string, count = visitors): Promise<() => Promise<void>> {
+  const each = addresses.map((address) =>
+    floodFrom(address, port, words, count / addresses.length),
+  );
+  const floods = await Promise.all(each);
+  return async () => {
+    await Promise.all(floods.map((end) => end()));
+  };
+}
+
+async function floodFrom(
+  source: string,
+  port: number,
+  words: string,
+  count: number,
+): Promise<() => Promise<void>> {
   const program = join(projectRoot, "test/support/flood.py");
-  const child = spawn("python3", [program, `${server.port}`, `${count}`, source, words], {
+  const child = spawn("python3", [program, `${port}`, `${count}`, source, words], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   await once(child.stdout, "data");
@@ -88,15 +149,132 @@ async function flood(count: number, source: string, words: string): Promise<() =
   };
 }
 
-/** MiB that nginx's workers hold together. */
-async function memoryOfWorkers(): Promise<number> {
-  const pids = await childrenOf(Number(server.read("run/nginx.pid")));
+function nginxWorkers(): Promise<number[]> {
+  return childrenOf(Number(server.read("run/nginx.pid")));
+}
+
+/** MiB that processes hold together. */
+function memoryOf(pids: number[]): number {
   const kilobytes = pids.map((pid) => {
-    const status = readFileSync(`/proc/${pid}/status`, "utf8");
-    return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]);
+    const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+    return Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1]);
   });
   return kilobytes.reduce((sum, each) => sum + each, 0) / 1024;
 }
+
+describe("W8: uploads that do not end", () => {
+  it("are none of a deploy's that changes the code alone: nginx is let alone", async () => {
+    const before = await nginxWorkers();
+
+    const { exitCode, output } = await demo.deploy({ "more.py": "" }, "More code");
+
+    expect(exitCode, output).toBe(0);
+    await server.settled("demo");
+    expect(await nginxWorkers()).toEqual(before);
+  });
+
+  it("keep so many former workers over nginx's reloads and no more, the latest of them", async () => {
+    const uploads: Socket[] = [];
+    for (let reload = 0; reload < 50; reload++) {
+      for (let count = 0; count < 4; count++) uploads.push(await beginUpload());
+      await reloadNginx(new LocalHost(), nginx());
+      if (reload % 10 === 0) expect(await look()).toEqual(well);
+    }
+
+    const workers = await nginxWorkers();
+    expect(workers.length).toBeLessThanOrEqual(32 + 4);
+    expect(memoryOf(workers)).toBeLessThan(isLong ? 500 : 150);
+    const latest = uploads.at(-1) as Socket;
+    latest.write("x");
+    expect(String(await once(latest, "data"))).toContain("200 OK");
+    for (const upload of uploads) upload.destroy();
+    await eventually(async () => (await nginxWorkers()).length === 4);
+  });
+});
+
+/** As the agent knows it. */
+function nginx(): Nginx {
+  const { nginx: prefix, nginxConfiguration, nginxPid, ...layout } = embeddedLayout(server.home);
+  const { sitesAvailable: available, sitesEnabled: enabled, sharedHosts } = layout;
+  return {
+    ...{ prefix, configuration: nginxConfiguration, pidFile: nginxPid },
+    sites: { available, enabled, sharedHosts },
+    turns: new Turns(),
+  };
+}
+
+/** All but the last byte of it has arrived when this resolves. */
+async function beginUpload(): Promise<Socket> {
+  const upload = connect(server.port, "127.0.0.1");
+  upload.on("error", () => undefined);
+  // The answer to the first request comes by the worker that has the second.
+  upload.write("GET / HTTP/1.1\r\nHost: demo.localhost\r\n\r\n");
+  await once(upload, "data");
+  upload.write("POST / HTTP/1.1\r\nHost: demo.localhost\r\nContent-Length: 2\r\n\r\nx");
+  return upload;
+}
+
+describe("W10: connections to sshd", () => {
+  const push = async (): Promise<{ exitCode?: number; all: string }> => {
+    const ssh = `core.sshCommand=${ada.ssh.gitSshCommand}`;
+    return demo.start("-c", ssh, "push", ada.ssh.remote("demo"), "+HEAD:main");
+  };
+
+  it.each([
+    ["say nothing", ""],
+    ["say what they are and nothing else", "SSH-2.0-visitor\r\n"],
+    ["say no word of SSH", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"],
+  ])("that %s and are few keep nobody out", async (_, words) => {
+    const end = await flood(server.sshPort, words, 160);
+
+    const { exitCode, all } = await push().finally(end);
+
+    expect(exitCode, all).toBe(0);
+  });
+
+  it("that say nothing and are thousands keep others out for seconds, over SSH alone, and take memory for so many", async () => {
+    const end = await flood(server.sshPort, "", isLong ? visitors : 1000);
+
+    try {
+      expect(await look()).toEqual(well);
+      const held = processesUnder(server.home).filter(({ title }) => title.startsWith("sshd:"));
+      expect(held.length).toBeGreaterThan(200);
+      expect(held.length).toBeLessThanOrEqual(2 * 400 + 1);
+      expect(memoryOf(held.map(({ pid }) => pid))).toBeLessThan(800);
+      await eventually(async () => (await push()).exitCode === 0, 40_000);
+    } finally {
+      await end();
+    }
+  });
+
+  it("of one key that run what does not end leave the others' pushes alone, and are told what to do", async () => {
+    const bob = await makePerson(server, "bob", { demo: "admin" });
+    const running = (): number => followersOf(server).length;
+    const told: string[] = [];
+    const held = Array.from({ length: isLong ? 72 : 60 }, (_, at) => {
+      const command = at % 10 === 0 ? "git-receive-pack 'demo'" : "logs demo -f";
+      const words = [...bob.ssh.options, `${SshClient.user}@127.0.0.1`, "--", command];
+      const client = spawn("ssh", words, { stdio: ["pipe", "ignore", "pipe"] });
+      client.stderr.on("data", (chunk: Buffer) => told.push(String(chunk)));
+      return client;
+    });
+
+    try {
+      const each = isLong ? 8 : 2;
+      await eventually(() => running() === each && told.length > 0, 60_000);
+      const { exitCode, all } = await push();
+      expect(exitCode, all).toBe(0);
+      expect((await ada.ssh.run("show demo")).exitCode).toBe(0);
+      expect(running()).toBe(each);
+      expect(told.join("")).toMatch(
+        /^error\[RESOURCES_EXHAUSTED\]: bob has \d commands under way.*\nhint: Try again/m,
+      );
+    } finally {
+      for (const client of held) client.kill("SIGKILL");
+    }
+    await eventually(() => running() === 0);
+  });
+});
 
 describe("W9: a cookie", () => {
   it.each([

@@ -16,7 +16,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { makePerson, type Person } from "../support/people.ts";
 import { eventually, TestServer } from "../support/server.ts";
-import { SshClient } from "../support/ssh.ts";
+import { followersOf, SshClient } from "../support/ssh.ts";
 import type { Workspace } from "../support/workspace.ts";
 
 const canary = "/tmp/PWNED";
@@ -183,7 +183,7 @@ describe("a session over SSH", () => {
 
   it("follows a log, and leaves no process when its client goes", async () => {
     const following = ada.ssh.start("logs demo -f -n 0");
-    const isRunning = (): boolean => followers().length > 0;
+    const isRunning = (): boolean => followersOf(server).length > 0;
     await eventually(isRunning);
     await server.get("demo", "/seen");
     let seen = "";
@@ -326,8 +326,8 @@ describe("S3, S5: an environment that the client sends", () => {
       name === "LC_X" ? `${name}="() { :;}; touch ${canary}"` : `${name}=/tmp/evil-${name}`,
     );
     const following = ada.ssh.start("logs demo -f", ["-o", `SetEnv ${values.join(" ")}`]);
-    await eventually(() => followers().length > 0);
-    const [pid] = followers();
+    await eventually(() => followersOf(server).length > 0);
+    const [pid] = followersOf(server);
     const seen = readFileSync(`/proc/${pid ?? 0}/environ`, "utf8")
       .split("\0")
       .filter(Boolean);
@@ -342,7 +342,7 @@ describe("S3, S5: an environment that the client sends", () => {
       "REEVE_NO_SERVER_FILE",
     ]);
     expect(seen.join()).not.toMatch(/evil|touch/);
-    await eventually(() => followers().length === 0);
+    await eventually(() => followersOf(server).length === 0);
   });
 
   it("git runs with what the front gives it, and with nothing else", async () => {
@@ -536,7 +536,7 @@ describe("S9: a key that is taken back", () => {
   it("ends what it is still being used for", async () => {
     const eve = await makePerson(server, "eve", { demo: "read" });
     const following = eve.ssh.start("logs demo -f");
-    await eventually(() => followers().length > 0);
+    await eventually(() => followersOf(server).length > 0);
 
     await server.reeve("account", "remove", "eve");
     const { exitCode, all } = await following;
@@ -574,13 +574,6 @@ function commandLines(): string[] {
 
 function pidsOf(part: string): number[] {
   return allPids().filter((pid) => readOr(`/proc/${pid}/cmdline`).includes(part));
-}
-
-/** Who follows a log of this server over SSH: what took the place of the hook and of env. */
-function followers(): number[] {
-  return pidsOf("main.js\0over-ssh\0logs").filter((pid) =>
-    readOr(`/proc/${pid}/environ`).split("\0").includes(`REEVE_HOME=${server.home}`),
-  );
 }
 
 function allPids(): number[] {

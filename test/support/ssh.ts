@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -65,4 +65,21 @@ export class SshClient {
   remote(app: string): string {
     return `ssh://${SshClient.user}@127.0.0.1:${this.#server.sshPort}/${app}`;
   }
+}
+
+/** Who follows a log of a server's over SSH: what took the place of the hook and of env. */
+export function followersOf({ home }: TestServer): number[] {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  const has = (pid: string, file: string, words: string): boolean => {
+    try {
+      return `\0${readFileSync(`/proc/${pid}/${file}`, "utf8")}`.includes(`\0${words}\0`);
+    } catch {
+      return false;
+    }
+  };
+  return pids
+    .filter(
+      (pid) => has(pid, "cmdline", "over-ssh\0logs") && has(pid, "environ", `REEVE_HOME=${home}`),
+    )
+    .map(Number);
 }

@@ -79,4 +79,16 @@ describe("the places at which git works", () => {
     await expect(places.take("one more")).rejects.toMatchObject({ code: "RESOURCES_EXHAUSTED" });
     expect(await isDone(Promise.race(waiting))).toBe(false);
   });
+
+  it("are waited for by fewer of one account, so that others may wait as well", async () => {
+    const places = new Places({ all: 1, each: 1, work: "commands" });
+    await places.take("ada");
+    for (let count = 0; count < 50; count++) void places.take("ada");
+
+    await expect(places.take("ada")).rejects.toMatchObject({
+      code: "RESOURCES_EXHAUSTED",
+      message: "ada has 1 commands under way, and more are not worked on at a time",
+    });
+    expect(await isDone(places.take("eve"))).toBe(false);
+  });
 });
