@@ -29,6 +29,7 @@ export interface Answers extends Record<QuestionName, unknown> {
   previews: PreviewSummary[];
   preview: { instance: string; branch: string };
   pinPreview: null;
+  hold: null;
   removePreview: null;
   destroy: null;
 }

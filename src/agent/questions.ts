@@ -102,7 +102,9 @@ export const questions = {
   previews: app,
   preview: app.extend({ branch }),
   pinPreview: app.extend({ branch, pinned: z.boolean() }),
-  removePreview: app.extend({ branch, account: line }),
+  /** Before what is not to be done in the midst of something else: an app with all of its previews, or one of these. */
+  hold: app.extend({ branch: branch.optional(), holder }),
+  removePreview: app.extend({ branch, account: line, holder }),
   destroy: app.extend({ holder }),
 } satisfies Record<string, z.ZodType>;
 

@@ -11,10 +11,10 @@ import {
 } from "../deploy/deploy.ts";
 import { pathsOf, type DeployContext } from "../deploy/context.ts";
 import { expectPreview } from "../deploy/previews.ts";
-import { destroyApp } from "../deploy/destroy.ts";
+import { destroyApp, holdApp } from "../deploy/destroy.ts";
 import { expectNotProduction } from "../deploy/remove.ts";
 import { reconcileAnew } from "../deploy/reconcile.ts";
-import { removePreview } from "../deploy/sweep.ts";
+import { holdPreview, removePreview } from "../deploy/sweep.ts";
 import { understudiesOf } from "../deploy/vassals.ts";
 import { confineGit } from "../deploy/git-groups.ts";
 import { pinKept } from "../deploy/kept.ts";
@@ -135,12 +135,18 @@ function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
 }
 
 type AppVerb =
-  "create" | "destroy" | "setOptions" | "changeSettings" | "pinPreview" | "removePreview";
+  "create" | "hold" | "destroy" | "setOptions" | "changeSettings" | "pinPreview" | "removePreview";
 
 function appVerbs(context: DeployContext): Pick<Answering, AppVerb> {
   return {
     create: async ({ app }) => {
       await createApp(context, app);
+      return null;
+    },
+    hold: async ({ app, branch, holder }, { say }) => {
+      expectApp(context, app);
+      if (branch === undefined) await holdApp(context, app, { holder, say });
+      else await holdPreview(context, expectPreview(context, app, branch), { holder, say });
       return null;
     },
     destroy: async ({ app, holder }) => {
@@ -159,9 +165,9 @@ function appVerbs(context: DeployContext): Pick<Answering, AppVerb> {
       say(`${instance}: ${pinned ? "pinned, and kept whatever its age" : "no longer pinned"}`);
       return Promise.resolve(null);
     },
-    removePreview: async ({ app, branch, account }, { say }) => {
+    removePreview: async ({ app, branch, account, holder }, { say }) => {
       expectApp(context, app);
-      const removal = { account, why: "removed by command", keepsBranch: false };
+      const removal = { account, why: "removed by command", keepsBranch: false, holder };
       const preview = expectPreview(context, app, branch);
       for (const line of await removePreview(context, preview, removal)) say(line);
       return null;

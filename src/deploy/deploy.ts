@@ -518,7 +518,11 @@ function expectHeld({ locks }: DeployContext, instance: string, holder: Holder):
     throw new UserError("PUSH_GONE", "the push that asked for this deploy is gone");
 }
 
-function sayWhoDeploys(context: DeployContext, instance: Instance, say: Say): void {
+export function sayWhoDeploys(
+  context: DeployContext,
+  instance: Pick<Instance, "name">,
+  say: Say,
+): void {
   const running = context.store
     .unfinishedDeploys()
     .find((deploy) => deploy.instance === instance.name);

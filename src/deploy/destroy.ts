@@ -2,10 +2,23 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { optionsFile, submodulesPath } from "../app/instance.ts";
 import { removeTrees } from "../host/walker.ts";
-import type { Holder } from "../store/agent-store.ts";
+import type { Holder, Preview } from "../store/agent-store.ts";
 import type { DeployContext } from "./context.ts";
+import { sayWhoDeploys } from "./deploy.ts";
 import { removeInstance } from "./remove.ts";
 import { removeRunners } from "./runners.ts";
+
+/** Waits for all that is under way with an app and its previews. What is done to it then is done by this holder alone. */
+export async function holdApp(
+  context: DeployContext,
+  app: string,
+  { holder, say }: { holder: Holder; say: (line: string) => void },
+): Promise<void> {
+  const hold = (name: string): Promise<void> =>
+    context.locks.take(name, holder, () => sayWhoDeploys(context, { name }, say));
+  await hold(app);
+  for (const { instance } of previewsOf(context, app)) await hold(instance);
+}
 
 /**
  * Takes an app off the air and removes everything that it left, but for the repository, which is the front's.
@@ -20,8 +33,7 @@ export async function destroyApp(
   await context.locks.take(app, holder, () => undefined);
   try {
     context.store.markDestroyed(app);
-    const previews = context.store.previews().filter((preview) => preview.app === app);
-    for (const { instance: name } of previews) {
+    for (const { instance: name } of previewsOf(context, app)) {
       await context.locks.take(name, holder, () => undefined);
       await removeInstance(context, { name, app });
     }
@@ -33,4 +45,8 @@ export async function destroyApp(
   } finally {
     context.locks.release(holder);
   }
+}
+
+function previewsOf({ store }: DeployContext, app: string): Preview[] {
+  return store.previews().filter((preview) => preview.app === app);
 }

@@ -8,7 +8,7 @@ import { isExpired, type PreviewUse } from "../preview/limits.ts";
 import { isPreviewed } from "../preview/pattern.ts";
 import type { Holder, Preview } from "../store/agent-store.ts";
 import { gitOf, optionsOf, pathsOf, type DeployContext } from "./context.ts";
-import { judgeHolder } from "./deploy.ts";
+import { judgeHolder, sayWhoDeploys } from "./deploy.ts";
 import { tidyEnvironments } from "./kept.ts";
 import { ownHolder } from "./locks.ts";
 import { previewDays, previewUses, useOf } from "./previews.ts";
@@ -82,6 +82,15 @@ function reasonToGo(
   return { account: "reeve", why, keepsBranch: !isMeant };
 }
 
+/** Waits for what is under way with a preview: see `holdApp`. */
+export async function holdPreview(
+  context: DeployContext,
+  { instance: name }: Preview,
+  { holder, say }: { holder: Holder; say: (line: string) => void },
+): Promise<void> {
+  await context.locks.take(name, holder, () => sayWhoDeploys(context, { name }, say));
+}
+
 /**
  * Removes a preview without a push, and its branch on the server with it: a branch that is there says what is
  * on the air, and the next push of it puts it there again.
@@ -89,9 +98,8 @@ function reasonToGo(
 export async function removePreview(
   context: DeployContext,
   preview: Preview,
-  removal: Removal,
+  { holder, ...removal }: Removal & { holder: Holder },
 ): Promise<string[]> {
-  const holder = await ownHolder();
   return judged(context, holder, async () => {
     await context.locks.take(preview.instance, holder, () => undefined);
     return removeHeld(context, preview, { ...removal, holder });

@@ -20,7 +20,7 @@ import {
   type Verbs,
 } from "../host/channel.ts";
 import { asUserError, describeError, UserError } from "../errors.ts";
-import { deployByCommand, findTarget } from "../push/deploys.ts";
+import { deployByCommand, findTarget, holding } from "../push/deploys.ts";
 import { firstLook, readHead } from "../push/first-look.ts";
 import { answerHook, expectPusher, type HookWorld } from "../push/hooks.ts";
 import { holderOf } from "../push/pushers.ts";
@@ -327,8 +327,12 @@ function previewVerbs(control: Control): Verbs {
     }),
     removePreview: judged(control, "removePreview", {
       input: named,
-      run: (question, { caller: { account }, exchange }) =>
-        agent.ask("removePreview", { ...question, account }, { onLine: exchange.say }),
+      run: (question, asked) =>
+        inTurn(control, question, asked, async (holder) => {
+          const { account } = asked.caller;
+          const { say } = asked.exchange;
+          await agent.ask("removePreview", { ...question, account, holder }, { onLine: say });
+        }),
       record: ({ branch }) => branch,
     }),
   };
@@ -351,20 +355,38 @@ function appVerbs(control: Control): Verbs {
     }),
     destroy: judged(control, "destroy", {
       input: app,
-      run: ({ app: name }) => control.apps.during(name, () => destroy(control, name)),
+      run: ({ app: name }, asked) => control.apps.during(name, () => destroy(control, name, asked)),
       record: () => undefined,
     }),
   };
 }
 
-async function destroy({ agent, repositories, store }: Control, app: string): Promise<void> {
-  await agent.ask("destroy", { app, holder: commandHolder() }).catch(async (error: unknown) => {
+async function destroy(control: Control, app: string, asked: Asked): Promise<void> {
+  const { agent, repositories, store } = control;
+  const removing = inTurn(control, { app }, asked, async (holder) => {
+    await agent.ask("destroy", { app, holder });
+  });
+  await removing.catch(async (error: unknown) => {
     // One that was cut off after the agent's part left the repository alone.
     const isGone = asUserError(error).code === "APP_UNKNOWN";
     if (!isGone || !(await repositories.has(app))) throw error;
   });
   await repositories.remove(app);
   store.forgetApp(app);
+}
+
+/** Waits for what is under way; the right is judged as it is when the turn has come. */
+function inTurn(
+  control: Control,
+  { app: name, branch }: Pick<CommandQuestion, "app" | "branch">,
+  { exchange: { say }, judge }: Asked,
+  work: (holder: Holder) => Promise<void>,
+): Promise<void> {
+  return holding(control, async (holder) => {
+    await control.agent.ask("hold", { app: name, branch, holder }, { onLine: say });
+    judge();
+    await work(holder);
+  });
 }
 
 /** Of a secret the name only. */

@@ -165,8 +165,7 @@ export async function deployByCommand(
       },
     );
   const newCommit = command.commit ?? oldCommit;
-  const holder = holderOf(process.pid, ++turns);
-  try {
+  await holding(world, async (holder) => {
     await prepare(
       world,
       { app, preview, ref, oldCommit, newCommit, account, reason, holder, settings, root, judge },
@@ -180,6 +179,17 @@ export async function deployByCommand(
       await world.host.run(moveRef(git, { ref, oldCommit, newCommit }));
     }
     await confirm(world.agent, { holder, ref }, { say });
+  });
+}
+
+/** Does something in the front's own name, each time as another holder, and tells the agent when that has ended. */
+export async function holding(
+  world: Pick<DeployWorld, "agent">,
+  work: (holder: Holder) => Promise<void>,
+): Promise<void> {
+  const holder = holderOf(process.pid, ++turns);
+  try {
+    await work(holder);
   } finally {
     await sayFinished(world, holder).catch((error: unknown) => {
       if (!isAgentDown(error)) throw error;
@@ -196,7 +206,7 @@ export async function deployByCommand(
   }
 }
 
-function sayFinished({ agent }: DeployWorld, holder: Holder): Promise<unknown> {
+function sayFinished({ agent }: Pick<DeployWorld, "agent">, holder: Holder): Promise<unknown> {
   return agent.ask("finished", { holder });
 }
 

@@ -128,7 +128,7 @@ describe("a removal that git does not carry out", () => {
     writeFileSync(lock, "");
     const remove = (): Promise<string[]> =>
       removePreview(context, expectPreview(context, "demo", "shop"), {
-        ...{ account: "ada", why: "removed by command", keepsBranch: false },
+        ...{ account: "ada", why: "removed by command", keepsBranch: false, holder: gone },
       });
 
     await expect(remove()).rejects.toMatchObject({ code: "REF_MOVED" });
@@ -148,7 +148,7 @@ describe("a removal that git does not carry out", () => {
     repository.run(["update-ref", "-d", "refs/heads/shop"]);
 
     await removePreview(context, expectPreview(context, "demo", "shop"), {
-      ...{ account: "ada", why: "removed by command", keepsBranch: false },
+      ...{ account: "ada", why: "removed by command", keepsBranch: false, holder: gone },
     });
 
     expect(states(world)).toEqual(["removal removed", "push live"]);
@@ -176,7 +176,7 @@ describe("a branch that becomes production while its preview is removed", () => 
       "by command",
       ({ context }) =>
         removePreview(context, expectPreview(context, "demo", "shop"), {
-          ...{ account: "ada", why: "removed by command", keepsBranch: false },
+          ...{ account: "ada", why: "removed by command", keepsBranch: false, holder: gone },
         }),
     ],
     ["by age", ({ context }) => sweepPreviews(context)],

@@ -1,0 +1,145 @@
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import type { Readable } from "node:stream";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { makePerson, type Person } from "../support/people.ts";
+import { eventually, TestServer } from "../support/server.ts";
+import type { Workspace } from "../support/workspace.ts";
+
+/** Boots only while there is no such file. */
+const slow = (text: string, gate: string): Record<string, string> => ({
+  "app.py": `import os, time
+while os.path.exists("${gate}"):
+    time.sleep(0.05)
+
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"${text}"]
+`,
+});
+
+interface Started {
+  /** All that it has said so far. */
+  said: () => string;
+  ended: Promise<{ exitCode?: number | undefined }>;
+}
+
+let server: TestServer;
+let demo: Workspace;
+let gate: string;
+let turns = 0;
+
+beforeAll(async () => {
+  server = await TestServer.start(["git_sessions_each = 20"], { ssh: true });
+  gate = server.path("gate");
+  demo = await server.workspace("demo", slow("one", gate));
+  for (const text of ["one", "two"]) {
+    demo.write(slow(text, gate));
+    await demo.commit(text);
+    const { exitCode, output } = await demo.push("+HEAD:main", "+HEAD:shop");
+    expect(exitCode, output).toBe(0);
+  }
+  await server.reeve("options", "demo", "set", "health_deadline=120");
+  await server.settled("demo");
+});
+afterAll(() => server.remove());
+
+const holdAll = (): void => writeFileSync(gate, "");
+const letGo = (): void => rmSync(gate);
+
+function booting(): string[] {
+  return readdirSync(server.path("etc/vassals")).filter((name) => name.includes(".next-"));
+}
+
+function push(via: "http" | "ssh", refspec: string) {
+  return async (person: Person): Promise<Started> => {
+    const commit = await demo.commitBeside(slow(`three, ${(turns += 1)}`, gate), "Not to be");
+    const remote =
+      via === "http" ? server.remote("demo", `x:${person.token}`) : person.ssh.remote("demo");
+    const ssh = `core.sshCommand=${person.ssh.gitSshCommand}`;
+    return started(demo.start("-c", ssh, "push", remote, refspec.replace("NEW", commit)));
+  };
+}
+
+function command(words: string) {
+  return (person: Person): Promise<Started> => Promise.resolve(started(person.ssh.start(words)));
+}
+
+function started(child: Promise<{ exitCode?: number | undefined }> & { all: Readable }): Started {
+  let said = "";
+  child.all.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  return { said: () => said, ended: child };
+}
+
+type Begin = (person: Person) => Promise<Started>;
+
+/** Whatever waits for others: for those who deploy the app itself, or its preview. */
+const waiting: Record<string, Begin> = {
+  "a push over HTTP": push("http", "+NEW:refs/heads/main"),
+  "a push over SSH": push("ssh", "+NEW:refs/heads/main"),
+  "a rollback": command("rollback demo"),
+  "a redeploy": command("redeploy demo"),
+  "a rebuild": command("rebuild demo"),
+  "a change of settings": command("settings demo set A=1"),
+  "the end of the app": command("destroy demo --yes"),
+  "a preview's push over HTTP": push("http", "+NEW:refs/heads/shop"),
+  "a preview's push over SSH": push("ssh", "+NEW:refs/heads/shop"),
+  "the end of its branch over HTTP": push("http", ":refs/heads/shop"),
+  "the end of its branch over SSH": push("ssh", ":refs/heads/shop"),
+  "its rollback": command("rollback demo -b shop"),
+  "its redeploy": command("redeploy demo -b shop"),
+  "its rebuild": command("rebuild demo -b shop"),
+  "its end by command": command("preview remove demo shop"),
+};
+
+/** What is on the air, what the branches are, and what has been deployed. */
+async function state(): Promise<unknown> {
+  const [own, shop] = [await server.get("demo"), await server.get("shop--demo")];
+  const deploys = await server.json<{ account: string; state: string }[]>("deploys", "demo");
+  return {
+    ...{ own: own.body, shop: shop.body },
+    ...{ main: await demo.remoteCommit(), branch: await demo.remoteCommit("refs/heads/shop") },
+    theirs: deploys.filter((one) => one.account !== "admin" && one.state !== "refused"),
+  };
+}
+
+describe("what somebody may do is judged when the turn has come", () => {
+  const losses: [title: string, take: (person: Person) => Promise<unknown>, told: RegExp][] = [
+    [
+      "the right is taken back",
+      ({ name }) => server.reeve("revoke", name, "demo", "preview"),
+      /error\[NOT_ALLOWED\]: \S+ may not/,
+    ],
+    [
+      "the account goes",
+      ({ name }) => server.reeve("account", "remove", name),
+      /error\[NOT_ALLOWED\]: the credential that you gave was taken back/,
+    ],
+  ];
+
+  beforeEach(() => eventually(() => booting().length === 0));
+
+  it.each(losses)("for all that waits for its turn while %s", async (_, take, told) => {
+    const ada = await makePerson(server, `ada-${(turns += 1)}`, { demo: "admin" });
+    const before = await state();
+    holdAll();
+    const holding = [
+      server.reeve("redeploy", "demo"),
+      server.reeve("redeploy", "demo", "-b", "shop"),
+    ];
+    await eventually(() => booting().length === 2, 30_000);
+    const all = new Map<string, Started>();
+    for (const [title, begin] of Object.entries(waiting)) all.set(title, await begin(ada));
+    const isWaiting = ({ said }: Started): boolean => said().includes("waits for its turn");
+    await eventually(() => [...all.values()].every(isWaiting), 60_000);
+
+    await take(ada);
+    letGo();
+
+    for (const { exitCode } of await Promise.all(holding)) expect(exitCode).toBe(0);
+    for (const [title, { ended, said }] of all) {
+      expect((await ended).exitCode, `${title}: ${said()}`).not.toBe(0);
+      expect(said(), title).toMatch(told);
+    }
+    expect(await state()).toEqual(before);
+  });
+});
