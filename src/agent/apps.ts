@@ -48,7 +48,8 @@ export async function setOptions(
       before,
     );
     const options = readOptions(appOptions, { path, text: after, code: "OPTION_INVALID" });
-    if ("host" in set || "preview_host" in set) expectPlaces(context, app, options);
+    if (["host", "preview_host", "preview_ports"].some((name) => name in set))
+      expectPlaces(context, app, options);
     if ("production_branch" in set) expectStays(context, app, options.production_branch);
     await writeAtomically(path, after, { mode: 0o640 });
   });

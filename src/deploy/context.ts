@@ -191,11 +191,29 @@ function productionInstance(context: DeployContext, app: string, options: AppOpt
 export function expectPlaces(context: DeployContext, app: string, options: AppOptions): void {
   const { store } = context;
   if (options.host !== "") store.expectPlaceFree(productionInstance(context, app, options));
+  if (options.preview_ports !== "") expectPort(context, app, options);
   if (options.preview_host === "" || options.preview_ports !== "") return;
   // A path that no preview has: only somebody's whole host runs into it.
   const place = { host: options.preview_host, path: "/-/", port: 0 };
   expectGrantable(context, place);
   store.expectPlaceFree({ name: "", place });
+}
+
+/** At least one of the ports is a preview's of this app already, or could become one's. */
+function expectPort({ config, store }: DeployContext, app: string, options: AppOptions): void {
+  const { domain, port: serversPort, ssh_port: sshPort } = config.server;
+  const previews = store.previews();
+  const isUsable = ({ port }: Place): boolean => {
+    if (port === serversPort || port === sshPort) return false;
+    const holder = previews.find(({ place }) => place.port === port);
+    return holder ? holder.app === app : !isPortTaken(port);
+  };
+  if (placesOf("", domain, options).some(isUsable)) return;
+  throw new UserError(
+    "PLACE_TAKEN",
+    `none of the ports ${options.preview_ports} is free for previews of ${app}`,
+    { hint: "Name others; what listens at a port is shown by: ss -ltn" },
+  );
 }
 
 function appHost({ config }: DeployContext, app: string, { host }: AppOptions): string {

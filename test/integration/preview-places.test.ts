@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp, plainApp } from "../support/apps.ts";
 import { freePort } from "../support/ports.ts";
-import { eventually, projectRoot, TestServer } from "../support/server.ts";
+import { eventually, projectRoot, TestServer, type Outcome } from "../support/server.ts";
 import { Visitors } from "../support/visitors.ts";
 import type { Workspace } from "../support/workspace.ts";
 
@@ -243,6 +243,29 @@ describe("previews at one host, told apart by port", () => {
     expect((await server.get("demo")).body).toContain(`'http://demo.localhost:${server.port}/'`);
   });
 
+  it("are given no ports of which none can be had", async () => {
+    const somebody = await listen(first + 2);
+    await server.reeve("create", "shop");
+    const set = (app: string, ports: string): Promise<Outcome> =>
+      server.reeve("options", app, "set", `preview_ports=${ports}`);
+    try {
+      for (const [app, port] of [
+        ["demo", server.port],
+        ["demo", first + 2],
+        ["shop", first],
+      ] as const)
+        expect((await set(app, `${port}-${port}`)).output).toContain(
+          `error[PLACE_TAKEN]: none of the ports ${port}-${port} is free for previews of ${app}`,
+        );
+      // One's own are no one else's, and one that is free is enough.
+      expect((await set("shop", `${first + 1}-${first + 3}`)).exitCode).toBe(0);
+      expect((await set("demo", `${first}-${first + 1}`)).exitCode).toBe(0);
+    } finally {
+      await new Promise((resolve) => somebody.close(resolve));
+      await server.reeve("destroy", "shop", "--yes");
+    }
+  });
+
   it("are refused when no port is left, until one is free again", async () => {
     const refused = await demo.push("HEAD:three");
     expect(refused.exitCode).toBe(1);
@@ -286,14 +309,14 @@ describe("previews at one host, told apart by port", () => {
   });
 });
 
-/** The first of two ports beside each other at which nobody listens. */
+/** The first of four ports beside each other at which nobody listens. */
 async function freePorts(): Promise<number> {
-  let first = await freePort();
-  for (;;) {
-    const second = await freePort();
-    if (second === first + 1) return first;
-    first = second;
+  let ports = [await freePort()];
+  while (ports.length < 4) {
+    const next = await freePort();
+    ports = next === (ports.at(-1) ?? 0) + 1 ? [...ports, next] : [next];
   }
+  return ports[0] ?? 0;
 }
 
 function listen(port: number): Promise<Server> {
