@@ -1,3 +1,5 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../errors.ts";
 import { waitFor } from "./clock.ts";
@@ -116,7 +118,17 @@ export async function sweepUser(host: Host, user: Identity): Promise<void> {
   // As root: a folder may be closed to its owner, and what is in it is its owner's all the same.
   const sweeps = folders.map((path): Errand => ({ do: "sweep", path, of: user.uid }));
   if (sweeps.length > 0) await host.run({ ...walk(sweeps), deadline });
-  await host.run({ file: "ipcrm", args: ["--all"], as: user, deadline });
+  await forgetLingering(user);
+}
+
+/** By this file, which is root's, systemd would start the user's programs without an app, for its next namesake too. */
+async function forgetLingering({ name }: Identity): Promise<void> {
+  try {
+    await rm(join("/var/lib/systemd/linger", name), { force: true });
+  } catch (error) {
+    // Nothing but reeve's folders and a few others can be written by an agent that its unit confines.
+    if ((error as NodeJS.ErrnoException).code !== "EROFS") throw error;
+  }
 }
 
 /** Resolves to false while a process of the user's, which was killed, is still there. */
