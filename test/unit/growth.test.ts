@@ -287,6 +287,7 @@ const ours = [
   "host/git.ts gitEnvironment",
   "host/git.ts quarantinePath",
   "host/git.ts unclaimedPath",
+  "host/git.ts withQuarantine",
   "environment/workshop.ts scratchOf",
   "front/authorized-keys.ts authorizedKey",
   "release/release-commands.ts linkedCopyOf",
