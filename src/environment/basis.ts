@@ -42,6 +42,7 @@ export function nearestBasis(
 ): Basis | undefined {
   // pip removes nothing that the requirements no longer say.
   if (installer !== "uv") return undefined;
+  if (files.some(({ text }) => text.length > longestFile)) return undefined;
   const needed = new Set(wanted.lines);
   let nearest: Origin | undefined;
   let most = 0;
@@ -65,8 +66,12 @@ export function nearestBasis(
   };
 }
 
+/** Characters of a file that is looked at line by line: with the hashes of a thousand packages it has no more. */
+const longestFile = 512 * 1024;
+
 /** As pip joins them, which is near enough: what is split otherwise is a line that no other one equals. */
 function linesIn(text: string): string[] {
+  if (text.length > longestFile) return [text];
   return text
     .replaceAll(/\\\r?\n/g, " ")
     .split(/[\r\n]+/)

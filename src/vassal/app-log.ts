@@ -109,8 +109,12 @@ const longestLine = 500;
 /** Lines behind a traceback that may belong to its message. */
 const mostBehind = 8;
 
+/** Lines in which the reason is looked for, from the end. */
+const mostLooked = 20_000;
+
 /** What a reader wants of a boot or an answer that failed: its last traceback, or else the app's last lines. */
-export function reasonOfFailure(log: string[]): string[] {
+export function reasonOfFailure(whole: string[]): string[] {
+  const log = whole.slice(-mostLooked);
   // The Emperor has tried again meanwhile, with the same result.
   const [, again] = [...log.keys()].filter((index) => log[index]?.startsWith("Python version:"));
   const words = log
