@@ -4,6 +4,7 @@ import {
   cancelDeploy,
   confirmRef,
   judgeHolder,
+  lockFor,
   prepareDeploy,
   prepareRemoval,
   startDeploy,
@@ -14,7 +15,7 @@ import { expectPreview } from "../deploy/previews.ts";
 import { destroyApp, holdApp } from "../deploy/destroy.ts";
 import { expectNotProduction } from "../deploy/remove.ts";
 import { reconcileAnew } from "../deploy/reconcile.ts";
-import { holdPreview, removePreview } from "../deploy/sweep.ts";
+import { removePreview } from "../deploy/sweep.ts";
 import { understudiesOf } from "../deploy/vassals.ts";
 import { confineGit } from "../deploy/git-groups.ts";
 import { pinKept } from "../deploy/kept.ts";
@@ -146,7 +147,7 @@ function appVerbs(context: DeployContext): Pick<Answering, AppVerb> {
     hold: async ({ app, branch, holder }, { say }) => {
       expectApp(context, app);
       if (branch === undefined) await holdApp(context, app, { holder, say });
-      else await holdPreview(context, expectPreview(context, app, branch), { holder, say });
+      else await lockFor(context, expectPreview(context, app, branch).instance, { holder, say });
       return null;
     },
     destroy: async ({ app, holder }) => {

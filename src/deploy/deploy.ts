@@ -306,12 +306,12 @@ export async function prepareRemoval(
   request: Pick<DeployRequest, "app" | "ref" | "oldCommit" | "account" | "holder">,
   say: Say,
 ): Promise<Deploy | undefined> {
-  const { store, locks } = context;
+  const { store } = context;
   const find = (): InstanceRow | undefined =>
     store.instance(store.preview(request.app, branchOf(request.ref))?.instance ?? "");
   const row = find();
   if (!row) return undefined;
-  await locks.take(row.name, request.holder, () => sayWhoDeploys(context, row, say));
+  await lockFor(context, row.name, { holder: request.holder, say });
   if (find()?.name !== row.name) return undefined;
   await expectRefUnmoved(context, request);
   expectHeld(context, row.name, request.holder);
@@ -461,9 +461,7 @@ async function lockInstance(
     try {
       const preview = context.store.preview(request.app, branchOf(request.ref));
       if (preview) await expectRoom(context, preview, options);
-      await context.locks.take(instance.name, request.holder, () =>
-        sayWhoDeploys(context, instance, say),
-      );
+      await lockFor(context, instance.name, { holder: request.holder, say });
     } catch (error) {
       if (!context.locks.isHeld(instance.name)) dropUnusedClaim(context, instance.name);
       throw error;
@@ -518,17 +516,20 @@ function expectHeld({ locks }: DeployContext, instance: string, holder: Holder):
     throw new UserError("PUSH_GONE", "the push that asked for this deploy is gone");
 }
 
-export function sayWhoDeploys(
+/** Waits for what is under way with an instance; whoever waits is told for whom. */
+export function lockFor(
   context: DeployContext,
-  instance: Pick<Instance, "name">,
-  say: Say,
-): void {
-  const running = context.store
-    .unfinishedDeploys()
-    .find((deploy) => deploy.instance === instance.name);
-  say(
-    `reeve: ${running?.account ?? "somebody"} is deploying ${instance.name} just now; this push waits for its turn`,
-  );
+  instance: string,
+  { holder, say }: { holder: Holder; say: Say },
+): Promise<void> {
+  return context.locks.take(instance, holder, () => {
+    const running = context.store
+      .unfinishedDeploys()
+      .find((deploy) => deploy.instance === instance);
+    say(
+      `reeve: ${running?.account ?? "somebody"} is deploying ${instance} just now; this push waits for its turn`,
+    );
+  });
 }
 
 export function recordRefusal(context: DeployContext, deploy: Deploy, error: UserError): void {

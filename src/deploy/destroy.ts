@@ -4,7 +4,7 @@ import { optionsFile, submodulesPath } from "../app/instance.ts";
 import { removeTrees } from "../host/walker.ts";
 import type { Holder, Preview } from "../store/agent-store.ts";
 import type { DeployContext } from "./context.ts";
-import { sayWhoDeploys } from "./deploy.ts";
+import { lockFor } from "./deploy.ts";
 import { removeInstance } from "./remove.ts";
 import { removeRunners } from "./runners.ts";
 
@@ -12,12 +12,10 @@ import { removeRunners } from "./runners.ts";
 export async function holdApp(
   context: DeployContext,
   app: string,
-  { holder, say }: { holder: Holder; say: (line: string) => void },
+  waiting: Parameters<typeof lockFor>[2],
 ): Promise<void> {
-  const hold = (name: string): Promise<void> =>
-    context.locks.take(name, holder, () => sayWhoDeploys(context, { name }, say));
-  await hold(app);
-  for (const { instance } of previewsOf(context, app)) await hold(instance);
+  await lockFor(context, app, waiting);
+  for (const { instance } of previewsOf(context, app)) await lockFor(context, instance, waiting);
 }
 
 /**

@@ -59,8 +59,7 @@ export async function tidySubmodules(
   over?: Deploy,
 ): Promise<void> {
   const folder = submodulesPath(context.config.layout, app);
-  if (await isPresent(folder))
-    await context.turns.run(folder, () => sweepUnneeded(context, app, over));
+  await context.turns.run(folder, () => sweepUnneeded(context, app, over));
 }
 
 async function sweepUnneeded(context: DeployContext, app: string, over?: Deploy): Promise<void> {

@@ -8,7 +8,7 @@ import { isExpired, type PreviewUse } from "../preview/limits.ts";
 import { isPreviewed } from "../preview/pattern.ts";
 import type { Holder, Preview } from "../store/agent-store.ts";
 import { gitOf, optionsOf, pathsOf, type DeployContext } from "./context.ts";
-import { judgeHolder, sayWhoDeploys } from "./deploy.ts";
+import { judgeHolder } from "./deploy.ts";
 import { tidyEnvironments } from "./kept.ts";
 import { ownHolder } from "./locks.ts";
 import { previewDays, previewUses, useOf } from "./previews.ts";
@@ -80,15 +80,6 @@ function reasonToGo(
     ? `${days} days without a push or a visit`
     : "the app has no preview of this branch any more";
   return { account: "reeve", why, keepsBranch: !isMeant };
-}
-
-/** Waits for what is under way with a preview: see `holdApp`. */
-export async function holdPreview(
-  context: DeployContext,
-  { instance: name }: Preview,
-  { holder, say }: { holder: Holder; say: (line: string) => void },
-): Promise<void> {
-  await context.locks.take(name, holder, () => sayWhoDeploys(context, { name }, say));
 }
 
 /**

@@ -129,17 +129,18 @@ export async function takeBackRelease(context: ReleaseContext, commit: string): 
   await rename(next, tree);
 }
 
-/** The commit that the staging tree holds, if any. */
-export function stagedCommit(paths: InstancePaths): Promise<string | undefined> {
-  return readIfPresent(stagingOf(paths).basis);
+/** The commit that the staging tree was made for, if any; after a power cut the file may hold nothing. */
+export async function stagedCommit(paths: InstancePaths): Promise<string | undefined> {
+  const commit = await readIfPresent(stagingOf(paths).basis);
+  return commit === "" ? undefined : commit;
 }
 
 /** Makes the staging tree ready for the next checkout. Resolves to the commit it holds, or to the empty tree. */
 export async function layOutStaging(context: ReleaseContext): Promise<string> {
   const { host, paths } = context;
-  const { tree, basis, next, index } = stagingOf(paths);
+  const { tree, next, index } = stagingOf(paths);
   // Without the index git would leave what the next commit no longer has.
-  const commit = (await isPresent(index)) ? await readBasis(basis) : undefined;
+  const commit = (await isPresent(index)) ? await stagedCommit(paths) : undefined;
   if (commit !== undefined && (await isPresent(tree))) return commit;
 
   const source = commit === undefined ? undefined : releasePath(paths, commit);
@@ -157,12 +158,6 @@ export async function layOutStaging(context: ReleaseContext): Promise<string> {
   });
   await rename(next, tree);
   return commit;
-}
-
-/** The commit that the staging tree was made for; after a power cut the file may hold nothing. */
-async function readBasis(basis: string): Promise<string | undefined> {
-  const commit = await readIfPresent(basis);
-  return commit === "" ? undefined : commit;
 }
 
 /** Keeps git from eating the commits of the releases that are kept, and removes every other release. */

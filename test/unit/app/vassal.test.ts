@@ -14,29 +14,37 @@ import { embeddedLayout } from "../../../src/config/layout.ts";
 const layout = embeddedLayout("/srv/reeve");
 
 describe("a vassal", () => {
-  it("of an app is called like it, and goes from release to release", () => {
-    expect(vassalForGood(layout, "demo", 7)).toEqual(permanentVassal(layout, "demo"));
-    expect(permanentVassal(layout, "demo")).toEqual({
-      instance: "demo",
-      role: "permanent",
-      deploy: 0,
-      ini: "/srv/reeve/etc/vassals/demo.ini",
-      socket: "/srv/reeve/run/sockets/demo.sock",
-      log: "/srv/reeve/log/apps/demo.log",
-      settings: "/srv/reeve/etc/apps/demo/settings",
-    });
+  it.each([
+    [
+      "an app is called like it, and goes from release to release",
+      {
+        instance: "demo",
+        role: "permanent",
+        deploy: 0,
+        ini: "/srv/reeve/etc/vassals/demo.ini",
+        socket: "/srv/reeve/run/sockets/demo.sock",
+        log: "/srv/reeve/log/apps/demo.log",
+        settings: "/srv/reeve/etc/apps/demo/settings",
+      },
+    ],
+    [
+      "a preview belongs to one deploy, and has the preview's log and variables",
+      {
+        instance: "cart--demo",
+        role: "on demand",
+        deploy: 7,
+        ini: "/srv/reeve/etc/vassals/cart--demo.rel-7.ini",
+        socket: "/srv/reeve/run/sockets/cart--demo.rel-7.sock",
+        log: "/srv/reeve/log/apps/cart--demo.log",
+        settings: "/srv/reeve/etc/apps/cart--demo/settings",
+      },
+    ],
+  ])("of %s", (_, vassal) => {
+    expect(vassalForGood(layout, vassal.instance, 7)).toEqual(vassal);
   });
 
-  it("of a preview belongs to one deploy, and has the preview's log and variables", () => {
-    expect(vassalForGood(layout, "cart--demo", 7)).toEqual({
-      instance: "cart--demo",
-      role: "on demand",
-      deploy: 7,
-      ini: "/srv/reeve/etc/vassals/cart--demo.rel-7.ini",
-      socket: "/srv/reeve/run/sockets/cart--demo.rel-7.sock",
-      log: "/srv/reeve/log/apps/cart--demo.log",
-      settings: "/srv/reeve/etc/apps/cart--demo/settings",
-    });
+  it("that is permanent is the one for good of an app", () => {
+    expect(permanentVassal(layout, "demo")).toEqual(vassalForGood(layout, "demo", 7));
   });
 
   it("that is an understudy has a log and variables of its own", () => {
