@@ -127,19 +127,22 @@ def open_same(parent, name, look, way):
     return descriptor
 
 
-def open_folder(parent, name, look):
-    """Without root also one that its owner has closed to itself."""
-    if is_root or look.st_uid != own_user or look.st_mode & 0o700 == 0o700:
+def open_folder(parent, name, look, needed):
+    """Without root also one that its owner has closed to itself: it gets the bits that are needed."""
+    if is_root or look.st_uid != own_user or look.st_mode & needed == needed:
         return open_same(parent, name, look, FOLDER)
     entry = open_same(parent, name, look, ENTRY)
     try:
-        os.chmod(by_descriptor(entry), look.st_mode & 0o7777 | 0o700)
+        os.chmod(by_descriptor(entry), look.st_mode & 0o7777 | needed)
         return os.open(".", FOLDER, dir_fd=entry)
     finally:
         os.close(entry)
 
 
 class Errand:
+    # The owner's bits of a folder without which it cannot be done; with root none are missed.
+    needed = 0o700
+
     def __init__(self, words):
         self.path = words["path"]
         self.owner = pair(words.get("owner"))
@@ -199,7 +202,7 @@ class Errand:
 
     def go_into(self, parent, name, look):
         try:
-            descriptor = open_folder(parent, name, look)
+            descriptor = open_folder(parent, name, look, self.needed)
         except FileNotFoundError:
             return
         folder = Folder(name, descriptor, look)
@@ -219,6 +222,11 @@ class Errand:
     def where(self):
         """For people: what was at hand when it failed."""
         return "/".join([self.path, *(folder.name for folder in getattr(self, "stack", [])[2:])])
+
+    def close_again(self, folder):
+        """After reading: its owner's modes are as they were."""
+        if not is_root and folder.look.st_mode & self.needed != self.needed:
+            os.fchmod(folder.descriptor, folder.look.st_mode & 0o7777)
 
     def take(self, folder, group=-1, mode=0o700):
         if is_root and not is_taken(folder.look):
@@ -351,6 +359,8 @@ class Copy(Errand):
     "scripts=1": those that name an interpreter in the tree name the copy's.
     """
 
+    needed = 0o500
+
     def __init__(self, words):
         super().__init__(words)
         self.to = words["to"]
@@ -412,6 +422,7 @@ class Copy(Errand):
         os.fchmod(folder.copy, self.final_mode(folder, is_top))
         if self.owner:
             os.fchown(folder.copy, *self.owner)
+        self.close_again(folder)
 
 
 def dress(file, look, owner, mode):
@@ -532,6 +543,8 @@ class Sweep(Errand):
 class Measure(Errand):
     """Prints how many bytes of the disk what is at the path takes."""
 
+    needed = 0o500
+
     def run(self):
         self.bytes = 0
         super().run()
@@ -547,7 +560,7 @@ class Measure(Errand):
         self.bytes += look.st_blocks * 512
 
     def leave(self, parent, folder, is_top):
-        pass
+        self.close_again(folder)
 
 
 def pair(text):

@@ -41,6 +41,8 @@ describe.runIf(isRoot && isOpen)("without root", () => {
 
   it("a release is closed to writing", async () => {
     const release = server.path("srv/demo/releases", (await demo.remoteCommit()).trim());
+    // What comes next has been laid out from it.
+    await server.tidied();
 
     expect(statSync(release).mode & 0o222).toBe(0);
     expect(statSync(join(release, "app.py")).mode & 0o222).toBe(0);

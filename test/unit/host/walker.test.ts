@@ -260,6 +260,24 @@ describe("a tree that is copied", () => {
   });
 });
 
+describe("a tree that is only read, by its owner who is not root", () => {
+  it.each([
+    ["copied", (path: string, to: string): Errand => ({ do: "copy", path, to })],
+    ["linked", (path: string, to: string): Errand => ({ do: "copy", path, to, by: "links" })],
+    ["measured", (path: string): Errand => ({ do: "measure", path })],
+  ])("is closed afterwards as it was before (%s)", async (_, errand) => {
+    const { home, tree } = treeOf({ "sealed/file": "", "shut/file": "" });
+    if (isRoot) giveToNobody(home);
+    const closed = { "": 0o555, sealed: 0o555, shut: 0o000 };
+    for (const [name, mode] of Object.entries(closed).reverse()) chmodSync(join(tree, name), mode);
+
+    await host.run(walk([errand(tree, join(home, "copy"))], isRoot ? nobody : undefined));
+
+    const modes = Object.keys(closed).map((name) => modeOf(join(tree, name)));
+    expect(modes).toEqual(["555", "555", "0"]);
+  });
+});
+
 describe("a tree that is measured", () => {
   it("takes on the disk what its files do, and nothing where it is not there", async () => {
     const { home, tree } = treeOf({
