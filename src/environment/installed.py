@@ -11,7 +11,8 @@ A command comes next, in the same box: a box of its own for each would cost more
 take, before the installer: all of another environment, the basis, stands at NEW by hard links that nobody can write
 to. A distribution is taken over where its RECORD accounts for it: what it lists is there and belongs to no other one.
 Everything else goes, so that the installer makes it anew: what came from an address or the tree (and from a file, with
-"indexed"), what uv makes for every environment, what nobody accounts for. check, after it, has the rest go.
+"indexed"), what uv makes for every environment, what nobody accounts for. check, after it, has the rest go, and bytecode whose source is another one by now: uv leaves it where
+a package is replaced, and Python takes it for the new source's if both were written in one second and are as long.
 
 settle: packages of the tree were built in TREE, a copy that goes. They name RELEASE from now on, where the copy's files
 stay as they were. One whose build left or changed files in the copy cannot be edited there.
@@ -163,19 +164,23 @@ def tree_of(folders):
     return {entry.path: entry for _, entries in folders for entry in entries}
 
 
+def source_of(bytecode):
+    """Where Python looks for it; none of what is no bytecode."""
+    folder, _, name = bytecode.rpartition("/")
+    above, _, folder = folder.rpartition("/")
+    return f"{above}/{name.split('.')[0]}.py" if folder == "__pycache__" and name.endswith(".pyc") else None
+
+
 def remove_unaccounted(folders, accounted):
     """Removes every file that is not accounted for, and the folders that this empties, but for the first one."""
     left = {}
     emptied = set()
     for here, entries in folders:
         left[here] = len(entries)
-        above, _, name = here.rpartition("/")
         for entry in entries:
             if entry.is_dir(follow_symlinks=False) or entry.path in accounted:
                 continue
-            # Of bytecode its source, where Python looks for it.
-            is_bytecode = name == "__pycache__" and entry.name.endswith(".pyc")
-            if not (is_bytecode and f"{above}/{entry.name.split('.')[0]}.py" in accounted):
+            if source_of(entry.path) not in accounted:
                 os.unlink(entry.path)
                 left[here] -= 1
                 emptied.add(here)
@@ -257,14 +262,19 @@ def take(root, basis, notes, what, *command):
         and distribution.is_whole(root, tree)
         and readdress(distribution, root, basis)
     ]
-    remove_unaccounted(folders, {path for distribution in kept for path in distribution.files})
-    note(notes, {distribution.metadata: distribution.note(tree) for distribution in kept})
+    accounted = {path for distribution in kept for path in distribution.files}
+    remove_unaccounted(folders, accounted)
+    compiled = [(path, source_of(path)) for path in tree if source_of(path) in accounted]
+    bytecode = {path: [tree[path].inode(), tree[source].inode()] for path, source in compiled}
+    distributions = {distribution.metadata: distribution.note(tree) for distribution in kept}
+    note(notes, {"distributions": distributions, "bytecode": bytecode})
     go_on(command)
 
 
 def check(root, notes, *command):
     with open(notes, encoding="utf-8") as file:
-        taken = json.load(file)
+        noted = json.load(file)
+    taken = noted["distributions"]
     folders = list(folders_below(root))
     tree = tree_of(folders)
     distributions = distributions_in(root, taken)
@@ -279,6 +289,10 @@ def check(root, notes, *command):
     accounted = {path for distribution in distributions for path in distribution.files}
     for site in glob.glob(glob.escape(root) + "/lib/python*/site-packages"):
         remove_unaccounted([one for one in folders if f"{one[0]}/".startswith(f"{site}/")], accounted)
+    for path, (inode, former) in noted["bytecode"].items():
+        source = tree.get(source_of(path))
+        if source and source.inode() != former and path in tree and tree[path].inode() == inode:
+            os.unlink(path)
     go_on(command)
 
 

@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -175,6 +184,28 @@ describe("an environment that began with another one", () => {
     writeFileSync(join(home.root, site, "left.py"), "");
     expect(home.check()).toBe("");
     expect(existsSync(join(home.root, site, "left.py"))).toBe(false);
+  });
+
+  it("has no bytecode of a source that was replaced, though it be as long and of the same second", () => {
+    const [source, bytecode] = ["one.py", "__pycache__/one.cpython-311.pyc"];
+    const home = environmentOf(
+      { one: { [source]: "v = 1" }, two: { "two.py": "" } },
+      { [join(site, bytecode)]: "", [join(site, "__pycache__/two.cpython-311.pyc")]: "" },
+    );
+    home.take();
+    const path = join(home.root, site, source);
+    const { atime, mtime } = statSync(path);
+    // As uv does: another file at the old one's name.
+    const info = "one-2.0.dist-info";
+    renameSync(join(home.root, site, "one-1.0.dist-info"), join(home.root, site, info));
+    writeFileSync(join(home.root, site, info, "RECORD"), `${source},,5\n${info}/RECORD,,\n`);
+    writeFileSync(`${path}.new`, "v = 2");
+    utimesSync(`${path}.new`, atime, mtime);
+    renameSync(`${path}.new`, path);
+
+    home.check();
+
+    expect(home.files()).toEqual(["__pycache__/two.cpython-311.pyc", "one.py", "two.py"]);
   });
 
   it("is not where the installer laid or took a file of what was taken over", () => {
