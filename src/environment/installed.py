@@ -11,8 +11,9 @@ A command comes next, in the same box: a box of its own for each would cost more
 take, before the installer: all of another environment, the basis, stands at NEW by hard links that nobody can write
 to. A distribution is taken over where its RECORD accounts for it: what it lists is there and belongs to no other one.
 Everything else goes, so that the installer makes it anew: what came from an address or the tree (and from a file, with
-"indexed"), what uv makes for every environment, what nobody accounts for. check, after it, has the rest go, and bytecode whose source is another one by now: uv leaves it where
-a package is replaced, and Python takes it for the new source's if both were written in one second and are as long.
+"indexed"), what uv makes for every environment, what nobody accounts for. check, after it, has the rest go, and
+bytecode whose source is another one by now: uv leaves it where a package is replaced, and Python takes it for the new
+source's if both were written in one second and are as long.
 
 settle: packages of the tree were built in TREE, a copy that goes. They name RELEASE from now on, where the copy's files
 stay as they were. One whose build left or changed files in the copy cannot be edited there.
@@ -166,21 +167,27 @@ def tree_of(folders):
 
 def source_of(bytecode):
     """Where Python looks for it; none of what is no bytecode."""
+    if not bytecode.endswith(".pyc"):
+        return None
     folder, _, name = bytecode.rpartition("/")
     above, _, folder = folder.rpartition("/")
-    return f"{above}/{name.split('.')[0]}.py" if folder == "__pycache__" and name.endswith(".pyc") else None
+    return f"{above}/{name.split('.')[0]}.py" if folder == "__pycache__" else None
 
 
-def remove_unaccounted(folders, accounted):
-    """Removes every file that is not accounted for, and the folders that this empties, but for the first one."""
+def remove_unaccounted(folders, accounted, stale=frozenset()):
+    """
+    Removes every file that is stale or not accounted for, and the folders that this empties, but for the first one.
+    Bytecode is accounted for by its source.
+    """
     left = {}
     emptied = set()
     for here, entries in folders:
         left[here] = len(entries)
         for entry in entries:
-            if entry.is_dir(follow_symlinks=False) or entry.path in accounted:
+            if entry.is_dir(follow_symlinks=False):
                 continue
-            if source_of(entry.path) not in accounted:
+            is_accounted = entry.path in accounted or source_of(entry.path) in accounted
+            if entry.path in stale or not is_accounted:
                 os.unlink(entry.path)
                 left[here] -= 1
                 emptied.add(here)
@@ -264,8 +271,9 @@ def take(root, basis, notes, what, *command):
     ]
     accounted = {path for distribution in kept for path in distribution.files}
     remove_unaccounted(folders, accounted)
-    compiled = [(path, source_of(path)) for path in tree if source_of(path) in accounted]
-    bytecode = {path: [tree[path].inode(), tree[source].inode()] for path, source in compiled}
+    bytecode = {
+        path: [tree[path].inode(), tree[source].inode()] for path in tree if (source := source_of(path)) in accounted
+    }
     distributions = {distribution.metadata: distribution.note(tree) for distribution in kept}
     note(notes, {"distributions": distributions, "bytecode": bytecode})
     go_on(command)
@@ -287,12 +295,17 @@ def check(root, notes, *command):
     if spoiled:
         sys.exit(f"not as it was taken over: {', '.join(spoiled)}")
     accounted = {path for distribution in distributions for path in distribution.files}
+
+    def inode_of(path):
+        return tree[path].inode() if path in tree else None
+
+    stale = {
+        path
+        for path, (inode, source) in noted["bytecode"].items()
+        if inode_of(path) == inode and inode_of(source_of(path)) != source
+    }
     for site in glob.glob(glob.escape(root) + "/lib/python*/site-packages"):
-        remove_unaccounted([one for one in folders if f"{one[0]}/".startswith(f"{site}/")], accounted)
-    for path, (inode, former) in noted["bytecode"].items():
-        source = tree.get(source_of(path))
-        if source and source.inode() != former and path in tree and tree[path].inode() == inode:
-            os.unlink(path)
+        remove_unaccounted([one for one in folders if f"{one[0]}/".startswith(f"{site}/")], accounted, stale)
     go_on(command)
 
 

@@ -127,9 +127,14 @@ def open_same(parent, name, look, way):
     return descriptor
 
 
+def is_closed(look, needed):
+    """Whether whoever runs this owns it and has not the bits that are needed; with root none are missed."""
+    return not is_root and look.st_uid == own_user and look.st_mode & needed != needed
+
+
 def open_folder(parent, name, look, needed):
-    """Without root also one that its owner has closed to itself: it gets the bits that are needed."""
-    if is_root or look.st_uid != own_user or look.st_mode & needed == needed:
+    """Also one that its owner has closed to itself: it gets the bits that are needed."""
+    if not is_closed(look, needed):
         return open_same(parent, name, look, FOLDER)
     entry = open_same(parent, name, look, ENTRY)
     try:
@@ -140,7 +145,7 @@ def open_folder(parent, name, look, needed):
 
 
 class Errand:
-    # The owner's bits of a folder without which it cannot be done; with root none are missed.
+    # The owner's bits of a folder without which it cannot be done.
     needed = 0o700
 
     def __init__(self, words):
@@ -225,7 +230,7 @@ class Errand:
 
     def close_again(self, folder):
         """After reading: its owner's modes are as they were."""
-        if not is_root and folder.look.st_mode & self.needed != self.needed:
+        if is_closed(folder.look, self.needed):
             os.fchmod(folder.descriptor, folder.look.st_mode & 0o7777)
 
     def take(self, folder, group=-1, mode=0o700):

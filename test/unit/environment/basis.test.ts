@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   utimesSync,
   writeFileSync,
@@ -206,6 +207,21 @@ describe("an environment that began with another one", () => {
     home.check();
 
     expect(home.files()).toEqual(["__pycache__/two.cpython-311.pyc", "one.py", "two.py"]);
+  });
+
+  it("has neither bytecode nor source where that was replaced by what no package has", () => {
+    const home = environmentOf(
+      { one: { "one.py": "" }, two: { "two.py": "" } },
+      { [join(site, "__pycache__/one.cpython-311.pyc")]: "" },
+    );
+    home.take();
+    rmSync(join(home.root, site, "one-1.0.dist-info"), { recursive: true });
+    writeFileSync(join(home.root, site, "one.new"), "");
+    renameSync(join(home.root, site, "one.new"), join(home.root, site, "one.py"));
+
+    home.check();
+
+    expect(home.files()).toEqual(["two.py"]);
   });
 
   it("is not where the installer laid or took a file of what was taken over", () => {

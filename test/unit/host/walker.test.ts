@@ -276,6 +276,15 @@ describe("a tree that is only read, by its owner who is not root", () => {
     const modes = Object.keys(closed).map((name) => modeOf(join(tree, name)));
     expect(modes).toEqual(["555", "555", "0"]);
   });
+
+  it.runIf(isRoot)("is left alone where others may read what is not theirs", async () => {
+    const { tree } = treeOf({ "others/file": "" });
+    chmodSync(join(tree, "others"), 0o055);
+
+    await host.run(walk([{ do: "measure", path: tree }], nobody));
+
+    expect(modeOf(join(tree, "others"))).toBe("55");
+  });
 });
 
 describe("a tree that is measured", () => {
