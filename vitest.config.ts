@@ -20,6 +20,8 @@ export default defineConfig({
           name: "unit",
           include: ["test/unit/**/*.test.ts"],
           isolate: false,
+          // Of itself vitest leaves a core free.
+          maxWorkers: 2,
           // For a machine that is busy with something else as well.
           testTimeout: 30_000,
         },
