@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 import { CatalogueTable } from "./test/hostile/table.ts";
+import { LongestFirst } from "./test/longest-first.ts";
 
 /** What `npm test` leaves out. */
 const isLong = process.env["ROUNDS"] !== undefined;
@@ -13,6 +14,7 @@ const servers = (atOnce: number, turn: number) => ({
 export default defineConfig({
   test: {
     reporters: ["default", new CatalogueTable()],
+    sequence: { sequencer: LongestFirst },
     projects: [
       // No test changes a module, so that none needs modules of its own: most of the time went there.
       {
