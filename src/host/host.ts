@@ -129,7 +129,8 @@ export class LocalHost implements Host {
       cwd: command.cwd ?? "/",
       env: { PATH: path, LANG: "C.UTF-8", ...command.env },
       extendEnv: false,
-      input: command.input ?? "",
+      // A pipe to say nothing through costs as much as a stream that is used.
+      ...(command.input === undefined ? { stdin: "ignore" } : { input: command.input }),
       reject: false,
       detached: true,
       stripFinalNewline: false,

@@ -41,6 +41,13 @@ describe("a command that ends well", () => {
     expect(await host.run({ file: "cat", args: [] })).toBe("");
   });
 
+  it("has no pipe to read from where it was given nothing", async () => {
+    const command = { file: "readlink", args: ["/proc/self/fd/0"] };
+
+    expect(await host.run(command)).toBe("/dev/null\n");
+    expect(await host.run({ ...command, input: "a" })).toMatch(/^(?:pipe|socket):/);
+  });
+
   it("takes each word as one argument: no shell sees it, and none becomes an option", async () => {
     const words = ["a b", "$(id)", "`id`", "; id", "*", "", "--", "-n", "'", '"', "\n"];
 
