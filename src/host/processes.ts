@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
-import { readFile, readdir, readlink, stat } from "node:fs/promises";
+import { readFileSync, readlinkSync, statSync } from "node:fs";
+import { readFile, readdir, readlink } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
 
 /** A process that cannot be mistaken for a later one with the same number. */
@@ -9,32 +9,39 @@ export interface ProcessId {
   startTime: number;
 }
 
+// What the kernel says of a process is read at once: it makes the text in less time than it takes to hand a read to
+// another thread, and waits for nobody. Its arguments are in its own memory, which may make a reader wait.
+
 /** The process with this number, or undefined where there is none (a zombie is none). */
-export async function findProcess(pid: number): Promise<ProcessId | undefined> {
-  const fields = await statOf(pid);
+export function findProcess(pid: number): Promise<ProcessId | undefined> {
+  return Promise.resolve(lookAt(pid));
+}
+
+function lookAt(pid: number): ProcessId | undefined {
+  const fields = statOf(pid);
   if (!fields || fields[0] === "Z" || fields[0] === "X") return undefined;
   return { pid, startTime: Number(fields[19]) };
 }
 
 /** Whether a SIGSTOP has taken effect on it. */
-export async function isStopped(pid: number): Promise<boolean> {
-  return (await statOf(pid))?.[0] === "T";
+export function isStopped(pid: number): Promise<boolean> {
+  return Promise.resolve(statOf(pid)?.[0] === "T");
 }
 
 /** The fields of /proc/PID/stat from the third on, the state. */
-async function statOf(pid: number): Promise<string[] | undefined> {
-  const stat = await readProc(`${pid}/stat`);
+function statOf(pid: number): string[] | undefined {
+  const stat = readProc(`${pid}/stat`);
   // The command's name, in parentheses, may hold anything: the fields begin after the last one.
   return stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
-export async function isAlive(process: ProcessId): Promise<boolean> {
-  return (await findProcess(process.pid))?.startTime === process.startTime;
+export function isAlive(process: ProcessId): Promise<boolean> {
+  return Promise.resolve(lookAt(process.pid)?.startTime === process.startTime);
 }
 
-export async function childrenOf(pid: number): Promise<number[]> {
-  const text = await readProc(`${pid}/task/${pid}/children`);
-  return (text ?? "").split(" ").filter(Boolean).map(Number);
+export function childrenOf(pid: number): Promise<number[]> {
+  const text = readProc(`${pid}/task/${pid}/children`);
+  return Promise.resolve((text ?? "").split(" ").filter(Boolean).map(Number));
 }
 
 const hangup = 1n;
@@ -43,10 +50,11 @@ const hangup = 1n;
  * Whether the process has a handler for SIGHUP. A uWSGI worker ignores it until it is fully started,
  * so that a reload or a stop which comes earlier is lost (measured: docs/architecture.md).
  */
-export async function catchesHangup(pid: number): Promise<boolean> {
-  const status = await readProc(`${pid}/status`);
+export function catchesHangup(pid: number): Promise<boolean> {
+  const status = readProc(`${pid}/status`);
   const mask = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status ?? "")?.[1];
-  return mask !== undefined && (BigInt(`0x${mask}`) & (1n << (hangup - 1n))) !== 0n;
+  const catches = mask !== undefined && (BigInt(`0x${mask}`) & (1n << (hangup - 1n))) !== 0n;
+  return Promise.resolve(catches);
 }
 
 /** How many files a process that we start may be allowed to open: our own hard limit (proc(5), /proc/PID/limits). */
@@ -57,13 +65,14 @@ export async function mostOpenFiles(): Promise<number> {
 }
 
 /** The file that the process runs, or undefined where it is gone. */
-export async function programOf(pid: number): Promise<string | undefined> {
-  return readlink(`/proc/${pid}/exe`).catch(() => undefined);
+export function programOf(pid: number): Promise<string | undefined> {
+  return Promise.resolve(unlessGone(() => readlinkSync(`/proc/${pid}/exe`)));
 }
 
 /** The first line of the process's arguments, as `ps` shows it. */
 export async function titleOf(pid: number): Promise<string> {
-  return ((await readProc(`${pid}/cmdline`)) ?? "").replaceAll("\0", " ").trim();
+  const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+  return words.replaceAll("\0", " ").trim();
 }
 
 /**
@@ -79,15 +88,17 @@ export async function findByPidFile(path: string, title: RegExp): Promise<number
 /** Those of a user's processes that are not below this one: what was started for the user elsewhere, or was left by its parent. */
 export async function straysOf(uid: number, below = 0): Promise<ProcessId[]> {
   const own: number[] = [];
-  for (const pid of await allPids()) {
+  for (const [index, pid] of (await allPids()).entries()) {
     if ((await ownerOf(pid)) === uid && !(await isBelow(pid, below))) own.push(pid);
+    // Others have their turn where there are thousands.
+    if (index % atOnce === atOnce - 1) await setImmediate();
   }
   return (await Promise.all(own.map(findProcess))).filter((stray) => stray !== undefined);
 }
 
 /** 0 where there is no such process. */
-export async function parentOf(pid: number): Promise<number> {
-  return Number((await statOf(pid))?.[1] ?? 0);
+export function parentOf(pid: number): Promise<number> {
+  return Promise.resolve(Number(statOf(pid)?.[1] ?? 0));
 }
 
 async function isBelow(pid: number, ancestor: number): Promise<boolean> {
@@ -96,11 +107,8 @@ async function isBelow(pid: number, ancestor: number): Promise<boolean> {
   return parent > 0 && isBelow(parent, ancestor);
 }
 
-export async function ownerOf(pid: number): Promise<number | undefined> {
-  return stat(`/proc/${pid}`).then(
-    ({ uid }) => uid,
-    () => undefined,
-  );
+export function ownerOf(pid: number): Promise<number | undefined> {
+  return Promise.resolve(unlessGone(() => statSync(`/proc/${pid}`).uid));
 }
 
 async function allPids(): Promise<number[]> {
@@ -119,7 +127,6 @@ export async function workingFolders(): Promise<Set<string>> {
 export async function hasProcesses(uid: number): Promise<boolean> {
   for (const [index, pid] of (await allPids()).entries()) {
     if (isOf(uid, pid)) return true;
-    // Others have their turn where there are thousands.
     if (index % atOnce === atOnce - 1) await setImmediate();
   }
   return false;
@@ -127,24 +134,21 @@ export async function hasProcesses(uid: number): Promise<boolean> {
 
 const atOnce = 200;
 
-/** Read at once: the kernel makes the text in less time than it takes to hand a read to another thread. */
 function isOf(uid: number, pid: number): boolean {
-  let status: string;
-  try {
-    status = readFileSync(`/proc/${pid}/status`, "utf8");
-  } catch {
-    // It went while we looked.
-    return false;
-  }
+  const status = readProc(`${pid}/status`) ?? "";
   const ids = /^Uid:\t([\d\t]*)$/m.exec(status)?.[1]?.split("\t") ?? [];
   return ids.includes(String(uid)) && !/^State:\s+[ZX]/m.test(status);
 }
 
-async function readProc(path: string): Promise<string | undefined> {
+function readProc(path: string): string | undefined {
+  return unlessGone(() => readFileSync(`/proc/${path}`, "utf8"));
+}
+
+/** That a process went while we looked is an answer. */
+function unlessGone<T>(look: () => T): T | undefined {
   try {
-    return await readFile(`/proc/${path}`, "utf8");
+    return look();
   } catch {
-    // The process went while we looked: that is an answer.
     return undefined;
   }
 }
