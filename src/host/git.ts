@@ -42,6 +42,9 @@ export function gitEnvironment(configuration: string): Record<string, string> {
     GIT_CONFIG_GLOBAL: configuration,
     GIT_NO_REPLACE_OBJECTS: "1",
     GIT_TERMINAL_PROMPT: "0",
+    // To whatever git does for us its bytes are bytes: the files of a locale would be read for nothing, by each command
+    // before it and by each that it starts.
+    LANG: "C",
     HOME: "/nonexistent",
   };
 }

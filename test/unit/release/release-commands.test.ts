@@ -33,6 +33,7 @@ describe("git for a release", () => {
         GIT_CONFIG_GLOBAL: "/r/git.conf",
         GIT_NO_REPLACE_OBJECTS: "1",
         GIT_TERMINAL_PROMPT: "0",
+        LANG: "C",
         HOME: "/nonexistent",
       },
     });
