@@ -1,4 +1,4 @@
-import { readdir, rm } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { socketStem, type Instance } from "../app/instance.ts";
 import {
   parseNameOfDeploy,
@@ -10,6 +10,7 @@ import {
 } from "../app/vassal.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import { sleep } from "../host/clock.ts";
+import { removeFile } from "../host/files.ts";
 import { dropProposedSettings, findProposedSettings } from "../settings/settings.ts";
 import type { Deploy } from "../store/agent-store.ts";
 import { mergeLogs, provideLog } from "../vassal/app-log.ts";
@@ -152,7 +153,7 @@ export async function retire(
 export async function discard(context: DeployContext, vassal: Vassal): Promise<void> {
   await discardVassal(context.emperor, vassal.ini);
   await clearAway(context, vassal);
-  if (vassal.role === "understudy") await rm(vassal.log, { force: true });
+  if (vassal.role === "understudy") await removeFile(vassal.log);
 }
 
 /** Its files, also where no Emperor runs; its log is for the caller to keep. */

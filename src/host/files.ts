@@ -6,8 +6,8 @@ import {
   readFile,
   readlink,
   rename,
-  rm,
   symlink,
+  unlink,
   type FileHandle,
 } from "node:fs/promises";
 import { dirname, basename, join } from "node:path";
@@ -52,13 +52,26 @@ export async function leadsTo(link: string, target: string): Promise<boolean> {
 /** What cannot be made, or cannot take its place, is not left beside it. */
 async function replace(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.tmp`);
-  await rm(temporary, { force: true });
   try {
-    await make(temporary);
+    await make(temporary).catch(async (error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      // Somebody was stopped in the midst of this.
+      await removeFile(temporary);
+      await make(temporary);
+    });
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
+    await removeFile(temporary).catch(() => undefined);
     throw error;
+  }
+}
+
+/** A file, or a link, where there is one. `rm` of Node's looks at it two times before. */
+export async function removeFile(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
 }
 

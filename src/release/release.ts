@@ -1,10 +1,16 @@
-import { chmod, lchown, lutimes, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { chmod, lchown, lutimes, mkdir, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { releasePath, type InstancePaths } from "../app/instance.ts";
 import { absentCommit } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import type { Box } from "../host/box.ts";
-import { giveFolder, isPresent, readIfPresent, writeAtomically } from "../host/files.ts";
+import {
+  giveFolder,
+  isPresent,
+  readIfPresent,
+  removeFile,
+  writeAtomically,
+} from "../host/files.ts";
 import { emptyTree, type GitContext } from "../host/git.ts";
 import { CommandFailed, type Command, type Host, type Identity } from "../host/host.ts";
 import { together } from "../host/together.ts";
@@ -210,7 +216,7 @@ async function stage(context: ReleaseContext, from: string, commit: string): Pro
   const whole = await wholeTree(context.git, context.submodules, commit);
   try {
     // From here until the end the tree is neither the one nor the other.
-    await rm(basis, { force: true });
+    await removeFile(basis);
     const checkingOut = checkOut({ ...whole.git, as: gitUser }, { tree, index }, whole.tree);
     const forgotten = await listForgotten(context, from, whole);
     const listing = await changesBetween(context, from, commit);
@@ -282,7 +288,7 @@ function explain({ paths, python }: ReleaseContext, commit: string, error: unkno
 async function emptyStaging(context: ReleaseContext): Promise<void> {
   const { host, paths, gitUser } = context;
   const { folder, tree, indexFolder, basis } = stagingOf(paths);
-  await rm(basis, { force: true });
+  await removeFile(basis);
   await removeTrees(host, tree, indexFolder);
   await mkdir(folder, { recursive: true });
   await chmod(folder, 0o711);

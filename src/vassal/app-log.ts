@@ -1,7 +1,6 @@
 import { constants } from "node:fs";
-import { rm } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import { openForeign, readAt } from "../host/files.ts";
+import { openForeign, readAt, removeFile } from "../host/files.ts";
 import type { Identity } from "../host/host.ts";
 import { printable } from "../host/lines.ts";
 
@@ -75,7 +74,7 @@ export async function mergeLogs(from: string, into: string): Promise<void> {
   } finally {
     await source.close();
   }
-  await rm(from, { force: true });
+  await removeFile(from);
 }
 
 /** Up to where it ends now: it may grow as fast as it is read. */

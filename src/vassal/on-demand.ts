@@ -1,8 +1,7 @@
-import { rm } from "node:fs/promises";
 import { basename } from "node:path";
 import type { Vassal } from "../app/vassal.ts";
 import { waitFor } from "../host/clock.ts";
-import { kindOf, readIfPresent, writeAtomically } from "../host/files.ts";
+import { kindOf, readIfPresent, removeFile, writeAtomically } from "../host/files.ts";
 import { findVassal, type Emperor } from "./emperor.ts";
 import { installIni } from "./vassal.ts";
 
@@ -52,7 +51,7 @@ export async function isAwake(emperor: Emperor, { ini }: OnDemand): Promise<bool
 
 /** The files of any vassal, the socket included, which the Emperor leaves where it was. */
 export async function removeVassalFiles({ ini, socket }: OnDemand): Promise<void> {
-  for (const path of [ini, socketFileOf(ini), socket]) await rm(path, { force: true });
+  for (const path of [ini, socketFileOf(ini), socket]) await removeFile(path);
 }
 
 function socketFileOf(ini: string): string {

@@ -1,8 +1,8 @@
-import { rename, rm } from "node:fs/promises";
+import { rename } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { UserError } from "../errors.ts";
 import { milliseconds, sleep, waitFor } from "../host/clock.ts";
-import { isPresent, kindOf, readIfPresent, writeAtomically } from "../host/files.ts";
+import { isPresent, kindOf, readIfPresent, removeFile, writeAtomically } from "../host/files.ts";
 import { ask, type Answer, type Question } from "../host/probe.ts";
 import {
   catchesHangup,
@@ -203,7 +203,7 @@ export async function releaseIni(ini: string): Promise<void> {
 }
 
 export async function dropHeldIni(ini: string): Promise<void> {
-  await rm(heldOf(ini), { force: true });
+  await removeFile(heldOf(ini));
 }
 
 function heldOf(ini: string): string {
@@ -223,7 +223,7 @@ export async function retireVassal(emperor: Emperor, ini: string, grace: number)
   const master = status && (await findProcess(status.pid));
   const workers = master ? await workersOf(master.pid) : [];
   const owner = master && (await ownerOf(master.pid));
-  await rm(ini, { force: true });
+  await removeFile(ini);
   await wakeEmperor(emperor).catch(() => undefined);
   const killed = master ? await ended(master, workers, grace) : 0;
   // An Emperor that was started anew may have started it after the look, and nobody is led to that one.
@@ -272,7 +272,7 @@ function hurry(master: ProcessId): boolean {
  */
 export async function discardVassal(emperor: Emperor, ini: string, former?: number): Promise<void> {
   let owner = former;
-  await rm(ini, { force: true });
+  await removeFile(ini);
   const isForgotten = async (): Promise<boolean> => {
     try {
       await wakeEmperor(emperor);
@@ -292,7 +292,7 @@ export async function discardVassal(emperor: Emperor, ini: string, former?: numb
   };
   await waitFor(isForgotten, { within: 5000, every: 20 });
   await endGroup(emperor, ini, owner);
-  await rm(join(emperor.pauses, nameOf(ini)), { force: true });
+  await removeFile(join(emperor.pauses, nameOf(ini)));
 }
 
 /**

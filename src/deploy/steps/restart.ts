@@ -1,6 +1,6 @@
-import { rm } from "node:fs/promises";
 import { basename } from "node:path";
 import { milliseconds } from "../../host/clock.ts";
+import { removeFile } from "../../host/files.ts";
 import { adoptSettings, bringBackSettings } from "../../settings/settings.ts";
 import type { Deploy } from "../../store/agent-store.ts";
 import { lengthOfLog, logSince } from "../../vassal/app-log.ts";
@@ -67,7 +67,7 @@ export const restartStep: Step = {
       return;
     }
     await dropHeldIni(vassal.ini);
-    await rm(vassal.socket, { force: true });
+    await removeFile(vassal.socket);
   },
 };
 

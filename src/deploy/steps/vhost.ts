@@ -1,9 +1,9 @@
-import { rm } from "node:fs/promises";
 import { placeUrl, type Instance, type InstancePaths, type Place } from "../../app/instance.ts";
 import { isUntouched } from "../../app/signature.ts";
 import { isPreviewName } from "../../app/names.ts";
 import type { AppOptions } from "../../config/app-options.ts";
 import { listenAddresses } from "../../config/config.ts";
+import { removeFile } from "../../host/files.ts";
 import { writePasswords } from "../../vhost/passwords.ts";
 import { installVhost, isEnabled, readVhost, removeVhost, vhostText } from "../../vhost/vhost.ts";
 import { optionsOf, pathsOf, type DeployContext } from "../context.ts";
@@ -83,7 +83,7 @@ async function providePasswords(
   { preview_password: password }: AppOptions,
 ): Promise<string | undefined> {
   if (password === "") {
-    await rm(passwords, { force: true });
+    await removeFile(passwords);
     return undefined;
   }
   await writePasswords(context.host, passwords, { preview: password }, context.identities.web);
