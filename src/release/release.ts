@@ -61,8 +61,11 @@ export interface Release {
   from: string;
 }
 
+/** What stands in git for a commit's whole tree, and a git that finds it. */
+type Whole = Awaited<ReturnType<typeof wholeTree>>;
+
 /** Refuses a commit before any of it is on the disk. */
-export type Judge = () => Promise<unknown>;
+export type Judge = (whole: Whole, signal: AbortSignal) => Promise<unknown>;
 
 /**
  * Puts a commit's tree on disk, compiled and closed, or finds the one that is there.
@@ -79,9 +82,13 @@ export async function makeRelease(
   const path = releasePath(context.paths, commit);
   if (await isPresent(path)) return { commit, path, made: false, changed: 0, from: commit };
 
-  const from = await layOutStaging(context);
-  await judge();
-  const changes = await stage(context, from, commit);
+  const whole = await wholeTree(context.git, context.submodules, commit);
+  const [from] = await together(
+    () => layOutStaging(context),
+    (ended) => judge(whole, ended),
+    context.signal,
+  );
+  const changes = await stage(context, { from, commit, whole });
 
   const sealing = stagingOf(context.paths).sealing;
   await rename(stagingOf(context.paths).tree, sealing);
@@ -110,7 +117,8 @@ export async function countChanges(
   if (release.made && release.from === before) return release.changed;
   const { host, signal } = context;
   try {
-    const changes = await changesBetween(context, before, release.commit);
+    const whole = await wholeTree(context.git, context.submodules, release.commit);
+    const changes = await changesBetween(context, before, whole);
     const listing = { ...changes, deadline: patience };
     return parseChanges(await host.run(listing, { signal })).length;
   } catch (error) {
@@ -197,33 +205,33 @@ async function removeRelease(context: ReleaseContext, commit: string): Promise<v
 const fewSources = 20;
 
 async function changesBetween(
-  { git, submodules }: ReleaseContext,
+  { submodules }: ReleaseContext,
   from: string,
-  to: string,
+  { git, tree }: Whole,
 ): Promise<Command> {
   const older = await wholeTree(git, submodules, from);
-  const newer = await wholeTree(older.git, submodules, to);
-  return listChanges(newer.git, older.tree, newer.tree);
+  return listChanges(older.git, older.tree, tree);
 }
 
 /**
  * Turns the staging tree into the commit's. Resolves to what that changed: git tells it beside the checkout, since most
  * of the time of both is that of a start.
  */
-async function stage(context: ReleaseContext, from: string, commit: string): Promise<Change[]> {
+async function stage(
+  context: ReleaseContext,
+  { from, commit, whole }: { from: string; commit: string; whole: Whole },
+): Promise<Change[]> {
   const { host, gitUser, paths, signal } = context;
   const { tree, index, basis } = stagingOf(paths);
-  const whole = await wholeTree(context.git, context.submodules, commit);
   try {
     // From here until the end the tree is neither the one nor the other.
     await removeFile(basis);
     const checkingOut = checkOut({ ...whole.git, as: gitUser }, { tree, index }, whole.tree);
     const forgotten = await listForgotten(context, from, whole);
-    const listing = await changesBetween(context, from, commit);
     const [, listed] = await together(
       (ended) => host.run(checkingOut, { signal: ended }),
-      (ended) =>
-        forgotten === undefined ? host.run(listing, { signal: ended }) : Promise.resolve(forgotten),
+      async (ended) =>
+        forgotten ?? host.run(await changesBetween(context, from, whole), { signal: ended }),
       signal,
     );
     await setIndexTime(index);
@@ -246,7 +254,7 @@ async function stage(context: ReleaseContext, from: string, commit: string): Pro
 async function listForgotten(
   { host, gitUser, paths, signal }: ReleaseContext,
   from: string,
-  { git, tree }: { git: GitContext; tree: string },
+  { git, tree }: Whole,
 ): Promise<string | undefined> {
   if (from === emptyTree || (await isPresent(releasePath(paths, from)))) return undefined;
   const { index } = stagingOf(paths);

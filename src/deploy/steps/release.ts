@@ -5,7 +5,7 @@ import { expectWhole } from "../../release/whole.ts";
 import type { AgentStore, Deploy } from "../../store/agent-store.ts";
 import { releaseContext, type DeployContext } from "../context.ts";
 import { plural, type Step } from "../step.ts";
-import { provideSubmodules, tidySubmodules, treeOf } from "../submodules.ts";
+import { provideSubmodules, tidySubmodules } from "../submodules.ts";
 
 /** The commit's tree on disk, sealed. */
 export const releaseStep: Step = {
@@ -15,9 +15,8 @@ export const releaseStep: Step = {
     const releases = { ...releaseContext(context, instance), signal };
     const most = mostOf(context);
     if (options.submodules) await provideSubmodules(preparation, most);
-    const release = await makeRelease(releases, deploy.newCommit, async () => {
-      const { git, tree } = await treeOf(context, deploy);
-      const looking = { ...releases, git };
+    const release = await makeRelease(releases, deploy.newCommit, async ({ git, tree }, ended) => {
+      const looking = { ...releases, git, signal: ended };
       const suspects = await expectFits({ ...looking, most }, tree);
       // The wait for the first move of its vassal passes beside the checkout; later ones only keep it from coming back.
       context.groups.announce();

@@ -136,6 +136,24 @@ describe("making a release", () => {
     expect(readFileSync(basis, "utf8")).toBe(first);
   });
 
+  it("is judged while the staging tree is laid out, which a refusal waits for", async () => {
+    const context = demo();
+    const [first, second] = ["1", "2"].map((text) => context.repository.commit({ "a.txt": text }));
+    await makeRelease(context, first!);
+    const { tree } = stagingOf(context.paths);
+    const seen: boolean[] = [];
+    const refusal = new Error("too large");
+
+    const refused = makeRelease(context, second!, (whole) => {
+      expect(whole.tree).toBe(second);
+      seen.push(existsSync(tree));
+      return Promise.reject(refusal);
+    });
+
+    await expect(refused).rejects.toBe(refusal);
+    expect([...seen, existsSync(tree)]).toEqual([false, true]);
+  });
+
   it("is whole where a power cut has left nothing of what the staging tree was made for", async () => {
     const context = demo();
     const [first, second] = ["1", "2"].map((text) => context.repository.commit({ "a.txt": text }));
