@@ -70,10 +70,16 @@ export function isEmperorDown(error: unknown): boolean {
   return error instanceof UserError && error.code === "EMPEROR_DOWN";
 }
 
-/** The Emperor looks at its folder every few seconds; SIGWINCH makes it look now (uWSGI core/emperor.c). */
-export async function wakeEmperor(emperor: Emperor): Promise<void> {
-  const pid = await pidOf(emperor);
-  if (pid === undefined || !wake(pid)) {
+/**
+ * The Emperor looks at its folder every few seconds; SIGWINCH makes it look now (uWSGI core/emperor.c). `meanwhile`: what
+ * it is to see, which is put there while it is looked for.
+ */
+export async function wakeEmperor(emperor: Emperor, meanwhile?: Promise<void>): Promise<void> {
+  const [pid] = await Promise.all([pidOf(emperor), meanwhile]);
+  if (pid !== undefined && wake(pid)) return;
+  // One that is started anew meanwhile looks by itself, unless it has looked already.
+  const next = meanwhile && (await pidOf(emperor));
+  if (next === undefined || !wake(next)) {
     throw new UserError("EMPEROR_DOWN", "uWSGI's Emperor is not running; the apps are off the air");
   }
 }

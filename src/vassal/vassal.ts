@@ -37,11 +37,11 @@ export async function putIni(
   ini: string,
   { text, newerThan, lasting }: { text: string; newerThan: number; lasting?: false },
 ): Promise<void> {
-  await writeAtomically(ini, text, {
+  const written = writeAtomically(ini, text, {
     modified: secondsAfter(newerThan),
     ...(lasting === false && { lasting }),
   });
-  await wakeEmperor(emperor);
+  await wakeEmperor(emperor, written);
 }
 
 export type Health = { healthy: true; status: number } | { healthy: false; problem: string };

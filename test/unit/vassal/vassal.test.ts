@@ -7,6 +7,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -115,5 +117,25 @@ describe("an Emperor that is gone", () => {
     if (text !== undefined) writeFileSync(emperor.pidFile, text);
 
     await expect(wakeEmperor(emperor)).rejects.toMatchObject({ code: "EMPEROR_DOWN" });
+  });
+
+  it("is woken when what it is to see is there, also one that was started anew meanwhile", async () => {
+    const emperor = nowhere();
+    const script = "trap 'echo woken' WINCH; echo ready; while :; do sleep 0.02; done";
+    const another = spawn("sh", ["-c", script, "uwsgi"], { stdio: ["ignore", "pipe", "ignore"] });
+    onTestFinished(() => void another.kill("SIGKILL"));
+    await once(another.stdout, "data");
+    writeFileSync(emperor.pidFile, "4194305\n");
+    const seen: string[] = [];
+    const woken = once(another.stdout, "data").then(() => seen.push("woken"));
+
+    const writing = new Promise((resolve) => setTimeout(resolve, 50)).then(() => {
+      writeFileSync(emperor.pidFile, `${another.pid}\n`);
+      seen.push("written");
+    });
+    await wakeEmperor(emperor, writing);
+    await woken;
+
+    expect(seen).toEqual(["written", "woken"]);
   });
 });
