@@ -96,8 +96,11 @@ export async function writeSettings(
   settings: Settings,
   app: Identity,
 ): Promise<void> {
-  await removeSettings(host, folder);
-  await mkdir(folder);
+  await mkdir(folder).catch(async (error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    await removeSettings(host, folder);
+    await mkdir(folder);
+  });
   const write = async ([name, value]: [string, string]): Promise<void> => {
     const path = join(folder, name);
     await writeFile(path, value, { mode: 0o640 });
