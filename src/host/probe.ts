@@ -9,9 +9,14 @@ export interface Question {
   signal?: AbortSignal;
 }
 
+export interface Answered {
+  status: number;
+  /** `whole`: as long as the answer said; `unsaid`: it ended where the connection did. */
+  body: "whole" | "empty" | "unsaid";
+}
+
 /** What came back: a status; or nothing, because nobody listens, the time was up, or the connection was closed. */
-export type Answer =
-  { status: number } | { failure: "nobody listens" | "no answer in time" | "cut off" };
+export type Answer = Answered | { failure: "nobody listens" | "no answer in time" | "cut off" };
 
 /** Asks one HTTP question over a unix socket. The body is read to its end and thrown away. */
 export function ask(question: Question): Promise<Answer> {
@@ -20,8 +25,13 @@ export function ask(question: Question): Promise<Answer> {
     const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(question.within)));
     const signal = question.signal ? AbortSignal.any([timeout, question.signal]) : timeout;
     const client = request({ socketPath, path, headers, agent: false, signal }, (response) => {
-      response.resume();
-      response.on("end", () => resolve({ status: response.statusCode ?? 0 }));
+      const { statusCode: status = 0, headers: said } = response;
+      const saysItsEnd = "content-length" in said || "transfer-encoding" in said;
+      let isEmpty = true;
+      response.on("data", () => (isEmpty = false));
+      response.on("end", () =>
+        resolve({ status, body: isEmpty ? "empty" : saysItsEnd ? "whole" : "unsaid" }),
+      );
       response.on("error", () => resolve({ failure: "cut off" }));
     });
     client.on("error", (error: NodeJS.ErrnoException) => {

@@ -99,7 +99,7 @@ async function openForAppending(path: string): Promise<FileHandle> {
 
 /** uWSGI's own words around an app's: true, but of no use to who wrote the app. */
 const chatter =
-  /^(\*\*\*|\[uWSGI\]|compiled with|os:|nodename:|machine:|clock source:|pcre jit|detected |current working|uWSGI running|your |lock engine:|limiting |thunder lock|uwsgi socket|Python version:|Python main|PEP 405|Set PythonHome|python threads|mapped |mounting |setgid\(\)|setuid\(\)|set additional group|chdir\(\)|chmod\(\)|chown\(\)|dropping root|spawned |SIGINT|SIGPIPE: |gracefully |Gracefully killing |subprocess |VACUUM|announcing |\[pid: |WSGI app \d|running "|reeve: started$|worker \d+ (buried|killed) |Respawned uWSGI |goodbye to uWSGI|uwsgi_response_|OSError: write error$|--- no python application|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4} - )/;
+  /^(\*\*\*|\[uWSGI\]|compiled with|os:|nodename:|machine:|clock source:|pcre jit|detected |current working|uWSGI running|your |lock engine:|limiting |thunder lock|uwsgi socket|Python version:|Python main|PEP 405|Set PythonHome|python threads|mapped |mounting |setgid\(\)|setuid\(\)|set additional group|chdir\(\)|chmod\(\)|chown\(\)|dropping root|spawned |SIGINT|SIGPIPE: |gracefully |Gracefully killing |subprocess |VACUUM|announcing |\[pid: |WSGI app \d|running "|reeve: started$|worker \d+ (buried|killed) |Respawned uWSGI |goodbye to uWSGI|uwsgi_response_|OSError: write error$|worker \d+ total requests: |\s+app \d+ \[.*\] requests: |-{17}$|--- no python application|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4} - )/;
 /** What uWSGI says of a failure that the app's own words have told, if it has any. */
 const told = /^(unable to load app|DAMN ! )/;
 
@@ -127,6 +127,10 @@ export function reasonOfFailure(whole: string[]): string[] {
   // Of what is longer, the end: there it says what happened.
   const room = Math.floor(mostLines / blocks.length);
   return blocks.flatMap((block) => block.slice(-room));
+}
+
+export function hasTraceback(lines: string[]): boolean {
+  return lines.some(isHeading);
 }
 
 function shortened(line: string): string {

@@ -16,6 +16,8 @@ import {
   titleOf,
   type ProcessId,
 } from "../host/processes.ts";
+import { lengthOfLog } from "./app-log.ts";
+import { wasCutShort } from "./exceptions.ts";
 import type { GroupName } from "../host/control-groups.ts";
 import { findVassal, groupsOf, pidOf, wakeEmperor, type Emperor } from "./emperor.ts";
 
@@ -61,7 +63,7 @@ export interface HealthCheck {
  */
 export async function proveHealthy(
   emperor: Emperor,
-  { ini, socket }: { ini: string; socket: string },
+  { ini, socket, log }: { ini: string; socket: string; log: string },
   check: HealthCheck,
   cancelled?: AbortSignal,
 ): Promise<Health> {
@@ -84,14 +86,19 @@ export async function proveHealthy(
         await sleep(2);
         continue;
       }
+      const from = await lengthOfLog(log);
       const answer = await ask({
         ...check.question,
         socketPath: socket,
         within: left,
         signal: ended,
       });
-      if ("status" in answer && isHealthy(answer.status, check.status))
-        return { healthy: true, status: answer.status };
+      if ("status" in answer && isHealthy(answer.status, check.status)) {
+        const findWorkers = (): Promise<ProcessId[]> => workersOfVassal(emperor, ini);
+        return (await wasCutShort(answer, { path: log, from }, findWorkers))
+          ? { healthy: false, problem: raisedAfter(answer.status, check.question.path) }
+          : { healthy: true, status: answer.status };
+      }
       if ("failure" in answer && answer.failure === "nobody listens") {
         await sleep(2);
         continue;
@@ -117,6 +124,10 @@ function problemOf(answer: Answer, path: string): string | undefined {
   return answer.failure === "cut off"
     ? `GET ${path} got no answer: the app failed on it`
     : undefined;
+}
+
+function raisedAfter(status: number, path: string): string {
+  return `GET ${path} began with ${status}, and the app failed before the answer was whole`;
 }
 
 function isHealthy(status: number, wanted: number): boolean {
@@ -346,6 +357,11 @@ async function killAll(processes: ProcessId[]): Promise<number> {
     }
   }
   return killed;
+}
+
+async function workersOfVassal(emperor: Emperor, ini: string): Promise<ProcessId[]> {
+  const status = await findVassal(emperor, basename(ini));
+  return status && status.pid > 0 ? workersOf(status.pid) : [];
 }
 
 /** The master's children that run uWSGI as well: what an app starts at its import is the master's child, too. */

@@ -14,6 +14,19 @@ function answeringBadly(lines: string): Record<string, string> {
   };
 }
 
+/** Says 200 first. */
+function beginningWell(lines: string, headers = ""): Record<string, string> {
+  return {
+    "app.py": `def app(environ, start_response):\n    start_response('200 OK', [${headers}])\n${lines}\n`,
+  };
+}
+
+const cutShort = [
+  /APP_UNHEALTHY/,
+  /GET \/ began with 200, and the app failed before the answer was whole/,
+  /FileNotFoundError: .*'templates\/x\.html' *\n.*hint: /,
+];
+
 /** What is pushed, and what the pusher reads of it in the app's or the tool's own words. */
 const mistakes: { title: string; files: Record<string, string | null>; says: RegExp[] }[] = [
   {
@@ -48,6 +61,31 @@ const mistakes: { title: string; files: Record<string, string | null>; says: Reg
     title: "an app that raises",
     files: { "app.py": "def app(environ, start_response):\n    raise ValueError('a bad day')\n" },
     says: [/APP_UNHEALTHY/, /GET \/ got no answer: the app failed on it/, /ValueError: a bad day/],
+  },
+  {
+    title: "an app that raises behind its 200",
+    files: beginningWell("    return [open('templates/x.html', 'rb').read()]"),
+    says: cutShort,
+  },
+  {
+    title: "an app that raises behind its 200 and a part of its page",
+    files: beginningWell("    yield b'one'\n    yield open('templates/x.html', 'rb').read()"),
+    says: cutShort,
+  },
+  {
+    title: "an app that raises where nobody reads it, with an empty page",
+    files: beginningWell(
+      "    import os, sys\n    sys.stderr = open(os.devnull, 'w')\n    raise ValueError",
+    ),
+    says: [/GET \/ began with 200/, /\(it wrote nothing about that to its log\)/],
+  },
+  {
+    title: "a page that is shorter than it says",
+    files: beginningWell(
+      "    yield b'one'\n    yield open('templates/x.html', 'rb').read()",
+      "('Content-Length', '100')",
+    ),
+    says: [/APP_UNHEALTHY/, /FileNotFoundError: .*'templates\/x\.html' *\n.*hint: /],
   },
   {
     title: "a file that is not there, in another's words",
@@ -126,12 +164,26 @@ describe("a push that is refused", () => {
 
     expect(push.exitCode).toBe(1);
     for (const words of says) expect(push.output).toMatch(words);
-    expect(push.output).not.toMatch(/reeve: started|\[pid: |WSGI app 0|Operational MODE/);
+    expect(push.output).not.toMatch(
+      /reeve: started|\[pid: |WSGI app 0|total requests|exceptions: |Operational MODE/,
+    );
     expect(push.output).toMatch(/remote: hint: /);
     expect(push.output).toMatch(/reeve: refused; still on the air: [0-9a-f]{7}/);
     expect((await server.get("demo")).body).toBe("good");
     expect(await demo.remoteCommit()).toBe(before);
     expect(readdirSync(server.path("srv/demo/releases"))).not.toContain(push.commit);
+  });
+
+  it.each([
+    ["has told a failure that it caught", "traceback.print_exc()"],
+    ["has nothing to say", "return []"],
+  ])("is none where the app %s", async (_, caught) => {
+    const lines = `    try:\n        open('no.html')\n    except OSError:\n        import traceback\n        ${caught}`;
+
+    const push = await demo.deploy(beginningWell(`${lines}\n    return [b'well']`), "Caught");
+
+    expect(push.exitCode, push.output).toBe(0);
+    expect(push.output).toContain("healthy (GET / 200)");
   });
 
   it("for an app that never answers is refused when its time is over", async () => {

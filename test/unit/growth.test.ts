@@ -35,7 +35,7 @@ import { expectFetchable, parseModules } from "../../src/release/modules.ts";
 import { parseChanges } from "../../src/release/release-commands.ts";
 import { expectSettingsChange } from "../../src/settings/settings.ts";
 import { parseNameOfDeploy } from "../../src/app/vassal.ts";
-import { reasonOfFailure } from "../../src/vassal/app-log.ts";
+import { hasTraceback, reasonOfFailure } from "../../src/vassal/app-log.ts";
 import { allParsers, parsersOf } from "../support/parsers.ts";
 
 type Parser = (text: string) => unknown;
@@ -260,6 +260,7 @@ const parsers: Record<string, Parser | Parser[]> = {
     (text) => expectSettingsChange({ set: { [text]: "1" }, unset: [] }),
     (text) => expectSettingsChange({ set: { NAME: text.slice(0, 64 * 1024) }, unset: [] }),
   ],
+  "vassal/app-log.ts hasTraceback": (text) => hasTraceback([text, ...text.split("\n")]),
   "vassal/app-log.ts reasonOfFailure": [
     (text) => reasonOfFailure(text.split("\n")),
     (text) => reasonOfFailure([`Python version: ${text}`, text]),

@@ -19,8 +19,15 @@ describe("the traffic of an instance", () => {
     await new Promise<void>((resolve) => server.listen(path, resolve));
   };
 
-  const status = async (): Promise<unknown> =>
-    ask({ socketPath: link, path: "/", headers: { Host: "demo" }, within: 1000 });
+  const status = async (): Promise<unknown> => {
+    const answer = await ask({
+      socketPath: link,
+      path: "/",
+      headers: { Host: "demo" },
+      within: 1000,
+    });
+    return "status" in answer ? { status: answer.status } : answer;
+  };
 
   beforeEach(async () => {
     const folder = temporaryFolder();

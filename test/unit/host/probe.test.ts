@@ -16,6 +16,17 @@ async function serve(listener: RequestListener): Promise<string> {
   return socketPath;
 }
 
+/** Answers with these bytes, and closes. */
+async function serveBytes(bytes: string): Promise<string> {
+  const socketPath = join(temporaryFolder(), "app.sock");
+  const server = createSocketServer((connection) =>
+    connection.once("data", () => connection.end(bytes)),
+  );
+  await new Promise<void>((resolve) => server.listen(socketPath, resolve));
+  onTestFinished(() => void server.close());
+  return socketPath;
+}
+
 function question(socketPath: string, within = 5000) {
   return { socketPath, path: "/up?x=1", headers: { Host: "demo.localhost:8080" }, within };
 }
@@ -28,9 +39,24 @@ describe("asking an app over its socket", () => {
       answer.writeHead(418).end("x".repeat(100_000));
     });
 
-    expect(await ask(question(socketPath))).toEqual({ status: 418 });
+    expect(await ask(question(socketPath))).toEqual({ status: 418, body: "whole" });
 
     expect(asked).toEqual([["GET", "/up?x=1", "demo.localhost:8080"]]);
+  });
+
+  it.each([
+    ["whole", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"],
+    ["unsaid", "HTTP/1.1 200 OK\r\n\r\nok"],
+    ["empty", "HTTP/1.1 200 OK\r\n\r\n"],
+    ["empty", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"],
+  ])("says of the body that it is %s: %j", async (body, bytes) => {
+    expect(await ask(question(await serveBytes(bytes)))).toEqual({ status: 200, body });
+  });
+
+  it("fails where the answer is shorter than it says", async () => {
+    const cut = await serveBytes("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok");
+
+    expect(await ask(question(cut))).toEqual({ failure: "cut off" });
   });
 
   it("fails where nobody listens", async () => {
@@ -48,14 +74,7 @@ describe("asking an app over its socket", () => {
   });
 
   it("fails when the app closes the connection without an answer", async () => {
-    const socketPath = join(temporaryFolder(), "app.sock");
-    const server = createSocketServer((connection) =>
-      connection.once("data", () => connection.end()),
-    );
-    await new Promise<void>((resolve) => server.listen(socketPath, resolve));
-    onTestFinished(() => void server.close());
-
-    expect(await ask(question(socketPath))).toEqual({ failure: "cut off" });
+    expect(await ask(question(await serveBytes("")))).toEqual({ failure: "cut off" });
   });
 
   it("can be called off", async () => {

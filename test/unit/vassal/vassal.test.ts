@@ -23,7 +23,8 @@ describe("a vassal that is to be proven", () => {
   it("is not blamed where the Emperor is gone", async () => {
     const folder = temporaryFolder();
     const emperor = emperorOf(embeddedLayout(folder));
-    const vassal = { ini: join(folder, "demo.ini"), socket: join(folder, "demo.sock") };
+    const [ini, socket, log] = ["ini", "sock", "log"].map((end) => join(folder, `demo.${end}`));
+    const vassal = { ini: ini!, socket: socket!, log: log! };
     const check = { question: { path: "/", headers: {} }, status: 0, deadline: 10_000 };
 
     await expect(proveHealthy(emperor, vassal, check)).rejects.toMatchObject({
