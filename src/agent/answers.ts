@@ -8,6 +8,8 @@ export interface Answers extends Record<QuestionName, unknown> {
   start: { deploy: number };
   prepare: null;
   prepareRemoval: { deploy: number | null };
+  /** Whether there was a deploy, and its end was said. */
+  refuse: { isSaid: boolean };
   switch: null;
   confirm: null;
   finished: null;

@@ -34,15 +34,15 @@ const requirements = z
   )
   .max(50);
 
+const problem = z.object({
+  code: z.custom<ErrorCode>((code) => typeof code === "string" && isErrorCode(code)),
+  message: z.string().max(10_000),
+  hint: z.string().max(2000),
+});
+
 const proposal = z.union([
   z.object({ module: moduleName, root: rootFolder, requirements }),
-  z.object({
-    problem: z.object({
-      code: z.custom<ErrorCode>((code) => typeof code === "string" && isErrorCode(code)),
-      message: z.string().max(10_000),
-      hint: z.string().max(2000),
-    }),
-  }),
+  z.object({ problem }),
 ]);
 
 const settingsChange = z.object({
@@ -71,6 +71,8 @@ export const questions = {
     settings: settingsChange.optional(),
   }),
   prepareRemoval: z.object({ app: appName, ref, oldCommit: commitId, account: line, holder }),
+  /** What the front has judged no more to be the account's: it is taken back before the ref moves. */
+  refuse: z.object({ holder, ref, problem }),
   switch: z.object({ app: appName, holder, ref, newCommit: commitId }),
   confirm: z.object({ holder, ref }),
   finished: z.object({ holder }),

@@ -7,6 +7,7 @@ import {
   lockFor,
   prepareDeploy,
   prepareRemoval,
+  refuseDeploy,
   startDeploy,
   switchDeploy,
 } from "../deploy/deploy.ts";
@@ -65,6 +66,7 @@ type DeployVerb =
   | "start"
   | "prepare"
   | "prepareRemoval"
+  | "refuse"
   | "switch"
   | "confirm"
   | "finished"
@@ -90,24 +92,12 @@ function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
       const deploy = await prepareRemoval(context, question, say);
       return { deploy: deploy?.id ?? null };
     },
-    switch: async ({ app, holder, ref, newCommit }) => {
-      const proven = context.store
-        .unfinishedOf(holder)
-        .find(
-          (deploy) =>
-            deploy.state === "proven" && deploy.ref === ref && deploy.newCommit === newCommit,
-        );
-      // Of a branch that is not on the air only the branch goes.
-      if (!proven && newCommit === absentCommit && !context.store.preview(app, branchOf(ref))) {
-        await expectNotProduction(context, app, ref);
-        return null;
-      }
-      if (!proven)
-        throw new UserError(
-          "PUSH_GONE",
-          `no proven deploy of ${newCommit} waits for ${ref} any more`,
-        );
-      await switchDeploy(context, proven.id);
+    refuse: async ({ holder, ref, problem }, { say }) => {
+      const reason = new UserError(problem.code, problem.message, problem);
+      return { isSaid: await refuseDeploy(context, { holder, ref }, { reason, say }) };
+    },
+    switch: async (question) => {
+      await switchProven(context, question);
       return null;
     },
     confirm: async (question, { say }) => {
@@ -133,6 +123,25 @@ function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
       return null;
     },
   };
+}
+
+async function switchProven(
+  context: DeployContext,
+  { app, holder, ref, newCommit }: Question<"switch">,
+): Promise<void> {
+  const proven = context.store
+    .unfinishedOf(holder)
+    .find(
+      (deploy) => deploy.state === "proven" && deploy.ref === ref && deploy.newCommit === newCommit,
+    );
+  // Of a branch that is not on the air only the branch goes.
+  if (!proven && newCommit === absentCommit && !context.store.preview(app, branchOf(ref))) {
+    await expectNotProduction(context, app, ref);
+    return;
+  }
+  if (!proven)
+    throw new UserError("PUSH_GONE", `no proven deploy of ${newCommit} waits for ${ref} any more`);
+  await switchDeploy(context, proven.id);
 }
 
 type AppVerb =

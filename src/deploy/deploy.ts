@@ -206,7 +206,7 @@ async function refusing<T>(
     if (told.code === "INTERNAL")
       context.log.error({ err: error }, "a deploy failed by a mistake of reeve's");
     const deploy = id === undefined ? undefined : expectDeploy(context, id);
-    if (deploy) await takeBack(context, deploy);
+    if (deploy && deploy.reason !== "removal") await takeBack(context, deploy);
     for (const line of describeError(told)) report.line(line.replace(/\bAPP\b/g, app));
     report.line(onTheAir(context, instance));
     report.rest();
@@ -215,6 +215,28 @@ async function refusing<T>(
     if (deploy) recordRefusal(context, deploy, told);
     throw told;
   }
+}
+
+/**
+ * Takes back what waits for its ref, as if it had failed: the front has judged once more, and the answer is no. Resolves
+ * to whether there was anything.
+ */
+export async function refuseDeploy(
+  context: DeployContext,
+  { holder, ref }: { holder: Holder; ref: string },
+  { reason, say }: { reason: UserError; say: Say },
+): Promise<boolean> {
+  const deploy = context.store
+    .unfinishedOf(holder)
+    .find((one) => one.ref === ref && one.state === "proven");
+  if (!deploy) return false;
+  const report = new DeployReport(context.store, say);
+  report.keepLog(logOf(context, deploy));
+  const refused = attempt(context, deploy, report, () => Promise.reject(reason));
+  await refused.catch((error: unknown) => {
+    if (error !== reason) throw error;
+  });
+  return true;
 }
 
 /** Moves the traffic to the proven release. The ref moves right after: keep this to one rename. */

@@ -148,7 +148,7 @@ async function answerGit(
   const push = {
     look: (head: Head) => firstLook(gate, pusher, head),
     onStart: (pid: number) => gate.pushers.started(pid, pusher, pusher.policy),
-    onEnd: (pid: number) => gate.pushers.ended(pid)?.refusal,
+    onEnd: (pid: number) => gate.pushers.ended(pid)?.lastWords,
   };
   try {
     await answerService({ ...request, enter, limit: gate.pushLimit, push }, question, answer);

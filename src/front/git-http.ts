@@ -67,7 +67,7 @@ interface PushRequest {
   /** Called with git's process as soon as it exists, and again when it is gone. */
   onStart: (pid: number) => void;
   /** What it gives is said to a pusher whose git had no words for it. */
-  onEnd: (pid: number) => UserError | undefined;
+  onEnd: (pid: number) => string[] | undefined;
 }
 
 /** Milliseconds that git has to end by itself when its input was cut. */
@@ -163,28 +163,29 @@ async function runService(
   await new Promise<void>((resolve) => git.once("close", resolve));
   // It refuses refs in a report and ends with 0: anything else is an end in the midst of its work.
   const wasCut = git.exitCode !== 0;
-  const refusal = push?.onEnd(pid);
+  const words = push?.onEnd(pid);
   await said;
   // A git that refused the upload in the midst of it leaves the rest of it to nobody.
   question.unpipe();
   question.resume();
   if (!answer.writableEnded && !answer.destroyed)
-    answer.end(wasCut && push ? lastWords(refusal) : "");
+    answer.end(wasCut && push ? lastWords(words) : "");
 }
 
 /**
  * What git would have ended with: a message on side band 3, which is fatal (gitprotocol-pack(5)). A client that
  * gets a clean end and no report instead waits for ever for its own other half (tried, git 2.39).
  */
-function lastWords(refusal: UserError | undefined): string {
-  const told =
-    refusal ??
-    new UserError(
-      "PUSH_GONE",
-      "git ended on the server in the midst of this push: it was killed, or could not move the ref",
-    );
-  const text = `\x03${describeError(told).join("\n")}\n`;
+function lastWords(words: string[] = describeError(gone())): string {
+  const text = `\x03${words.join("\n")}\n`;
   return `${(4 + Buffer.byteLength(text)).toString(16).padStart(4, "0")}${text}0000`;
+}
+
+function gone(): UserError {
+  return new UserError(
+    "PUSH_GONE",
+    "git ended on the server in the midst of this push: it was killed, or could not move the ref",
+  );
 }
 
 /** Its input's end lets git remove its quarantine; a signal first would leave the folder behind. */

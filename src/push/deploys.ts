@@ -1,6 +1,6 @@
 import type { AgentClient } from "../agent/client.ts";
 import { absentCommit } from "../app/names.ts";
-import { UserError } from "../errors.ts";
+import { asUserError, UserError } from "../errors.ts";
 import { waitFor } from "../host/clock.ts";
 import { gitCommand, readRef, type GitContext } from "../host/git.ts";
 import type { Host } from "../host/host.ts";
@@ -41,7 +41,9 @@ export interface Wanted {
   settings?: SettingsChange | undefined;
   /** Where the commit's objects are, while git has not taken them in. */
   quarantine?: string | undefined;
-  /** Judges once more, when its turn has come: the right may have been taken back while it waited. */
+  /**
+   * Judges once more: the right may have been taken back while it waited for its turn, was built, or waited for its ref.
+   */
   judge: () => void;
 }
 
@@ -74,6 +76,29 @@ export async function prepare(
   const { subject, proposal } = read;
   const question = { deploy, quarantine, subject, proposal, settings };
   await world.agent.ask("prepare", question, { onLine: say });
+  await expectStillAllowed(world, { ...wanted, judge }, say);
+}
+
+/**
+ * Judges what is to happen now by what holds now. At a no the agent takes back what it has built or begun for it, and
+ * says what is on the air still.
+ */
+export async function expectStillAllowed(
+  { agent }: Pick<DeployWorld, "agent">,
+  { holder, ref, judge }: Pick<Wanted, "holder" | "ref" | "judge">,
+  say: Say,
+): Promise<void> {
+  try {
+    judge();
+  } catch (error) {
+    const told = asUserError(error);
+    const { code, message, hint } = told;
+    const question = { holder, ref, problem: { code, message, hint } };
+    // Where the agent does not answer, it takes the deploy back when the one who asked for it is gone.
+    const refused = await agent.ask("refuse", question, { onLine: say }).catch(() => undefined);
+    if (refused?.isSaid) told.said = true;
+    throw told;
+  }
 }
 
 async function readCommit(
@@ -171,6 +196,7 @@ export async function deployByCommand(
       { app, preview, ref, oldCommit, newCommit, account, reason, holder, settings, root, judge },
       say,
     );
+    // Nothing is between this and the judging behind the build.
     await world.agent.ask("switch", { app, holder, ref, newCommit }).catch((error: unknown) => {
       throw isAgentDown(error) ? fellAtTheSwitch(app, error) : error;
     });

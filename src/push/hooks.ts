@@ -6,7 +6,7 @@ import { printable } from "../host/lines.ts";
 import { findProcess } from "../host/processes.ts";
 import { deployLine, expectCommit } from "./commits.ts";
 import { confirm } from "./confirm.ts";
-import { branchPolicy, prepare, type DeployWorld } from "./deploys.ts";
+import { branchPolicy, expectStillAllowed, prepare, type DeployWorld } from "./deploys.ts";
 import {
   judgeRef,
   parseRefUpdates,
@@ -63,8 +63,13 @@ export async function answerHook(
   question: HookQuestion,
   say: Say,
 ): Promise<boolean> {
+  const said: string[] = [];
+  const voice = (line: string): void => {
+    said.push(line);
+    say(line);
+  };
   try {
-    await answer(world, question, say);
+    await answer(world, question, question.hook === "reference-transaction" ? voice : say);
     return true;
   } catch (error) {
     const told = asUserError(error);
@@ -74,9 +79,9 @@ export async function answerHook(
         "a hook's question failed by a mistake of reeve's",
       );
     const pusher = world.pushers.find(question.pid, question.app);
-    if (pusher && question.hook === "reference-transaction") pusher.refusal = told;
     if (pusher && isJudging(question)) recordPush(world, pusher, question, told);
-    if (!told.said) for (const line of describeError(told)) say(line);
+    if (!told.said) for (const line of describeError(told)) voice(line);
+    if (pusher && question.hook === "reference-transaction") pusher.lastWords = said;
     return false;
   }
 }
@@ -109,7 +114,7 @@ async function answer(world: HookWorld, question: HookQuestion, say: Say): Promi
     case "update":
       return deployRefs(world, question, updates, say);
     case "reference-transaction":
-      return moveTraffic(world, question, updates);
+      return moveTraffic(world, question, updates, say);
     case "post-receive":
       return sayLive(world, question, updates, say);
     default:
@@ -222,7 +227,7 @@ async function deployRefs(
       const { account } = caller;
       const removal = { app, ref, oldCommit, account, holder };
       await world.agent.ask("prepareRemoval", removal, { onLine: say });
-      judge();
+      await expectStillAllowed(world, { holder, ref, judge }, say);
     } else if (isBranchRef(ref)) say(keptLine(app, policy, ref));
   }
 }
@@ -237,16 +242,25 @@ function keptLine(app: string, { previews }: BranchPolicy, ref: string): string 
 
 /**
  * git holds the branch's lock and is about to move it: so does the traffic. A branch without a proven deploy
- * stays, unless nothing of it is on the air.
+ * stays, unless nothing of it is on the air. Of several branches one may have been built long ago: all are judged
+ * before the first moves.
  */
 async function moveTraffic(
   world: HookWorld,
   question: HookQuestion,
   updates: RefUpdate[],
+  say: Say,
 ): Promise<void> {
-  const { app, holder, judged } = expectPusher(world, question);
-  for (const { ref, newCommit } of updates.filter(isMove)) {
-    if (!isBranchRef(ref) || judged.get(ref) === "store") continue;
+  const pusher = expectPusher(world, question);
+  const { app, holder, judged, actions } = pusher;
+  const moving = updates.filter((update) => isMove(update) && isBranchRef(update.ref));
+  for (const update of moving) {
+    const action = actions.get(update.ref);
+    const judge = (): void => action && world.judgeRight(pusher, action, update);
+    await expectStillAllowed(world, { holder, ref: update.ref, judge }, say);
+  }
+  for (const { ref, newCommit } of moving) {
+    if (judged.get(ref) === "store") continue;
     await world.agent.ask("switch", { app, holder, ref, newCommit });
   }
 }

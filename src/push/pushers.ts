@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import type { UserError } from "../errors.ts";
 import { isAlive } from "../host/processes.ts";
 import type { Holder } from "../store/agent-store.ts";
 import type { Caller } from "../store/front-store.ts";
@@ -25,7 +24,7 @@ export interface Running extends Pusher {
   isTaken?: boolean;
   isDone?: boolean;
   /** Why the traffic did not move: git dies of it, and over HTTP the pusher hears nothing of what its hook said. */
-  refusal?: UserError;
+  lastWords?: string[];
 }
 
 interface Watching {

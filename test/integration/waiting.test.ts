@@ -142,4 +142,96 @@ describe("what somebody may do is judged when the turn has come", () => {
     }
     expect(await state()).toEqual(before);
   });
+
+  /** Two that are built at the same time: one for the app itself, the other for its preview. */
+  const building: [title: string, take: (person: Person) => Promise<unknown>, Begin[]][] = [
+    [
+      "the right is taken back",
+      ({ name }) => server.reeve("revoke", name, "demo", "preview"),
+      [push("http", "+NEW:refs/heads/main"), push("ssh", "+NEW:refs/heads/shop")],
+    ],
+    [
+      "the account goes",
+      ({ name }) => server.reeve("account", "remove", name),
+      [push("ssh", "+NEW:refs/heads/main"), command("rollback demo -b shop")],
+    ],
+    [
+      "its key is removed and its token revoked",
+      async ({ name }) => {
+        await server.reeve("key", "remove", await keyOf(name));
+        return server.reeve("token", "revoke", await tokenOf(name));
+      },
+      [command("settings demo set A=1"), push("http", "+NEW:refs/heads/shop")],
+    ],
+  ];
+
+  it.each(building)("for what is being built while %s", async (_, take, begins) => {
+    const ada = await makePerson(server, `ada-${(turns += 1)}`, { demo: "admin" });
+    const before = await state();
+    const kept = releases();
+    holdAll();
+    const all = await Promise.all(begins.map((begin) => begin(ada)));
+    await eventually(() => booting().length === all.length, 60_000);
+
+    expect(await take(ada)).toMatchObject({ exitCode: 0 });
+    letGo();
+
+    for (const { ended, said } of all) {
+      expect((await ended).exitCode, said()).not.toBe(0);
+      expect(said()).toMatch(
+        /error\[NOT_ALLOWED\][^]*refused; still on the air: (shop--demo: )?[0-9a-f]{7}/,
+      );
+    }
+    await eventually(() => booting().length === 0);
+    expect(await state()).toEqual(before);
+    expect(releases()).toEqual(kept);
+    await expectRefused(ada, all.length);
+  });
+
+  it("for a branch that was built long before the last one that is to move with it", async () => {
+    const ada = await makePerson(server, `ada-${(turns += 1)}`, { demo: "admin" });
+    const before = await state();
+    const kept = releases();
+    const later = server.path("later");
+    writeFileSync(later, "");
+    const [main, shop] = [
+      await demo.commitBeside(slow(`four, ${(turns += 1)}`, gate), "Not to be"),
+      await demo.commitBeside(slow(`four, ${(turns += 1)}`, later), "Not to be"),
+    ];
+    const remote = server.remote("demo", `x:${ada.token}`);
+    const refspecs = [`+${main}:refs/heads/main`, `+${shop}:refs/heads/shop`];
+    const pushing = started(demo.start("push", "--atomic", remote, ...refspecs));
+    await eventually(() => booting().some((name) => name.startsWith("shop")), 60_000);
+
+    await server.reeve("revoke", ada.name, "demo", "deploy");
+    rmSync(later);
+
+    expect((await pushing.ended).exitCode, pushing.said()).not.toBe(0);
+    expect(pushing.said()).toMatch(
+      /error\[NOT_ALLOWED\][^]*refused; still on the air: [0-9a-f]{7}/,
+    );
+    await eventually(() => booting().length === 0);
+    expect(await state()).toEqual(before);
+    expect(releases()).toEqual(kept);
+    await expectRefused(ada, 1);
+  });
 });
+
+const releases = (): string[] =>
+  ["demo", "shop--demo"].flatMap((name) => readdirSync(server.path(`srv/${name}/releases`)));
+
+async function expectRefused({ name }: Person, times: number): Promise<void> {
+  const entries = await server.json<Record<string, string>[]>("audit", "-n", "5000");
+  const outcomes = entries.filter(({ account }) => account === name).map((one) => one.outcome);
+  expect(outcomes).toEqual(Array<string>(times).fill("refused"));
+}
+
+async function keyOf(person: string): Promise<string> {
+  const keys = await server.json<Record<string, string>[]>("key", "list", person);
+  return keys[0]?.fingerprint ?? "";
+}
+
+async function tokenOf(person: string): Promise<string> {
+  const tokens = await server.json<{ id: number }[]>("token", "list", person);
+  return String(tokens[0]?.id);
+}
