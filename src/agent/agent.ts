@@ -46,7 +46,9 @@ export async function runAgent(config: Config): Promise<void> {
   // systemd starts the Emperor after this: what is in the vassals' folder by now is to run.
   await tellReady(context.host, readNotifySocket());
   const sweep = setInterval(() => {
-    void judgeDeadHolders(context);
+    void judgeDeadHolders(context).catch((error: unknown) =>
+      context.log.error({ err: error }, "could not look for pushes that are gone"),
+    );
     void sweepGitGroups(context).catch((error: unknown) =>
       context.log.error({ err: error }, "could not remove the control group of a git that is gone"),
     );

@@ -50,8 +50,11 @@ export async function runFront(config: Config): Promise<void> {
   await listenOn(gateServer, layout.httpSocket);
   await tellReady(control.host, notifySocket);
   const sweep = setInterval(() => {
-    void control.pushers.sweep();
-    void control.sessions.sweep();
+    void Promise.all([control.pushers.sweep(), control.sessions.sweep()]).catch(
+      (error: unknown) => {
+        control.log.warn({ err: error }, "could not look for gits that are gone");
+      },
+    );
     void control.repositories.sweepExpected().catch((error: unknown) => {
       control.log.warn({ err: error }, "could not remove what a git left");
     });

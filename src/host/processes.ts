@@ -1,6 +1,7 @@
-import { readFileSync, readlinkSync, statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { readFile, readdir, readlink } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
+import { readIfPresent } from "./files.ts";
 
 /** A process that cannot be mistaken for a later one with the same number. */
 export interface ProcessId {
@@ -14,7 +15,7 @@ export interface ProcessId {
 
 /** The process with this number, or undefined where there is none (a zombie is none). */
 export function findProcess(pid: number): Promise<ProcessId | undefined> {
-  return Promise.resolve(lookAt(pid));
+  return promised(() => lookAt(pid));
 }
 
 function lookAt(pid: number): ProcessId | undefined {
@@ -25,7 +26,7 @@ function lookAt(pid: number): ProcessId | undefined {
 
 /** Whether a SIGSTOP has taken effect on it. */
 export function isStopped(pid: number): Promise<boolean> {
-  return Promise.resolve(statOf(pid)?.[0] === "T");
+  return promised(() => statOf(pid)?.[0] === "T");
 }
 
 /** The fields of /proc/PID/stat from the third on, the state. */
@@ -36,12 +37,14 @@ function statOf(pid: number): string[] | undefined {
 }
 
 export function isAlive(process: ProcessId): Promise<boolean> {
-  return Promise.resolve(lookAt(process.pid)?.startTime === process.startTime);
+  return promised(() => lookAt(process.pid)?.startTime === process.startTime);
 }
 
 export function childrenOf(pid: number): Promise<number[]> {
-  const text = readProc(`${pid}/task/${pid}/children`);
-  return Promise.resolve((text ?? "").split(" ").filter(Boolean).map(Number));
+  return promised(() => {
+    const text = readProc(`${pid}/task/${pid}/children`);
+    return (text ?? "").split(" ").filter(Boolean).map(Number);
+  });
 }
 
 const hangup = 1n;
@@ -51,10 +54,11 @@ const hangup = 1n;
  * so that a reload or a stop which comes earlier is lost (measured: docs/architecture.md).
  */
 export function catchesHangup(pid: number): Promise<boolean> {
-  const status = readProc(`${pid}/status`);
-  const mask = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status ?? "")?.[1];
-  const catches = mask !== undefined && (BigInt(`0x${mask}`) & (1n << (hangup - 1n))) !== 0n;
-  return Promise.resolve(catches);
+  return promised(() => {
+    const status = readProc(`${pid}/status`);
+    const mask = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status ?? "")?.[1];
+    return mask !== undefined && (BigInt(`0x${mask}`) & (1n << (hangup - 1n))) !== 0n;
+  });
 }
 
 /** How many files a process that we start may be allowed to open: our own hard limit (proc(5), /proc/PID/limits). */
@@ -64,14 +68,17 @@ export async function mostOpenFiles(): Promise<number> {
   return hard === undefined ? Infinity : Number(hard);
 }
 
-/** The file that the process runs, or undefined where it is gone. */
-export function programOf(pid: number): Promise<string | undefined> {
-  return Promise.resolve(unlessGone(() => readlinkSync(`/proc/${pid}/exe`)));
+/** The file that the process runs, or undefined where it is gone, or is not for us to look at. */
+export async function programOf(pid: number): Promise<string | undefined> {
+  return readlink(`/proc/${pid}/exe`).catch(() => undefined);
 }
 
 /** The first line of the process's arguments, as `ps` shows it. */
 export async function titleOf(pid: number): Promise<string> {
-  const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+  const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch((error: unknown) => {
+    if (hasGone(error)) return "";
+    throw error;
+  });
   return words.replaceAll("\0", " ").trim();
 }
 
@@ -80,7 +87,7 @@ export async function titleOf(pid: number): Promise<string> {
  * number may be another's by now, since such a file outlives a power cut.
  */
 export async function findByPidFile(path: string, title: RegExp): Promise<number | undefined> {
-  const pid = Number((await readFile(path, "utf8").catch(() => "")).trim());
+  const pid = Number(((await readIfPresent(path)) ?? "").trim());
   if (!(pid > 0) || !(await findProcess(pid))) return undefined;
   return title.test(await titleOf(pid)) ? pid : undefined;
 }
@@ -98,7 +105,7 @@ export async function straysOf(uid: number, below = 0): Promise<ProcessId[]> {
 
 /** 0 where there is no such process. */
 export function parentOf(pid: number): Promise<number> {
-  return Promise.resolve(Number(statOf(pid)?.[1] ?? 0));
+  return promised(() => Number(statOf(pid)?.[1] ?? 0));
 }
 
 async function isBelow(pid: number, ancestor: number): Promise<boolean> {
@@ -108,7 +115,7 @@ async function isBelow(pid: number, ancestor: number): Promise<boolean> {
 }
 
 export function ownerOf(pid: number): Promise<number | undefined> {
-  return Promise.resolve(unlessGone(() => statSync(`/proc/${pid}`).uid));
+  return promised(() => unlessGone(() => statSync(`/proc/${pid}`).uid));
 }
 
 async function allPids(): Promise<number[]> {
@@ -144,11 +151,26 @@ function readProc(path: string): string | undefined {
   return unlessGone(() => readFileSync(`/proc/${path}`, "utf8"));
 }
 
+/** What a look throws is the promise's, for whoever catches it there. */
+function promised<T>(look: () => T): Promise<T> {
+  return new Promise((resolve) => resolve(look()));
+}
+
 /** That a process went while we looked is an answer. */
 function unlessGone<T>(look: () => T): T | undefined {
   try {
     return look();
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (hasGone(error)) return undefined;
+    throw error;
   }
+}
+
+/**
+ * The process went while we looked: that is an answer. Who has no descriptor left to look with knows nothing of it,
+ * and must not take a living one for dead.
+ */
+function hasGone(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ENOENT" || code === "ESRCH";
 }

@@ -1,6 +1,5 @@
 import { rename } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { UserError } from "../errors.ts";
 import { milliseconds, sleep, waitFor } from "../host/clock.ts";
 import { isPresent, kindOf, readIfPresent, removeFile, writeAtomically } from "../host/files.ts";
 import { ask, type Answer, type Question } from "../host/probe.ts";
@@ -19,7 +18,14 @@ import {
 import { lengthOfLog } from "./app-log.ts";
 import { wasCutShort } from "./exceptions.ts";
 import type { GroupName } from "../host/control-groups.ts";
-import { findVassal, groupsOf, pidOf, wakeEmperor, type Emperor } from "./emperor.ts";
+import {
+  findVassal,
+  groupsOf,
+  isEmperorDown,
+  pidOf,
+  wakeEmperor,
+  type Emperor,
+} from "./emperor.ts";
 
 /**
  * Writes the ini, newer than anything the Emperor has seen of it, and wakes the Emperor. Where there is none,
@@ -70,7 +76,7 @@ export async function proveHealthy(
   const end = milliseconds() + check.deadline;
   const died = new AbortController();
   const hasDied = (): boolean => {
-    if (died.signal.reason instanceof UserError) throw died.signal.reason;
+    if (died.signal.aborted && died.signal.reason !== itDied) throw died.signal.reason;
     return died.signal.aborted;
   };
   const ended = cancelled ? AbortSignal.any([died.signal, cancelled]) : died.signal;
@@ -137,6 +143,8 @@ function isHealthy(status: number, wanted: number): boolean {
 /** Milliseconds: most boots are over before the first look, which costs as much as there are vassals. */
 const deathEvery = 50;
 
+const itDied = Symbol("died");
+
 function watchForDeath(emperor: Emperor, id: string, died: AbortController): { stop: () => void } {
   let watching = true;
   const look = async (): Promise<void> => {
@@ -149,12 +157,12 @@ function watchForDeath(emperor: Emperor, id: string, died: AbortController): { s
       const status = await findVassal(emperor, id);
       // One that the Emperor has started anew has died as well.
       const isAnother = master !== undefined && status?.pid !== master.pid;
-      if (status ? status.cursed > 0 || isAnother : seen) died.abort();
+      if (status ? status.cursed > 0 || isAnother : seen) died.abort(itDied);
       seen ||= status !== undefined;
       master = status && (await findProcess(status.pid));
     }
   };
-  // An Emperor that is gone cannot boot anything either, which is no fault of the app's.
+  // An Emperor that is gone cannot boot anything either, which is no fault of the app's; nor that nobody could look.
   look().catch((error: unknown) => died.abort(error));
   return { stop: () => (watching = false) };
 }
@@ -174,14 +182,14 @@ export async function steady(
 ): Promise<boolean> {
   const look = async (): Promise<"steady" | "dead" | undefined> => {
     goOn();
-    return lookSteady(emperor, ini);
+    // An Emperor that is started again brings the vassal back, and who cannot look now can a moment later.
+    return lookSteady(emperor, ini).catch(() => undefined);
   };
   return (await waitFor(look, { within, every: 20 })) === "steady";
 }
 
 async function lookSteady(emperor: Emperor, ini: string): Promise<"steady" | "dead" | undefined> {
-  // An Emperor that is started again brings the vassal back: it is waited for.
-  const status = await findVassal(emperor, basename(ini)).catch(() => undefined);
+  const status = await findVassal(emperor, basename(ini));
   if (status && status.cursed > 0) return "dead";
   if (!status || status.accepting === 0) return undefined;
   const workers = await workersOf(status.pid);
@@ -287,9 +295,9 @@ export async function discardVassal(emperor: Emperor, ini: string, former?: numb
   const isForgotten = async (): Promise<boolean> => {
     try {
       await wakeEmperor(emperor);
-    } catch {
-      // It is gone, and what it knew with it.
-      return true;
+    } catch (error) {
+      // It is gone, and what it knew with it; or nobody could look.
+      return isEmperorDown(error);
     }
     const status = await findVassal(emperor, basename(ini)).catch(() => "unknown" as const);
     if (status === "unknown") return false;

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -8,6 +9,7 @@ import {
   childrenOf,
   findByPidFile,
   findProcess,
+  hasProcesses,
   isAlive,
   isStopped,
   titleOf,
@@ -28,6 +30,21 @@ async function start(file: string, args: string[], cwd = "/") {
 /** A shell that says `ready` when it has got so far. */
 function shell(script: string, cwd = "/") {
   return start("sh", ["-c", script], cwd);
+}
+
+/** This process may open nothing more meanwhile; who lets it again is another one. */
+async function whileOutOfDescriptors<T>(look: () => Promise<T>): Promise<T> {
+  const set = (limit: string): string =>
+    `prlimit --pid ${process.pid} --nofile=${limit}: && echo set`;
+  const soft = `$(prlimit --pid ${process.pid} --nofile --noheadings --output SOFT)`;
+  const other = await shell(`soft=${soft}; ${set("0")}; read line; ${set("$soft")}; read line`);
+  try {
+    return await look();
+  } finally {
+    const isSet = once(other.stdout, "data");
+    other.stdin.write("again\n");
+    await isSet;
+  }
 }
 
 describe("a process", () => {
@@ -74,6 +91,28 @@ describe("a process", () => {
     expect(await catchesHangup(4_194_305)).toBe(false);
     expect(await childrenOf(4_194_305)).toEqual([]);
     expect(await titleOf(4_194_305)).toBe("");
+  });
+
+  it("is not taken for dead by who has no descriptor left to look with", async () => {
+    const own = (await findProcess(process.pid))!;
+    const file = join(temporaryFolder(), "pid");
+    writeFileSync(file, `${process.pid}\n`);
+
+    const looks = await whileOutOfDescriptors(() =>
+      Promise.allSettled<unknown>([
+        isAlive(own),
+        childrenOf(process.pid),
+        titleOf(process.pid),
+        catchesHangup(process.pid),
+        findByPidFile(file, /./),
+        hasProcesses(own.pid),
+      ]),
+    );
+
+    expect(looks).toHaveLength(6);
+    for (const look of looks)
+      expect(look).toMatchObject({ status: "rejected", reason: { code: "EMFILE" } });
+    expect(await isAlive(own)).toBe(true);
   });
 
   it("that has ended and that nobody has asked about yet is none either", async () => {
