@@ -1,7 +1,7 @@
 import { sleep, waitFor } from "../host/clock.ts";
 import { openForeign, readAt } from "../host/files.ts";
 import { LineSplitter, printable } from "../host/lines.ts";
-import { tailOfLog } from "../vassal/app-log.ts";
+import { tailOfLogs } from "../vassal/app-log.ts";
 
 interface LogRequest {
   /** The app's log. */
@@ -23,16 +23,15 @@ const mostBehind = 1024 * 1024;
 /** Says the end of an app's log and, where asked to, every line that is added to it. */
 export async function streamLog(request: LogRequest): Promise<void> {
   const { log, understudies, lines, follow, say, gone } = request;
-  const tails = [];
-  for (const path of [log, ...understudies]) tails.push(...(await tailOfLog(path, lines)));
-  for (const line of tails.slice(-lines)) say(line);
+  const { tail, length } = await tailOfLogs(log, understudies, lines);
+  for (const line of tail) say(line);
 
-  if (follow) await followLog(log, say, gone);
-  else if (tails.length === 0) say("the log is empty: the app has not been on the air");
+  if (follow) await followLog({ log, from: length }, say, gone);
+  else if (tail.length === 0) say("the log is empty: the app has not been on the air");
 }
 
 async function followLog(
-  log: string,
+  { log, from }: { log: string; from: number },
   say: (line: string) => void,
   gone: AbortSignal,
 ): Promise<void> {
@@ -42,7 +41,7 @@ async function followLog(
   if (file === undefined || file === "gone") return;
   const splitter = new LineSplitter((line) => say(printable(line)), 4096);
   try {
-    let { size: position } = await file.stat();
+    let position = from;
     while (!gone.aborted) {
       const { size } = await file.stat();
       // Somebody emptied it: what comes now begins anew.

@@ -3,6 +3,7 @@ import type { FileHandle } from "node:fs/promises";
 import { openForeign, readAt, removeFile } from "../host/files.ts";
 import type { Identity } from "../host/host.ts";
 import { printable } from "../host/lines.ts";
+import { Turns } from "../host/turns.ts";
 
 // An app's log is the app's own file, in a folder that is not: it may be of any length, full of holes, and
 // another one a moment later. Whatever is read of it has an end that was set before.
@@ -23,7 +24,29 @@ export async function provideLog(path: string, owner: Identity, isRoot: boolean)
 /** The end of an app's log. */
 export async function tailOfLog(path: string, lines: number): Promise<string[]> {
   if (lines === 0) return [];
-  return (await readEnd(path, { most: mostBytes, from: 0 })).slice(-lines).map(printable);
+  const end = await readEnd(path, { most: mostBytes, from: 0 });
+  return end.lines.slice(-lines).map(printable);
+}
+
+/** An app's log is read with those of its understudies, or takes one of them in: not both at once. */
+const turns = new Turns();
+
+/**
+ * The end of an app's log and of its understudies', each line once, whichever of them it stands in by now; and what
+ * length the app's had then.
+ */
+export function tailOfLogs(
+  log: string,
+  understudies: string[],
+  lines: number,
+): Promise<{ tail: string[]; length: number }> {
+  return turns.run(log, async () => {
+    const own = await readEnd(log, { most: mostBytes, from: 0 });
+    const tails = [...own.lines];
+    for (const path of understudies) tails.push(...(await tailOfLog(path, lines)));
+    const tail = lines === 0 ? [] : tails.slice(-lines).map(printable);
+    return { tail, length: own.length };
+  });
 }
 
 /** Bytes of a log in which a failed start is looked for. */
@@ -31,7 +54,7 @@ const mostOfStart = 1024 * 1024;
 
 /** What has come to a log since it had this length. */
 export async function logSince(path: string, from: number): Promise<string[]> {
-  return (await readEnd(path, { most: mostOfStart, from })).map(printable);
+  return (await readEnd(path, { most: mostOfStart, from })).lines.map(printable);
 }
 
 export async function lengthOfLog(path: string): Promise<number> {
@@ -43,18 +66,19 @@ export async function lengthOfLog(path: string): Promise<number> {
     .finally(() => file.close());
 }
 
+/** With the length that the log had then. */
 async function readEnd(
   path: string,
   { most, from }: { most: number; from: number },
-): Promise<string[]> {
+): Promise<{ lines: string[]; length: number }> {
   const file = await openForeign(path).catch(() => undefined);
-  if (!file) return [];
+  if (!file) return { lines: [], length: 0 };
   try {
     const { size } = await file.stat();
     // One that is shorter by now was emptied.
     const start = Math.max(size < from ? 0 : from, size - most);
     const end = await readAt(file, start, size - start);
-    return end.toString("utf8").trimEnd().split("\n");
+    return { lines: end.toString("utf8").trimEnd().split("\n"), length: start + end.length };
   } finally {
     await file.close();
   }
@@ -65,7 +89,11 @@ const mostMerged = 8 * 1024 * 1024;
 const chunkLength = 64 * 1024;
 
 /** Adds the understudy's log to the vassal's. */
-export async function mergeLogs(from: string, into: string): Promise<void> {
+export function mergeLogs(from: string, into: string): Promise<void> {
+  return turns.run(into, () => addLog(from, into));
+}
+
+async function addLog(from: string, into: string): Promise<void> {
   const source = await openForeign(from);
   if (!source) return;
   try {

@@ -1,7 +1,14 @@
-import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { lengthOfLog, logSince, reasonOfFailure, tailOfLog } from "../../../src/vassal/app-log.ts";
+import { streamLog } from "../../../src/agent/app-log-stream.ts";
+import {
+  lengthOfLog,
+  logSince,
+  mergeLogs,
+  reasonOfFailure,
+  tailOfLog,
+} from "../../../src/vassal/app-log.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
 /** uWSGI 2.0.21 of Debian 12, to the letter, with the end of a boot in place of the last line. */
@@ -251,6 +258,48 @@ describe("the end of an app's log", () => {
 
     expect(await tailOfLog(join(folder, "demo.log"), 10)).toEqual([]);
     expect(readFileSync(join(folder, "demo.log"), "utf8")).toBe("secret\n");
+  });
+
+  it("has each line of its understudies once, at whichever moment theirs is added to it", async () => {
+    for (let moment = 0; moment < 40; moment++) {
+      const folder = temporaryFolder();
+      const [log, own] = [join(folder, "demo.log"), join(folder, "demo.next-1.log")];
+      writeFileSync(log, "one\n");
+      writeFileSync(own, "two\n");
+      const said: string[] = [];
+      const request = { log, understudies: [own], lines: 10, follow: false };
+
+      const merging = mergeLogs(own, log);
+      for (let step = 0; step < moment; step++)
+        await new Promise((resolve) => setImmediate(resolve));
+      await streamLog({
+        ...request,
+        say: (line) => said.push(line),
+        gone: new AbortController().signal,
+      });
+      await merging;
+
+      expect(said, `at the moment ${moment}`).toEqual(["one", "two"]);
+    }
+  });
+
+  it("goes on, where it is followed, with what came behind it", async () => {
+    const log = join(temporaryFolder(), "demo.log");
+    writeFileSync(log, "one\n");
+    const said: string[] = [];
+    const over = new AbortController();
+
+    await streamLog({
+      ...{ log, understudies: [], lines: 10, follow: true, gone: over.signal },
+      say: (line) => {
+        said.push(line);
+        // Before anything is followed.
+        if (line === "one") appendFileSync(log, "two\n");
+        else over.abort();
+      },
+    });
+
+    expect(said).toEqual(["one", "two"]);
   });
 
   it("is nothing where there is no log yet", async () => {
