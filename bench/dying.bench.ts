@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../test/support/apps.ts";
 import { Dying } from "../test/support/dying.ts";
 import { TestServer } from "../test/support/server.ts";
+import { succeeds } from "./outcome.ts";
 import { median, printTable } from "./table.ts";
 
 /** Seconds of each part, with the dying apps and without them, one after the other. */
@@ -18,7 +19,7 @@ describe.runIf(process.getuid?.() === 0)("a healthy app beside dying ones", () =
   beforeAll(async () => {
     server = await TestServer.start();
     dying = new Dying(server);
-    await (await server.workspace("good", plainApp("good"))).push();
+    await succeeds((await server.workspace("good", plainApp("good"))).push());
     await server.settled("good");
   });
   afterAll(async () => {

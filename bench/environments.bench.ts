@@ -7,6 +7,7 @@ import { plainApp } from "../test/support/apps.ts";
 import { TestServer } from "../test/support/server.ts";
 import { fromWheels } from "../test/support/wheels.ts";
 import type { Workspace } from "../test/support/workspace.ts";
+import { succeeds } from "./outcome.ts";
 import { printTable, type Cell } from "./table.ts";
 
 const rounds = Number(process.env["ROUNDS"] ?? 7);
@@ -40,7 +41,7 @@ describe("a Django of 40 packages", () => {
       "requirements.txt": fromWheels(wheels, ...django, line),
     });
     const demo = await server.workspace("demo", { ...plainApp("demo"), ...requirements(older) });
-    await demo.push();
+    await succeeds(demo.push());
     const change = (round: number) =>
       requirements(`${round % 2 === 0 ? newer : older} # round ${round}`);
     rows.push(["one changed requirement", ...(await measure(server, "demo", demo, change))]);
@@ -53,7 +54,7 @@ describe("a Django of 40 packages", () => {
       "pyproject.toml": `[project]\nname = "shop"\nversion = "1"\ndependencies = ${JSON.stringify(django.slice(0, 4))}\n`,
       "src/shop/__init__.py": "",
     });
-    await shop.push();
+    await succeeds(shop.push());
     const change = (round: number) => ({ README: `round ${round}\n` });
     rows.push([
       "README of a project that is installed",

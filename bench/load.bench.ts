@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, it } from "vitest";
 import { plainApp } from "../test/support/apps.ts";
 import { eventually, TestServer } from "../test/support/server.ts";
 import type { Workspace } from "../test/support/workspace.ts";
+import { succeeds } from "./outcome.ts";
 import { median, printTable, type Cell } from "./table.ts";
 
 const rounds = Number(process.env["ROUNDS"] ?? 50);
@@ -27,7 +28,7 @@ describe("deploys under load", () => {
     server = await TestServer.start();
     workspace = await server.workspace("demo", slowApp("first"));
     await workspace.git("push", "--quiet", "deploy", "main");
-    await workspace.deploy(slowApp("second"), "Second");
+    await succeeds(workspace.deploy(slowApp("second"), "Second"));
     await server.settled("demo");
   });
   afterAll(async () => {
@@ -48,12 +49,10 @@ describe("deploys under load", () => {
 
   const socketless = (): Question => ({ port: server.port, host: `demo.localhost:${server.port}` });
   const deploy = async (files?: Record<string, string>): Promise<void> => {
-    const { exitCode, output } = await workspace.deploy(files ?? slowApp(`turn ${++turn}`));
-    if (exitCode !== 0) throw new Error(output);
+    await succeeds(workspace.deploy(files ?? slowApp(`turn ${++turn}`)));
   };
   const command = async (...words: string[]): Promise<void> => {
-    const { exitCode, output } = await server.reeve(...words);
-    if (exitCode !== 0) throw new Error(output);
+    await succeeds(server.reeve(...words));
   };
 
   it("deploys in a row", async () => {

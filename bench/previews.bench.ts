@@ -6,6 +6,7 @@ import { findProcess } from "../src/host/processes.ts";
 import { plainApp } from "../test/support/apps.ts";
 import { eventually, TestServer } from "../test/support/server.ts";
 import type { Workspace } from "../test/support/workspace.ts";
+import { succeeds } from "./outcome.ts";
 import { median, printTable, type Cell } from "./table.ts";
 
 const number = Number(process.env["PREVIEWS"] ?? 500);
@@ -68,8 +69,7 @@ describe(`${number} previews`, () => {
       while (missing.length > 0) {
         if (performance.now() > end) throw new Error(`${missing.length} are missing: run it again`);
         const refs = missing.splice(0, 25).map((branch) => `main:refs/heads/${branch}`);
-        const { exitCode, output } = await demo.push(...refs);
-        if (exitCode !== 0) throw new Error(output);
+        await succeeds(demo.push(...refs));
       }
       if (due > 0)
         rows.push([`made in this run: ${due}, ms each`, (performance.now() - began) / due, ""]);
@@ -182,8 +182,7 @@ async function pushToLive(server: TestServer, demo: Workspace): Promise<number> 
     await demo.commit(`Round ${round}`);
     await server.settled("demo");
     const began = performance.now();
-    const { exitCode, output } = await demo.push();
-    if (exitCode !== 0) throw new Error(output);
+    await succeeds(demo.push());
     times.push(performance.now() - began);
   }
   return median(times);
