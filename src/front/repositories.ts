@@ -5,6 +5,7 @@ import { repositoryPath } from "../app/instance.ts";
 import { isAppName } from "../app/names.ts";
 import type { Layout } from "../config/layout.ts";
 import { UserError } from "../errors.ts";
+import { waitFor } from "../host/clock.ts";
 import { isPresent, kindOf, readIfPresent, writeAtomically } from "../host/files.ts";
 import { gitEnvironment } from "../host/git.ts";
 import type { Host } from "../host/host.ts";
@@ -89,10 +90,28 @@ export class Repositories {
     }
   }
 
-  /** Removes what a git that was killed left behind, and nobody works on any more. Resolves to what it removed. */
-  async sweep(): Promise<string[]> {
+  /**
+   * Removes what a git that was killed left behind, once nobody works there any more: reeve may be packing the
+   * repository just now. Resolves to what it removed, and which locks it left where that takes longer.
+   */
+  async sweep(patience = 5000): Promise<string[]> {
     const names = await readdir(this.#layout.repositories);
-    const { swept } = await this.#sweep(names);
+    const swept: string[] = [];
+    let busy: Leavings[] = names.map((name) => ({ name, files: [] }));
+    const isSwept = async (): Promise<boolean> => {
+      const seen = await this.#sweep(busy.map(({ name }) => name));
+      swept.push(...seen.swept);
+      busy = seen.busy;
+      return busy.length === 0;
+    };
+    await waitFor(isSwept, { within: patience, every: 100 });
+    for (const { name, files } of busy) {
+      for (const file of files.filter((one) => one.endsWith(".lock")))
+        if (await isPresent(join(this.#layout.repositories, name, file)))
+          swept.push(
+            `${name}: ${file} left, since a git works there; when it has ended: reeve reconcile`,
+          );
+    }
     for (const name of names) {
       if (!name.endsWith(".making") || name.endsWith(ownMaking)) continue;
       await removeTrees(this.#host, join(this.#layout.repositories, name));
@@ -110,25 +129,28 @@ export class Repositories {
   async sweepExpected(): Promise<void> {
     for (const app of [...this.#expected]) {
       this.#expected.delete(app);
-      const { isBusy } = await this.#sweep([basename(this.path(app))]);
-      if (isBusy) this.#expected.add(app);
+      const { busy } = await this.#sweep([basename(this.path(app))]);
+      if (busy.length > 0) this.#expected.add(app);
     }
   }
 
   /** What is there is looked at before who works on it: a git that starts after that has nothing of its own removed. */
-  async #sweep(names: string[]): Promise<{ swept: string[]; isBusy: boolean }> {
-    const left: { name: string; path: string; files: string[] }[] = [];
+  async #sweep(names: string[]): Promise<{ swept: string[]; busy: Leavings[] }> {
+    const left: Leavings[] = [];
     for (const name of names.filter((one) => one.endsWith(".git"))) {
       const path = join(this.#layout.repositories, name);
       const files = (await kindOf(path)) === "folder" ? await leavings(path) : [];
-      if (files.length > 0) left.push({ name, path, files });
+      if (files.length > 0) left.push({ name, files });
     }
-    if (left.length === 0) return { swept: [], isBusy: false };
+    if (left.length === 0) return { swept: [], busy: [] };
 
     const folders = await workingFolders();
     const swept: string[] = [];
-    for (const { name, path, files } of left) {
-      if (folders.has(path)) continue;
+    const pathOf = ({ name }: Leavings): string => join(this.#layout.repositories, name);
+    const busy = left.filter((one) => folders.has(pathOf(one)));
+    for (const one of left.filter((other) => !busy.includes(other))) {
+      const { name, files } = one;
+      const path = pathOf(one);
       for (const file of files) {
         // A git that ended well has taken its own away.
         if (!(await isPresent(join(path, file)))) continue;
@@ -136,7 +158,7 @@ export class Repositories {
         swept.push(`${name}: ${file} removed`);
       }
     }
-    return { swept, isBusy: left.some(({ path }) => folders.has(path)) };
+    return { swept, busy };
   }
 
   async #initialize(path: string): Promise<void> {
@@ -152,6 +174,12 @@ export class Repositories {
     await furnish(making);
     await rename(making, path);
   }
+}
+
+/** Of one repository. */
+interface Leavings {
+  name: string;
+  files: string[];
 }
 
 async function furnish(repository: string): Promise<void> {

@@ -128,6 +128,32 @@ describe("the repositories", () => {
     expect(readdirSync(join(path, "refs/heads"))).toEqual([]);
   });
 
+  it("are rid of it as well where a git of reeve's own works there for a moment", async () => {
+    const { repositories } = fresh();
+    await repositories.create("demo");
+    const path = repositories.path("demo");
+    writeFileSync(join(path, "refs/heads/main.lock"), "");
+    execFile("sleep", ["0.3"], { cwd: path });
+
+    expect(await repositories.sweep()).toEqual(["demo.git: refs/heads/main.lock removed"]);
+  });
+
+  it("keep a lock beside a git that goes on, and it is said which one and why", async () => {
+    const { repositories } = fresh();
+    await repositories.create("demo");
+    const path = repositories.path("demo");
+    const packing = execFile("sleep", ["60"], { cwd: path });
+    writeFileSync(join(path, "refs/heads/main.lock"), "");
+    mkdirSync(join(path, "objects/tmp_objdir-incoming-x"));
+
+    const said = await repositories.sweep(200).finally(() => packing.kill());
+
+    expect(said).toEqual([
+      "demo.git: refs/heads/main.lock left, since a git works there; when it has ended: reeve reconcile",
+    ]);
+    expect(readdirSync(join(path, "refs/heads"))).toEqual(["main.lock"]);
+  });
+
   it("have one that stands for an app which a push may create, and is no app itself", async () => {
     const { layout, repositories } = fresh();
 
