@@ -24,8 +24,7 @@ export async function readBrought(quarantine: string): Promise<Brought> {
   const packs: PackIndex[] = [];
   for (const name of names.filter((one) => one.endsWith(".idx")))
     packs.push(new PackIndex(await readFile(join(quarantine, name))));
-  const sent = Number(await readFile(join(quarantine, ".count"), "utf8").catch(() => "0"));
-  const bases = new Set(packs.flatMap((pack) => pack.after(sent)));
+  const bases = new Set(await addedTo(packs, quarantine));
   return {
     has: (id) => {
       if (loose.size > 0 && loose.has(id.toString("latin1"))) return true;
@@ -34,6 +33,13 @@ export async function readBrought(quarantine: string): Promise<Brought> {
     },
     bases: [...bases],
   };
+}
+
+/** A few objects are unpacked one by one, and have no pack to which git could add any. */
+async function addedTo(packs: PackIndex[], quarantine: string): Promise<string[]> {
+  if (packs.length === 0) return [];
+  const sent = Number(await readFile(join(quarantine, ".count"), "utf8").catch(() => "0"));
+  return packs.flatMap((pack) => pack.after(sent));
 }
 
 const idLength = 40;
