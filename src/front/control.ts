@@ -19,6 +19,7 @@ import {
   type Verb,
   type Verbs,
 } from "../host/channel.ts";
+import { withoutCredentials } from "../environment/requirements.ts";
 import { asUserError, describeError, UserError } from "../errors.ts";
 import { deployByCommand, findTarget, holding } from "../push/deploys.ts";
 import { firstLook, readHead } from "../push/first-look.ts";
@@ -173,7 +174,11 @@ function judged<Input extends object>(
       judge();
       const { account, via } = caller;
       const write = (outcome: AuditEntry["outcome"], detail: string | undefined): void =>
-        control.store.audit({ account, via, action, app, outcome, detail });
+        control.store.audit({
+          ...{ account, via, action, app, outcome },
+          // Whatever was typed where an address can be may hold a password.
+          detail: detail && withoutCredentials(detail),
+        });
       try {
         const answer = await run(question, { caller, exchange, judge });
         const detail = record?.(question, answer);

@@ -11,6 +11,7 @@ import { shellLimits } from "../host/limits.ts";
 import { LocalHost } from "../host/host.ts";
 import { tellReady } from "../host/ready.ts";
 import { branchPolicy } from "../push/deploys.ts";
+import { recordUntold } from "../push/hooks.ts";
 import { holderOf, Pushers, type Running } from "../push/pushers.ts";
 import { noteUnclaimed } from "../push/readable.ts";
 import { wholeTree } from "../release/submodules.ts";
@@ -118,6 +119,9 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
     policyOf: (app) => branchPolicy(agent, app),
     onGone: (pusher) => {
       noteGone(pusher, repositories, log);
+      recordUntold(judging, pusher).catch((error: unknown) =>
+        log.error({ err: error, app: pusher.app }, "could not write down what became of a push"),
+      );
       tidying.pushed(pusher.app);
       tell(pusher.holder);
     },

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { absentCommit, branchOf, isBranchRef, quoted, quotedBranch } from "../app/names.ts";
 import { asUserError, describeError, UserError } from "../errors.ts";
-import { isChild, withQuarantine, type GitContext } from "../host/git.ts";
+import { isChild, readRef, withQuarantine, type GitContext } from "../host/git.ts";
 import { printable } from "../host/lines.ts";
 import { findProcess } from "../host/processes.ts";
 import { deployLine, expectCommit } from "./commits.ts";
@@ -97,8 +97,28 @@ function recordPush(
   refusal?: UserError,
 ): void {
   for (const update of parseRefUpdates(text)) {
-    const action = pusher.actions.get(update.ref);
+    const { action } = pusher.actions.get(update.ref) ?? {};
+    pusher.actions.delete(update.ref);
     if (action) world.recordPush(pusher, action, { update, ...(refusal && { refusal }) });
+  }
+}
+
+/**
+ * git has ended and said nothing of some refs: it did not move them, as a branch that it was to delete and that was not
+ * there, or was killed before it could say that it did.
+ */
+export async function recordUntold(
+  { host, gitOf, recordPush }: Pick<HookWorld, "host" | "gitOf" | "recordPush">,
+  pusher: Running,
+): Promise<void> {
+  const { app, actions, moving } = pusher;
+  for (const { action, update } of actions.values()) {
+    const { ref, newCommit } = update;
+    // That a ref is not there tells nothing where git has not come to it.
+    const mayHaveMoved = newCommit !== absentCommit || moving.has(ref);
+    const now = mayHaveMoved && ((await readRef(host, gitOf(app), ref)) ?? absentCommit);
+    const refusal = new UserError("REF_MOVED", `git did not move ${ref}`);
+    recordPush(pusher, action, { update, ...(now !== newCommit && { refusal }) });
   }
 }
 
@@ -204,7 +224,7 @@ async function deployRefs(
   for (const update of updates) {
     const { ref, oldCommit } = update;
     const action = refAction(policy.productionBranch, ref);
-    pusher.actions.set(ref, action);
+    pusher.actions.set(ref, { action, update });
     const judge = (): void => world.judgeRight(pusher, action, update);
     judge();
     const verdict = judgeRef(app, policy, update);
@@ -252,16 +272,22 @@ async function moveTraffic(
   say: Say,
 ): Promise<void> {
   const pusher = expectPusher(world, question);
-  const { app, holder, judged, actions } = pusher;
+  const { app, holder, judged, actions, moving: moves } = pusher;
   const moving = updates.filter((update) => isMove(update) && isBranchRef(update.ref));
   for (const update of moving) {
-    const action = actions.get(update.ref);
+    const { ref } = update;
+    const { action } = actions.get(ref) ?? {};
     const judge = (): void => action && world.judgeRight(pusher, action, update);
-    await expectStillAllowed(world, { holder, ref: update.ref, judge }, say);
+    await expectStillAllowed(world, { holder, ref, judge }, say).catch((error: unknown) => {
+      // It is written down with the judgement.
+      actions.delete(ref);
+      throw error;
+    });
   }
   for (const { ref, newCommit } of moving) {
-    if (judged.get(ref) === "store") continue;
-    await world.agent.ask("switch", { app, holder, ref, newCommit });
+    if (judged.get(ref) !== "store")
+      await world.agent.ask("switch", { app, holder, ref, newCommit });
+    moves.add(ref);
   }
 }
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { isAlive } from "../host/processes.ts";
 import type { Holder } from "../store/agent-store.ts";
 import type { Caller } from "../store/front-store.ts";
-import type { BranchPolicy, RefAction, Verdict } from "./policy.ts";
+import type { BranchPolicy, RefAction, RefUpdate, Verdict } from "./policy.ts";
 
 export interface Pusher {
   caller: Caller;
@@ -18,8 +18,10 @@ export interface Running extends Pusher {
   policy: Promise<BranchPolicy>;
   /** What `update` made of each ref. */
   judged: Map<string, Verdict>;
-  /** As what each was judged. */
-  actions: Map<string, RefAction>;
+  /** As what each was judged, until what became of it is written down. */
+  actions: Map<string, { action: RefAction; update: RefUpdate }>;
+  /** The branches of which git has asked whether they may move now, and was told that they may. */
+  moving: Set<string>;
   /** git has been told to take in what was pushed, and has moved what refs it moves. */
   isTaken?: boolean;
   isDone?: boolean;
@@ -53,7 +55,10 @@ export class Pushers {
 
   started(pid: number, pusher: Pusher, policy = this.policyOf(pusher.app)): void {
     const holder = holderOf(pid);
-    this.#running.set(pid, { ...pusher, holder, policy, judged: new Map(), actions: new Map() });
+    this.#running.set(pid, {
+      ...{ ...pusher, holder, policy },
+      ...{ judged: new Map(), actions: new Map(), moving: new Set() },
+    });
   }
 
   ended(pid: number): Running | undefined {

@@ -4,7 +4,10 @@ import { makePerson, type Person } from "../support/people.ts";
 import { eventually, TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
 
-type Entry = Record<"account" | "action" | "app" | "outcome", string> & { detail: string | null };
+type Entry = Record<"account" | "action" | "app" | "outcome", string> & {
+  detail: string | null;
+  times: number;
+};
 
 let server: TestServer;
 let demo: Workspace;
@@ -12,6 +15,10 @@ let ada: Person;
 let reader: Person;
 
 const audit = (): Promise<Entry[]> => server.json<Entry[]>("audit", "-n", "5000");
+const refusals = async (): Promise<number> =>
+  (await audit())
+    .filter(({ outcome }) => outcome === "refused")
+    .reduce((sum, { times }) => sum + times, 0);
 const pushAs = ({ name, token }: Person, ...refs: string[]) =>
   demo.start("push", server.remote("demo", `${name}:${token}`), ...refs);
 
@@ -38,6 +45,26 @@ describe("the audit log", () => {
       expect.stringMatching(/^refs\/tags\/kept [0-9a-f]+$/),
     ]);
     expect(found).toContainEqual(["refused", "refs/heads/main not deleted: PRODUCTION_DELETE"]);
+  });
+
+  it("says of the deletion of what is not there that it was refused", async () => {
+    const none = "0".repeat(40);
+    const head = await demo.head();
+    for (const line of [
+      `${none} ${none} refs/heads/nosuch`,
+      `${head} ${none} refs/heads/nosuch`,
+      `${none} ${none} refs/tags/nosuch`,
+      `${head} ${none} refs/tags/nosuch`,
+    ]) {
+      const before = await refusals();
+      const words = `${line}\0 report-status\n`;
+      const length = (4 + words.length).toString(16).padStart(4, "0");
+      await server.receivePack("demo", `${length}${words}0000`, `ada:${ada.token}`);
+      await eventually(async () => (await refusals()) > before);
+    }
+
+    const found = (await audit()).filter(({ detail }) => detail?.includes("nosuch"));
+    expect(new Set(found.map(({ outcome }) => outcome))).toEqual(new Set(["refused"]));
   });
 
   it("says of a push that did not come through that it was refused", async () => {
@@ -107,6 +134,9 @@ describe("a secret", () => {
     ["a command that nobody knows", secret],
     ["an option that was misspelt", `options demo set preview_passwort=${secret}`],
     ["an option", `options demo set preview_password=${secret}`],
+    ["an option's address", `options demo set host=https://ada:${secret}@shop.example`],
+    ["a branch's name", `preview remove demo https://ada:${secret}@shop.example`],
+    ["a release's name", `rollback demo https://ada:${secret}@shop.example`],
     ["a setting", `settings demo set PASSWORD=${secret}`],
     ["a setting whose name is none", `settings demo set PASS-WORD=${secret}`],
   ])("that stands in %s stands in nothing that others may see", async (_, command) => {
