@@ -203,8 +203,8 @@ async function lookSteady(emperor: Emperor, ini: string): Promise<"steady" | "de
  */
 export async function holdVassal(emperor: Emperor, ini: string, grace: number): Promise<number> {
   const text = await readIfPresent(ini);
-  if (text === undefined) return 0;
-  await writeAtomically(heldOf(ini), text);
+  // Somebody may have removed it a moment ago: the Emperor runs the vassal until it notices, and then stops it.
+  if (text !== undefined) await writeAtomically(heldOf(ini), text);
   if (grace > 0) return retireVassal(emperor, ini, grace);
   await discardVassal(emperor, ini);
   return 0;

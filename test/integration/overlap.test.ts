@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp } from "../support/apps.ts";
 import { eventually, TestServer } from "../support/server.ts";
@@ -41,6 +42,15 @@ atexit.register(lambda: print("at the end of", os.getpid(), flush=True))
 
     const ends = [...server.read("log/apps/demo.log").matchAll(/^at the end of (\d+)$/gm)];
     expect(new Set(ends.map(([, pid]) => pid)).size).toBe(2);
+  });
+
+  it("is stopped by a push although its ini was removed by hand, and started with a new one", async () => {
+    rmSync(server.path("etc/vassals/demo.ini"));
+
+    const { exitCode, output, commit } = await demo.deploy(words("two"), "Without an ini");
+
+    expect(exitCode, output).toBe(0);
+    expect(await served()).toBe(`two - ${commit}`);
   });
 
   it("gets the settings that are changed, and loses those that are unset", async () => {
