@@ -73,7 +73,7 @@ atexit.register(lambda: print("at the end of", os.getpid(), flush=True))
 
     expect(exitCode).toBe(1);
     expect(output).toMatch(/error\[APP_UNHEALTHY]/);
-    await eventually(async () => (await served()) === `two before ${head}`);
+    expect(await served()).toBe(`two before ${head}`);
     await demo.git("reset", "--quiet", "--hard", head);
     await server.settled("demo");
   });

@@ -59,11 +59,17 @@ export const restartStep: Step = {
     const options = row && live ? await optionsOf(context, row.app) : undefined;
     await holdVassal(context.emperor, vassal.ini, 0);
     if (row && live && options) {
-      await startVassal(context, { row, deploy: live, options, paths }).catch((error: unknown) => {
+      try {
+        await startVassal(context, { row, deploy: live, options, paths });
+        // Who reads that the former release is on the air finds it there.
+        const health = await prove(context, vassal, { instance: row, options });
+        if (!health.healthy)
+          context.log.warn({ instance: row.name, problem: health.problem }, "not back on the air");
+      } catch (error) {
         // Its ini is back all the same: an Emperor that is started again starts it.
         if (!isEmperorDown(error)) throw error;
-        return dropHeldIni(vassal.ini);
-      });
+        await dropHeldIni(vassal.ini);
+      }
       return;
     }
     await dropHeldIni(vassal.ini);
