@@ -93,7 +93,7 @@ export async function startDeploy(
     who.instance = instance.name;
     store.expectPlaceFree(instance);
     await expectRefUnmoved(context, request);
-    await context.settler.tidied(instance.name);
+    await context.settler.tidiedFor(instance.name);
     expectHeld(context, instance.name, request.holder);
     const deploy = store.startDeploy({ ...request, instance: instance.name });
     return { context, instance, options, deploy };

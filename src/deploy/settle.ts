@@ -48,6 +48,8 @@ export class Settler {
   readonly #tasks = new Map<string, Task>();
   readonly #retiring = new Map<string, Set<Promise<void>>>();
   readonly #tidying = new Map<string, Promise<unknown>>();
+  /** Instances that were to be tidied, and could not be. */
+  readonly #untidy = new Set<string>();
   #context: DeployContext | undefined;
 
   /** The context holds the settler and the settler needs the context: they are made known to each other here. */
@@ -100,9 +102,19 @@ export class Settler {
    */
   async tidy(instance: string): Promise<string[]> {
     const context = this.#expectContext();
+    // A deploy that has the lock may be using what would be removed; its own settling tidies, where it comes to that.
+    if (context.locks.isHeld(instance)) {
+      this.#untidy.add(instance);
+      return [];
+    }
+    return this.#tidyNow(instance);
+  }
+
+  async #tidyNow(instance: string): Promise<string[]> {
+    const context = this.#expectContext();
     const row = context.store.instance(instance);
-    // A deploy that has the lock may be using what would be removed; its own settling tidies.
-    if (!row || context.locks.isHeld(instance)) return [];
+    this.#untidy.delete(instance);
+    if (!row) return [];
     const work = this.tidied(instance)
       .then(() => mendSettings(context.host, pathsOf(context, instance).settings))
       .then(() => prune(context, row))
@@ -111,12 +123,22 @@ export class Settler {
         return removed;
       });
     this.#tidying.set(instance, work);
+    work.catch(() => this.#untidy.add(instance));
     return work.finally(() => {
       if (this.#tidying.get(instance) === work) this.#tidying.delete(instance);
     });
   }
 
-  /** A deploy waits here before it looks for what is on disk. */
+  /** Before a deploy that has the lock looks for what is on disk: what kept it from being tidied is over. */
+  async tidiedFor(instance: string): Promise<void> {
+    await this.tidied(instance);
+    if (!this.#untidy.has(instance)) return;
+    await this.#tidyNow(instance).catch((error: unknown) => {
+      this.#expectContext().log.error({ err: error, instance }, "could not tidy up");
+    });
+  }
+
+  /** Resolves when nothing of the instance is being tidied. */
   async tidied(instance: string): Promise<void> {
     await this.#tidying.get(instance)?.catch(() => undefined);
   }
