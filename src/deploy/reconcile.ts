@@ -336,7 +336,11 @@ class Reconciling {
       this.#did(row.name, `goes on settling ${shortCommit(live.newCommit)}`);
       return;
     }
-    const left = (await understudiesOf(context, row.name)).map(({ deploy }) => deploy);
+    // Before the look: one that goes meanwhile was not left behind either.
+    const retiring = context.settler.retiring(row.name);
+    const left = (await understudiesOf(context, row.name))
+      .filter(({ ini }) => !retiring.has(ini))
+      .map(({ deploy }) => deploy);
     if (left.length > 0) {
       // Also one of a deploy after the live one, which could not be taken back; not of those that are yet to come.
       await context.settler.retireBefore(row, options, Math.max(...left) + 1);

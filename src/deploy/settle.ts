@@ -46,7 +46,8 @@ interface Task {
 export class Settler {
   readonly traffic = new Traffic();
   readonly #tasks = new Map<string, Task>();
-  readonly #retiring = new Map<string, Set<Promise<void>>>();
+  /** Of each instance, by their inis. */
+  readonly #retiring = new Map<string, Map<Promise<void>, string>>();
   readonly #tidying = new Map<string, Promise<unknown>>();
   /** Instances that were to be tidied, and could not be. */
   readonly #untidy = new Set<string>();
@@ -198,7 +199,12 @@ export class Settler {
   }
 
   async #allRetired(instance: string): Promise<void> {
-    for (const retiring of this.#retiring.get(instance) ?? []) await retiring;
+    for (const retiring of this.#retiring.get(instance)?.keys() ?? []) await retiring;
+  }
+
+  /** The inis of those that are ending by themselves just now. */
+  retiring(instance: string): Set<string> {
+    return new Set(this.#retiring.get(instance)?.values());
   }
 
   async #drain(task: Task): Promise<void> {
@@ -230,7 +236,7 @@ export class Settler {
           this.#later(() => this.#retire(row, options, isOver));
         },
       );
-      this.#retires(row.name, retiring);
+      this.#retires(vassal, retiring);
     }
   }
 
@@ -243,10 +249,10 @@ export class Settler {
     store.changeDeploy(deploy.id, { note: [deploy.note, note].filter(Boolean).join("; ") });
   }
 
-  #retires(instance: string, retiring: Promise<void>): void {
-    const all = this.#retiring.get(instance) ?? new Set();
+  #retires({ instance, ini }: Vassal, retiring: Promise<void>): void {
+    const all = this.#retiring.get(instance) ?? new Map<Promise<void>, string>();
     this.#retiring.set(instance, all);
-    all.add(retiring);
+    all.set(retiring, ini);
     void retiring.then(() => all.delete(retiring));
   }
 
