@@ -2,8 +2,8 @@ import { relative } from "node:path";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /**
- * Seconds that the long files take beside others. Only their order counts: a file that begins last is alone
- * with the machine until it ends.
+ * Seconds that the long files take, on a machine that is busy with others. Only their order counts: a file that
+ * begins last is alone with the machine until it ends.
  */
 export const seconds: Record<string, number> = {
   "test/unit/growth.test.ts": 51,
@@ -31,17 +31,25 @@ export const seconds: Record<string, number> = {
   "test/hostile/trees.test.ts": 71,
   "test/hostile/isolation.test.ts": 61,
   "test/hostile/walks.test.ts": 40,
+  "test/integration/previews.test.ts": 143,
+  "test/integration/administration.test.ts": 104,
+  "test/apps/apps.test.ts": 78,
+  "test/integration/takeover.test.ts": 68,
+  "test/integration/dying.test.ts": 66,
+  "test/integration/leftovers.test.ts": 50,
+  "test/integration/requirements.test.ts": 419,
+  "test/integration/preview-places.test.ts": 299,
+  "test/integration/preview-names.test.ts": 152,
+  "test/integration/pushes.test.ts": 125,
 };
 
-/** Of each project the longest files begin first. Without it the largest do, which may be the quickest. */
+/** Those that may run beside each other begin with the longest. Without it the largest do, which may be the quickest. */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const projects = [...new Set(sorted.map(({ project }) => project))];
     const long = ({ moduleId }: TestSpecification): number =>
       seconds[relative(this.ctx.config.root, moduleId)] ?? 0;
-    return projects.flatMap((project) =>
-      sorted.filter((file) => file.project === project).sort((a, b) => long(b) - long(a)),
-    );
+    const turn = ({ project }: TestSpecification): number => project.config.sequence.groupOrder;
+    return sorted.sort((one, other) => turn(one) - turn(other) || long(other) - long(one));
   }
 }
