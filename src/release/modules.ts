@@ -75,9 +75,9 @@ export function expectFetchable(
   );
 }
 
-/** The other ways to name a place at a host: `ssh://`, `git://`, `http://`, and what ssh itself takes. */
+/** The other ways to name a place at a host: `ssh://`, `git://`, `http://`, a name before it, and what ssh itself takes. */
 const otherSchemes =
-  /^(?:ssh|git|http|git\+ssh):\/\/(?:[^@/]*@)?([a-z0-9.-]+)(?::\d*)?\/([^\s:]+)$/i;
+  /^(?:ssh|git|https?|git\+ssh):\/\/(?:[^@/\\]*@)?([a-z0-9.-]+)(?::\d*)?\/([^\s:]+)$/i;
 const ofSsh = /^(?:[\w.-]+@)?([a-z0-9-]+\.[a-z0-9.-]+):([^\s:]+)$/i;
 
 function misnamed(path: string, { name, address: whole }: Module): UserError {
@@ -85,8 +85,8 @@ function misnamed(path: string, { name, address: whole }: Module): UserError {
   const shown = printable(given);
   const isBeside = /^\.{1,2}(\/|$)/.test(given);
   const [, host, place = ""] = otherSchemes.exec(given) ?? ofSsh.exec(given) ?? [];
-  const better =
-    host === undefined ? "https://HOST/PATH" : `https://${host}/${place.replace(/^\/+/, "")}`;
+  const meant = host === undefined ? "" : `https://${host}/${place.replace(/^\/+/, "")}`;
+  const better = meant !== given && address.test(meant) ? meant : "https://HOST/PATH";
   const line = `git config -f .gitmodules ${quoted(`submodule.${name.slice(0, longestAddress)}.url`)} ${quoted(better)}`;
   return new UserError(
     "SUBMODULE_REFUSED",

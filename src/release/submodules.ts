@@ -200,13 +200,17 @@ async function provideRepository(
     await mkdir(making, { mode: 0o700 });
     if (host.isRoot) await giveFolder(making, gitUser, 0o700);
     await fetchInto({ ...git, repository: making, borrows: [] }, context, wanted, budget);
-    budget.bytes -= Number(await host.run(walk([{ do: "measure", path: making }])));
+    budget.bytes -= await sizeOnDisk(host, making);
     await rename(making, path);
   } finally {
     await removeTrees(host, making);
   }
   onLine(`    ${wanted.path}: ${shortCommit(wanted.commit)} fetched from ${wanted.host}`);
   return path;
+}
+
+async function sizeOnDisk(host: Host, path: string): Promise<number> {
+  return Number(await host.run(walk([{ do: "measure", path }])));
 }
 
 async function fetchInto(
@@ -228,7 +232,10 @@ async function fetchInto(
       await fetch("names");
     });
   } catch (error) {
-    throw error instanceof CommandFailed ? unfetched(wanted, error) : error;
+    if (!(error instanceof CommandFailed)) throw error;
+    // Who writes more than it may is ended by the kernel, of which git's other half only says that its output is invalid.
+    const isFull = (await sizeOnDisk(host, git.repository)) >= bytes;
+    throw unfetched(wanted, error, isFull);
   }
   const type = await objectType(host, git, wanted.commit).catch((error: unknown) => {
     if (error instanceof CommandFailed) return "nothing";
@@ -238,14 +245,14 @@ async function fetchInto(
 }
 
 /** Why git did not get it, by what it said. */
-function unfetched(wanted: Wanted, error: CommandFailed): UserError {
+function unfetched(wanted: Wanted, error: CommandFailed, isFull: boolean): UserError {
   const { path, url } = wanted;
   const said = error.output;
   if (/not our ref|unadvertised object/.test(said)) return unpushed(wanted);
-  if (/File size limit exceeded|signal 25|File too large/.test(said))
+  if (isFull || /File size limit exceeded|signal 25|File too large/.test(said))
     return new UserError(
       "RELEASE_TOO_LARGE",
-      `${path}: what ${url} has for this commit is larger than a push may be (option push_limit)`,
+      `${path}: with what ${url} has for this commit the submodules are larger than a push may be (option push_limit)`,
       { cause: error },
     );
   const closed = /could not read (?:Username|Password)|Authentication failed|error: 40[134]/.test(

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -18,6 +19,8 @@ beforeAll(async () => {
     `submodule_hosts = "${host.name}"`,
     `submodule_ca_file = "${host.caFile}"`,
     `release_files = ${most}`,
+    "release_size = 8",
+    "push_limit = 2",
   ]);
 });
 afterAll(async () => {
@@ -175,6 +178,9 @@ describe("a submodule that is not fetched", () => {
   const some = (): string => host.commit("some", { "word.txt": "some" });
   const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${"b".repeat(64)}\nsize 20000\n`;
   const files = Object.fromEntries(Array.from({ length: most }, (_, at) => [`${at}`, ""]));
+  const many = Object.fromEntries(
+    Array.from({ length: 150 }, (_, at) => [`${at}`, randomBytes(20_000)]),
+  );
   let refused: Workspace;
 
   beforeAll(async () => {
@@ -210,6 +216,39 @@ describe("a submodule that is not fetched", () => {
       "with more files than a release has",
       () => ({ url: host.url("large"), commit: host.commit("large", files) }),
       /RELEASE_TOO_LARGE.*more than 400 files/,
+    ],
+    [
+      "with files that are larger than a release",
+      () => ({
+        url: host.url("zeros"),
+        commit: host.commit("zeros", { x: Buffer.alloc(9 << 20) }),
+      }),
+      /RELEASE_TOO_LARGE.*larger than 8 MiB/,
+    ],
+    [
+      "with one file that is larger than a push",
+      () => ({ url: host.url("big"), commit: host.commit("big", { x: randomBytes(3 << 20) }) }),
+      /RELEASE_TOO_LARGE.*lib: with what .*\/big\.git has .* larger than a push may be/,
+    ],
+    [
+      "with many files that are larger together than a push",
+      () => ({ url: host.url("pack"), commit: host.commit("pack", many) }),
+      /RELEASE_TOO_LARGE.*lib: with what .*\/pack\.git has .* larger than a push may be/,
+    ],
+    [
+      "that is larger than a push, on a server that gives only its branches",
+      () => ({ url: host.url("old/big"), commit: host.commit("big", { x: randomBytes(3 << 20) }) }),
+      /RELEASE_TOO_LARGE.*lib: with what .*\/big\.git has .* larger than a push may be/,
+    ],
+    [
+      "of another's ssh",
+      () => ({ url: "git@github.com:a/b.git" }),
+      /git config -f \.gitmodules submodule\.lib\.url https:\/\/github\.com\/a\/b\.git/,
+    ],
+    [
+      "at a path without a host",
+      () => ({ url: "/srv/b.git" }),
+      /\/srv\/b\.git .*git config -f \.gitmodules submodule\.lib\.url https:\/\/HOST\/PATH/s,
     ],
   ])("is refused with what to do: one %s", async (_, made, words) => {
     await link(refused, { lib: { commit: some(), ...made() } });
