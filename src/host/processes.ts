@@ -14,37 +14,31 @@ export interface ProcessId {
 // another thread, and waits for nobody. Its arguments are in its own memory, which may make a reader wait.
 
 /** The process with this number, or undefined where there is none (a zombie is none). */
-export function findProcess(pid: number): Promise<ProcessId | undefined> {
-  return promised(() => lookAt(pid));
-}
-
-function lookAt(pid: number): ProcessId | undefined {
-  const fields = statOf(pid);
+export async function findProcess(pid: number): Promise<ProcessId | undefined> {
+  const fields = await statOf(pid);
   if (!fields || fields[0] === "Z" || fields[0] === "X") return undefined;
   return { pid, startTime: Number(fields[19]) };
 }
 
 /** Whether a SIGSTOP has taken effect on it. */
-export function isStopped(pid: number): Promise<boolean> {
-  return promised(() => statOf(pid)?.[0] === "T");
+export async function isStopped(pid: number): Promise<boolean> {
+  return (await statOf(pid))?.[0] === "T";
 }
 
 /** The fields of /proc/PID/stat from the third on, the state. */
-function statOf(pid: number): string[] | undefined {
-  const stat = readProc(`${pid}/stat`);
+async function statOf(pid: number): Promise<string[] | undefined> {
+  const stat = await readProc(`${pid}/stat`);
   // The command's name, in parentheses, may hold anything: the fields begin after the last one.
   return stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
-export function isAlive(process: ProcessId): Promise<boolean> {
-  return promised(() => lookAt(process.pid)?.startTime === process.startTime);
+export async function isAlive(process: ProcessId): Promise<boolean> {
+  return (await findProcess(process.pid))?.startTime === process.startTime;
 }
 
-export function childrenOf(pid: number): Promise<number[]> {
-  return promised(() => {
-    const text = readProc(`${pid}/task/${pid}/children`);
-    return (text ?? "").split(" ").filter(Boolean).map(Number);
-  });
+export async function childrenOf(pid: number): Promise<number[]> {
+  const text = await readProc(`${pid}/task/${pid}/children`);
+  return (text ?? "").split(" ").filter(Boolean).map(Number);
 }
 
 const hangup = 1n;
@@ -53,12 +47,10 @@ const hangup = 1n;
  * Whether the process has a handler for SIGHUP. A uWSGI worker ignores it until it is fully started,
  * so that a reload or a stop which comes earlier is lost (measured: docs/architecture.md).
  */
-export function catchesHangup(pid: number): Promise<boolean> {
-  return promised(() => {
-    const status = readProc(`${pid}/status`);
-    const mask = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status ?? "")?.[1];
-    return mask !== undefined && (BigInt(`0x${mask}`) & (1n << (hangup - 1n))) !== 0n;
-  });
+export async function catchesHangup(pid: number): Promise<boolean> {
+  const status = await readProc(`${pid}/status`);
+  const mask = /^SigCgt:\s*([0-9a-f]+)$/m.exec(status ?? "")?.[1];
+  return mask !== undefined && (BigInt(`0x${mask}`) & (1n << (hangup - 1n))) !== 0n;
 }
 
 /** How many files a process that we start may be allowed to open: our own hard limit (proc(5), /proc/PID/limits). */
@@ -75,11 +67,8 @@ export async function programOf(pid: number): Promise<string | undefined> {
 
 /** The first line of the process's arguments, as `ps` shows it. */
 export async function titleOf(pid: number): Promise<string> {
-  const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch((error: unknown) => {
-    if (hasGone(error)) return "";
-    throw error;
-  });
-  return words.replaceAll("\0", " ").trim();
+  const words = await unlessGone(() => readFile(`/proc/${pid}/cmdline`, "utf8"));
+  return (words ?? "").replaceAll("\0", " ").trim();
 }
 
 /**
@@ -104,8 +93,8 @@ export async function straysOf(uid: number, below = 0): Promise<ProcessId[]> {
 }
 
 /** 0 where there is no such process. */
-export function parentOf(pid: number): Promise<number> {
-  return promised(() => Number(statOf(pid)?.[1] ?? 0));
+export async function parentOf(pid: number): Promise<number> {
+  return Number((await statOf(pid))?.[1] ?? 0);
 }
 
 async function isBelow(pid: number, ancestor: number): Promise<boolean> {
@@ -115,7 +104,7 @@ async function isBelow(pid: number, ancestor: number): Promise<boolean> {
 }
 
 export function ownerOf(pid: number): Promise<number | undefined> {
-  return promised(() => unlessGone(() => statSync(`/proc/${pid}`).uid));
+  return unlessGone(() => statSync(`/proc/${pid}`).uid);
 }
 
 async function allPids(): Promise<number[]> {
@@ -133,7 +122,7 @@ export async function workingFolders(): Promise<Set<string>> {
 /** Whether a process runs as this user, or could do so again; one that is dead already does not (proc(5), status). */
 export async function hasProcesses(uid: number): Promise<boolean> {
   for (const [index, pid] of (await allPids()).entries()) {
-    if (isOf(uid, pid)) return true;
+    if (await isOf(uid, pid)) return true;
     if (index % atOnce === atOnce - 1) await setImmediate();
   }
   return false;
@@ -141,36 +130,26 @@ export async function hasProcesses(uid: number): Promise<boolean> {
 
 const atOnce = 200;
 
-function isOf(uid: number, pid: number): boolean {
-  const status = readProc(`${pid}/status`) ?? "";
+async function isOf(uid: number, pid: number): Promise<boolean> {
+  const status = (await readProc(`${pid}/status`)) ?? "";
   const ids = /^Uid:\t([\d\t]*)$/m.exec(status)?.[1]?.split("\t") ?? [];
   return ids.includes(String(uid)) && !/^State:\s+[ZX]/m.test(status);
 }
 
-function readProc(path: string): string | undefined {
+function readProc(path: string): Promise<string | undefined> {
   return unlessGone(() => readFileSync(`/proc/${path}`, "utf8"));
 }
 
-/** What a look throws is the promise's, for whoever catches it there. */
-function promised<T>(look: () => T): Promise<T> {
-  return new Promise((resolve) => resolve(look()));
-}
-
-/** That a process went while we looked is an answer. */
-function unlessGone<T>(look: () => T): T | undefined {
+/**
+ * That a process went while we looked is an answer. Who has no descriptor left to look with knows nothing of it, and must
+ * not take a living one for dead.
+ */
+async function unlessGone<T>(look: () => T | Promise<T>): Promise<T | undefined> {
   try {
-    return look();
+    return await look();
   } catch (error) {
-    if (hasGone(error)) return undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ESRCH") return undefined;
     throw error;
   }
-}
-
-/**
- * The process went while we looked: that is an answer. Who has no descriptor left to look with knows nothing of it,
- * and must not take a living one for dead.
- */
-function hasGone(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === "ENOENT" || code === "ESRCH";
 }
