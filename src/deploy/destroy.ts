@@ -1,6 +1,6 @@
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { optionsFile, submodulesPath } from "../app/instance.ts";
+import { removeFile } from "../host/files.ts";
 import { removeTrees } from "../host/walker.ts";
 import type { Holder, Preview } from "../store/agent-store.ts";
 import type { DeployContext } from "./context.ts";
@@ -36,7 +36,7 @@ export async function destroyApp(
       await removeInstance(context, { name, app });
     }
     await removeInstance(context, { name: app, app });
-    await rm(optionsFile(layout, app), { force: true });
+    await removeFile(optionsFile(layout, app));
     await removeTrees(context.host, join(layout.deployLogs, app), submodulesPath(layout, app));
     await removeRunners(context, app, context.store.deploys(app, 1).length > 0);
     context.store.deleteApp(app);

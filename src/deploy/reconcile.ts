@@ -1,4 +1,4 @@
-import { lstat, readdir, rm } from "node:fs/promises";
+import { lstat, readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { releasePath, repositoryPath, socketStem } from "../app/instance.ts";
 import { absentCommit, isPreviewName, shortCommit } from "../app/names.ts";
@@ -6,7 +6,13 @@ import { parseNameOfDeploy } from "../app/vassal.ts";
 import { hasEnvironment } from "../environment/environment.ts";
 import { asUserError, UserError } from "../errors.ts";
 import { waitFor } from "../host/clock.ts";
-import { isPresent, leadsTo, symlinkAtomically, writeAtomically } from "../host/files.ts";
+import {
+  isPresent,
+  leadsTo,
+  removeFile,
+  symlinkAtomically,
+  writeAtomically,
+} from "../host/files.ts";
 import { listLocks, readRef } from "../host/git.ts";
 import { isAlive, workingFolders } from "../host/processes.ts";
 import { sweepStaging } from "../release/release.ts";
@@ -370,7 +376,7 @@ class Reconciling {
     }
     await releaseIni(permanentOf(context, row.name).ini);
     // Whoever bound it is gone.
-    await rm(vassal.socket, { force: true });
+    await removeFile(vassal.socket);
     if (!(await leadsTo(paths.link, vassal.socket)))
       await symlinkAtomically(vassal.socket, paths.link);
 
@@ -443,7 +449,7 @@ class Reconciling {
           ? this.#atStart || (await isForgotten(join(folder, name)))
           : ofDeploy?.role === "understudy" && !known.has(ofDeploy.stem);
         if (!isStray) continue;
-        await rm(join(folder, name), { force: true });
+        await removeFile(join(folder, name));
         this.#did(name, "left over, removed");
       }
     }

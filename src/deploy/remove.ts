@@ -1,8 +1,8 @@
-import { readdir, rm } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { optionsFile, placeUrl, type Instance } from "../app/instance.ts";
 import { absentCommit } from "../app/names.ts";
 import { UserError } from "../errors.ts";
-import { isPresent } from "../host/files.ts";
+import { isPresent, removeFile } from "../host/files.ts";
 import { removeTrees } from "../host/walker.ts";
 import { unpinRelease } from "../release/release-commands.ts";
 import type { Deploy, NewDeploy } from "../store/agent-store.ts";
@@ -135,7 +135,7 @@ async function removeVassals(context: DeployContext, instance: string): Promise<
   for (const vassal of [permanent, ...(await vassalsOf(context, instance))])
     await retire(context, vassal, { grace, waking: 0 });
   await dropHeldIni(permanent.ini);
-  for (const path of [link, log]) await rm(path, { force: true });
+  for (const path of [link, log]) await removeFile(path);
 }
 
 async function removeFolders(

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { environmentPath, type InstancePaths } from "../app/instance.ts";
 import { UserError } from "../errors.ts";
 import type { Box } from "../host/box.ts";
-import { isPresent } from "../host/files.ts";
+import { isPresent, removeFile } from "../host/files.ts";
 import {
   CommandFailed,
   type Command,
@@ -488,7 +488,7 @@ async function removeEnvironment(
   const path = environmentPath(context.paths, hash);
   await writeFile(markerOf(path), "");
   await removeTrees(context.host, path, ...scratch);
-  await rm(markerOf(path), { force: true });
+  await removeFile(markerOf(path));
 }
 
 function markerOf(path: string): string {

@@ -1,6 +1,7 @@
-import { rm, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import type { Logger } from "pino";
 import type { AgentClient } from "../agent/client.ts";
+import { removeFile } from "../host/files.ts";
 import { gitCommand, unclaimedPath, type GitContext } from "../host/git.ts";
 import type { Host } from "../host/host.ts";
 import { workingFolders } from "../host/processes.ts";
@@ -104,8 +105,7 @@ export class Tidying {
       await this.#git(app, ["repack", "-a", "-d", "-l", "-n", "-q"], signal);
     const shown = await this.#count(app, ["--exclude-hidden=receive", "--all"], signal);
     const { loose, packed } = await this.#held(app, signal);
-    if (shown === needed && loose + packed === needed)
-      await rm(unclaimedPath(repository), { force: true });
+    if (shown === needed && loose + packed === needed) await removeFile(unclaimedPath(repository));
     return true;
   }
 

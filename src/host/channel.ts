@@ -1,4 +1,4 @@
-import { chmod, rm } from "node:fs/promises";
+import { chmod } from "node:fs/promises";
 import {
   createServer,
   request,
@@ -10,6 +10,7 @@ import {
 import { text } from "node:stream/consumers";
 import { z } from "zod";
 import { asUserError, isErrorCode, UserError } from "../errors.ts";
+import { removeFile } from "./files.ts";
 import { LineSplitter } from "./lines.ts";
 
 const keyHeader = "reeve-key";
@@ -109,7 +110,7 @@ function parseJson(words: string): unknown {
 
 /** Listens on a unix socket that nobody but the folder's owner and its group can reach. */
 export async function listenOn(server: Server, path: string): Promise<void> {
-  await rm(path, { force: true });
+  await removeFile(path);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(path, resolve);

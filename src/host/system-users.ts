@@ -1,8 +1,8 @@
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../errors.ts";
 import { milliseconds, sleep, waitFor } from "./clock.ts";
+import { removeFile } from "./files.ts";
 import { findIdentity } from "./identity.ts";
 import { CommandFailed, type Command, type Host, type Identity } from "./host.ts";
 import { hasProcesses } from "./processes.ts";
@@ -130,7 +130,7 @@ export async function sweepUser(host: Host, user: Identity): Promise<void> {
 /** By this file, which is root's, systemd would start the user's programs without an app, for its next namesake too. */
 async function forgetLingering({ name }: Identity): Promise<void> {
   try {
-    await rm(join("/var/lib/systemd/linger", name), { force: true });
+    await removeFile(join("/var/lib/systemd/linger", name));
   } catch (error) {
     // Nothing but reeve's folders and a few others can be written by an agent that its unit confines.
     if ((error as NodeJS.ErrnoException).code !== "EROFS") throw error;

@@ -1,8 +1,9 @@
-import { mkdir, readlink, rm, rmdir } from "node:fs/promises";
+import { mkdir, readlink, rmdir } from "node:fs/promises";
 import {
   isPresent,
   kindOf,
   readIfPresent,
+  removeFile,
   symlinkAtomically,
   writeAtomically,
 } from "../host/files.ts";
@@ -15,14 +16,14 @@ export class FileChanges {
     const former = await readIfPresent(path);
     if (former === text) return;
     this.#undoing.push(() =>
-      former === undefined ? rm(path, { force: true }) : writeAtomically(path, former),
+      former === undefined ? removeFile(path) : writeAtomically(path, former),
     );
     await writeAtomically(path, text);
   }
 
   async link(target: string, link: string): Promise<void> {
     if (await isPresent(link)) return;
-    this.#undoing.push(() => rm(link, { force: true }));
+    this.#undoing.push(() => removeFile(link));
     await symlinkAtomically(target, link);
   }
 
@@ -35,7 +36,7 @@ export class FileChanges {
         ? [await readlink(path), symlinkAtomically]
         : [await readIfPresent(path), (text: string) => writeAtomically(path, text)];
     this.#undoing.push(() => putBack(former ?? "", path));
-    await rm(path, { force: true });
+    await removeFile(path);
   }
 
   async makeFolder(path: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   configVariables,
@@ -9,7 +9,7 @@ import {
 } from "../../config/config.ts";
 import type { Identities } from "../../deploy/context.ts";
 import { ControlGroups, ownGroup } from "../../host/control-groups.ts";
-import { isPresent } from "../../host/files.ts";
+import { isPresent, removeFile } from "../../host/files.ts";
 import { LocalHost, type Host } from "../../host/host.ts";
 import { mostOpenFiles } from "../../host/processes.ts";
 import { Supervised, type Service } from "../../host/supervisor.ts";
@@ -50,8 +50,7 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
       "reeve: this system gives no control groups, so what an app leaves running is looked for by its user alone",
     );
   // After a reboot the numbers in them may be others' processes, which would get our signals.
-  for (const stale of [config.layout.emperorPid, config.layout.nginxPid])
-    await rm(stale, { force: true });
+  for (const stale of [config.layout.emperorPid, config.layout.nginxPid]) await removeFile(stale);
   const ssh = await prepareSsh(config, host, identities.front, say);
 
   const list = await services(config, host, identities, program);
@@ -66,7 +65,7 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
     await stop();
     // An app may have left something running in a session of its own.
     await groups.dissolve();
-    await rm(pidFile, { force: true });
+    await removeFile(pidFile);
   }
   say("reeve: stopped; the next start brings every app back");
 }
