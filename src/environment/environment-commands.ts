@@ -86,12 +86,17 @@ export function surveyed(build: Build, tree: string, described: string, command:
 }
 
 /**
- * Has the packages that were built in the copy name the release in its place. Prints why some cannot be edited there,
- * and leaves these as they are.
+ * Has the packages that were built in the copy name the release in its place, and then lists all. Where some cannot be
+ * edited there it prints why, and ends.
  */
-export function settlePackages(build: Build, tree: string, release: string): Command {
+export function settlePackages(
+  build: Build,
+  tree: string,
+  release: string,
+  listing: Command,
+): Command {
   const words = ["settle", build.environment, tree, release, surveyIn(build.scratch)];
-  return installedCommand(build, words);
+  return beforehand(build, words, listing);
 }
 
 function notesIn(scratch: string): string {

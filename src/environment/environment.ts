@@ -305,10 +305,7 @@ async function install(
     const text = JSON.stringify(request.variables);
     await host.run(writeFileAs(as, variablesIn(scratch), text));
   }
-  await installFiles(context, request, { ...say, build });
-  const packages = basis
-    ? await inOrder(context, listTakenOver(build))
-    : await host.run(listPackages(build));
+  const packages = await installFiles(context, request, { ...say, build });
   return packages?.trim();
 }
 
@@ -316,12 +313,13 @@ async function install(
  * Packages of the tree that are to be edited are, in the release, which they see whole: templates that no manifest
  * names, say. Where the build of one leaves files in its copy of the tree, an extension in C, a file with the version,
  * the release would lack them: then all are installed for good. So they are where a backend builds no other ones.
+ * Resolves to the list of all packages; undefined where they are not what they would be without the basis.
  */
 async function installFiles(
   context: EnvironmentContext,
   request: EnvironmentRequest & { scratch: string },
   { build, ...say }: RunOptions & { build: Build },
-): Promise<void> {
+): Promise<string | undefined> {
   const { host, signal } = context;
   const { scratch, files, basis, coverage, release } = request;
   const tree = treeIn(scratch);
@@ -334,30 +332,41 @@ async function installFiles(
     keepsVersions: basis?.isAlike ?? false,
     hasEditable: coverage.local.some(({ editable }) => editable),
   };
-  if (coverage.local.length === 0) {
+  const listing = basis ? listTakenOver(build) : listPackages(build);
+  const list = (command: Command): Promise<string | undefined> =>
+    basis ? inOrder(context, command) : host.run(command, { signal });
+  const installForGood = async (): Promise<void> => {
     await writeRequirements(context, tree, request, withoutEditable);
-    await host.run(installRequirements(build, how), say);
-    return;
+    await host.run(installRequirements(build, { ...how, hasEditable: false }), say);
+  };
+  if (coverage.local.length === 0) {
+    await installForGood();
+    return list(listing);
   }
-  const settling = settlePackages(build, tree, release);
-  const editing = async (): Promise<string> => {
+  const settling = settlePackages(build, tree, release, listing);
+  const editing = async (): Promise<string | undefined> => {
     await writeRequirements(context, tree, request, withEditable);
     const installing = installRequirements(build, how);
     await host.run(surveyed(build, tree, request.described, installing), say);
-    return host.run(settling, { signal });
+    return list(settling);
   };
-  const [fixed] = (await editing().catch(unlessUneditable)).split("\n");
-  if (!fixed) return;
+  const packages = await editing().catch(unlessUneditable);
+  const fixed = packages && whyNotEditable(packages);
+  if (!fixed) return packages;
   say.onLine?.(`reeve: ${fixed}: its packages are installed for good, not to be edited`);
-  await writeRequirements(context, tree, request, withoutEditable);
-  await host.run(installRequirements(build, { ...how, hasEditable: false }), say);
-  await host.run(settling, { signal });
+  await installForGood();
+  return list(settling);
+}
+
+/** Undefined of what is the list: no line of one begins so. */
+function whyNotEditable(printed: string): string | undefined {
+  return /^not editable: (.*)/.exec(printed)?.[1];
 }
 
 /** A builder of packages need not know of packages that are edited: then there is no such hook (PEP 660). */
 function unlessUneditable(error: unknown): string {
   if (error instanceof CommandFailed && /\bbuild_editable\b/.test(error.output))
-    return "no build_editable in a build backend";
+    return "not editable: no build_editable in a build backend";
   throw error;
 }
 

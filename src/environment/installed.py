@@ -3,7 +3,7 @@
     installed.py take NEW BASIS NOTES all|indexed [COMMAND...]    standard input: what must not be taken over, a name a line
     installed.py check NEW NOTES [COMMAND...]             fails where something is not as if nothing had been taken over
     installed.py survey TREE NOTES [COMMAND...]           standard input: what git says of the commit
-    installed.py settle NEW TREE RELEASE NOTES            prints why packages cannot be edited in RELEASE, if they cannot
+    installed.py settle NEW TREE RELEASE NOTES [COMMAND...]    prints why packages cannot be edited in RELEASE, if they cannot
     installed.py run VARIABLES COMMAND...                 with what a file of JSON says in its environment
 
 A command comes next, in the same box: a box of its own for each would cost more than most of them do.
@@ -16,7 +16,7 @@ bytecode whose source is another one by now: uv leaves it where a package is rep
 source's if both were written in one second and are as long.
 
 settle: packages of the tree were built in TREE, a copy that goes. They name RELEASE from now on, where the copy's files
-stay as they were. One whose build left or changed files in the copy cannot be edited there.
+stay as they were. One whose build left or changed files in the copy cannot be edited there: then no command comes next.
 
 Nothing is written in place: a file that changes is replaced.
 """
@@ -359,16 +359,18 @@ def describe(tree, text):
             file.write(text)
 
 
-def settle(root, tree, release, notes):
+def settle(root, tree, release, notes, *command):
     with open(notes, encoding="utf-8") as file:
         before = json.load(file)
     products = [path for path, look in listing_of(tree).items() if look != before.get(path) and not is_remains(path)]
+    are_editable = True
     for distribution in distributions_in(root):
         path, is_editable = distribution.origin()
         if path is None or f"{path}/".startswith(f"{tree}/") is False:
             continue
         if is_editable and (products or not names_only(distribution, tree, before)):
-            print("a build leaves files beside its sources, in " + os.path.relpath(path, tree))
+            print("not editable: a build leaves files beside its sources, in " + os.path.relpath(path, tree))
+            are_editable = False
             continue
         changed = {}
         for name in distribution.files if is_editable else [os.path.join(distribution.metadata, "direct_url.json")]:
@@ -380,6 +382,8 @@ def settle(root, tree, release, notes):
                 forget_bytecode(name)
         if changed:
             replace(distribution.record, record_with(distribution, changed))
+    if are_editable:
+        go_on(command)
 
 
 def forget_bytecode(source):
