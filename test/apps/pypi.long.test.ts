@@ -12,7 +12,7 @@ app = Flask(__name__)
 app.add_url_rule("/", view_func=lambda: "flask")
 `;
 const project = (needs: string): string =>
-  `[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = [${needs}]\n`;
+  `[project]\nname = "shop"\nversion = "1"\ndescription = "A shop"\nrequires-python = ">=3.11"\ndependencies = [${needs}]\n`;
 const settings = `SECRET_KEY = "x"
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "shop.urls"
