@@ -52,13 +52,12 @@ export function gitEnvironment(configuration: string): Record<string, string> {
 export function gitCommand(
   context: GitContext,
   args: string[],
-  more: Partial<Command> = {},
+  { cwd = context.repository, ...more }: Partial<Command> = {},
 ): Command {
   return {
     file: "git",
-    args: [`--git-dir=${context.repository}`, ...args],
-    // Whoever sweeps a repository sees by this that somebody works on it.
-    cwd: context.repository,
+    // Whoever sweeps a repository sees by where it stands that somebody works on it. It goes there itself.
+    args: [`--git-dir=${context.repository}`, "-C", cwd, ...args],
     as: context.as,
     limits: context.limits,
     ...more,

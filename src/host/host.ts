@@ -14,6 +14,7 @@ export interface Identity {
 export interface Command {
   file: string;
   args: string[];
+  /** It is entered as the user, and never as root: whoever stands in a folder reaches what is below it. */
   cwd?: string;
   /** Added to a nearly empty environment (`PATH`, `LANG`): nothing of ours is inherited. */
   env?: Record<string, string>;
@@ -118,7 +119,7 @@ export class LocalHost implements Host {
   }
 
   async run(command: Command, options: RunOptions = {}): Promise<string> {
-    const { file, args } = await this.#withIdentity(command);
+    const { file, args, cwd } = await this.#withIdentity(command);
     const tail: string[] = [];
     const keep = (line: string): void => {
       tail.push(line);
@@ -126,7 +127,7 @@ export class LocalHost implements Host {
       options.onLine?.(line);
     };
     const subprocess = execa(file, args, {
-      cwd: command.cwd ?? "/",
+      cwd,
       env: { PATH: path, LANG: "C.UTF-8", ...command.env },
       extendEnv: false,
       // A pipe to say nothing through costs as much as a stream that is used.
@@ -173,20 +174,24 @@ export class LocalHost implements Host {
     });
   }
 
-  async #withIdentity(command: Command): Promise<{ file: string; args: string[] }> {
-    const { as, box, limits } = command;
+  async #withIdentity(command: Command): Promise<{ file: string; args: string[]; cwd: string }> {
+    const { as, box, limits, cwd = "/" } = command;
+    const isOther = as !== undefined && this.isRoot;
     const [file = "", ...args] = [
       ...(limits ? limited(limits) : []),
+      ...(isOther && cwd !== "/" ? ["env", `--chdir=${cwd}`, "--"] : []),
       command.file,
       ...command.args,
     ];
-    if (as === undefined) return { file, args };
+    if (as === undefined) return { file, args, cwd };
+    const from = isOther ? "/" : cwd;
     if (box) {
       const means = { isRoot: this.isRoot, namespaces: await this.hasNamespaces() };
-      return boxed({ file, args }, box, as, means);
+      return { ...boxed({ file, args }, box, as, means), cwd: from };
     }
-    const privileges = this.isRoot ? privilegeArguments(as) : ["--no-new-privs"];
-    return { file: "setpriv", args: ["--pdeathsig=KILL", ...privileges, "--", file, ...args] };
+    const privileges = isOther ? privilegeArguments(as) : ["--no-new-privs"];
+    const words = ["--pdeathsig=KILL", ...privileges, "--", file, ...args];
+    return { file: "setpriv", args: words, cwd: from };
   }
 }
 

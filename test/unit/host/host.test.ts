@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { waitFor } from "../../../src/host/clock.ts";
@@ -229,6 +229,29 @@ describe("a command under another identity", () => {
     expect(status).toMatch(/^Groups:\t *$/m);
     expect(status).toMatch(/^CapEff:\t0+$/m);
   });
+
+  it.runIf(host.isRoot)(
+    "stands in no folder that the user may not enter: the name that leads there may be the user's own",
+    async () => {
+      const folder = temporaryFolder();
+      chmodSync(folder, 0o755);
+      const [closed, link] = [join(folder, "closed"), join(folder, "link")];
+      mkdirSync(join(closed, "within"), { recursive: true });
+      chmodSync(closed, 0o700);
+      writeFileSync(join(closed, "within", "file"), "somebody else's");
+      symlinkSync(join(closed, "within"), link);
+      const nobody = (await findIdentity(host, "nobody"))!;
+      const box = { processes: 100, memory: 2 ** 40, fileSize: 2 ** 20, openFiles: 100 };
+
+      for (const how of [{}, { box }, { limits: { memory: 2 ** 30, seconds: 10 } }]) {
+        const command = { file: "cat", args: ["file"], cwd: link, as: nobody, ...how };
+        await expect(host.run(command)).rejects.toThrow("Permission denied");
+      }
+      expect(await host.run({ file: "pwd", args: [], cwd: folder, as: nobody })).toBe(
+        `${folder}\n`,
+      );
+    },
+  );
 
   it("is stopped at its deadline as well", async () => {
     const pidFile = join(temporaryFolder(), "pid");

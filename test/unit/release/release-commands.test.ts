@@ -43,12 +43,11 @@ describe("git for a release", () => {
     const command = checkOut(git, { tree: "/s/tree", index: "/s/git/index" }, commit);
 
     expect(command.args.join(" ")).toBe(
-      "--git-dir=/r/demo.git -c core.checkStat=minimal -c core.trustctime=false " +
+      "--git-dir=/r/demo.git -C /s/tree -c core.checkStat=minimal -c core.trustctime=false " +
         "-c checkout.workers=0 -c core.hooksPath=/dev/null --work-tree=/s/tree " +
         `read-tree --reset -u --no-recurse-submodules ${commit}`,
     );
     expect(command).toMatchObject({
-      cwd: "/s/tree",
       env: { GIT_INDEX_FILE: "/s/git/index", GIT_CONFIG_GLOBAL: "/r/git.conf" },
     });
   });
