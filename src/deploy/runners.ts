@@ -26,14 +26,14 @@ export async function removeRunners(
   app: string,
   hasRun = true,
 ): Promise<void> {
-  const { config, host, store, turns } = context;
+  const { host, store, turns } = context;
   if (!host.isRoot) return;
   await turns.run("system users", async () => {
     for (const ofPreviews of kinds) {
       const runner = store.runner(app, ofPreviews);
       if (!runner) continue;
       if (hasRun) {
-        await removeSystemUser(host, runner, config.server.python);
+        await removeSystemUser(host, runner);
         store.retireRunner(runner);
       } else {
         await dropSystemUser(host, runner);

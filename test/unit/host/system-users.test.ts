@@ -1,15 +1,18 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { statSync } from "node:fs";
+import { chmodSync, chownSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { waitFor } from "../../../src/host/clock.ts";
+import { sleep, waitFor } from "../../../src/host/clock.ts";
 import { LocalHost, type Command } from "../../../src/host/host.ts";
 import { findIdentity } from "../../../src/host/identity.ts";
 import {
   addSystemUser,
   addUser,
+  endProcesses,
   listSystemUsers,
   removeSystemUser,
 } from "../../../src/host/system-users.ts";
+import { temporaryFolder } from "../../support/unit-folder.ts";
 import { RecordingHost } from "../../support/unit-host.ts";
 
 describe("a system user", () => {
@@ -48,7 +51,7 @@ describe("a system user", () => {
     async (name, uid, isRoot) => {
       const host = new RecordingHost({ isRoot });
 
-      const removing = removeSystemUser(host, { name, uid, gid: uid }, "/usr/bin/python3");
+      const removing = removeSystemUser(host, { name, uid, gid: uid });
 
       await expect(removing).rejects.toThrow("is not a user that may be removed");
       expect(host.commands).toEqual([]);
@@ -58,7 +61,7 @@ describe("a system user", () => {
   it("that is gone already is removed all the same", async () => {
     const host = new RecordingHost({ isRoot: true }).failing("userdel", "does not exist", 6);
 
-    await removeSystemUser(host, { name: "reeve-demo", uid: 30_000, gid: 30_000 }, "python3");
+    await removeSystemUser(host, { name: "reeve-demo", uid: 30_000, gid: 30_000 });
 
     expect(host.lines.at(-1)).toBe("userdel -- reeve-demo");
   });
@@ -72,10 +75,10 @@ describe("a system user", () => {
     };
 
     const user = { name: "reeve-demo", uid: 30_000, gid: 30_000 };
-    await removeSystemUser({ isRoot: true, run }, user, "python3");
+    await removeSystemUser({ isRoot: true, run }, user);
 
     expect([tries, host.lines.at(-1)]).toEqual([3, "userdel -- reeve-demo"]);
-    expect(host.lines.filter((line) => line.startsWith("python3"))).toHaveLength(3);
+    expect(host.lines.filter((line) => line.includes("os.kill(-1, 9)"))).toHaveLength(3);
   });
 
   it.runIf(process.getuid?.() === 0)(
@@ -93,12 +96,50 @@ describe("a system user", () => {
         return real.run(command);
       };
 
-      await removeSystemUser({ isRoot: true, run }, user, "/usr/bin/python3");
+      await removeSystemUser({ isRoot: true, run }, user);
 
       expect(await findIdentity(real, name)).toBeUndefined();
       expect(late?.signalCode).toBe("SIGKILL");
     },
   );
+});
+
+describe("the processes of a user", () => {
+  it.runIf(process.getuid?.() === 0)("are ended while those of others are", async () => {
+    const users = Array.from({ length: 12 }, (_, place) => 41_920 + place);
+    const sleepers = await Promise.all(users.map(sleeperOf));
+
+    await Promise.all(
+      users.map((uid) => endProcesses(new LocalHost(), { name: "nobody", uid, gid: uid })),
+    );
+
+    expect(sleepers.map(({ signalCode }) => signalCode)).toEqual(users.map(() => "SIGKILL"));
+  });
+
+  it.runIf(process.getuid?.() === 0).each([
+    ["forks and ends again and again, so that nobody sees it", ""],
+    ["ends all that it may besides, so that nobody ends it", "kill 9, -1;"],
+  ])("are ended, also one that %s", async (_, meanwhile) => {
+    const folder = temporaryFolder();
+    for (let uid = 41_910; uid < 41_914; uid += 1) {
+      const sign = join(folder, String(uid));
+      writeFileSync(sign, "");
+      chownSync(sign, uid, uid);
+      chmodSync(folder, 0o711);
+      const child = `open F, '>>', $ARGV[0]; syswrite F, 'x'; close F; ${meanwhile} fork and kill 9, $$`;
+      const script = `$SIG{CHLD} = 'IGNORE'; my $end = time + 30; while (time < $end) { ${child} }`;
+      const as = [`--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"];
+      spawn("setpriv", [...as, "perl", "-e", script, sign], { stdio: "ignore" });
+      const grows = (): Promise<boolean> => Promise.resolve(statSync(sign).size > 100);
+      await waitFor(grows, { within: 5000 });
+
+      await endProcesses(new LocalHost(), { name: "nobody", uid, gid: uid });
+
+      const { size } = statSync(sign);
+      await sleep(50);
+      expect(statSync(sign).size).toBe(size);
+    }
+  });
 });
 
 async function sleeperOf(uid: number): Promise<ChildProcess> {
