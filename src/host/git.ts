@@ -1,7 +1,6 @@
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { constants as zlib, inflateSync } from "node:zlib";
+import { openForeign, readAt } from "./files.ts";
 import type { Command, Host, Identity } from "./host.ts";
 import type { Limits } from "./limits.ts";
 
@@ -77,6 +76,9 @@ export function unclaimedPath(repository: string): string {
   return join(repository, "unclaimed");
 }
 
+/** Milliseconds for an answer that takes some: what lies in a repository is its owner's to make wait for ever. */
+const patience = 60_000;
+
 /** The commit that a ref has, or undefined where there is no such ref. */
 export async function readRef(
   host: Host,
@@ -86,7 +88,7 @@ export async function readRef(
   const loose = await readLooseRef(join(context.repository, ref));
   if (loose !== undefined) return loose;
   const found = await host.run(
-    gitCommand(context, ["for-each-ref", "--format=%(objectname)", ref]),
+    gitCommand(context, ["for-each-ref", "--format=%(objectname)", ref], { deadline: patience }),
   );
   return found.trim() || undefined;
 }
@@ -102,12 +104,10 @@ async function readLooseRef(path: string): Promise<string | undefined> {
 
 /** The first bytes of a file, undefined where there is none. */
 async function readStart(path: string, length: number): Promise<Buffer | undefined> {
-  const { O_RDONLY, O_NOFOLLOW } = constants;
-  const file = await open(path, O_RDONLY | O_NOFOLLOW).catch(() => undefined);
+  const file = await openForeign(path).catch(() => undefined);
   if (!file) return undefined;
   try {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, 0);
-    return buffer.subarray(0, bytesRead);
+    return await readAt(file, 0, length);
   } finally {
     await file.close();
   }
@@ -120,7 +120,8 @@ async function readStart(path: string, length: number): Promise<Buffer | undefin
 export async function objectType(host: Host, context: GitContext, id: string): Promise<string> {
   const start = await readLoose(context, id, longestStart);
   const loose = /^(commit|tree|blob|tag) \d+\0/.exec(start)?.[1];
-  return loose ?? (await host.run(gitCommand(context, ["cat-file", "-t", id]))).trim();
+  const asking = gitCommand(context, ["cat-file", "-t", id], { deadline: patience });
+  return loose ?? (await host.run(asking)).trim();
 }
 
 /** Whether a commit that was just pushed is a child of that one; a no may mean that it is not known without a git. */

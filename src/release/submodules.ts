@@ -3,7 +3,14 @@ import { basename, dirname, join } from "node:path";
 import { shortCommit } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import { milliseconds } from "../host/clock.ts";
-import { giveFolder, isPresent, readIfPresent, writeAtomically } from "../host/files.ts";
+import {
+  giveFolder,
+  isPresent,
+  openForeign,
+  readAt,
+  readIfPresent,
+  writeAtomically,
+} from "../host/files.ts";
 import { objectType, type GitContext } from "../host/git.ts";
 import { CommandFailed, type Host, type Identity } from "../host/host.ts";
 import { removeTrees, walk } from "../host/walker.ts";
@@ -106,9 +113,19 @@ async function namesIn(folder: string): Promise<string[]> {
   return (await isPresent(folder)) ? readdir(folder) : [];
 }
 
+/** Bytes of a list of as many repositories as a commit may have. */
+const longestParts = 64 * 1024;
+
+/** The folder is git's user's. */
 async function partsOf(objects: string): Promise<string[]> {
-  const text = (await readIfPresent(join(objects, "info", "alternates"))) ?? "";
-  return text.split("\n").filter(Boolean).map(dirname);
+  const file = await openForeign(join(objects, "info", "alternates"));
+  if (!file) return [];
+  try {
+    const text = (await readAt(file, 0, longestParts)).toString();
+    return text.split("\n").filter(Boolean).map(dirname);
+  } finally {
+    await file.close();
+  }
 }
 
 async function provideFolders({ host, folder }: Composing): Promise<void> {
