@@ -73,13 +73,17 @@ export async function describeCommit({ host, git, commit, signal }: Where): Prom
 function isSure(named: string, listed: string, reads: Coverage["reads"]): boolean {
   const entries = listed.split("\0").filter(Boolean);
   if (entries.some((entry) => /^1[26]0000 |\.html?$/i.test(entry))) return false;
-  const known = new Set(entries);
-  const replies = named.split("\n").filter((reply) => /^[0-9a-f]{40} tree /.test(reply));
-  const isListed = (reply: string): boolean =>
-    reads.some(
-      ({ as, path }) =>
-        as === "folder" &&
-        known.has(`040000 tree ${reply.slice(0, 40)}\t${posix.normalize(path).replace(/\/$/, "")}`),
-    );
-  return replies.every(isListed);
+  const folders = reads.filter(({ as }) => as === "folder").map(({ path }) => normal(path));
+  const reached = new Set(folders);
+  const known = new Set(
+    entries
+      .filter((entry) => reached.has(entry.slice(entry.indexOf("\t") + 1)))
+      .map((entry) => /^040000 tree ([0-9a-f]{40})\t/.exec(entry)?.[1]),
+  );
+  const replies = named.split("\n").map((reply) => /^([0-9a-f]{40}) tree /.exec(reply)?.[1]);
+  return replies.every((id) => id === undefined || known.has(id));
+}
+
+function normal(path: string): string {
+  return posix.normalize(path).replace(/\/$/, "");
 }

@@ -10,6 +10,7 @@ import { readOptions, withOption } from "../../src/config/option-table.ts";
 import { unhealthy } from "../../src/deploy/steps/understudy.ts";
 import { nearestBasis, originOf, parseOrigin } from "../../src/environment/basis.ts";
 import { filesCovered, nothingCovered, parseCoverage } from "../../src/environment/coverage.ts";
+import { contentsOf } from "../../src/environment/tree-contents.ts";
 import { withoutUser } from "../../src/environment/netrc.ts";
 import * as requirements from "../../src/environment/requirements.ts";
 import { describeError, isErrorCode, UserError } from "../../src/errors.ts";
@@ -18,6 +19,7 @@ import { parseAuthorization } from "../../src/front/credentials.ts";
 import { parsePublicKey } from "../../src/front/public-key.ts";
 import { findRoute } from "../../src/front/route.ts";
 import { answerSsh, splitWords, type SshWorld } from "../../src/front/ssh.ts";
+import type { Command } from "../../src/host/host.ts";
 import { LineSplitter, linesOf, printable } from "../../src/host/lines.ts";
 import { isPreviewed } from "../../src/preview/pattern.ts";
 import { placesOf } from "../../src/preview/place.ts";
@@ -78,6 +80,20 @@ const sshWorld = {
   credentials: { byKey: () => ({ account: "admin", via: "ssh", proof: "administrator" }) },
   store: { audit: () => undefined },
 } as unknown as SshWorld;
+
+/** As many folders of a tree as a text of this length may name, and git's answers for each. */
+const inFolders: Parser = (text) => {
+  const reads = Array.from({ length: text.length / 1024 }, (_, n) => ({
+    ...{ path: `${"a".repeat(1000)}/../${n}`, as: "folder" as const },
+  }));
+  const trees = reads.map((_, n) => `${String(n).padStart(40, "0")} tree`);
+  const named = trees.map((tree) => `${tree} 30`).join("\n");
+  const listed = trees.map((tree, n) => `040000 tree ${tree.slice(0, 40)}\t${n}`).join("\0");
+  const run = ({ args }: Command): Promise<string> =>
+    Promise.resolve(args.includes("cat-file") ? named : listed);
+  const git = { repository: "", configuration: "" };
+  return contentsOf({ host: { isRoot: false, run }, git, commit }, { ...nothingCovered, reads });
+};
 
 /** As it comes from a pipe. */
 const inChunks: Parser = (text) => {
@@ -156,6 +172,7 @@ const parsers: Record<string, Parser | Parser[]> = {
   "environment/netrc.ts withoutUser": withoutUser,
   "environment/coverage.ts filesCovered": (text) =>
     filesCovered([{ path: text, text }], { ...nothingCovered, files: [text] }),
+  "environment/tree-contents.ts contentsOf": inFolders,
   "environment/coverage.ts parseCoverage": [
     parseCoverage,
     (text) => parseCoverage(JSON.stringify({ ...nothingCovered, files: [text] })),
