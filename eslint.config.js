@@ -30,11 +30,14 @@ const processes = {
   name: "execa",
   message: "Only src/host starts processes: use Host.run.",
 };
-const childProcess = {
-  allowTypeImports: true,
-  ...processes,
-  name: "node:child_process",
-};
+const startsProcesses = [
+  processes,
+  ...["node:child_process", "child_process"].map((name) => ({
+    allowTypeImports: true,
+    ...processes,
+    name,
+  })),
+];
 
 /** A rule of its own: of two settings of no-restricted-syntax for one file only the last one would count. */
 function forbid(selectors, message) {
@@ -115,7 +118,7 @@ export default tseslint.config(
     files: ["src/**/*.ts"],
     ignores: ["src/host/**"],
     rules: {
-      "@typescript-eslint/no-restricted-imports": ["error", { paths: [processes, childProcess] }],
+      "@typescript-eslint/no-restricted-imports": ["error", { paths: startsProcesses }],
     },
   },
   {
@@ -129,7 +132,7 @@ export default tseslint.config(
       "@typescript-eslint/no-restricted-imports": [
         "error",
         {
-          paths: folder === "host" ? [] : [processes, childProcess],
+          paths: folder === "host" ? [] : startsProcesses,
           patterns: forbidden.map((name) => ({
             regex: `^\\.\\./${name}/`,
             message: `${folder}/ may not import ${name}/: dependencies point down.`,

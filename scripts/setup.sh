@@ -20,9 +20,9 @@ install_uv() {
 	[ -x "$1/uv/bin/uv" ] && return
 	echo "reeve: installing uv into $1/uv"
 	mkdir -p "$1"
-	/usr/bin/python3 -m venv "$1/uv" && "$1/uv/bin/pip" install --quiet --disable-pip-version-check \
+	/usr/bin/python3 -m venv --clear "$1/uv" && "$1/uv/bin/pip" install --quiet --disable-pip-version-check \
 		--require-hashes --only-binary :all: --requirement scripts/uv.txt || {
-		rm -rf "$1/uv"
+		rm -f "$1/uv/bin/uv"
 		echo "reeve: uv could not be installed; environments are built with pip" >&2
 	}
 }

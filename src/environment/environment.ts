@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { environmentPath, type InstancePaths } from "../app/instance.ts";
 import { UserError } from "../errors.ts";
@@ -118,7 +118,7 @@ export async function buildEnvironment(
     const packages = await work(context, { ...request, path });
     const seal = sealOf(path, context, request.basis);
     await host.run(walk([seal, { do: "remove", path: scratch }]));
-    await rm(markerOf(path));
+    await removeFile(markerOf(path));
     return packages;
   } catch (error) {
     await removeEnvironment(context, request.hash, scratch);
@@ -240,7 +240,7 @@ export async function copyEnvironment(
     };
     await host.run(walk([{ do: "remove", path }, copy]));
     if (!(await isComplete(from))) throw new Error(`${from} went while it was copied`);
-    await rm(markerOf(path));
+    await removeFile(markerOf(path));
     return true;
   } catch (error) {
     await removeEnvironment(context, hash);

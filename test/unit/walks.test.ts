@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { ESLint, Linter } from "eslint";
 import { describe, expect, it } from "vitest";
 import { projectRoot } from "../support/server.ts";
@@ -66,6 +66,33 @@ describe("a walk by names", () => {
     "import { cp } from 'node:fs/promises'",
     "import { cp as copy } from 'node:fs/promises'",
     "spawn(command, { shell: true })",
+    'spawnSync("rm", words)',
+    'execFileSync("ionice", [...words, path])',
+    'run({ file: "install", args: words })',
+    'run({ file: "ksh", args: ["-c", script] })',
+    'run({ file: "ch" + "mod", args: [mode, path] })',
+    'run({ file: tools.join("/"), args: [path] })',
+    "run({ file: `${folder}/tool`, args: [path] })",
+    'exec("rm " + path)',
+    "exec(`rm ${path}`)",
+    'run({ file: "nice", args: ["unzip", file] })',
+    'run({ file: "perl", args: ["-MFile::Path", "-e", "remove_tree(shift)", path] })',
+    'run({ file: python, args: ["-c", "import os\nfor f in os.walk(p): os.chmod(f, 0)"] })',
+    "const program = `for path in pathlib.Path(top).rglob('*'): path.chmod(0)`",
+    "import fs from 'node:fs/promises'",
+    "import * as files from 'fs'",
+    "import { promises } from 'node:fs'",
+    "import { default as fs } from 'fs/promises'",
+    "export * from 'node:fs'",
+    "import { rm } from 'node:fs/promises'",
+    "import { rmSync as drop } from 'fs'",
+    "import { opendir } from 'node:fs/promises'",
+    "const { cp: copy } = await import('node:fs/promises')",
+    "const fs = await import(name)",
+    "const fs = require('fs')",
+    "import { createRequire } from 'node:module'",
+    "process.binding('fs').rmdir(path)",
+    "process['getBuiltinModule']('fs')",
   ])("is found: %s", (code) => {
     expect(complaintsAbout(code)).toBeGreaterThan(0);
   });
@@ -80,6 +107,9 @@ describe("a walk by names", () => {
     'const hint = "Remove one and push again, or cancel the form."',
     "throw new UserError(code, what, { hint: `Type: git rm --cached ${path} && rm -rf ${path}/.git` })",
     'run({ file: uv, args: ["pip", "install"] })',
+    'run({ file: "git", args: ["rev-list"] }); run({ file: build.python, args: ["-m", "venv"] })',
+    'const { up } = await import("./up/up.ts")',
+    'const entry = { path, file: "requirements.txt" }',
   ])("is told from what is none: %s", (code) => {
     expect(complaintsAbout(code)).toBe(0);
   });
@@ -100,14 +130,136 @@ describe("a walk by names", () => {
     }
   });
 
-  it("is in nothing that is no TypeScript either, but for the walker itself", () => {
-    const others = ["src", "hooks", "templates", "systemd"]
+  it.each([
+    'chmod -R go-w "$1"',
+    "chmod --recursive go-w .",
+    "chown -v -hR root: .",
+    'rm -f -r "$folder"',
+    "cp --archive a b",
+    "find . -type d -exec touch {} +",
+    "find . -delete",
+    "tar -xf -",
+    "rsync -a a/ b/",
+    "find . -print0 | xargs -0 touch",
+    "ExecStartPre=/bin/chown -R reeve: /var/lib/reeve",
+    "import shutil",
+    "for here, _, names in os.walk(top):",
+    "os.chmod(path, 0o700)",
+    "for path in Path(top).rglob('*'):",
+    "use File::Find;",
+    "chmod 0700, $path;",
+    "chown(0, 0, @paths);",
+  ])("is found in what is no TypeScript: %s", (line) => {
+    expect(walks.test(line)).toBe(true);
+  });
+
+  it("is in nothing that is no TypeScript either, but for the walker itself and what is not root's to run", () => {
+    // The compiler runs as git's user, in a box.
+    const exempt = ["src/host/walker.py", "src/release/bytecode.py"];
+    const others = ["src", "hooks", "templates", "systemd", "scripts", ".ci"]
       .flatMap(filesIn)
-      .filter((path) => !path.endsWith(".ts") && !path.endsWith("src/host/walker.py"));
-    const walks =
-      /rmtree|copytree|os\.l?chown|os\.chmod|File::(?:Path|Find)|\b(?:chmod|chown|chgrp|cp|rm)\s+-\S*[aRr]|\s-(?:exec|execdir|delete)\s/;
+      .filter((path) => !/\.m?[tj]s$/.test(path))
+      .filter((path) => !exempt.some((name) => path.endsWith(name)));
 
     expect(others.filter((path) => walks.test(readFileSync(path, "utf8")))).toEqual([]);
-    expect(others.length).toBeGreaterThan(10);
+    expect(others.length).toBeGreaterThan(20);
+  });
+});
+
+/** In sh, Perl, Python and units: what goes down a tree, and what changes whose a name is. */
+const walks = new RegExp(
+  [
+    /\b(?:chmod|chown|chgrp|cp|rm|mv|install)\b[^\n;|&#]*\s-(?:[b-qs-zA-QS-Z]*[aRr]\w*|-recursive|-archive)\b/,
+    /\s-(?:exec|execdir|ok|okdir|delete)\b/,
+    /^[^#\n]*\b(?:rsync|xargs|cpio|unzip|tar) +[-"$\w]/,
+    /\bshutil\b|rmtree|copytree|remove_tree|\brglob\b|os\.(?:l?chown|l?chmod|f?walk|removedirs)\b/,
+    /File::(?:Path|Find)|\b(?:chmod|chown)[ (]+(?:0[0-7]*|\$\w+),/,
+  ]
+    .map(({ source }) => source)
+    .join("|"),
+  "m",
+);
+
+describe("a process is started by src/host alone", () => {
+  it.each([
+    'import { spawnSync } from "child_process";',
+    'import * as processes from "node:child_process";',
+    'import run from "node:child_process";',
+    'import { execaSync as run } from "execa";',
+  ])("which is told to whoever writes %s", async (line) => {
+    const eslint = new ESLint({ cwd: projectRoot });
+    const [result] = await eslint.lintText(line, {
+      filePath: join(projectRoot, "src/vhost/passwords.ts"),
+    });
+
+    expect(result?.messages.map(({ message }) => message).join()).toContain("Only src/host starts");
+  });
+});
+
+describe("a call that changes something by its name", () => {
+  const changing = new Set(
+    "appendFile chmod chown copyFile lchmod lchown link lutimes mkdir mkdtemp open rename rmdir symlink truncate unlink utimes writeFile".split(
+      " ",
+    ),
+  );
+
+  function changesIn(path: string): string[] {
+    const [, ...lists] = readFileSync(path, "utf8").split(/^import (?=\{[^}]*\} from "node:fs)/m);
+    const names = lists.flatMap((list) => list.slice(1, list.indexOf("}")).split(","));
+    return names
+      .map((name) => name.trim().split(" ", 1).join("").replace(/Sync$/, ""))
+      .filter((name) => changing.has(name));
+  }
+
+  /**
+   * Every one of them, with whose the folder is that holds the name. Where that is somebody else's, root does not
+   * belong there: it is the walker's to do, or that user's own.
+   */
+  const known: Record<string, [calls: string, folder: string]> = {
+    "cli/up/checks.ts": ["mkdir", "reeve's own folder, before anybody else is there"],
+    "cli/up/furnish.ts": ["chmod chown mkdir", "root's: only these folders themselves are others'"],
+    "cli/up/up.ts": ["writeFile", "root's: reeve's own folder"],
+    "deploy/deploy-log.ts": ["appendFile mkdir", "root's: the deploys' logs"],
+    "deploy/folders.ts": ["chmod chown mkdir", "root's: /srv/APP and etc/apps/APP"],
+    "deploy/hand-over.ts": ["chmod", "root's: /srv/APP"],
+    "environment/environment.ts": [
+      "mkdir rename rmdir writeFile",
+      "root's: envs/ and its .cache/, a builder's folder in it while it is closed",
+    ],
+    "environment/workshop.ts": ["chmod mkdir", "root's: the same"],
+    "front/node-git-server.ts": ["open", "nobody's: it runs as the front"],
+    "front/repositories.ts": ["mkdir rename", "nobody's: it runs as the front"],
+    "host/channel.ts": ["chmod", "of who listens"],
+    "host/control-groups.ts": ["mkdir rmdir writeFile", "the kernel's, and root's there"],
+    "host/files.ts": [
+      "open rename symlink unlink",
+      "the caller's; one that is another's is opened by openForeign",
+    ],
+    "host/supervisor.ts": ["open", "root's: log/"],
+    "push/brought.ts": ["open", "nobody's: it runs as the front"],
+    "push/readable.ts": ["writeFile", "nobody's: it runs as the front"],
+    "release/release.ts": [
+      "chmod lchown lutimes mkdir rename",
+      "root's: releases/ and .staging/; of git's user the index, whose time alone is set, following no link",
+    ],
+    "release/submodules.ts": ["mkdir rename", "root's: submodules/"],
+    "settings/settings.ts": [
+      "chmod chown mkdir rename rmdir unlink writeFile",
+      "root's: etc/apps/APP, and the folder of settings itself",
+    ],
+    "vassal/vassal.ts": ["rename", "root's: vassals/"],
+    "vhost/file-changes.ts": ["mkdir rmdir", "root's: nginx's folders"],
+    "vhost/passwords.ts": ["chown", "root's: etc/apps/APP"],
+  };
+
+  it("is known, and nobody else can swap the name", () => {
+    const root = join(projectRoot, "src");
+    const found = filesIn("src")
+      .filter((path) => path.endsWith(".ts"))
+      .map((path) => [relative(root, path), changesIn(path).sort().join(" ")] as const)
+      .filter(([, calls]) => calls !== "");
+
+    const calls = Object.entries(known).map(([path, [names]]) => [path, names] as const);
+    expect(Object.fromEntries(found)).toEqual(Object.fromEntries(calls));
   });
 });
