@@ -49,18 +49,28 @@ function forbid(selectors, message) {
 }
 
 // Everybody on the machine can read the arguments of every process, and an address ends as one of git's.
-const secret =
-  "Identifier[name=/(token|password|passphrase|secret|credential|proxy)s?$|^(index|extraIndex)$/i]";
+const secretName =
+  "/(token|passw(or)?d|passphrase|pass|pwd|secret|credential|cookie|bearer|authorization|proxy|proxy_url|database_url|dsn|(api|private|secret)_?key)s?$|^(index|extraIndex|package_(extra_)?index)$/i";
+const secret = `:matches(Identifier[name=${secretName}], MemberExpression > Literal[value=${secretName}])`;
+// A value behind such a name is one as well.
+const told = `TemplateElement[tail=false][value.raw=/(token|passw(or)?d|passphrase|secret|authorization|api_?key)\\w*(=|: *)((basic|bearer) )?$/i]`;
 const asArgument = forbid(
   [
-    "Property[key.name='args']",
-    "VariableDeclarator[id.name=/(args|arguments|words|command)$/i] ArrayExpression",
-    "CallExpression[callee.name=/^(execa|spawn|execFile)/]",
-    // A command of the command line is made by `new Command` and is none that runs.
-    ":function[returnType.typeAnnotation.typeName.name='Command']:not(:has(NewExpression)) ArrayExpression",
-    "TemplateLiteral:has(TemplateElement[value.raw=/:\\/\\//])",
-    "BinaryExpression[operator='+']:has(Literal[value=/:\\/\\//])",
-  ].map((place) => `${place} ${secret}`),
+    // An address that was given a password.
+    "AssignmentExpression > MemberExpression.left[property.name='password']",
+    ...[
+      "Property[key.name='args']",
+      "VariableDeclarator[id.name=/(args|arguments|words|command)$/i] ArrayExpression",
+      "CallExpression[callee.name=/^(execa|spawn|execFile)/]",
+      "CallExpression[callee.property.name=/^(push|unshift|splice|concat)$/][callee.object.name=/(args|arguments|words|command)$/i]",
+      "CallExpression[callee.property.name=/^(push|unshift|splice|concat)$/][callee.object.property.name='args']",
+      "AssignmentExpression[left.object.name='process'][left.property.name='title']",
+      // A command of the command line is made by `new Command` and is none that runs.
+      ":function[returnType.typeAnnotation.typeName.name='Command']:not(:has(NewExpression)) ArrayExpression",
+      "TemplateLiteral:has(TemplateElement[value.raw=/:\\/\\//])",
+      "BinaryExpression[operator='+']:has(Literal[value=/:\\/\\//])",
+    ].flatMap((place) => [`${place} ${secret}`, `${place} ${told}`]),
+  ],
   "This may hold a secret, and everybody can read arguments: hand it on by standard input, a file or the environment.",
 );
 // Whoever pushes chooses what an expression looks at, and one process answers all the others meanwhile: its time

@@ -140,6 +140,18 @@ describe("a secret in the arguments of what reeve starts", () => {
     'function login(ada: Person): Command { return of("login", [ada.password]); }',
     "const address = `https://${name}:${ada.token}@${host}/`;",
     'const address = "https://ada:" + token + "@git/";',
+    'host.run({ file: "curl", args: ["-u", apiKey] });',
+    'host.run({ file: "curl", args: ["-H", authorization] });',
+    'host.run({ file: "env", args: [settings.DATABASE_URL, passwd] });',
+    'host.run({ file: "curl", args: [account["token"]] });',
+    'host.run({ file: "pip", args: ["--proxy", server.package_proxy] });',
+    'host.run({ file: "pip", args: ["-i", server.package_index] });',
+    'host.run({ file: "env", args: [`SECRET_KEY=${value}`, "program"] });',
+    'const words = ["-c", `http.extraHeader=Authorization: Basic ${header}`];',
+    "command.args.push(token);",
+    'args.unshift("-p", password);',
+    "process.title = `reeve for ${password}`;",
+    "const url = new URL(address); url.password = given;",
   ])("is complained about: %s", async (line) => {
     expect(await complaints(line)).not.toEqual([]);
   });
