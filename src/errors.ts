@@ -123,7 +123,7 @@ const catalogue = {
   },
   SHALLOW_PUSH: {
     exit: 1,
-    hint: "Fetch the history first: git fetch --unshallow && git push deploy HEAD:main (in CI: GIT_DEPTH: 0, or fetch-depth: 0).",
+    hint: "Fetch the history first, and push again: git fetch --unshallow (in CI: GIT_DEPTH: 0, or fetch-depth: 0).",
   },
   SSH_REFUSED: {
     exit: 1,

@@ -150,7 +150,7 @@ describe("a first push that goes to the wrong place", () => {
 
     expect(push.exitCode).toBe(1);
     expect(push.all).toContain("error[SHALLOW_PUSH]");
-    expect(push.all).toContain("git fetch --unshallow && git push deploy HEAD:main");
+    expect(push.all).toContain("and push again: git fetch --unshallow (");
     await clone.git(...inClone, "fetch", "--quiet", "--unshallow");
     const next = await clone.start(...inClone, "push", "deploy", "HEAD:main");
     expect(next.exitCode, next.all).toBe(0);
