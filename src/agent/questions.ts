@@ -16,7 +16,7 @@ const holder = z.object({
 const ref = z
   .string()
   .max(500)
-  .regex(/^refs\/heads\/(?!.*\.\.)[^\s~^:?*[\\]+$/);
+  .regex(/^refs\/heads\/(?!.*\.\.)[^\p{Cc}\p{Zl}\p{Zp} ~^:?*[\\]+$/u);
 const branch = z.string().min(1).max(500);
 const number = z.int().positive();
 const quarantine = z.string().max(100).regex(quarantineName).optional();

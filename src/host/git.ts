@@ -87,10 +87,19 @@ export async function readRef(
 ): Promise<string | undefined> {
   const loose = await readLooseRef(join(context.repository, ref));
   if (loose !== undefined) return loose;
-  const found = await host.run(
-    gitCommand(context, ["for-each-ref", "--format=%(objectname)", ref], { deadline: patience }),
-  );
-  return found.trim() || undefined;
+  // Behind the ref itself come those whose names begin with it, up to a slash.
+  const [line = ""] = await listRefs(host, context, ["--format=%(refname) %(objectname)", ref]);
+  return line.startsWith(`${ref} `) ? line.slice(ref.length + 1) : undefined;
+}
+
+/** Words of git-for-each-ref(1) to lines, in the order of their names. */
+export async function listRefs(
+  host: Host,
+  context: GitContext,
+  words: string[],
+): Promise<string[]> {
+  const listing = gitCommand(context, ["for-each-ref", ...words], { deadline: patience });
+  return (await host.run(listing)).split("\n").filter(Boolean);
 }
 
 /**
@@ -102,7 +111,7 @@ async function readLooseRef(path: string): Promise<string | undefined> {
   return start && /^([0-9a-f]{40})\n$/.exec(start.toString("latin1"))?.[1];
 }
 
-/** The first bytes of a file, undefined where there is none. */
+/** The first bytes of a file, undefined where there is none: of the branch a/b there is a folder a. */
 async function readStart(path: string, length: number): Promise<Buffer | undefined> {
   const file = await openForeign(path).catch(() => undefined);
   if (!file) return undefined;

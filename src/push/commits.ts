@@ -1,8 +1,10 @@
 import { absentCommit, branchOf, quoted } from "../app/names.ts";
 import { UserError } from "../errors.ts";
-import { gitCommand, objectType, readRef, type GitContext } from "../host/git.ts";
+import { gitCommand, listRefs, objectType, readRef, type GitContext } from "../host/git.ts";
 import { CommandFailed, type Host } from "../host/host.ts";
 import type { RefUpdate } from "./policy.ts";
+
+const mostNamed = 5;
 
 /**
  * Refuses a branch that would lead to a tag, a folder or a file. git refuses that as well, but only when all is built
@@ -23,6 +25,35 @@ export async function expectCommit(
       hint: commit
         ? `Push the commit that the tag stands for: ${await pushLine(host, git, { ref, oldCommit, newCommit: commit })}`
         : `Push a commit: git push deploy ${quoted(`HEAD:${ref}`)}`,
+    },
+  );
+}
+
+/**
+ * Refuses a new branch whose name is a folder of another's, or the other way round: git keeps one of the two. It finds
+ * that as well, but only when all is built.
+ */
+export async function expectName(
+  host: Host,
+  git: GitContext,
+  { ref, newCommit }: RefUpdate,
+): Promise<void> {
+  const branch = branchOf(ref);
+  const [top = ""] = branch.split("/");
+  const near = await listRefs(host, git, ["--format=%(refname)", `refs/heads/${top}`]);
+  const others = near.filter((name) => ref.startsWith(`${name}/`) || name.startsWith(`${ref}/`));
+  const [other] = others;
+  if (other === undefined) return;
+  const flat = `refs/heads/${branch.replaceAll("/", "-")}`;
+  const removals = others.slice(0, mostNamed).map((name) => quoted(`:${name}`));
+  throw new UserError(
+    "BRANCH_REFUSED",
+    `${branch} cannot be a branch beside ${branchOf(other)}: to git one of the names is a folder of the other`,
+    {
+      hint:
+        flat === ref
+          ? `Remove what is below it, and push again: git push deploy ${removals.join(" ")}`
+          : `Give it another name: git push deploy ${quoted(`${newCommit}:${flat}`)}`,
     },
   );
 }

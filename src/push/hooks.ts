@@ -4,7 +4,7 @@ import { asUserError, describeError, UserError } from "../errors.ts";
 import { isChild, readRef, withQuarantine, type GitContext } from "../host/git.ts";
 import { printable } from "../host/lines.ts";
 import { findProcess } from "../host/processes.ts";
-import { deployLine, expectCommit } from "./commits.ts";
+import { deployLine, expectCommit, expectName } from "./commits.ts";
 import { confirm } from "./confirm.ts";
 import { branchPolicy, expectStillAllowed, prepare, type DeployWorld } from "./deploys.ts";
 import {
@@ -68,8 +68,10 @@ export async function answerHook(
     said.push(line);
     say(line);
   };
+  let updates: RefUpdate[] = [];
   try {
-    await answer(world, question, question.hook === "reference-transaction" ? voice : say);
+    if (question.hook !== "unpack") updates = parseRefUpdates(question.text);
+    await answer(world, question, updates, question.hook === "reference-transaction" ? voice : say);
     return true;
   } catch (error) {
     const told = asUserError(error);
@@ -79,7 +81,7 @@ export async function answerHook(
         "a hook's question failed by a mistake of reeve's",
       );
     const pusher = world.pushers.find(question.pid, question.app);
-    if (pusher && isJudging(question)) recordPush(world, pusher, question, told);
+    if (pusher && isJudging(question)) recordPush(world, pusher, updates, told);
     if (!told.said) for (const line of describeError(told)) voice(line);
     if (pusher && question.hook === "reference-transaction") pusher.lastWords = said;
     return false;
@@ -93,10 +95,10 @@ function isJudging({ hook }: HookQuestion): boolean {
 function recordPush(
   world: HookWorld,
   pusher: Running,
-  { text }: HookQuestion,
+  updates: RefUpdate[],
   refusal?: UserError,
 ): void {
-  for (const update of parseRefUpdates(text)) {
+  for (const update of updates) {
     const { action } = pusher.actions.get(update.ref) ?? {};
     pusher.actions.delete(update.ref);
     if (action) world.recordPush(pusher, action, { update, ...(refusal && { refusal }) });
@@ -122,13 +124,16 @@ export async function recordUntold(
   }
 }
 
-async function answer(world: HookWorld, question: HookQuestion, say: Say): Promise<void> {
-  if (question.hook === "unpack") {
-    sayOfPack(world, question, say);
-    return;
-  }
-  const updates = parseRefUpdates(question.text);
+async function answer(
+  world: HookWorld,
+  question: HookQuestion,
+  updates: RefUpdate[],
+  say: Say,
+): Promise<void> {
   switch (question.hook) {
+    case "unpack":
+      sayOfPack(world, question, say);
+      return;
     case "pre-receive":
       return judgePush(world, question, updates, say);
     case "update":
@@ -228,8 +233,10 @@ async function deployRefs(
     const judge = (): void => world.judgeRight(pusher, action, update);
     judge();
     const verdict = judgeRef(app, policy, update);
-    if (isBranchRef(ref) && update.newCommit !== absentCommit)
+    if (isBranchRef(ref) && update.newCommit !== absentCommit) {
+      if (oldCommit === absentCommit) await expectName(world.host, world.gitOf(app), update);
       await expectCommit(world.host, withQuarantine(world.gitOf(app), quarantine), update);
+    }
     pusher.judged.set(ref, verdict);
     const { root } = policy;
     const wanted = {
@@ -306,7 +313,7 @@ async function sayLive(
   const pusher = world.pushers.find(question.pid, question.app);
   if (pusher) {
     pusher.isDone = true;
-    recordPush(world, pusher, question);
+    recordPush(world, pusher, updates);
   }
   const holder = pusher?.holder ?? (await findProcess(question.pid));
   if (!holder) return;

@@ -66,20 +66,26 @@ export function refAction(productionBranch: string, ref: string): RefAction {
   return isOther ? "pushBranch" : "pushProduction";
 }
 
-/** What is not UTF-8 has lost its name on the way here: it would be another branch that is looked for. */
+/**
+ * What is not UTF-8 has lost its name on the way here: it would be another branch that is looked for. And names stand in
+ * files of lines.
+ */
 function expectReadable(app: string, { productionBranch }: BranchPolicy, branch: string): void {
   const problem = branch.includes("\ufffd")
     ? "is not written in UTF-8"
     : branch.length > longestBranch
       ? `is longer than ${longestBranch} characters`
-      : undefined;
+      : /[\p{Cc}\p{Zl}\p{Zp}]/u.test(branch)
+        ? "holds a line break"
+        : undefined;
   if (problem === undefined) return;
   throw new UserError("BRANCH_REFUSED", `${branch.slice(0, longestBranch)} ${problem}`, {
     hint: `Give it another name; or, to put it on the air as ${app} itself: git push deploy HEAD:${productionBranch}`,
   });
 }
 
-const line = /^([0-9a-f]{40}) ([0-9a-f]{40}) (refs\/\S+|HEAD)$/;
+/** Of white space a ref may hold whatever is not ASCII (git-check-ref-format(1)). */
+const line = /^([0-9a-f]{40}) ([0-9a-f]{40}) (refs\/[^ ]+|HEAD)$/;
 
 /** What git gives its hooks. A line of any other form refuses the whole push. */
 export function parseRefUpdates(text: string): RefUpdate[] {

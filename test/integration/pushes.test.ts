@@ -91,6 +91,46 @@ describe("what is pushed, and what the pusher reads", () => {
     });
   });
 
+  describe("a branch whose name is a folder of another's", () => {
+    const lines = async (there: string, wanted: string): Promise<string> => {
+      await demo.git("push", "--quiet", "deploy", `HEAD:refs/heads/${there}`);
+      const push = await demo.push(`HEAD:refs/heads/${wanted}`);
+      expect(push.exitCode).toBe(1);
+      expect(push.output).toContain(`${wanted} cannot be a branch beside ${there}:`);
+      expect(push.output).not.toMatch(/checked out|on disk already|INTERNAL/);
+      return hintOf(push.output);
+    };
+
+    it("is refused before anything is built, with another name that works", async () => {
+      const line = await lines("topic", "topic/part");
+
+      const next = await demo.run(line);
+
+      expect(next.exitCode, next.output).toBe(0);
+      expect(next.output).toContain("http://topic-part--demo.localhost");
+    });
+
+    it("is told which ones to remove where they are below it, and is on the air then", async () => {
+      const line = await lines("team/work", "team");
+
+      const removed = await demo.run(line);
+      const next = await demo.push("HEAD:refs/heads/team");
+
+      expect(removed.exitCode, removed.output).toBe(0);
+      expect(next.output).toContain("http://team--demo.localhost");
+      await demo.push(":topic", ":topic-part", ":team");
+    });
+  });
+
+  it("a branch or a tag with a space that is none to git is taken", async () => {
+    await demo.git("tag", "v\u00a01");
+    const push = await demo.push("HEAD:refs/heads/wide\u3000name", "refs/tags/v\u00a01");
+
+    expect(push.exitCode, push.output).toBe(0);
+    expect(push.output).toContain("http://wide-name--demo.localhost");
+    await demo.push(":refs/heads/wide\u3000name");
+  });
+
   describe("a push that deploys nothing", () => {
     it("of a tag says so, and what would", async () => {
       await demo.deploy(plainApp("third"), "Third");

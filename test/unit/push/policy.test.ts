@@ -83,6 +83,7 @@ describe("what becomes of a ref", () => {
   it.each([
     ["is not UTF-8, as far as it can be told", "a\ufffdb", "is not written in UTF-8"],
     ["is longer than anybody writes", "x/".repeat(201), "is longer than 400 characters"],
+    ["would be two lines to some", "a\u2028b", "holds a line break"],
   ])("a branch whose name %s is refused", (_, branch, words) => {
     expect(refusalOf(() => judge(`refs/heads/${branch}`))).toMatchObject({
       code: "BRANCH_REFUSED",
@@ -178,11 +179,11 @@ describe("what git tells its hooks", () => {
   it("is read line by line", () => {
     expect(
       parseRefUpdates(
-        `${absent} ${commit} refs/heads/main\n${commit} ${absent} refs/tags/v1.0\n${absent} ${commit} HEAD\n`,
+        `${absent} ${commit} refs/heads/main\n${commit} ${absent} refs/tags/v\u00a01\n${absent} ${commit} HEAD\n`,
       ),
     ).toEqual([
       { oldCommit: absent, newCommit: commit, ref: "refs/heads/main" },
-      { oldCommit: commit, newCommit: absent, ref: "refs/tags/v1.0" },
+      { oldCommit: commit, newCommit: absent, ref: "refs/tags/v\u00a01" },
       { oldCommit: absent, newCommit: commit, ref: "HEAD" },
     ]);
   });
