@@ -59,7 +59,7 @@ export const objectProblems = {
   missingType: "is a tag of something without a type",
   missingTypeEntry: "is a tag of something without a type",
   multipleAuthors: "untidy",
-  nulInCommit: "hides a part of its message behind a zero byte",
+  nulInCommit: "untidy",
   nulInHeader: "has a zero byte before its message",
   nullSha1: "has a file that is not there",
   treeNotSorted: "has its files in a wrong order",
