@@ -148,7 +148,7 @@ export function reasonOfFailure(whole: string[]): string[] {
     .slice(0, again)
     .filter((line) => line.trim() !== "" && !chatter.test(line))
     .map((line) => shortened(line));
-  const own = words.filter((line) => !told.test(line));
+  const own = withoutUnfinished(words.filter((line) => !told.test(line)));
   const last = lastTraceback(own);
   if (last === -1) return words.slice(-mostLines);
   const blocks = chainOf(own, last);
@@ -165,6 +165,18 @@ function shortened(line: string): string {
   if (line.length <= longestLine) return line;
   const left = line.length - longestLine;
   return `${line.slice(0, longestLine - 100)} (${left} characters) ${line.slice(-100)}`;
+}
+
+/** An app that is asked again and again may be writing just now: the beginning of a traceback says less than the one before. */
+function withoutUnfinished(lines: string[]): string[] {
+  const start = lines.findLastIndex(isHeading);
+  const rest = lines.slice(start);
+  // Of a group of exceptions every line is indented, its message as well.
+  const isUnfinished =
+    rest[0]?.startsWith("Traceback") === true &&
+    rest.every((line, at) => at === 0 || /^ {2}/.test(line));
+  const before = lines.slice(0, start);
+  return isUnfinished && before.some((_, at) => beginsTraceback(before, at)) ? before : lines;
 }
 
 /** A message may hold a traceback's first words as well; behind its own comes where it happened. */

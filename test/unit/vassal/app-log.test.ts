@@ -99,6 +99,20 @@ describe("why an app did not start", () => {
     ]);
   });
 
+  it.each([
+    ["its heading", 1],
+    ["where it happened", 3],
+  ])("is the one before where the last has only %s yet", (_, written) => {
+    const words = [
+      "Traceback (most recent call last):",
+      '  File "app.py", line 3, in app',
+      "    1 / 0",
+      "ZeroDivisionError: division by zero",
+    ];
+
+    expect(reasonOfFailure(bootLog(...words, ...words.slice(0, written)))).toEqual(words);
+  });
+
   it("is told once, however often the Emperor has tried", () => {
     const boot = bootLog("Traceback (most recent call last):", "ValueError: no", notLoaded);
 
