@@ -89,5 +89,6 @@ async function pointersAmong({ host, git, signal }: Looking, files: Entry[]): Pr
   return found;
 }
 
+/** By its address of today, or by that of before its first release. */
 const pointer =
-  /^version https:\/\/git-lfs\.github\.com\/spec\/v1\r?\noid sha256:[0-9a-f]{64}\r?\n/;
+  /^version https:\/\/(?:git-lfs|hawser)\.github\.com\/spec\/v1\r?\noid sha256:[0-9a-f]{64}\r?\n/;

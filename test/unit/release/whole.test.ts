@@ -82,6 +82,7 @@ describe("a commit that leaves out what the app is to have", () => {
     ["of an empty file", { "a/logo.psd": pointer(0) }],
     ["of the largest file", { "a/logo.psd": pointer("9".repeat(19)) }],
     ["with other line ends", { "a/logo.psd": pointer().replaceAll("\n", "\r\n") }],
+    ["of the oldest kind", { "a/logo.psd": pointer().replace("git-lfs", "hawser") }],
     ["that is a program", { "a/logo.psd": { program: pointer() } }],
   ])("is refused by what a file holds: a pointer of Git LFS %s", async (_, files) => {
     expect(await judge(demo(), files)).toMatchObject({
