@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import { isRootFolder } from "../app/names.ts";
 import { UserError } from "../errors.ts";
+import { decodeRequirements } from "./encoding.ts";
 import { moduleOfProcfile } from "./procfile.ts";
 import type { CommitTree, Entry } from "./tree.ts";
 
@@ -21,11 +22,12 @@ export async function findModule(tree: CommitTree, where: Where): Promise<string
   const inRoot = (name: string): string => posix.join(root, name);
   await expectRoot(tree, where);
   const [app, wsgi] = (await tree.look([inRoot("app.py"), inRoot("wsgi.py")])) as [Entry, Entry];
-  const processes = await tree.read(inRoot("Procfile"));
-  if (processes !== undefined) return moduleOfProcfile(processes, where.app);
-
-  if (app.kind === "file") return "app:app";
-  if (wsgi.kind === "file") return "wsgi:application";
+  const usual =
+    app.kind === "file" ? "app:app" : wsgi.kind === "file" ? "wsgi:application" : undefined;
+  const processes = await tree.readBytes(inRoot("Procfile"));
+  if (processes !== undefined)
+    return moduleOfProcfile(decodeProcfile(inRoot("Procfile"), processes), where.app, usual);
+  if (usual !== undefined) return usual;
 
   const projects = await findProjects(tree, root);
   if (projects.length > 1)
@@ -33,6 +35,11 @@ export async function findModule(tree: CommitTree, where: Where): Promise<string
   const [project] = projects;
   if (project === undefined) throw await notFound(tree, where);
   return `${posix.basename(posix.dirname(project))}.wsgi:application`;
+}
+
+/** In UTF-16 where a shell of Windows has written it; nothing but its names and modules is looked at. */
+function decodeProcfile(path: string, bytes: Buffer): string {
+  return bytes.includes(0) ? decodeRequirements(path, bytes) : bytes.toString();
 }
 
 /** A rollback, a preview and a commit of before may lack the folder that the option names. */
@@ -77,17 +84,34 @@ async function notFound(tree: CommitTree, { app, root }: Where): Promise<UserErr
       "MODULE_NOT_FOUND",
       `no app was found${root && ` in ${root}`}. Looked for: Procfile, app.py (app:app), wsgi.py (wsgi:application), */wsgi.py (Django)`,
     );
-  const inPackage = await filesAmong(tree, [`${first}/__init__.py`, `${first}/app.py`]);
+  const module = await moduleInPackage(tree, first);
   const hint =
-    inPackage.length < 2
+    module === undefined
       ? `Have ${app} run in ${places.length > 1 ? "one of these folders" : "that folder"}, and push again: reeve options ${app} set root=${first}`
-      : // What is in a package imports its neighbours by the package's name.
-        `Add this line to the Procfile: wsgi: ${first.replace(/^src\//, "").replaceAll("/", ".")}.app:app`;
+      : `Add this line to the Procfile: wsgi: ${module}`;
   return new UserError(
     "MODULE_NOT_FOUND",
     `no app was found at the top of the repository, but in ${named(places)}`,
     { hint },
   );
+}
+
+/** Where what was found is in a package, which its neighbours import by its name, or which is installed as one. */
+async function moduleInPackage(tree: CommitTree, folder: string): Promise<string | undefined> {
+  const inPackage = await filesAmong(tree, [`${folder}/__init__.py`, `${folder}/app.py`]);
+  if (inPackage.length === 2) return `${folder.replace(/^src\//, "").replaceAll("/", ".")}.app:app`;
+  if (folder !== "src" || !(await isInstalled(tree))) return undefined;
+  const [project, ...others] = await findProjects(tree, folder);
+  return project === undefined || others.length > 0
+    ? undefined
+    : `${posix.basename(posix.dirname(project))}.wsgi:application`;
+}
+
+/** Whether the tree is a package's own, by the layout with `src/`. */
+async function isInstalled(tree: CommitTree): Promise<boolean> {
+  const [setup] = await tree.look(["setup.py"]);
+  const project = (await tree.read("pyproject.toml")) ?? "";
+  return setup?.kind === "file" || /^\[(?:project|build-system|tool\.poetry)\]/m.test(project);
 }
 
 /** Folders that look like an app's own, down to the third level, those at the top first, and none that lies in another. */
@@ -105,15 +129,19 @@ async function findRoots(tree: CommitTree): Promise<string[]> {
   );
   const there = new Set(files);
   const has = (folder: string, name: string): boolean => there.has(`${folder}/${name}`);
+  const isOwn = (folder: string): boolean =>
+    marks.some((mark) => has(folder, mark)) ||
+    (has(folder, "wsgi.py") && has(folder, "requirements.txt"));
   // A package of Django's has wsgi.py as well, and runs from the folder above it.
-  const roots = folders.filter(
-    (folder) =>
-      marks.some((mark) => has(folder, mark)) ||
-      (has(folder, "wsgi.py") && has(folder, "requirements.txt")),
+  const above = new Set(
+    folders
+      .filter((folder) => has(folder, "wsgi.py") && !isOwn(folder))
+      .map((folder) => posix.dirname(folder)),
   );
+  const roots = folders.filter((folder) => isOwn(folder) || above.has(folder));
   const found = new Set<string>();
   for (const folder of roots)
-    if (!ancestorsOf(folder).some((above) => found.has(above))) found.add(folder);
+    if (!ancestorsOf(folder).some((outer) => found.has(outer))) found.add(folder);
   return [...found];
 }
 

@@ -14,8 +14,39 @@ const elsewhere = {
 
 export const declarations = [...Object.keys(elsewhere), "pyproject.toml"];
 
-/** Without `requirements.txt`: refuses an app whose packages are named in another file, which it would start without. */
+/**
+ * Without `requirements.txt`: refuses an app whose packages are named in another file, or in a folder above its own,
+ * which it would start without.
+ */
 export async function expectNoneDeclared(tree: CommitTree, root: string): Promise<void> {
+  for (const folder of upFrom(root)) {
+    if (folder !== root)
+      await expectNoRequirements(tree, root, posix.join(folder, "requirements.txt"));
+    await expectNoDeclarations(tree, folder);
+  }
+}
+
+/** A folder of the tree and those that it is in; the last is the tree. */
+function upFrom(folder: string): string[] {
+  if (folder === "") return [""];
+  const above = posix.dirname(folder);
+  return [folder, ...upFrom(above === "." ? "" : above)];
+}
+
+async function expectNoRequirements(tree: CommitTree, root: string, path: string): Promise<void> {
+  const [file] = await tree.look([path]);
+  if (file?.kind !== "file") return;
+  const own = posix.join(root, "requirements.txt");
+  throw new UserError(
+    "BUILD_TREE_INVALID",
+    `${path} names packages, and reeve installs those of ${own}, which is not there`,
+    {
+      hint: `Write it, empty if it needs none, commit, and push again: echo '-r ${posix.relative(root, path)}' > ${own}`,
+    },
+  );
+}
+
+async function expectNoDeclarations(tree: CommitTree, root: string): Promise<void> {
   const entries = await tree.look(declarations.map((name) => posix.join(root, name)));
   const names = entries
     .filter(({ kind }) => kind === "file")
@@ -47,7 +78,7 @@ function declared(name: string, root: string, line: string): UserError {
 export function declaresPackages(text: string): boolean {
   let table = "";
   for (const line of linesOf(text)) {
-    if (line.startsWith("[")) table = line;
+    if (line.startsWith("[")) table = line.replace(/#.*/, "").replaceAll(/\s/g, "");
     const [key = "", ...rest] = line.split("=", 2);
     const name = key.trim();
     if (table === "[project]" && name === "dependencies")

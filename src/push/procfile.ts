@@ -2,8 +2,11 @@ import { isRootFolder, moduleName } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import { linesOf } from "../host/lines.ts";
 
-/** The module that a Procfile names; Heroku's form, with `wsgi` as the process that answers requests. */
-export function moduleOfProcfile(text: string, app = "APP"): string {
+/**
+ * The module that a Procfile names; Heroku's form, with `wsgi` as the process that answers requests. `usual`: what would
+ * run without a Procfile.
+ */
+export function moduleOfProcfile(text: string, app = "APP", usual?: string): string {
   const processes = new Map<string, string>();
   let index = 0;
   for (const words of linesOf(text)) {
@@ -20,7 +23,7 @@ export function moduleOfProcfile(text: string, app = "APP"): string {
     processes.set(name, command);
   }
   const wsgi = processes.get("wsgi");
-  if (wsgi === undefined) throw withoutWsgi(processes.get("web") ?? "", app);
+  if (wsgi === undefined) throw withoutWsgi(processes.get("web") ?? "", app, usual);
   if (!moduleName.safeParse(wsgi).success) {
     throw new UserError(
       "BUILD_TREE_INVALID",
@@ -31,7 +34,7 @@ export function moduleOfProcfile(text: string, app = "APP"): string {
 }
 
 /** Heroku's `web: gunicorn shop:app` says what is wanted, only not in uWSGI's words. */
-function withoutWsgi(web: string, app: string): UserError {
+function withoutWsgi(web: string, app: string, usual: string | undefined): UserError {
   const words = web.split(/[\s=]/).map((word) => word.replaceAll(/["']/g, ""));
   const isAsgi = words.some((word) => /^(?:uvicorn\b|hypercorn$|daphne$)/.test(word));
   return new UserError(
@@ -39,7 +42,12 @@ function withoutWsgi(web: string, app: string): UserError {
     isAsgi
       ? "the Procfile's web: is an app for ASGI, and reeve runs those for WSGI"
       : "the Procfile has no line wsgi: module:callable",
-    { hint: folderHint(words, app) ?? moduleHint(words, isAsgi) },
+    {
+      hint:
+        folderHint(words, app) ??
+        moduleHint(words, isAsgi) ??
+        usualHint(isAsgi ? undefined : usual),
+    },
   );
 }
 
@@ -64,7 +72,14 @@ function folderHint(words: string[], app: string): string | undefined {
 
 const line = "Add this line to the Procfile: wsgi:";
 
-function moduleHint(words: string[], isAsgi: boolean): string {
+/** `web: python app.py` and the like name no callable. */
+function usualHint(usual: string | undefined): string {
+  return usual === undefined
+    ? "Add one to the Procfile: wsgi: module:callable"
+    : `${line} ${usual}`;
+}
+
+function moduleHint(words: string[], isAsgi: boolean): string | undefined {
   for (const word of words) {
     const [module = "", callable = "", ...more] = word.split(":");
     const factory = /^[A-Za-z_]\w*(?=\(\)$)/.exec(callable)?.[0];
@@ -82,5 +97,5 @@ function moduleHint(words: string[], isAsgi: boolean): string {
     )
       return `${line} ${module}:application`;
   }
-  return "Add one to the Procfile: wsgi: module:callable";
+  return undefined;
 }

@@ -185,6 +185,20 @@ export const shapes: Shape[] = [
     says: "settings1.0",
   },
   {
+    title: "Django in src/ below its requirements",
+    files: {
+      "manage.py": "",
+      "requirements.txt": "greeting==1.0\n",
+      "src/shop/__init__.py": "",
+      "src/shop/wsgi.py": answering(greeting, { ...importing, callable: "application" }),
+    },
+    refused: [
+      /at the top of the repository, but in src/,
+      /reeve installs those of src\/requirements\.txt/,
+    ],
+    says: "1.0",
+  },
+  {
     title: "Heroku's Procfile that goes into a folder",
     files: {
       Procfile: "web: cd server && gunicorn main.wsgi --log-file -\n",
@@ -193,6 +207,13 @@ export const shapes: Shape[] = [
     },
     refused: [/the Procfile has no line wsgi/],
     says: "server",
+  },
+  {
+    title: "a Procfile as PowerShell writes it",
+    files: { "main.py": answering("'of Windows'") },
+    prepare: (workspace) =>
+      workspace.write({ Procfile: Buffer.from("\ufeffwsgi: main:app\r\n", "utf16le") }),
+    says: "of Windows",
   },
   {
     title: "wheels in the tree",

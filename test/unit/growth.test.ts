@@ -71,6 +71,7 @@ function foldersOf(text: string): CommitTree {
   return {
     look: (paths: string[]) => Promise.resolve(paths.map(absent)),
     read: () => Promise.resolve(undefined),
+    readBytes: () => Promise.resolve(undefined),
     folders,
     allFolders: folders,
   } as unknown as CommitTree;

@@ -158,7 +158,7 @@ describe("what a repository wants to run", () => {
     ["there is nothing", { "README.md": "" }],
     ["app.py leads out of the repository", { "app.py": { link: "/etc/passwd" } }],
     ["app.py is a folder", { "app.py/x": "" }],
-    ["the project is too deep", { "src/shop/wsgi.py": "" }],
+    ["the project is too deep", { "a/b/c/shop/wsgi.py": "" }],
     ["the project's folder cannot be imported", { "my-shop/wsgi.py": "" }],
     ["the Procfile leads out of the repository", { Procfile: { link: "/proc/self/environ" } }],
   ])("is not known where %s, and what was looked for is said", async (_, files) => {
@@ -181,6 +181,8 @@ describe("what a repository wants to run", () => {
       { "backend/manage.py": "", "backend/wsgi.py": "", "backend/settings.py": "" },
       "backend",
     ],
+    ["Django without manage.py", { "src/shop/wsgi.py": "" }, "src"],
+    ["Django below its manage.py", { "manage.py": "", "src/shop/wsgi.py": "" }, "src"],
     [
       "an app further below",
       { "services/api/app.py": "", "services/web/x.js": "" },
@@ -214,6 +216,33 @@ describe("what a repository wants to run", () => {
         code: "MODULE_NOT_FOUND",
         hint: `Add this line to the Procfile: wsgi: ${module}`,
       },
+    });
+  });
+
+  it.each<[string, Files]>([
+    ["setup.py", { "setup.py": "" }],
+    ["pyproject.toml", { "pyproject.toml": '[build-system]\nrequires = ["hatchling"]\n' }],
+  ])("is told by its package's name where %s has it installed", async (_, files) => {
+    expect(await proposalOf({ ...files, "src/shop/wsgi.py": "" })).toMatchObject({
+      problem: { hint: "Add this line to the Procfile: wsgi: shop.wsgi:application" },
+    });
+  });
+
+  it("is not read from a Procfile in UTF-16 that does not say so", async () => {
+    expect(await proposalOf({ Procfile: "w\0s\0g\0i\0:\0x\0:\0y\0" })).toMatchObject({
+      problem: {
+        message: "Procfile holds a zero byte",
+        hint: expect.stringContaining("iconv -f UTF-16LE -t UTF-8 'Procfile'") as string,
+      },
+    });
+  });
+
+  it.each<[string, Files, string]>([
+    ["app.py", { "app.py": "" }, "app:app"],
+    ["wsgi.py", { "wsgi.py": "" }, "wsgi:application"],
+  ])("is told from %s where the Procfile names no callable", async (_, files, module) => {
+    expect(await proposalOf({ Procfile: "web: python app.py", ...files })).toMatchObject({
+      problem: { hint: `Add this line to the Procfile: wsgi: ${module}` },
     });
   });
 
@@ -370,6 +399,32 @@ describe("what a repository requires", () => {
     });
     expect(await proposalOf({ ...at(""), "requirements.txt": "" })).toMatchObject({
       module: "app:app",
+    });
+  });
+
+  it.each([
+    ["backend", "echo '-r ../requirements.txt' > backend/requirements.txt"],
+    ["services/api", "echo '-r ../../requirements.txt' > services/api/requirements.txt"],
+  ])("are asked for in the folder %s where they stand above it", async (folder, line) => {
+    const files = { "requirements.txt": "flask", [`${folder}/app.py`]: "" };
+
+    expect(await proposalOf(files, folder)).toEqual({
+      problem: {
+        code: "BUILD_TREE_INVALID",
+        message: `requirements.txt names packages, and reeve installs those of ${folder}/requirements.txt, which is not there`,
+        hint: `Write it, empty if it needs none, commit, and push again: ${line}`,
+      },
+    });
+    expect(
+      await proposalOf({ ...files, [`${folder}/requirements.txt`]: "" }, folder),
+    ).toMatchObject({ module: "app:app" });
+  });
+
+  it("are asked for where a heading of pyproject.toml has a comment", async () => {
+    const text = '[ project ] # ours\ndependencies = ["flask"]\n';
+
+    expect(await proposalOf({ "pyproject.toml": text, "app.py": "" })).toMatchObject({
+      problem: { code: "BUILD_TREE_INVALID" },
     });
   });
 
