@@ -73,7 +73,11 @@ export const questions = {
   prepareRemoval: z.object({ app: appName, ref, oldCommit: commitId, account: line, holder }),
   /** What the front has judged no more to be the account's: it is taken back before the ref moves. */
   refuse: z.object({ holder, ref, problem }),
-  switch: z.object({ app: appName, holder, ref, newCommit: commitId }),
+  /** `verdict`: what the front takes the branch for, and has judged the right to (`push/policy.ts`). */
+  switch: z.object({
+    ...{ app: appName, holder, ref, newCommit: commitId },
+    verdict: z.enum(["deploy", "remove", "store"]),
+  }),
   confirm: z.object({ holder, ref }),
   finished: z.object({ holder }),
   confine: z.object({ pid: z.int().positive(), startTime: z.int().nonnegative() }),

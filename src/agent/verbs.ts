@@ -14,7 +14,7 @@ import {
 import { pathsOf, type DeployContext } from "../deploy/context.ts";
 import { expectPreview } from "../deploy/previews.ts";
 import { destroyApp, holdApp } from "../deploy/destroy.ts";
-import { expectNotProduction } from "../deploy/remove.ts";
+import { expectNotProduction, expectUse } from "../deploy/remove.ts";
 import { reconcileAnew } from "../deploy/reconcile.ts";
 import { removePreview } from "../deploy/sweep.ts";
 import { understudiesOf } from "../deploy/vassals.ts";
@@ -127,18 +127,17 @@ function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
 
 async function switchProven(
   context: DeployContext,
-  { app, holder, ref, newCommit }: Question<"switch">,
+  { app, holder, ref, newCommit, verdict }: Question<"switch">,
 ): Promise<void> {
   const proven = context.store
     .unfinishedOf(holder)
     .find(
       (deploy) => deploy.state === "proven" && deploy.ref === ref && deploy.newCommit === newCommit,
     );
-  // Of a branch that is not on the air only the branch goes.
-  if (!proven && newCommit === absentCommit && !context.store.preview(app, branchOf(ref))) {
-    await expectNotProduction(context, app, ref);
-    return;
-  }
+  // Of a branch that is not on the air only the branch moves, or goes.
+  if (verdict === "store") return expectUse(context, { app, ref, isPreview: true });
+  if (!proven && newCommit === absentCommit && !context.store.preview(app, branchOf(ref)))
+    return expectNotProduction(context, app, ref);
   if (!proven)
     throw new UserError("PUSH_GONE", `no proven deploy of ${newCommit} waits for ${ref} any more`);
   await switchDeploy(context, proven.id);

@@ -1,4 +1,4 @@
-import { deployLogPath, placeUrl, type Instance } from "../app/instance.ts";
+import { deployLogPath, optionsFile, placeUrl, type Instance } from "../app/instance.ts";
 import { branchOf, isPreviewName, shortCommit } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import { withoutCredentials, type RequirementsFile } from "../environment/requirements.ts";
@@ -17,7 +17,7 @@ import { instanceOf, optionsOf, pathsOf, runnerOf, type DeployContext } from "./
 import { expectRoom } from "./previews.ts";
 import { currentCommit } from "./refs.ts";
 import { keyOf } from "./locks.ts";
-import { confirmRemoval, startBranchRemoval } from "./remove.ts";
+import { confirmRemoval, expectUse, startBranchRemoval } from "./remove.ts";
 import { previewsSwept } from "./runners.ts";
 import { DeployReport } from "./report.ts";
 import type { Preparation, Step } from "./step.ts";
@@ -139,6 +139,7 @@ export async function prepareDeploy(
 
     const options = await optionsOf(context, started.app);
     if (root !== options.root) throw rootChanged(started.app);
+    await expectUse(context, usedAs(started));
     const instance = instanceOf(context, started.app, started.ref, options);
     if (instance.name !== started.instance) throw notOnTheAir(started);
     // Where there is nothing to build a vassal starts in a moment.
@@ -158,6 +159,10 @@ async function take(steps: Step[], report: DeployReport, preparation: Preparatio
     await report.step(name, () => run(preparation));
   }
   preparation.signal.throwIfAborted();
+}
+
+function usedAs({ app, ref, instance }: Deploy): { app: string; ref: string; isPreview: boolean } {
+  return { app, ref, isPreview: isPreviewName(instance) };
 }
 
 /** Everything that the deploy did, the newest first; one step that cannot be undone does not keep the others. */
@@ -239,13 +244,19 @@ export async function refuseDeploy(
   return true;
 }
 
-/** Moves the traffic to the proven release. The ref moves right after: keep this to one rename. */
+/**
+ * Moves the traffic to the proven release. The ref moves right after: keep this to one rename. Whether its branch has
+ * become production, or is that no longer, is asked in the turn in which it would become that.
+ */
 export async function switchDeploy(context: DeployContext, id: number): Promise<void> {
   const deploy = expectDeploy(context, id);
   if (deploy.state !== "proven") throw new Error(`deploy ${id} is ${deploy.state}, not proven`);
-  context.attempts.signalOf(id).throwIfAborted();
-
-  context.store.changeDeploy(id, { state: "switched" });
+  await context.turns.run(optionsFile(context.config.layout, deploy.app), async () => {
+    // A branch that goes does not become production meanwhile.
+    if (deploy.reason !== "removal") await expectUse(context, usedAs(deploy));
+    context.attempts.signalOf(id).throwIfAborted();
+    context.store.changeDeploy(id, { state: "switched" });
+  });
   if (deploy.reason === "removal") return;
   context.settler.supersede(deploy.instance);
   const isRestarted = wasRestarted(context, deploy);
@@ -472,12 +483,7 @@ async function lockInstance(
   const branch = branchOf(request.ref);
   const isPreview = branch !== options.production_branch;
   if (isPreview && !isPreviewed(options.previews, branch)) throw notOnTheAir(request);
-  if (isPreview !== (request.preview !== undefined))
-    throw new UserError(
-      "BRANCH_REFUSED",
-      `the production branch of ${request.app} was changed while this push was on its way`,
-      { hint: "Push again." },
-    );
+  await expectUse(context, { ...request, isPreview: request.preview !== undefined });
   for (;;) {
     const instance = find();
     try {

@@ -67,6 +67,20 @@ export async function expectNotProduction(
   );
 }
 
+/** A branch is for what the right to it was judged for, production or not: `BRANCH_REFUSED` where that has changed. */
+export async function expectUse(
+  context: DeployContext,
+  { app, ref, isPreview }: { app: string; ref: string; isPreview: boolean },
+): Promise<void> {
+  const { production_branch: production } = await optionsOf(context, app);
+  if (isPreview === (ref !== `refs/heads/${production}`)) return;
+  throw new UserError(
+    "BRANCH_REFUSED",
+    `the production branch of ${app} was changed while this push was on its way`,
+    { hint: "Push again, or repeat the command." },
+  );
+}
+
 /** A branch that is about to go cannot become production: `REF_MOVED`. */
 export function expectStays({ store }: DeployContext, app: string, branch: string): void {
   const isGoing = store

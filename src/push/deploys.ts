@@ -85,11 +85,11 @@ export async function prepare(
  */
 export async function expectStillAllowed(
   { agent }: Pick<DeployWorld, "agent">,
-  { holder, ref, judge }: Pick<Wanted, "holder" | "ref" | "judge">,
+  { holder, ref, judge }: Pick<Wanted, "holder" | "ref"> & { judge: () => unknown },
   say: Say,
 ): Promise<void> {
   try {
-    judge();
+    await judge();
   } catch (error) {
     const told = asUserError(error);
     const { code, message, hint } = told;
@@ -197,7 +197,9 @@ export async function deployByCommand(
       say,
     );
     // Nothing is between this and the judging behind the build.
-    await world.agent.ask("switch", { app, holder, ref, newCommit }).catch((error: unknown) => {
+    const question = { app, holder, ref, newCommit, verdict: "deploy" as const };
+    const move = (): Promise<unknown> => world.agent.ask("switch", question);
+    await expectStillAllowed(world, { holder, ref, judge: move }, say).catch((error: unknown) => {
       throw isAgentDown(error) ? fellAtTheSwitch(app, error) : error;
     });
     if (newCommit !== oldCommit) {

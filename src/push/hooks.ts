@@ -292,8 +292,10 @@ async function moveTraffic(
     });
   }
   for (const { ref, newCommit } of moving) {
-    if (judged.get(ref) !== "store")
-      await world.agent.ask("switch", { app, holder, ref, newCommit });
+    const verdict = judged.get(ref) ?? "deploy";
+    const move = (): Promise<unknown> =>
+      world.agent.ask("switch", { app, holder, ref, newCommit, verdict });
+    await expectStillAllowed(world, { holder, ref, judge: move }, say);
     moves.add(ref);
   }
 }

@@ -1,6 +1,6 @@
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import type { Readable } from "node:stream";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { makePerson, type Person } from "../support/people.ts";
 import { eventually, TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
@@ -50,13 +50,14 @@ function booting(): string[] {
   return readdirSync(server.path("etc/vassals")).filter((name) => name.includes(".next-"));
 }
 
-function push(via: "http" | "ssh", refspec: string) {
+function push(via: "http" | "ssh", ...words: string[]) {
   return async (person: Person): Promise<Started> => {
     const commit = await demo.commitBeside(slow(`three, ${(turns += 1)}`, gate), "Not to be");
     const remote =
       via === "http" ? server.remote("demo", `x:${person.token}`) : person.ssh.remote("demo");
     const ssh = `core.sshCommand=${person.ssh.gitSshCommand}`;
-    return started(demo.start("-c", ssh, "push", remote, refspec.replace("NEW", commit)));
+    const told = words.map((word) => word.replace("NEW", commit));
+    return started(demo.start("-c", ssh, "push", remote, ...told));
   };
 }
 
@@ -215,6 +216,68 @@ describe("what somebody may do is judged when the turn has come", () => {
     expect(releases()).toEqual(kept);
     // One lost its right, the other was to move with it.
     await expectRefused(ada, 2);
+  });
+});
+
+/** Built while another branch becomes production, by who has the right to what it was. */
+const becoming: {
+  title: string;
+  right: string;
+  becomes: string;
+  begin: Begin;
+}[] = [
+  {
+    title: "a preview's push over HTTP",
+    right: "preview",
+    becomes: "shop",
+    begin: push("http", "+NEW:refs/heads/shop"),
+  },
+  {
+    title: "a preview's push over SSH, beside a branch that is only kept",
+    right: "preview",
+    becomes: "kept",
+    begin: push("ssh", "--atomic", "NEW~0:refs/heads/kept", "+NEW:refs/heads/shop"),
+  },
+  {
+    title: "a preview's rollback",
+    right: "preview",
+    becomes: "shop",
+    begin: command("rollback demo -b shop"),
+  },
+  {
+    title: "the app's own push",
+    right: "deploy",
+    becomes: "shop",
+    begin: push("http", "+NEW:refs/heads/main"),
+  },
+];
+
+describe("what a branch is for is judged when it moves", () => {
+  const setOptions = async (...words: string[]): Promise<void> => {
+    expect(await server.reeve("options", "demo", "set", ...words)).toMatchObject({ exitCode: 0 });
+  };
+
+  beforeEach(() => eventually(() => booting().length === 0));
+  beforeAll(() => setOptions("previews=shop"));
+  afterEach(() => setOptions("production_branch=main"));
+
+  it.each(becoming)("for $title", async ({ right, becomes, begin }) => {
+    const ben = await makePerson(server, `ben-${(turns += 1)}`, { demo: right });
+    const before = await state();
+    const kept = releases();
+    holdAll();
+    const { ended, said } = await begin(ben);
+    await eventually(() => booting().length === 1, 60_000);
+
+    await setOptions(`production_branch=${becomes}`);
+    letGo();
+
+    expect((await ended).exitCode, said()).not.toBe(0);
+    expect(said()).toMatch(/error\[BRANCH_REFUSED\]: the production branch of demo was changed/);
+    expect(await demo.remoteCommit(`refs/heads/kept`)).toBe("");
+    await eventually(() => booting().length === 0);
+    expect(await state()).toEqual(before);
+    expect(releases()).toEqual(kept);
   });
 });
 
