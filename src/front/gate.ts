@@ -9,7 +9,7 @@ import type { Caller, FrontStore } from "../store/front-store.ts";
 import { parseAuthorization, type Credentials } from "./credentials.ts";
 import { answerAdvertisement, answerService, refuse } from "./git-http.ts";
 import type { GitService } from "./node-git-server.ts";
-import { openRepository, type Entrance } from "./open-repository.ts";
+import { openRepository, type Entrance, type Wish } from "./open-repository.ts";
 import { findRoute, type Route } from "./route.ts";
 import type { Places } from "./places.ts";
 import type { Throttle } from "./throttle.ts";
@@ -81,22 +81,43 @@ async function pass(gate: Gate, question: IncomingMessage, answer: ServerRespons
   if (kind === "advertise") {
     // The push itself comes in a moment, and with it a git to confine: the agent has the kernel begin.
     if (service === "receive-pack") void gate.pushers.policyOf(app);
-    await advertise(gate, { caller, service, repository }, answer);
+    await advertise(gate, { caller, app, service, repository }, answer);
   } else await answerGit(gate, { caller, route, repository }, question, answer);
 }
 
 /** Another git, and one that nobody may read to its end: it has a place as well. */
 async function advertise(
   gate: Gate,
-  { caller, service, repository }: { caller: Caller; service: GitService; repository: string },
+  {
+    repository,
+    caller,
+    ...wish
+  }: { caller: Caller; app: string; service: GitService; repository: string },
   answer: ServerResponse,
 ): Promise<void> {
   const gone = new AbortController();
   answer.once("close", () => gone.abort());
-  const leave = await gate.places.take(caller.account, gone.signal);
+  const leave = await placeToRead(gate, caller, { ...wish, isLook: true }, gone.signal);
   answer.once("close", leave);
   if (answer.closed) leave();
-  else answerAdvertisement(repository, service, answer);
+  else answerAdvertisement(repository, wish.service, answer);
+}
+
+/** Whoever waited for a place is judged once more: what they want to read may be closed to them by now. */
+async function placeToRead(
+  gate: Gate,
+  caller: Caller,
+  wish: Wish,
+  gone: AbortSignal,
+): Promise<() => void> {
+  const leave = await gate.places.take(caller.account, gone);
+  try {
+    await openRepository(gate, caller, wish);
+    return leave;
+  } catch (error) {
+    leave();
+    throw error;
+  }
 }
 
 /** Whose request it is, or undefined; `TOO_MANY_ATTEMPTS` for one who guesses. */
@@ -139,11 +160,14 @@ async function answerGit(
 ): Promise<void> {
   const { service, app } = route;
   const request = { repository, service, log: gate.log, confine: gate.confine };
-  const enter = (gone: AbortSignal): Promise<() => void> => gate.places.take(caller.account, gone);
   if (service === "upload-pack") {
+    const enter = (gone: AbortSignal): Promise<() => void> =>
+      placeToRead(gate, caller, { app, service, isLook: false }, gone);
     await answerService({ ...request, enter, limit: longestFetchQuestion }, question, answer);
     return;
   }
+  // Its hooks judge the right to each ref.
+  const enter = (gone: AbortSignal): Promise<() => void> => gate.places.take(caller.account, gone);
   const pusher = { caller, app, policy: gate.pushers.policyOf(app) };
   const push = {
     look: (head: Head) => firstLook(gate, pusher, head),

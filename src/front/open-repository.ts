@@ -12,7 +12,7 @@ export interface Entrance {
   createOnPush: boolean;
 }
 
-interface Wish {
+export interface Wish {
   app: string;
   service: GitService;
   /** Only what refs there are is asked, so far. */

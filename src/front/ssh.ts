@@ -126,6 +126,8 @@ async function startGit(
     await end();
     throw error;
   }
+  // Whoever waited for the place is judged once more: git begins with what refs there are.
+  world.rights.expect(caller, isPush ? "push" : "fetch", app);
   await world.confine(pid);
   if (isPush) world.pushers.started(pid, { caller, app });
   const { gitConfiguration, controlSocket } = world.layout;

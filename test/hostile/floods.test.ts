@@ -9,9 +9,10 @@ import { LocalHost } from "../../src/host/host.ts";
 import { childrenOf } from "../../src/host/processes.ts";
 import { Turns } from "../../src/host/turns.ts";
 import { reloadNginx, type Nginx } from "../../src/vhost/nginx.ts";
+import { pushRequest } from "../support/packs.ts";
 import { processesUnder } from "../support/processes.ts";
 import { followersOf, SshClient } from "../support/ssh.ts";
-import { basic, makePerson, type Person } from "../support/people.ts";
+import { makePerson, type Person } from "../support/people.ts";
 import { eventually, projectRoot, TestServer, type Answer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
 
@@ -98,12 +99,7 @@ describe("W8: connections that somebody holds open", () => {
 describe("W8: pushes of one account of which only a beginning comes", () => {
   it("leave the others' gits alone, and what is too many of them is told so at once", async () => {
     const eve = await makePerson(server, "eve", { demo: "deploy" });
-    const headers = [
-      ...["POST /demo.git/git-receive-pack HTTP/1.1", "Host: git.localhost"],
-      ...[`Authorization: ${basic(eve)}`, "Content-Length: 999"],
-      "Content-Type: application/x-git-receive-pack-request",
-    ];
-    const end = await flood(server.port, `${headers.join("\r\n")}\r\n\r\n00`, 80);
+    const end = await flood(server.port, `${pushRequest(eve, 999)}00`, 80);
 
     try {
       const more = (): Promise<Answer> =>

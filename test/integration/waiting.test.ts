@@ -1,7 +1,11 @@
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import type { Readable } from "node:stream";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { makePerson, type Person } from "../support/people.ts";
+import { sleep } from "../../src/host/clock.ts";
+import { packetLine } from "../hostile/raw.ts";
+import { pushRequest } from "../support/packs.ts";
+import { basic, makePerson, type Person } from "../support/people.ts";
 import { eventually, TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
 
@@ -28,8 +32,10 @@ let demo: Workspace;
 let gate: string;
 let turns = 0;
 
+const places = 20;
+
 beforeAll(async () => {
-  server = await TestServer.start(["git_sessions_each = 20"], { ssh: true });
+  server = await TestServer.start([`git_sessions_each = ${places}`], { ssh: true });
   gate = server.path("gate");
   demo = await server.workspace("demo", slow("one", gate));
   for (const text of ["one", "two"]) {
@@ -280,6 +286,53 @@ describe("what a branch is for is judged when it moves", () => {
     expect(releases()).toEqual(kept);
   });
 });
+
+describe("what somebody may read is judged when there is a place for it", () => {
+  it("over HTTP, where refs are looked at and where objects are fetched, and over SSH", async () => {
+    const ada = await makePerson(server, `ada-${(turns += 1)}`, { demo: "preview" });
+    const remote = server.remote("demo", `x:${ada.token}`);
+    const ssh = `core.sshCommand=${ada.ssh.gitSshCommand}`;
+    const held = Array.from({ length: places }, () => beginPush(ada));
+    const more = (): Promise<{ status: number }> =>
+      server.receivePack("demo", "0000", `${ada.name}:${ada.token}`);
+    await eventually(async () => (await withinASecond(more())) === undefined);
+    const asking = [
+      started(demo.start("ls-remote", remote)),
+      started(demo.start("-c", ssh, "ls-remote", ada.ssh.remote("demo"))),
+      started(ada.ssh.start("git-receive-pack 'demo'")),
+    ];
+    const want = packetLine(`want ${await demo.remoteCommit()} side-band-64k`);
+    const type = "application/x-git-upload-pack-request";
+    const fetching = server.ask({
+      ...{ host: "git.localhost", method: "POST", path: "/demo.git/git-upload-pack" },
+      headers: { authorization: basic(ada), "content-type": type },
+      body: `${want}00000009done\n`,
+    });
+    expect(await withinASecond(Promise.race([...asking.map(({ ended }) => ended), fetching]))).toBe(
+      undefined,
+    );
+
+    await server.reeve("revoke", ada.name, "demo", "read");
+    for (const socket of held) socket.destroy();
+
+    for (const { ended, said } of asking) {
+      expect((await ended).exitCode, said()).not.toBe(0);
+      expect(said()).toContain("error[APP_UNKNOWN]");
+    }
+    expect(await fetching).toMatchObject({ status: 404 });
+  });
+});
+
+async function withinASecond<T>(answer: Promise<T>): Promise<T | undefined> {
+  return Promise.race([answer, sleep(1000).then(() => undefined)]);
+}
+
+/** A push of which no more comes: it has a place. */
+function beginPush(person: Person): ReturnType<typeof connect> {
+  const socket = connect(server.port, "127.0.0.1");
+  socket.write(`${pushRequest(person, 999)}00`);
+  return socket.on("error", () => undefined);
+}
 
 const releases = (): string[] =>
   ["demo", "shop--demo"].flatMap((name) => readdirSync(server.path(`srv/${name}/releases`)));

@@ -3,22 +3,38 @@ import { deflateSync } from "node:zlib";
 import { execa } from "execa";
 import { absentCommit } from "../../src/app/names.ts";
 import { packetLine } from "../hostile/raw.ts";
+import { basic } from "./people.ts";
 import type { TestServer } from "./server.ts";
 
 /** A push of this pack that makes a ref, whatever the ref's value leads to. Resolves to what the server says. */
 export async function pushPack(
   server: TestServer,
   pack: Buffer,
-  {
-    value,
-    ref = "refs/heads/back",
-    by,
-  }: { value: string; ref?: string | undefined; by?: { name: string; token: string } | undefined },
+  { by, ...moved }: Moved & { by?: { name: string; token: string } | undefined },
 ): Promise<string> {
-  const line = packetLine(`${absentCommit} ${value} ${ref}\0 report-status side-band-64k`);
   const credentials = by && `${by.name}:${by.token}`;
-  const question = Buffer.concat([Buffer.from(`${line}0000`), pack]);
-  return (await server.receivePack("demo", question, credentials)).body;
+  return (await server.receivePack("demo", pushOf(pack, moved), credentials)).body;
+}
+
+interface Moved {
+  value: string;
+  ref?: string | undefined;
+}
+
+/** What such a push is on the wire. */
+export function pushOf(pack: Buffer, { value, ref = "refs/heads/back" }: Moved): Buffer {
+  const line = packetLine(`${absentCommit} ${value} ${ref}\0 report-status side-band-64k`);
+  return Buffer.concat([Buffer.from(`${line}0000`), pack]);
+}
+
+/** The head of a request that begins a push over HTTP, of so many bytes. */
+export function pushRequest(person: { name: string; token: string }, length: number): string {
+  const lines = [
+    ...["POST /demo.git/git-receive-pack HTTP/1.1", "Host: git.localhost"],
+    ...[`Authorization: ${basic(person)}`, `Content-Length: ${length}`],
+    "Content-Type: application/x-git-receive-pack-request",
+  ];
+  return `${lines.join("\r\n")}\r\n\r\n`;
 }
 
 /** A pack of exactly these objects, and none that they lead to. */
