@@ -1,25 +1,32 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
+import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
-import { packOf, pushPack } from "../support/packs.ts";
+import { packOf, pushOf, pushPack, pushRequest } from "../support/packs.ts";
 import { makePerson, type Person } from "../support/people.ts";
 import { eventually, TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
 
 const large = 3 * 1024 * 1024;
 
-/** What is pushed beside a large file, to where, and with which code it is refused. */
-const refusals: {
+/** What is pushed beside a large file, to where, and with which code or in which words it is refused. */
+interface Refusal {
   title: string;
-  code: string;
-  files?: Record<string, string | null>;
+  code?: string;
+  says?: string;
+  files?: Parameters<Workspace["write"]>[0];
   refs?: string[];
+  /** What is in its tree besides, as lines of `git update-index --index-info`. */
+  entries?: string;
   /** As somebody who may only push previews. */
   asBen?: boolean;
-}[] = [
+}
+
+const refusals: Refusal[] = [
   { title: "a right that is missing", code: "NOT_ALLOWED", asBen: true },
   { title: "a ref that is none", code: "REF_REFUSED", refs: ["HEAD:refs/notes/x"] },
   { title: "a hidden ref", code: "REF_REFUSED", refs: ["HEAD:refs/reeve/releases/demo/x"] },
@@ -53,6 +60,16 @@ const refusals: {
       "x.bin": `version https://git-lfs.github.com/spec/v1\noid sha256:${"a".repeat(64)}\nsize 12345\n`,
     },
   },
+  {
+    title: "a submodule",
+    code: "BUILD_TREE_INVALID",
+    entries: `160000 ${"1".repeat(40)}\tlib\n`,
+  },
+  {
+    title: "its size",
+    says: "maximum allowed size",
+    files: { "larger.bin": randomBytes(3 * large) },
+  },
 ];
 
 describe.runIf(process.getuid?.() === 0)("what a refused push leaves behind", () => {
@@ -62,7 +79,7 @@ describe.runIf(process.getuid?.() === 0)("what a refused push leaves behind", ()
   let ada: Person;
 
   beforeAll(async () => {
-    server = await TestServer.start([], { ssh: true });
+    server = await TestServer.start(["push_limit = 8"], { ssh: true });
     demo = await server.workspace("demo", plainApp("good"));
     await demo.push();
     ada = await makePerson(server, "ada", { demo: "admin" });
@@ -72,17 +89,23 @@ describe.runIf(process.getuid?.() === 0)("what a refused push leaves behind", ()
   afterAll(() => server.remove());
 
   const repository = (): string => server.path("lib/repositories/demo.git");
+  /** By find, which bears what goes while it looks. */
   const objects = (): string[] =>
-    readdirSync(join(repository(), "objects"), { recursive: true, encoding: "utf8" })
-      .filter((name) => statSync(join(repository(), "objects", name)).isFile())
+    spawnSync("find", [".", "-type", "f", "-printf", "%P\n"], {
+      cwd: join(repository(), "objects"),
+      encoding: "utf8",
+    })
+      .stdout.split("\n")
       .sort();
 
   async function refuse(
-    { files = {}, refs = ["HEAD:refs/heads/main"], asBen = false }: (typeof refusals)[number],
+    { files = {}, refs = ["HEAD:refs/heads/main"], entries = "", asBen = false }: Refusal,
     via: "http" | "ssh",
   ): Promise<string> {
     demo.write({ ...files, "large.bin": randomBytes(large) });
     await demo.commit("Refused");
+    await execa("git", ["update-index", "--index-info"], { cwd: demo.folder, input: entries });
+    await demo.git("commit", "--quiet", "--amend", "--no-edit");
     await demo.git("tag", "--force", "--annotate", "-m", "heavy", "heavy");
     const who = asBen ? ben : ada;
     const remote =
@@ -101,7 +124,7 @@ describe.runIf(process.getuid?.() === 0)("what a refused push leaves behind", ()
 
       const said = await refuse(refusal, via);
 
-      expect(said).toContain(`error[${refusal.code}]`);
+      expect(said).toContain(refusal.says ?? `error[${refusal.code}]`);
       expect(objects()).toEqual(before);
     },
   );
@@ -114,6 +137,61 @@ describe.runIf(process.getuid?.() === 0)("what a refused push leaves behind", ()
     await eventually(async () => (await server.reeve("cancel", "demo")).exitCode === 0, 30_000);
 
     expect(await pushing).toContain("error[DEPLOY_CANCELLED]");
+    expect(objects()).toEqual(before);
+  });
+
+  it.each([
+    { many: false, via: "http" },
+    { many: true, via: "http" },
+    { many: false, via: "ssh" },
+    { many: true, via: "ssh" },
+  ] as const)(
+    "is nothing, where its client goes in the midst of it, over $via, of many files: $many",
+    async ({ many, via }) => {
+      const before = objects();
+      for (let n = 0; many && n < 120; n++) demo.write({ [`${n}.txt`]: `${n}` });
+      demo.write({ "large.bin": randomBytes(large) });
+      const value = await demo.commit("Cut");
+      const listed = (await demo.git("rev-list", "--objects", "--no-object-names", "HEAD~1..HEAD"))
+        .output;
+      await demo.git("reset", "--quiet", "--hard", "HEAD~1");
+      const pack = await packOf(demo.folder, listed.split("\n"));
+      const question = pushOf(pack, { value });
+      const half = question.subarray(0, question.length / 2);
+
+      if (via === "ssh") {
+        await ada.ssh.start("git-receive-pack 'demo'", [], undefined, half);
+      } else {
+        const socket = connect(server.port, "127.0.0.1");
+        socket.write(pushRequest(ada, question.length));
+        socket.write(half);
+        await eventually(() => objects().length > before.length, 20_000);
+        socket.destroy();
+      }
+
+      await eventually(() => objects().join() === before.join(), 20_000);
+      expect(await demo.remoteCommit("refs/heads/back")).toBe("");
+    },
+  );
+
+  it("is nothing, where a shallow clone lacks what it leads to", async () => {
+    const before = objects();
+    for (const text of ["a", "b"]) {
+      demo.write({ "a.txt": text });
+      await demo.commit("Never pushed");
+    }
+    const folder = join(demo.folder, "clone");
+    await demo.git("clone", "--quiet", "--depth=1", `file://${demo.folder}`, folder);
+    await demo.git("reset", "--quiet", "--hard", "HEAD~2");
+    const clone = demo.within(folder);
+    clone.write({ "large.bin": randomBytes(large) });
+    await clone.commit("From a shallow clone");
+
+    const push = await clone.start("push", server.remote("demo"), "+HEAD:refs/heads/main");
+
+    rmSync(folder, { recursive: true });
+    expect(push.exitCode, push.all).not.toBe(0);
+    expect(push.all).toContain("git fetch --unshallow");
     expect(objects()).toEqual(before);
   });
 
@@ -131,16 +209,33 @@ describe.runIf(process.getuid?.() === 0)("what a refused push leaves behind", ()
     expect(objects()).toEqual(before);
   });
 
-  it("is gone in a moment, where another ref of the same push has moved", async () => {
-    const before = objects();
+  it.each([
+    { title: "a ref that is none", code: "REF_REFUSED", ref: "refs/notes/x", other: "tags/fine" },
+    { title: "a right", code: "NOT_ALLOWED", ref: "refs/heads/main", other: "heads/fine" },
+  ])(
+    "is gone in a moment, where another ref of the same push has moved, and nothing of that: $title",
+    async ({ title, code, ref, other }) => {
+      const fine = await demo.commitBeside(plainApp(`fine, beside ${title}`), "Fine");
+      const { output: file } = await demo.git("rev-parse", `${fine}:app.py`);
+      const refs = [`HEAD:${ref}`, `${fine}:refs/${other}`];
 
-    const refs = ["HEAD:refs/notes/x", "HEAD~1:refs/tags/fine"];
-    expect(await refuse({ title: "", code: "", refs }, "http")).toContain("error[REF_REFUSED]");
+      const said = await refuse({ title, refs, asBen: code === "NOT_ALLOWED" }, "http");
 
-    await eventually(() => sizeOf(repository()) < large, 60_000);
-    expect(before.length).toBeGreaterThan(0);
-    await eventually(() => !existsSync(join(repository(), "unclaimed")), 60_000);
-  });
+      expect(said).toContain(`error[${code}]`);
+      const refused = (await demo.git("rev-parse", "ORIG_HEAD:large.bin")).output;
+      expect(has(refused)).toBe(true);
+      await eventually(() => !has(refused), 60_000);
+      expect([fine, file].map(has)).toEqual([true, true]);
+      expect(sizeOf(repository())).toBeLessThan(large);
+      await eventually(() => !existsSync(join(repository(), "unclaimed")), 60_000);
+      await demo.git("push", "deploy", `:refs/${other}`);
+    },
+  );
+
+  function has(object: string): boolean {
+    const words = ["-c", "safe.directory=*", "cat-file", "-e", object];
+    return spawnSync("git", words, { cwd: repository() }).status === 0;
+  }
 
   it("is gone in a moment, where a branch that was taken is deleted", async () => {
     demo.write({ "large.bin": randomBytes(large) });
@@ -173,7 +268,7 @@ describe.runIf(process.getuid?.() === 0)("what a refused push leaves behind", ()
 });
 
 /** All over HTTP; over SSH one that each of the three refuses who may: the first look, and the two halves of a deploy. */
-function ways({ code }: (typeof refusals)[number]): ("http" | "ssh")[] {
+function ways({ code = "" }: Refusal): ("http" | "ssh")[] {
   const overSsh = ["NOT_ALLOWED", "MODULE_NOT_FOUND", "APP_UNHEALTHY"];
   return overSsh.includes(code) ? ["http", "ssh"] : ["http"];
 }
