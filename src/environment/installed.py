@@ -320,12 +320,15 @@ def go_on(command, environment=os.environ):
         os.execve(command[0], command, environment)
 
 
-# What a build leaves beside the sources and nothing that runs looks for; a name with a star ends so.
+# What a build leaves beside the sources and nothing that runs looks for, as in any folder with a dot before its name;
+# a name with a star ends so.
 REMAINS = ("build", "dist", ".eggs", "__pycache__", "*.egg-info", "*.dist-info", "*.pyc")
 
 
 def is_remains(path):
-    return any(step in REMAINS or f"*{os.path.splitext(step)[1]}" in REMAINS for step in path.split("/"))
+    steps = path.split("/")
+    is_hidden = any(step.startswith(".") for step in steps[:-1])
+    return is_hidden or any(step in REMAINS or f"*{os.path.splitext(step)[1]}" in REMAINS for step in steps)
 
 
 def listing_of(tree):
@@ -408,6 +411,7 @@ def content_of(path):
 
 def names_only(distribution, tree, before):
     """Whether all that it names of the tree was there before it was built, and in texts, where it can be replaced."""
+    real = os.path.realpath(tree)
     for name in distribution.files:
         content = content_of(name)
         places = {tree.encode(), in_url(tree)}
@@ -417,10 +421,17 @@ def names_only(distribution, tree, before):
             return False
         for place in places:
             for found in re.finditer(re.escape(place) + rb"[^\"'\s:;,)\]}>]*", content):
-                named = unquote(found.group().decode(errors="surrogateescape"))
-                if os.path.relpath(os.path.normpath(named), tree) not in before:
+                named = present(unquote(found.group().decode(errors="surrogateescape")))
+                if os.path.relpath(os.path.realpath(named), real) not in before:
                     return False
     return True
+
+
+def present(path):
+    """As much of it as there is: setuptools names a module without its `.py`."""
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)
+    return path
 
 
 def run(variables, *command):

@@ -7,6 +7,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -251,7 +252,9 @@ describe("a package of the tree that is to be edited", () => {
       execFileSync("/usr/bin/python3", ["-I", "-S", program, ...words], {
         input: described,
       }).toString();
-    write(join(tree, "src/shop/__init__.py"), "");
+    for (const path of ["src/shop/__init__.py", "shop.py", "the shop/src/x.py"])
+      write(join(tree, path), "");
+    symlinkSync("src/shop", join(tree, "linked"));
     run("survey", tree, join(home, "notes"));
     for (const [path, content] of Object.entries(built)) write(join(tree, path), content);
     const packages = join(root, site);
@@ -291,8 +294,20 @@ describe("a package of the tree that is to be edited", () => {
     expect(edited(text, built).said).toContain("leaves files beside its sources");
   });
 
+  it.each([
+    ["a module, as setuptools names it", "MAPPING = {'shop': 'TREE/shop'}\n"],
+    ["what is behind a link", "TREE/linked/__init__.py\n"],
+    ["a folder with a blank in its name", "'TREE/the shop/src'\n"],
+  ])("may name %s", (_, text) => {
+    const { said, read } = edited(text);
+
+    expect(said).toBe("");
+    expect(read("shop.pth")).toBe(text.replace("TREE", "/srv/demo/releases/c0ffee"));
+  });
+
   it("may leave what nothing looks for that runs", () => {
-    const remains = { "src/shop.egg-info/PKG-INFO": "", "build/lib/x": "", "src/shop/x.pyc": "" };
+    const names = ["src/shop.egg-info/PKG-INFO", "build/lib/x", "src/shop/x.pyc", ".pdm-build/x"];
+    const remains = Object.fromEntries(names.map((name) => [name, ""]));
     expect(edited("TREE/src\n", remains).said).toBe("");
   });
 
