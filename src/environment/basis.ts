@@ -56,7 +56,7 @@ export function nearestBasis(
   const particular = files
     .flatMap(({ text }) => linesIn(text))
     .filter((line) => !isOption(line) && /\s--/.test(line) && !known.has(shortName(line)));
-  // A wheel of the tree may be another one by now, of the same version.
+  // A wheel of the tree may be another one by now, of the same version, or come before that of an index.
   const withoutFiles = coverage.whole || coverage.reads.length > 0;
   return {
     hash: nearest.hash,

@@ -61,8 +61,8 @@ export function takeOver(
   basis: string,
   { without, withoutFiles }: { without: readonly string[]; withoutFiles: boolean },
 ): Command {
-  const what = withoutFiles ? "indexed" : "all";
-  const words = ["take", build.environment, basis, notesIn(build.scratch), what];
+  const archives = withoutFiles ? treeIn(build.scratch) : "";
+  const words = ["take", build.environment, basis, notesIn(build.scratch), archives];
   const making = makeEnvironment(build);
   return { ...beforehand(build, words, making), input: without.join("\n") };
 }
@@ -97,6 +97,11 @@ export function settlePackages(
 ): Command {
   const words = ["settle", build.environment, tree, release, surveyIn(build.scratch)];
   return beforehand(build, words, listing);
+}
+
+/** The copy of the tree. */
+export function treeIn(scratch: string): string {
+  return join(scratch, "tree");
 }
 
 function notesIn(scratch: string): string {

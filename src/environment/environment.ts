@@ -25,6 +25,7 @@ import {
   surveyed,
   takeOver,
   temporaryIn,
+  treeIn,
   variablesIn,
   type Build,
   type Installer,
@@ -87,7 +88,7 @@ export interface Basis {
   hash: string;
   /** Packages of it that are installed anew, whatever their version. */
   without: readonly string[];
-  /** So are those that came from a file, and from no index. */
+  /** So are those that came from a file, and from no index, and those of which the tree has an archive. */
   withoutFiles: boolean;
   /** Its requirements are the same: what comes from an index keeps its version. */
   isAlike: boolean;
@@ -434,10 +435,6 @@ async function writeConstraints(
 /** As the builder, because its code may have laid links where root would follow them. */
 function writeFileAs(as: Identity, path: string, input: string): Command {
   return { file: "tee", args: ["--", path], as, input };
-}
-
-function treeIn(scratch: string): string {
-  return join(scratch, "tree");
 }
 
 /**

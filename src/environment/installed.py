@@ -1,6 +1,6 @@
 """Looks through what is installed in an environment, before and after the installer. Runs in the box, as the builder.
 
-    installed.py take NEW BASIS NOTES all|indexed [COMMAND...]    standard input: what must not be taken over, a name a line
+    installed.py take NEW BASIS NOTES TREE [COMMAND...]   standard input: what must not be taken over, a name a line
     installed.py check NEW NOTES [COMMAND...]             fails where something is not as if nothing had been taken over
     installed.py survey TREE NOTES [COMMAND...]           standard input: what git says of the commit
     installed.py settle NEW TREE RELEASE NOTES [COMMAND...]    prints why packages cannot be edited in RELEASE, if they cannot
@@ -10,8 +10,9 @@ A command comes next, in the same box: a box of its own for each would cost more
 
 take, before the installer: all of another environment, the basis, stands at NEW by hard links that nobody can write
 to. A distribution is taken over where its RECORD accounts for it: what it lists is there and belongs to no other one.
-Everything else goes, so that the installer makes it anew: what came from an address or the tree (and from a file, with
-"indexed"), what uv makes for every environment, what nobody accounts for. check, after it, has the rest go, and
+Everything else goes, so that the installer makes it anew: what came from an address or the tree, what uv makes for
+every environment, what nobody accounts for. TREE is empty where requirements find no archives in the tree; else what
+came from a file goes as well, and what there is an archive of by now, maybe of the same version. check, after it, has the rest go, and
 bytecode whose source is another one by now: uv leaves it where a package is replaced, and Python takes it for the new
 source's if both were written in one second and are as long.
 
@@ -35,6 +36,8 @@ from urllib.parse import quote, unquote, urlsplit
 LONGEST_SCRIPT = LONGEST_TEXT = 1 << 20
 # Installers write these: `#!/path/bin/python`, or a line for the shell where the path is a long one.
 SCRIPT = re.compile(rb"#!(?!/usr/bin/|/bin/env |/bin/bash)")
+
+ARCHIVE = re.compile(r"-.*\.(whl|zip|tar|tar\.\w+|t\w?z\w*)$", re.I)
 
 
 class Distribution:
@@ -107,6 +110,17 @@ class Distribution:
                 return json.load(file).get("timestamp") is not None
         except (OSError, ValueError, AttributeError):
             return False
+
+
+def archived_in(tree, names):
+    """Those of which the tree may have an archive, by whatever version."""
+    found = set()
+    for _, entries in folders_below(tree):
+        for entry in entries:
+            if ARCHIVE.search(entry.name):
+                words = normalized(entry.name).split("-")
+                found |= {name for end in range(1, len(words)) if (name := "-".join(words[:end])) in names}
+    return found
 
 
 def look_of(path):
@@ -254,18 +268,20 @@ def line_of(row):
     return out.getvalue()
 
 
-def take(root, basis, notes, what, *command):
+def take(root, basis, notes, archives, *command):
     unwanted = {normalized(line.strip()) for line in sys.stdin}
     folders = list(folders_below(root))
     tree = tree_of(folders)
     distributions = distributions_in(root)
     unwanted |= shared_by_several(distributions)
+    if archives:
+        unwanted |= archived_in(archives, {distribution.name for distribution in distributions})
     kept = [
         distribution
         for distribution in distributions
         if distribution.name not in unwanted
         and not distribution.came_by_address()
-        and (what == "all" or not distribution.came_from_file())
+        and not (archives and distribution.came_from_file())
         and distribution.is_whole(root, tree)
         and readdress(distribution, root, basis)
     ]

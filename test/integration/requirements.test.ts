@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp, slowPackage } from "../support/apps.ts";
+import { PackageIndex } from "../support/package-index.ts";
 import { eventually, TestServer } from "../support/server.ts";
 import { addWheel, fromWheels, wheelFolder } from "../support/wheels.ts";
 import type { Workspace } from "../support/workspace.ts";
@@ -160,8 +161,25 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
     expect(await environment()).not.toBe(before);
   });
 
+  it("come from a folder of the tree as they would from nothing, also where that version is there already", async () => {
+    const index = await PackageIndex.start(wheels, "secret");
+    const requirements = `-i ${index.address("secret")}\n-f packages\ngreeting==1.0\n`;
+    const own = mkdtempSync(join(tmpdir(), "reeve-wheels-"));
+    const ours = { "greeting.py": "version = 'ours'\n" };
+    addWheel(own, "greeting", "1.0", ours);
+    const name = "greeting-1.0-py3-none-any.whl";
+    await demo.deploy({ "requirements.txt": requirements, [`packages/${name}`]: null });
+    expect((await server.get("demo")).body).toBe("{'greeting': '1.0'}");
+
+    const push = await demo.deploy({ [`packages/${name}`]: readFileSync(join(own, name)) });
+
+    index.stop();
+    expect(push.exitCode, push.output).toBe(0);
+    expect((await server.get("demo")).body).toBe("{'greeting': 'ours'}");
+  });
+
   it("may come from PowerShell, and are refused where a file is missing", async () => {
-    const text = `\ufeff--no-index\r\n-f packages\r\ngreeting==1.0\r\n-r more.txt\r\n`;
+    const text = `\ufeff--no-index\r\n-f packages\r\ngreeting==2.0\r\n-r more.txt\r\n`;
     const written = { "requirements.txt": Buffer.from(text, "utf16le") };
     const refused = await demo.deploy(written);
     expect(refused.output).toContain(
@@ -171,7 +189,7 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
     const push = await demo.deploy({ "more.txt": "# nothing\n" });
 
     expect(push.exitCode, push.output).toBe(0);
-    expect((await server.get("demo")).body).toBe("{'greeting': '1.0'}");
+    expect((await server.get("demo")).body).toBe("{'greeting': '2.0'}");
   });
 
   it("that are missing mean an empty environment", async () => {

@@ -108,9 +108,13 @@ function environmentOf(
       input: "unwanted\n",
     }).toString();
   const notes = join(home, "notes");
+  const tree = join(home, "tree");
+  mkdirSync(join(tree, "wheels/deep"), { recursive: true });
+  const archives = ["left-1.0.zip", "right.py", "deep/By_Name.of-1.0+x-py3-none-any.whl"];
+  for (const name of archives) writeFileSync(join(tree, "wheels", name), "");
   return {
     root,
-    take: () => run("take", root, join(home, "old"), notes, "indexed"),
+    take: () => run("take", root, join(home, "old"), notes, tree),
     check: () => run("check", root, notes),
     basis: join(home, "old"),
     files: () =>
@@ -143,6 +147,7 @@ describe("what is taken over of an environment", () => {
     ["is unwanted", { Unwanted: { "a.py": "" } }],
     ["came from an address", { a: { "a.py": "", "a-1.0.dist-info/direct_url.json": "{}" } }],
     ["came from a file", { a: { "a-1.0.dist-info/uv_cache.json": '{"timestamp":{"secs":1}}' } }],
+    ["the tree has an archive of", { by_name_of: { "a.py": "" }, left: { "b.py": "" } }],
     ["shares a file with another one", { a: { "t.py": "" }, b: { "t.py": "" } }],
     ["lists what lies elsewhere", { a: { "../../../../outside": "" } }],
   ])("is nothing of a package that %s", (_, packages) => {
