@@ -29,8 +29,8 @@ export interface Build {
   workshop: string;
   /** What this build alone needs, and leaves there. */
   scratch: string;
-  /** Whether there is a file of what packages are to see. */
-  hasVariables: boolean;
+  /** Names what packages are to see of the settings, of which there is a file; empty: nothing. */
+  variables: string;
   sources: PackageSources;
   as: Identity;
   /** Packages run code of their own when they are built. */
@@ -159,7 +159,7 @@ export function installRequirements(build: Build, how: Installation): Command {
  * environment of what root starts there some would have it run anything.
  */
 function withVariables(build: Build, command: Command): Command {
-  if (!build.hasVariables) return command;
+  if (build.variables === "") return command;
   return beforehand(build, ["run", variablesIn(build.scratch)], command);
 }
 
@@ -192,18 +192,19 @@ const longestOutput = 4 * 1024 * 1024;
  * configuration, so both get the same here.
  */
 function installerCommand(build: Build, file: string, args: string[]): Command {
-  const { sources, environment, workshop, scratch } = build;
+  const { sources, environment, workshop, scratch, variables } = build;
   const env: Record<string, string> = {
     HOME: scratch,
     TMPDIR: temporaryIn(scratch),
     // The folder of all apps: what a build works on is in no repository, whatever stands above reeve's.
     GIT_CEILING_DIRECTORIES: join(environment, "..", "..", ".."),
-    PIP_CACHE_DIR: join(workshop, "pip"),
+    // Installers keep what they have built by its source alone, whatever it has seen.
+    PIP_CACHE_DIR: join(workshop, "pip", variables),
     PIP_CONFIG_FILE: "/dev/null",
     PIP_DISABLE_PIP_VERSION_CHECK: "1",
     PIP_NO_INPUT: "1",
     PYTHONUNBUFFERED: "1",
-    UV_CACHE_DIR: join(workshop, "uv"),
+    UV_CACHE_DIR: join(workshop, "uv", variables),
     UV_LINK_MODE: "copy",
     UV_NO_CONFIG: "1",
     UV_NO_PROGRESS: "1",

@@ -33,7 +33,12 @@ import {
 } from "./environment-commands.ts";
 import { netrcOf } from "./netrc.ts";
 import { reachesTree, withEditable, withoutEditable, type Coverage } from "./coverage.ts";
-import { constraintsOf, withoutCredentials, type RequirementsFile } from "./requirements.ts";
+import {
+  constraintsOf,
+  variablesHash,
+  withoutCredentials,
+  type RequirementsFile,
+} from "./requirements.ts";
 import {
   layOutAside,
   layOutWorkshop,
@@ -290,8 +295,8 @@ async function install(
   const { host, onLine, builder } = context;
   const { path: environment, scratch, files, basis } = request;
   const as = builder.user;
-  const hasVariables = Object.keys(request.variables).length > 0;
-  const own = { environment, workshop: dirname(scratch), scratch, as, hasVariables };
+  const variables = variablesHash(request.variables);
+  const own = { environment, workshop: dirname(scratch), scratch, as, variables };
   const build = { ...context, ...own };
   const say = { onLine: bounded(onLine), signal: context.signal };
   if (!basis) await host.run(makeEnvironment(build), say);
@@ -302,7 +307,7 @@ async function install(
   if (files.length === 0) return "";
 
   await writeNetrc(context, scratch);
-  if (hasVariables) {
+  if (variables !== "") {
     const text = JSON.stringify(request.variables);
     await host.run(writeFileAs(as, variablesIn(scratch), text));
   }

@@ -33,7 +33,17 @@ export function environmentHash(inputs: EnvironmentInputs): string {
     generation,
     ...Object.entries(variables),
   ]);
-  return createHash("sha256").update(canonical).digest("hex").slice(0, 16);
+  return shortHash(canonical);
+}
+
+/** Empty: packages see nothing of the settings. */
+export function variablesHash(variables: Record<string, string>): string {
+  const entries = Object.entries(variables);
+  return entries.length === 0 ? "" : shortHash(JSON.stringify(entries));
+}
+
+function shortHash(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }
 
 /** The lines of `pip freeze` that pin a version: what a rebuild is held to. */

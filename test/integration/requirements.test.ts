@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp, slowPackage } from "../support/apps.ts";
 import { PackageIndex } from "../support/package-index.ts";
 import { eventually, TestServer } from "../support/server.ts";
-import { addWheel, fromWheels, wheelFolder } from "../support/wheels.ts";
+import { addSource, addWheel, fromWheels, wheelFolder } from "../support/wheels.ts";
 import type { Workspace } from "../support/workspace.ts";
 
 const versions = evaluatingApp(
@@ -555,7 +555,7 @@ describe("without uv", () => {
   let server: TestServer;
 
   beforeAll(async () => {
-    server = await TestServer.start([], { uv: false });
+    server = await TestServer.start(["builds = 1"], { uv: false });
   });
   afterAll(() => server.remove());
 
@@ -573,6 +573,23 @@ describe("without uv", () => {
     const second = await demo.deploy({ "requirements.txt": fromWheels(wheels, "greeting==2.0") });
     expect(second.exitCode, second.output).toBe(0);
     expect((await server.get("demo")).body).toBe("{'greeting': '2.0'}");
+  });
+
+  it("what pip built is built anew where packages are to see something else", async () => {
+    const demo = await server.workspace("flags", {
+      ...evaluatingApp("parting.flag", "import parting"),
+      "requirements.txt": fromWheels(addSource(wheels), "parting"),
+    });
+    await server.reeve("create", "flags");
+    await server.reeve("options", "flags", "set", "build_variables=PARTING_FLAG");
+    await server.reeve("settings", "flags", "set", "PARTING_FLAG=one");
+    await demo.push();
+    expect((await server.get("flags")).body).toBe("one");
+
+    const changed = await server.reeve("settings", "flags", "set", "PARTING_FLAG=two");
+
+    expect(changed.exitCode, changed.output).toBe(0);
+    expect((await server.get("flags")).body).toBe("two");
   });
 
   it("pip's own words are what a pusher reads of a package that does not exist", async () => {

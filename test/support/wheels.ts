@@ -20,12 +20,12 @@ import io, sys, tarfile
 files = {
     "PKG-INFO": "Metadata-Version: 2.1\\nName: parting\\nVersion: 1.0\\n",
     "pyproject.toml": '[build-system]\\nrequires = ["greeting"]\\nbuild-backend = "backend"\\nbackend-path = ["."]\\n',
-    "backend.py": """import greeting, zipfile
+    "backend.py": """import greeting, os, zipfile
 
 def build_wheel(folder, settings=None, metadata=None):
     name, info = "parting-1.0-py3-none-any.whl", "parting-1.0.dist-info/"
     with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
-        wheel.writestr("parting.py", "")
+        wheel.writestr("parting.py", "flag = %r" % os.environ.get("PARTING_FLAG"))
         wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\\\nName: parting\\\\nVersion: 1.0\\\\n")
         wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\\\nRoot-Is-Purelib: true\\\\nTag: py3-none-any\\\\n")
         wheel.writestr(info + "RECORD", "")
@@ -39,7 +39,7 @@ with tarfile.open(f"{sys.argv[1]}/parting-1.0.tar.gz", "w:gz") as source:
         source.addfile(member, io.BytesIO(text.encode()))
 `;
 
-/** Adds a package that has to be built, with greeting at hand: parting 1.0. */
+/** Adds a package that has to be built, with greeting at hand, and keeps what `PARTING_FLAG` is then: parting 1.0. */
 export function addSource(folder: string): string {
   execFileSync("/usr/bin/python3", ["-c", makeSource, folder]);
   return folder;

@@ -12,7 +12,7 @@ const build = {
   python: "/usr/bin/python3",
   workshop: "/srv/demo/envs/.cache/995",
   scratch: "/srv/demo/envs/.cache/995/abc",
-  hasVariables: false,
+  variables: "",
   sources: { index: "", extraIndex: "", proxy: "", caFile: "" },
   as: { name: "reeve-build-1", uid: 995, gid: 994 },
   box: {
@@ -141,6 +141,13 @@ describe.each([
         UV_CACHE_DIR: "/srv/demo/envs/.cache/995/uv",
       });
     }
+  });
+
+  it("keeps what it builds apart by what the options let packages see", () => {
+    expect(listPackages({ ...how, variables: "0123456789abcdef" }).env).toMatchObject({
+      PIP_CACHE_DIR: "/srv/demo/envs/.cache/995/pip/0123456789abcdef",
+      UV_CACHE_DIR: "/srv/demo/envs/.cache/995/uv/0123456789abcdef",
+    });
   });
 
   it("reads no configuration of the machine's, asks nothing and fetches no Python", () => {
