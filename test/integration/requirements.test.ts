@@ -126,19 +126,24 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
     expect((await server.get("demo")).body).toBe("{'farewell': '3.1'}");
   });
 
-  it("of which only pip takes a line are refused with the option that helps", async () => {
-    const text = "./farewell \\\n  ; python_version > '3'\n";
-    const refused = await demo.deploy({ "requirements.txt": text });
+  it.each([
+    ["./farewell \\\n  ; python_version > '3'\n", "requirements.txt, line 1: ./farewell"],
+    [fromWheels(wheels, "greeting>=1.*"), "greeting>=1.*"],
+  ])(
+    "of which only pip takes a line are refused with the option that helps: %j",
+    async (text, shown) => {
+      const refused = await demo.deploy({ "requirements.txt": text });
 
-    expect(refused.exitCode).toBe(1);
-    expect(refused.output).toContain("requirements.txt, line 1: ./farewell");
-    const [, option = ""] =
-      /reeve (options demo set \S+), and push again/.exec(refused.output) ?? [];
-    expect((await server.reeve(...option.split(" "))).exitCode).toBe(0);
-    const push = await demo.push("+HEAD:main");
-    expect(push.output).toMatch(/built with pip, 1 package/);
-    await server.reeve("options", "demo", "set", "installer=");
-  });
+      expect(refused.exitCode).toBe(1);
+      expect(refused.output).toContain(shown);
+      const [, option = ""] =
+        /reeve (options demo set \S+), and push again/.exec(refused.output) ?? [];
+      expect((await server.reeve(...option.split(" "))).exitCode).toBe(0);
+      const push = await demo.push("+HEAD:main");
+      expect(push.output).toMatch(/built with pip, 1 package/);
+      await server.reeve("options", "demo", "set", "installer=");
+    },
+  );
 
   it("find what stands in a folder of the tree, and nothing is built for what does not", async () => {
     const wheel = (name: string): Buffer => readFileSync(join(wheels, `${name}-py3-none-any.whl`));

@@ -28,6 +28,7 @@ import {
 } from "../../environment/requirements.ts";
 import { contentsOf, describeCommit, type Where } from "../../environment/tree-contents.ts";
 import { UserError } from "../../errors.ts";
+import { CommandFailed } from "../../host/host.ts";
 import { boundCaches, type Builder } from "../../environment/workshop.ts";
 import type { Deploy } from "../../store/agent-store.ts";
 import {
@@ -244,12 +245,19 @@ async function basisOf(preparation: Preparation, wanted: Wanted): Promise<Basis 
   });
 }
 
-/** Where uv failed, and a line of the requirements is one that only pip takes, that is what to do about it. */
+/**
+ * Where uv failed, and a line of the requirements is one that only pip takes, that is what to do about it. So it may
+ * be where uv says of a line that it cannot read it: an address without a suffix, or `>=1.*`.
+ */
 function withForms(error: unknown, { coverage: { forms }, installer }: Wanted): unknown {
+  if (!(error instanceof UserError) || installer.name !== "uv") return error;
+  const { cause, code, message } = error;
+  const isUnread =
+    cause instanceof CommandFailed && cause.output.includes("Couldn't parse requirement");
   const [form] = forms;
-  if (!(error instanceof UserError) || !form || installer.name !== "uv") return error;
-  const where = `${form.path}, line ${form.line}`;
-  return new UserError(error.code, `${error.message}\n${where}: ${form.text}`, {
+  if (!form && !isUnread) return error;
+  const where = form && `\n${form.path}, line ${form.line}: ${form.text}`;
+  return new UserError(code, `${message}${where ?? ""}`, {
     cause: error,
     hint: `pip may take that line, which uv reads in another way: reeve options APP set installer=pip, and push again.`,
   });
