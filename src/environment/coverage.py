@@ -295,8 +295,9 @@ class Reader:
         path = self.path(target)
         if path is None:
             return
-        if is_archive_file(path) and not editable:
-            self.read_as("archive", path)
+        if is_archive_file(path or target) and not editable:
+            if path:
+                self.read_as("archive", path)
         elif constraint:
             self.whole = True
         else:
@@ -307,7 +308,7 @@ class Reader:
         return [extra.strip() for extra in extras.split(",") if extra.strip()]
 
     def path(self, target):
-        """A path of the tree; None where it is none, or not sure to be this one."""
+        """A path of the tree; None where it is none, empty where nobody can say which one it is."""
         if target.lower().startswith("file:"):
             target = unquote(target[5:])
             if target.startswith("//"):
@@ -321,7 +322,7 @@ class Reader:
         path = join(self.folder, target)
         if not PLAIN.fullmatch(target) or self.leads_out(path):
             self.whole = True
-            return None
+            return ""
         return path
 
     def leads_out(self, path):
@@ -340,7 +341,7 @@ class Reader:
             path = beside
         else:
             path = self.path(value)
-        if path is None:
+        if not path:
             return
         if path.lower().endswith((".html", ".htm")):
             # A page may name any file of the tree.
@@ -367,7 +368,7 @@ class Reader:
             self.local, self.reads, self.outside = [], {}, {}
         read = {path for path, _ in self.met}
         return {
-            "version": 1,
+            "version": 2,
             "files": [path for path in self.texts if path in read],
             "local": self.local,
             "reads": [{"path": path, "as": kind} for path, kind in sorted(self.reads.items())],

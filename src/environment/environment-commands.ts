@@ -131,6 +131,8 @@ interface Installation {
   /** What is there already stays at its version, where it is one that the requirements allow. */
   keepsVersions: boolean;
   hasEditable: boolean;
+  /** No package is to be edited, whatever says so. */
+  isForGood: boolean;
 }
 
 /**
@@ -138,7 +140,7 @@ interface Installation {
  * they mean today.
  */
 export function installRequirements(build: Build, how: Installation): Command {
-  const { requirements, constraints, cwd, keepsVersions, hasEditable } = how;
+  const { requirements, constraints, cwd, keepsVersions, hasEditable, isForGood } = how;
   const held = constraints === undefined ? [] : ["--constraint", constraints];
   const what = ["--requirement", requirements, ...held];
   const python = interpreterOf(build.environment);
@@ -151,7 +153,9 @@ export function installRequirements(build: Build, how: Installation): Command {
     build.installer.name === "uv"
       ? [build.installer.file, ...ofUv, ...what]
       : [python, ...ofPip, ...what];
-  return { ...withVariables(build, installerCommand(build, file, args)), cwd };
+  const command = installerCommand(build, file, args);
+  const env = { ...command.env, ...(isForGood ? { UV_NO_EDITABLE: "1" } : {}) };
+  return { ...withVariables(build, { ...command, env }), cwd };
 }
 
 /**

@@ -337,31 +337,37 @@ async function installFiles(
     cwd: dirname(requirements),
     keepsVersions: basis?.isAlike ?? false,
     hasEditable: coverage.local.some(({ editable }) => editable),
+    isForGood: false,
   };
   const listing = basis ? listTakenOver(build) : listPackages(build);
   const list = (command: Command): Promise<string | undefined> =>
     basis ? inOrder(context, command) : host.run(command, { signal });
-  const installForGood = async (): Promise<void> => {
-    await writeRequirements(context, tree, request, withoutEditable);
-    await host.run(installRequirements(build, { ...how, hasEditable: false }), say);
-  };
   if (coverage.local.length === 0) {
-    await installForGood();
+    await writeRequirements(context, tree, request, withoutEditable);
+    await host.run(installRequirements(build, how), say);
     return list(listing);
   }
   const settling = settlePackages(build, tree, release, listing);
-  const editing = async (): Promise<string | undefined> => {
-    await writeRequirements(context, tree, request, withEditable);
-    const installing = installRequirements(build, how);
-    await host.run(surveyed(build, tree, request.described, installing), say);
-    return list(settling);
-  };
-  const packages = await editing().catch(unlessUneditable);
-  const fixed = packages && whyNotEditable(packages);
-  if (!fixed) return packages;
-  say.onLine?.(`reeve: ${fixed}: its packages are installed for good, not to be edited`);
-  await installForGood();
-  return list(settling);
+  await writeRequirements(context, tree, request, withEditable);
+  const installing = installRequirements(build, how);
+  const edited = await host
+    .run(surveyed(build, tree, request.described, installing), say)
+    .then(() => list(settling))
+    .catch(unlessUneditable);
+  const why = edited && whyNotEditable(edited);
+  if (!why) return edited;
+  say.onLine?.(`reeve: ${why}: its packages are installed for good, not to be edited`);
+  const fixing = installRequirements(build, { ...how, hasEditable: false, isForGood: true });
+  const installForGood = (): Promise<string | undefined> =>
+    host.run(fixing, say).then(() => list(settling));
+  // Told by a variable, uv does so with packages that no line names as well, and a setup.py that reads the lines finds
+  // them as they were. Neither pip nor an older uv knows it.
+  if (build.installer.name === "uv") {
+    const fixed = await installForGood().catch(unlessUneditable);
+    if (!fixed || whyNotEditable(fixed) === undefined) return fixed;
+  }
+  await writeRequirements(context, tree, request, withoutEditable);
+  return installForGood();
 }
 
 /** Undefined of what is the list: no line of one begins so. */

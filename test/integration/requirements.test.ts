@@ -450,6 +450,42 @@ describe("a package of the tree itself", () => {
     expect(twin).toContain(server.path("srv/twin--demo/releases"));
   });
 
+  it("may be named from the folder that uv calls the project's root", async () => {
+    const text = fromWheels(wheels, "-e file:///${PROJECT_ROOT}/");
+
+    const push = await demo.deploy({ "requirements.txt": text });
+
+    expect(push.exitCode, push.output).toBe(0);
+    expect(await page()).toBe(`['a page', '${await release()}', '2.0']`);
+    await demo.deploy({ "requirements.txt": fromWheels(wheels, "-e .") });
+  });
+
+  it("may be asked for by another one alone, by the sources of uv, and is each branch's own as well", async () => {
+    const web = Object.entries(project("shop"))
+      .filter(([path]) => !path.endsWith("app.py") && !path.endsWith(".html"))
+      .map(([path, text]) => [`web/${path}`, text].map((word) => word.replaceAll("shop", "web")));
+    const files = Object.fromEntries(web) as Record<string, string>;
+    const sources = '[tool.uv.sources]\nshop = { path = "..", editable = true }\n';
+    const push = await demo.deploy({
+      ...files,
+      "web/needs": "shop",
+      "web/pyproject.toml": `${files["web/pyproject.toml"]}${sources}`,
+      "requirements.txt": fromWheels(wheels, "./web"),
+    });
+    expect(push.exitCode, push.output).toBe(0);
+    expect(await page()).toContain(await release());
+
+    const twin = await demo.push("+HEAD:twin");
+    expect(twin.exitCode, twin.output).toBe(0);
+    expect((await server.get("twin--demo")).body).toContain(server.path("srv/twin--demo/releases"));
+
+    const made = await demo.deploy({ makes: "" });
+    expect(made.exitCode, made.output).toBe(0);
+    expect(made.output).toContain("its packages are installed for good");
+    expect(await page()).toMatch(/^\['no page', '.*site-packages/);
+    await demo.deploy({ web: null, makes: null, "requirements.txt": fromWheels(wheels, "-e .") });
+  });
+
   it("is installed for good where its build leaves files that the release would lack", async () => {
     const push = await demo.deploy({
       makes: "",

@@ -152,8 +152,9 @@ async function hashOf(preparation: Preparation, wanted: Wanted): Promise<string>
   const { context, deploy } = preparation;
   const { coverage } = wanted;
   const contents = await contentsOf(await whereOf(preparation), coverage);
-  // What is edited in a release names it by its path, which is another one for each instance.
-  const isBound = coverage.local.some(({ editable }) => editable);
+  // What is edited in a release names it by its path, which is another one for each instance; and a package of the tree
+  // may ask for others of it to be edited.
+  const isBound = coverage.local.length > 0;
   const tree = isBound ? `${contents} of ${deploy.instance}` : contents;
   return environmentHash({ ...inputsOf(context, deploy, wanted), tree });
 }

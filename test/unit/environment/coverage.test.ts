@@ -114,6 +114,22 @@ describe("lines that name a package of the tree", () => {
     );
   });
 
+  it("may be anywhere where a variable says so, and are installed as they are asked for all the same", async () => {
+    const file = {
+      path: "requirements.txt",
+      text: "-e file:///${PROJECT_ROOT}/libs/x\nx @ file:///${PROJECT_ROOT}/libs/x\n./${WHEELS}/y.whl",
+    };
+
+    const coverage = await lookAt([file]);
+
+    expect(coverage.whole).toBe(true);
+    expect(coverage.local.map(({ path, editable }) => [path, editable])).toEqual([
+      [".", true],
+      [".", false],
+    ]);
+    expect(withoutEditable(file, coverage)).toBe(file.text.replace("-e ", ""));
+  });
+
   it("are none where all comes from an index", async () => {
     const text = [
       "# ./lib",

@@ -31,6 +31,7 @@ const files = {
   cwd: "/srv/demo/releases/c0ffee",
   keepsVersions: false,
   hasEditable: false,
+  isForGood: false,
 };
 
 describe("an environment", () => {
