@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { appName, commitId, moduleName, rootFolder } from "../app/names.ts";
+import { appName, commitId, isTagRef, moduleName, rootFolder } from "../app/names.ts";
 import { isErrorCode, type ErrorCode } from "../errors.ts";
 import { quarantineName } from "../host/git.ts";
 
@@ -17,6 +17,11 @@ const ref = z
   .string()
   .max(500)
   .regex(/^refs\/heads\/(?!.*\.\.)[^\p{Cc}\p{Zl}\p{Zp} ~^:?*[\\]+$/u);
+/** What the same push makes of its tags. */
+const tags = z
+  .array(z.object({ ref: z.string().refine(isTagRef), newCommit: commitId }))
+  .max(1000)
+  .optional();
 const branch = z.string().min(1).max(500);
 const number = z.int().positive();
 const quarantine = z.string().max(100).regex(quarantineName).optional();
@@ -69,6 +74,7 @@ export const questions = {
     subject: line,
     proposal,
     settings: settingsChange.optional(),
+    tags,
   }),
   prepareRemoval: z.object({ app: appName, ref, oldCommit: commitId, account: line, holder }),
   /** What the front has judged no more to be the account's: it is taken back before the ref moves. */

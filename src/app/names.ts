@@ -83,6 +83,11 @@ export function branchOf(ref: string): string {
   return ref.slice(branchPrefix.length);
 }
 
+/** A tag by a name that git may take; others it refuses itself, once its hooks are done. */
+export function isTagRef(ref: string): boolean {
+  return ref.length <= 500 && /^refs\/tags\/(?!.*\.\.)[^\p{Cc}\p{Zl}\p{Zp} ~^:?*[\\]+$/u.test(ref);
+}
+
 const rootGrammar = /^[A-Za-z0-9_][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/;
 const longestRoot = 200;
 

@@ -2,6 +2,7 @@ import { deployLogPath, optionsFile, placeUrl, type Instance } from "../app/inst
 import { branchOf, isPreviewName, shortCommit } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import { withoutCredentials, type RequirementsFile } from "../environment/requirements.ts";
+import type { PushedTag } from "../environment/tree-contents.ts";
 import { asUserError, describeError, UserError, type ErrorCode } from "../errors.ts";
 import { sleep } from "../host/clock.ts";
 import { isPresent } from "../host/files.ts";
@@ -118,6 +119,7 @@ export async function prepareDeploy(
     subject: string;
     proposal: Proposal;
     settings?: SettingsChange | undefined;
+    tags?: PushedTag[] | undefined;
   },
   say: Say,
 ): Promise<void> {
@@ -130,7 +132,7 @@ export async function prepareDeploy(
   store.changeDeploy(started.id, { subject: request.subject });
 
   await attempt(context, started, report, async (voice) => {
-    const { proposal, settings, quarantine } = request;
+    const { proposal, settings, quarantine, tags } = request;
     if ("problem" in proposal)
       throw new UserError(proposal.problem.code, proposal.problem.message, proposal.problem);
     const { module, root } = proposal;
@@ -145,7 +147,7 @@ export async function prepareDeploy(
     // Where there is nothing to build a vassal starts in a moment.
     context.groups.announce();
     await take(proofOf(instance.name, options), report, {
-      ...{ context: { ...context, quarantine }, instance, options, settings },
+      ...{ context: { ...context, quarantine }, instance, options, settings, tags },
       deploy: expectDeploy(context, started.id),
       ...voice,
     });

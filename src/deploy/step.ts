@@ -1,3 +1,4 @@
+import type { PushedTag } from "../environment/tree-contents.ts";
 import type { Instance } from "../app/instance.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import type { SettingsChange } from "../settings/settings.ts";
@@ -14,6 +15,8 @@ export interface Preparation {
   deploy: Deploy;
   /** The app's settings are changed by this deploy, and stay as they are where it is refused. */
   settings?: SettingsChange | undefined;
+  /** Tags that come with the same push, which git moves only when this is over. */
+  tags?: PushedTag[] | undefined;
   /** Passes a line on to the pusher and to the deploy's log. */
   line: (text: string) => void;
   /** Aborted when somebody cancels the deploy. */

@@ -1,7 +1,12 @@
-import { posix } from "node:path";
+import { chmod, mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, posix } from "node:path";
+import { absentCommit } from "../app/names.ts";
 import { gitCommand, type GitContext } from "../host/git.ts";
 import { CommandFailed, type Host } from "../host/host.ts";
+import { linesOf } from "../host/lines.ts";
 import { together } from "../host/together.ts";
+import { removeTrees } from "../host/walker.ts";
 import type { Coverage } from "./coverage.ts";
 
 /** Bytes of names; a tree with more of them counts as a whole. */
@@ -58,14 +63,67 @@ const fields = [
   "describe-name: %(describe:tags=true,match=*[0-9]*)",
 ].join("%n");
 
-/** What git says of a commit whose packages may have their version from its tags; empty where it cannot say it soon. */
-export async function describeCommit({ host, git, commit, signal }: Where): Promise<string> {
-  const asking = gitCommand(git, ["log", "-1", "--no-color", `--format=${fields}`, commit]);
+/** A tag as a push makes it, which git has not moved yet. */
+export interface PushedTag {
+  ref: string;
+  newCommit: string;
+}
+
+/**
+ * What git says of a commit whose packages may have their version from its tags, those of the same push among them;
+ * empty where it cannot say it soon.
+ */
+export async function describeCommit(
+  where: Where,
+  pushed: readonly PushedTag[] = [],
+): Promise<string> {
+  const { host, commit, signal } = where;
+  const words = ["log", "-1", "--no-color", `--format=${fields}`, commit];
+  const ask = (git: GitContext): Promise<string> =>
+    host.run({ ...gitCommand(git, words), deadline: patience }, { signal });
   try {
-    return await host.run({ ...asking, deadline: patience }, { signal });
+    return await (pushed.length === 0 ? ask(where.git) : withTags(where, pushed, ask));
   } catch (error) {
     if (error instanceof CommandFailed) return "";
     throw error;
+  }
+}
+
+/** Has git read a repository that has these tags by now, and the objects of the other one. */
+async function withTags<T>(
+  { host, git, signal }: Where,
+  pushed: readonly PushedTag[],
+  work: (git: GitContext) => Promise<T>,
+): Promise<T> {
+  const listing = gitCommand(
+    git,
+    ["for-each-ref", "--format=%(refname) %(objectname)", "refs/tags"],
+    { longestOutput: longestListing },
+  );
+  const tags = new Map<string, string>();
+  for (const line of linesOf(await host.run(listing, { signal }))) {
+    const [ref, id] = line.split(" ", 2);
+    if (ref && id) tags.set(ref, id);
+  }
+  for (const { ref, newCommit } of pushed)
+    if (newCommit === absentCommit) tags.delete(ref);
+    else tags.set(ref, newCommit);
+  const repository = await mkdtemp(join(tmpdir(), "reeve-tags-"));
+  try {
+    for (const folder of ["refs", "objects/info"])
+      await mkdir(join(repository, folder), { recursive: true });
+    const packed = [...tags].map(([ref, id]) => `${id} ${ref}\n`);
+    await writeFile(join(repository, "packed-refs"), packed.join(""));
+    await writeFile(join(repository, "objects/info/alternates"), `${git.repository}/objects\n`);
+    await writeFile(join(repository, "HEAD"), "ref: refs/heads/none\n");
+    // git runs as another user than who writes here.
+    for (const folder of ["", "refs", "objects", "objects/info"])
+      await chmod(join(repository, folder), 0o755);
+    for (const file of ["packed-refs", "objects/info/alternates", "HEAD"])
+      await chmod(join(repository, file), 0o644);
+    return await work({ ...git, repository });
+  } finally {
+    await removeTrees(host, repository);
   }
 }
 

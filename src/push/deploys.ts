@@ -41,6 +41,8 @@ export interface Wanted {
   settings?: SettingsChange | undefined;
   /** Where the commit's objects are, while git has not taken them in. */
   quarantine?: string | undefined;
+  /** Tags that come with the same push. */
+  tags?: readonly { ref: string; newCommit: string }[];
   /**
    * Judges once more: the right may have been taken back while it waited for its turn, was built, or waited for its ref.
    */
@@ -55,7 +57,7 @@ type Say = (line: string) => void;
  */
 export async function prepare(
   world: DeployWorld,
-  { settings, root, judge, ...wanted }: Wanted,
+  { settings, root, judge, tags, ...wanted }: Wanted,
   say: Say,
 ): Promise<void> {
   const voice = new HeldVoice(say);
@@ -74,7 +76,8 @@ export async function prepare(
   const { tree } = await world.treeOf(wanted.app, wanted.newCommit, quarantine);
   const read = tree === first.tree ? first : await readCommit(world, { ...wanted, root }, voice);
   const { subject, proposal } = read;
-  const question = { deploy, quarantine, subject, proposal, settings };
+  const news = tags?.map(({ ref, newCommit }) => ({ ref, newCommit }));
+  const question = { deploy, quarantine, subject, proposal, settings, tags: news };
   await world.agent.ask("prepare", question, { onLine: say });
   await expectStillAllowed(world, { ...wanted, judge }, say);
 }

@@ -1,5 +1,12 @@
 import type { Logger } from "pino";
-import { absentCommit, branchOf, isBranchRef, quoted, quotedBranch } from "../app/names.ts";
+import {
+  absentCommit,
+  branchOf,
+  isBranchRef,
+  isTagRef,
+  quoted,
+  quotedBranch,
+} from "../app/names.ts";
 import { asUserError, describeError, UserError } from "../errors.ts";
 import { isChild, readRef, withQuarantine, type GitContext } from "../host/git.ts";
 import { printable } from "../host/lines.ts";
@@ -169,6 +176,7 @@ async function judgePush(
   const pusher = expectPusher(world, question);
   const { quarantine } = question;
   await judgeObjects(world, pusher, quarantine, updates);
+  pusher.tags = updates.filter(({ ref }) => isTagRef(ref));
   if (updates.length === 1) await deployRefs(world, question, updates, say);
   const git = withQuarantine(world.gitOf(pusher.app), quarantine);
   if (await mayLeave(git, updates)) await noteUnclaimed(git.repository);
@@ -246,6 +254,7 @@ async function deployRefs(
       holder,
       reason: "push" as const,
       quarantine,
+      tags: pusher.tags,
       judge,
     };
     const preview = branchOf(ref) === policy.productionBranch ? undefined : branchOf(ref);

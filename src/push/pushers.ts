@@ -20,6 +20,8 @@ export interface Running extends Pusher {
   judged: Map<string, Verdict>;
   /** As what each was judged, until what became of it is written down. */
   actions: Map<string, { action: RefAction; update: RefUpdate }>;
+  /** What the push makes of its tags. */
+  tags: RefUpdate[];
   /** The branches of which git has asked whether they may move now, and was told that they may. */
   moving: Set<string>;
   /** git has been told to take in what was pushed, and has moved what refs it moves. */
@@ -57,7 +59,7 @@ export class Pushers {
     const holder = holderOf(pid);
     this.#running.set(pid, {
       ...{ ...pusher, holder, policy },
-      ...{ judged: new Map(), actions: new Map(), moving: new Set() },
+      ...{ judged: new Map(), actions: new Map(), moving: new Set(), tags: [] },
     });
   }
 

@@ -345,9 +345,11 @@ describe("an environment of changed requirements", () => {
 /** A project of a layout that many have, with a template that no manifest names; `needs` is what it requires. */
 function project(needs: string, more: Record<string, string> = {}): Record<string, string> {
   const backend = `
-import os, zipfile
+import os, re, zipfile
 
-version = os.environ.get("SHOP_VERSION", "1.0") + ("+seen" if "SHOP_SECRET" in os.environ else "")
+described = open(".git_archival.txt").read() if os.path.exists(".git_archival.txt") else ""
+tagged = re.search(r"describe-name: v([0-9.]+)$", described, re.M)
+version = os.environ.get("SHOP_VERSION", tagged[1] if tagged else "1.0") + ("+seen" if "SHOP_SECRET" in os.environ else "")
 
 def wheel(folder, editable):
     if os.path.exists("makes"):
@@ -441,6 +443,23 @@ describe("a package of the tree itself", () => {
       "greeting==2.0",
       `-e file://${server.path("srv/demo/releases", await demo.head())}`,
     ]);
+  });
+
+  it("has its version from a tag that comes with the same push", async () => {
+    const version = evaluatingApp(
+      "importlib.metadata.version('shop')",
+      "import importlib.metadata",
+    );
+    const before = demo.read("app.py");
+    demo.write(version);
+    await demo.commit("Version 5");
+    await demo.git("tag", "v5.0");
+
+    const push = await demo.git("push", "deploy", "main", "v5.0");
+
+    expect(push.exitCode, push.output).toBe(0);
+    expect(await page()).toBe("5.0");
+    await demo.deploy({ "app.py": before });
   });
 
   it("is each branch's own, also of the same commit", async () => {

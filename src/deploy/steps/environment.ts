@@ -218,7 +218,10 @@ async function build(
     ...{ hash, files, coverage, variables, beginning },
     release: releasePath(pathsOf(context, instance.name), deploy.newCommit),
     packages: store.environmentPackages(deploy.app, kept),
-    described: coverage.local.length > 0 ? await describeCommit(await whereOf(preparation)) : "",
+    described:
+      coverage.local.length > 0
+        ? await describeCommit(await whereOf(preparation), preparation.tags)
+        : "",
     basis: await basisOf(preparation, wanted),
   };
   for (const path of coverage.outside)

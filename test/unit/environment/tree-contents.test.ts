@@ -16,4 +16,20 @@ describe("what git says of a commit", () => {
       `node: ${commit}\nnode-date: 2023-11-14T22:13:22+00:00\ndescribe-name: v1.2-1-g${commit.slice(0, 7)}\n`,
     );
   });
+
+  it.each([
+    ["makes", ["refs/tags/v1.3", "commit"], "v1.3"],
+    ["takes away", ["refs/tags/v1.2", "0".repeat(40)], "v1.1-2-g"],
+  ] as const)("is what the tags will be that the same push %s", async (_, [ref, id], found) => {
+    const repository = new Repository();
+    for (const name of ["v1.1", "v1.2"])
+      repository.run(["tag", name, repository.commit({ file: name })]);
+    const commit = repository.commit({ file: "two" });
+    const news = [{ ref, newCommit: id === "commit" ? commit : id }];
+
+    const said = await describeCommit({ host: new LocalHost(), git: repository.git, commit }, news);
+
+    expect(said).toContain(`describe-name: ${found}`);
+    expect(repository.run(["tag"]).trim()).toBe("v1.1\nv1.2");
+  });
 });
