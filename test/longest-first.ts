@@ -6,8 +6,8 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
  * machine until it ends.
  */
 export const seconds: Record<string, number> = {
+  "test/integration/requirements.test.ts": 270,
   "test/hostile/authorisation.test.ts": 254,
-  "test/integration/requirements.test.ts": 225,
   "test/integration/previews.test.ts": 152,
   "test/integration/reconcile.test.ts": 131,
   "test/hostile/bombs.test.ts": 127,
