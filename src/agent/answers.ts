@@ -1,5 +1,5 @@
 import type { Reconciled } from "../deploy/reconcile.ts";
-import type { DeployReason, DeployState, Step } from "../store/agent-store.ts";
+import type { DeployReason, DeployState, Step } from "../store/agent/deploys.ts";
 import type { QuestionName } from "./questions.ts";
 
 /** What the agent answers; one type for each question. */

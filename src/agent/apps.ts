@@ -30,7 +30,7 @@ export async function createApp(context: DeployContext, app: string): Promise<vo
       { mode: 0o640 },
     );
   }
-  context.store.createApp(app);
+  context.store.apps.create(app);
 }
 
 /** Changes options in the app's file; what else stands in it stays to the letter. */

@@ -18,7 +18,8 @@ import { UserError } from "../errors.ts";
 import { isPresent, readIfPresent } from "../host/files.ts";
 import { goesAt } from "../preview/limits.ts";
 import { readSettings } from "../settings/settings.ts";
-import type { Deploy, InstanceRow } from "../store/agent-store.ts";
+import type { Deploy } from "../store/agent/deploys.ts";
+import type { InstanceRow } from "../store/agent/instances.ts";
 import { listVassals, type VassalStatus } from "../vassal/emperor.ts";
 import type { Question } from "./questions.ts";
 import type {
@@ -35,7 +36,7 @@ import type {
 /** What reeve believes, for people and for programs; nothing here changes anything. */
 export async function summarizeApps(context: DeployContext): Promise<AppSummary[]> {
   const vassals = await listVassals(context.emperor).catch(() => []);
-  return Promise.all(context.store.apps().map((app) => summarize(context, app, vassals)));
+  return Promise.all(context.store.apps.names().map((app) => summarize(context, app, vassals)));
 }
 
 export async function showApp(context: DeployContext, app: string): Promise<AppDetails> {
@@ -43,10 +44,12 @@ export async function showApp(context: DeployContext, app: string): Promise<AppD
   const { store } = context;
   const summary = await summarize(context, app, await listVassals(context.emperor).catch(() => []));
   const options = await optionsOf(context, app);
-  const row = store.instance(app);
+  const row = store.instances.get(app);
   const live = liveDeploy(context, row);
   const place = row && placeOf(context, row);
-  const packages = live?.environment ? store.environmentPackages(app, live.environment) : undefined;
+  const packages = live?.environment
+    ? store.environments.packages(app, live.environment)
+    : undefined;
   return {
     ...summary,
     branch: options.production_branch,
@@ -58,7 +61,7 @@ export async function showApp(context: DeployContext, app: string): Promise<AppD
       .split("\n")
       .filter(Boolean),
     degraded: row?.degraded ?? null,
-    deploys: store.deploys(app, 1)[0]?.number ?? 0,
+    deploys: store.deploys.list(app, 1)[0]?.number ?? 0,
   };
 }
 
@@ -71,10 +74,10 @@ export async function listReleases(
 ): Promise<ReleaseSummary[]> {
   const instance = expectInstance(context, app, branch);
   const { store } = context;
-  const row = store.instance(instance);
-  const last = before === undefined ? undefined : (store.deployByNumber(app, before)?.id ?? 0);
+  const row = store.instances.get(instance);
+  const last = before === undefined ? undefined : (store.deploys.byNumber(app, before)?.id ?? 0);
   return Promise.all(
-    store.releases(instance, Math.min(limit, longestPage), last).map(async (deploy) => ({
+    store.deploys.releases(instance, Math.min(limit, longestPage), last).map(async (deploy) => ({
       commit: deploy.newCommit,
       subject: deploy.subject,
       deploy: deploy.number,
@@ -97,7 +100,7 @@ export function findRelease(
   const instance = expectInstance(context, app, branch);
   const commit =
     named === undefined
-      ? context.store.commitBefore(instance)
+      ? context.store.deploys.commitBefore(instance)
       : commitNamed(context, { app, instance }, named);
   if (commit !== undefined) return commit;
   throw new UserError(
@@ -113,7 +116,7 @@ function commitNamed(
   { app, instance }: { app: string; instance: string },
   named: string,
 ): string | undefined {
-  const found = /^[0-9a-f]{4,40}$/.test(named) ? store.commitsLike(instance, named) : [];
+  const found = /^[0-9a-f]{4,40}$/.test(named) ? store.deploys.commitsLike(instance, named) : [];
   if (found.length > 1) {
     throw new UserError(
       "RELEASE_UNKNOWN",
@@ -121,9 +124,9 @@ function commitNamed(
     );
   }
   if (found[0] !== undefined) return found[0];
-  const deploy = /^\d{1,9}$/.test(named) ? store.deployByNumber(app, Number(named)) : undefined;
+  const deploy = /^\d{1,9}$/.test(named) ? store.deploys.byNumber(app, Number(named)) : undefined;
   if (deploy?.instance !== instance || deploy.liveAt === null) return undefined;
-  return store.releaseOf(instance, deploy.newCommit)?.newCommit;
+  return store.deploys.releaseOf(instance, deploy.newCommit)?.newCommit;
 }
 
 export function listDeploys(
@@ -132,7 +135,7 @@ export function listDeploys(
 ): DeploySummary[] {
   expectApp(context, app);
   const { store } = context;
-  return store.deploys(app, Math.min(limit, longestPage), before).map((deploy) => ({
+  return store.deploys.list(app, Math.min(limit, longestPage), before).map((deploy) => ({
     number: deploy.number,
     instance: deploy.instance,
     reason: deploy.reason,
@@ -146,7 +149,7 @@ export function listDeploys(
     milliseconds: deploy.milliseconds,
     error: deploy.error,
     note: deploy.note,
-    steps: store.steps(deploy.id),
+    steps: store.deploys.steps(deploy.id),
   }));
 }
 
@@ -157,7 +160,7 @@ export async function listPreviews(context: DeployContext, app: string): Promise
   const days = previewDays(context, await optionsOf(context, app));
   const uses = await previewUses(context, app);
   const summaries = uses.map(async (use): Promise<PreviewSummary[]> => {
-    const row = store.instance(use.instance);
+    const row = store.instances.get(use.instance);
     const live = liveDeploy(context, row);
     if (!row) return [];
     const goes = goesAt(use, days);
@@ -198,7 +201,7 @@ export async function readDeployLog(
   number: number,
 ): Promise<string> {
   expectApp(context, app);
-  const deploy = context.store.deployByNumber(app, number);
+  const deploy = context.store.deploys.byNumber(app, number);
   if (!deploy) throw new UserError("DEPLOY_UNKNOWN", `${app} has no deploy ${number}`);
   const log = await readIfPresent(deployLogPath(context.config.layout, app, number));
   const preview = isPreviewName(deploy.instance) ? branchOf(deploy.ref) : undefined;
@@ -245,7 +248,7 @@ export function expectInstance(
 }
 
 export function expectApp(context: DeployContext, app: string): void {
-  if (!context.store.hasApp(app)) throw new UserError("APP_UNKNOWN", `there is no app ${app}`);
+  if (!context.store.apps.has(app)) throw new UserError("APP_UNKNOWN", `there is no app ${app}`);
 }
 
 async function summarize(
@@ -253,7 +256,7 @@ async function summarize(
   app: string,
   vassals: VassalStatus[],
 ): Promise<AppSummary> {
-  const row = context.store.instance(app);
+  const row = context.store.instances.get(app);
   const live = liveDeploy(context, row);
   return {
     app,
@@ -278,7 +281,7 @@ async function stateOf(
 }
 
 function liveDeploy(context: DeployContext, row: InstanceRow | undefined): Deploy | undefined {
-  return row?.live ? context.store.deploy(row.live) : undefined;
+  return row?.live ? context.store.deploys.get(row.live) : undefined;
 }
 
 /** Where an instance stands, in the open and on disk. */
@@ -286,7 +289,7 @@ function placeOf(
   context: DeployContext,
   row: InstanceRow,
 ): { url: string; release: string | undefined; environment: string | undefined } {
-  const live = row.live === null ? undefined : context.store.deploy(row.live);
+  const live = row.live === null ? undefined : context.store.deploys.get(row.live);
   const paths = pathsOf(context, row.name);
   return {
     url: placeUrl(row.place, context.config.server.port),

@@ -129,14 +129,14 @@ async function switchProven(
   context: DeployContext,
   { app, holder, ref, newCommit, verdict }: Question<"switch">,
 ): Promise<void> {
-  const proven = context.store
+  const proven = context.store.deploys
     .unfinishedOf(holder)
     .find(
       (deploy) => deploy.state === "proven" && deploy.ref === ref && deploy.newCommit === newCommit,
     );
   // Of a branch that is not on the air only the branch moves, or goes.
   if (verdict === "store") return expectUse(context, { app, ref, isPreview: true });
-  if (!proven && newCommit === absentCommit && !context.store.preview(app, branchOf(ref)))
+  if (!proven && newCommit === absentCommit && !context.store.previews.of(app, branchOf(ref)))
     return expectNotProduction(context, app, ref);
   if (!proven)
     throw new UserError("PUSH_GONE", `no proven deploy of ${newCommit} waits for ${ref} any more`);
@@ -170,7 +170,7 @@ function appVerbs(context: DeployContext): Pick<Answering, AppVerb> {
     pinPreview: ({ app, branch, pinned }, { say }) => {
       expectApp(context, app);
       const { instance } = expectPreview(context, app, branch);
-      context.store.pinPreview(instance, pinned);
+      context.store.previews.pin(instance, pinned);
       say(`${instance}: ${pinned ? "pinned, and kept whatever its age" : "no longer pinned"}`);
       return Promise.resolve(null);
     },

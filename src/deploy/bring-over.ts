@@ -3,7 +3,7 @@ import { relative } from "node:path";
 import { environmentPath, type Instance, type InstancePaths } from "../app/instance.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import { isPresent, symlinkAtomically, writeAtomically } from "../host/files.ts";
-import type { Deploy } from "../store/agent-store.ts";
+import type { Deploy } from "../store/agent/deploys.ts";
 import { isAwake } from "../vassal/on-demand.ts";
 import { holdVassal, steady } from "../vassal/vassal.ts";
 import { requirementsOf, type DeployContext } from "./context.ts";

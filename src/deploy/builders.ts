@@ -23,13 +23,13 @@ export async function provideBuilders(
       stem: `reeve-build-${place}`,
       purpose: `build ${place}`,
       record: {
-        find: () => store.builder(place),
-        keep: (user) => store.keepBuilder(user, place),
-        retire: (user) => store.retireBuilder(user),
+        find: () => store.users.builder(place),
+        keep: (user) => store.users.keepBuilder(user, place),
+        retire: (user) => store.users.retireBuilder(user),
       },
     })),
   );
-  return places.flatMap((place) => store.builder(place) ?? []);
+  return places.flatMap((place) => store.users.builder(place) ?? []);
 }
 
 interface Means {

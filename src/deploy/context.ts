@@ -28,7 +28,8 @@ import type { Turns } from "../host/turns.ts";
 import { choosePlace, placesOf } from "../preview/place.ts";
 import { choosePreviewName } from "../preview/slug.ts";
 import type { ReleaseContext } from "../release/release.ts";
-import type { AgentStore, Deploy } from "../store/agent-store.ts";
+import type { Deploy } from "../store/agent/deploys.ts";
+import type { AgentStore } from "../store/agent/store.ts";
 import type { Emperor } from "../vassal/emperor.ts";
 import type { Nginx } from "../vhost/nginx.ts";
 import type { Attempts } from "./attempts.ts";
@@ -101,7 +102,7 @@ export function runnerOfApp(
   ofPreviews: boolean,
 ): Identity {
   if (!host.isRoot) return identities.front;
-  const runner = store.runner(app, ofPreviews);
+  const runner = store.users.runner(app, ofPreviews);
   if (!runner) throw new Error(`${app} has no system user`);
   return runner;
 }
@@ -121,7 +122,7 @@ export function requirementsOf(
   { store }: DeployContext,
   deploy: Pick<Deploy, "requirements">,
 ): RequirementsFile[] {
-  return JSON.parse(store.requirements(deploy)) as RequirementsFile[];
+  return JSON.parse(store.requirements.of(deploy)) as RequirementsFile[];
 }
 
 export async function optionsOf(context: DeployContext, app: string): Promise<AppOptions> {
@@ -142,7 +143,7 @@ export function instanceOf(
 ): Instance {
   const branch = branchOf(ref);
   if (branch === options.production_branch) return productionInstance(context, app, options);
-  const { instance, place } = context.store.claimPreview(app, branch, {
+  const { instance, place } = context.store.previews.claim(app, branch, {
     name: (isTaken) => choosePreviewName(app, branch, isTaken),
     place: (name, current, isFree) =>
       choosePreviewPlace(context, { app, name, options }, current, isFree),
@@ -170,7 +171,7 @@ function choosePreviewPlace(
     return place;
   }
   const [first] = places;
-  if (first?.port === 0) context.store.expectPlaceFree({ name, place: first });
+  if (first?.port === 0) context.store.instances.expectPlaceFree({ name, place: first });
   throw new UserError(
     "PREVIEW_LIMIT",
     `none of the ports ${options.preview_ports} is free for a preview of ${app}`,
@@ -190,19 +191,20 @@ function productionInstance(context: DeployContext, app: string, options: AppOpt
 /** What the options say of places is judged when they are set, as far as it is known by then: `PLACE_TAKEN`. */
 export function expectPlaces(context: DeployContext, app: string, options: AppOptions): void {
   const { store } = context;
-  if (options.host !== "") store.expectPlaceFree(productionInstance(context, app, options));
+  if (options.host !== "")
+    store.instances.expectPlaceFree(productionInstance(context, app, options));
   if (options.preview_ports !== "") expectPort(context, app, options);
   if (options.preview_host === "" || options.preview_ports !== "") return;
   // A path that no preview has: only somebody's whole host runs into it.
   const place = { host: options.preview_host, path: "/-/", port: 0 };
   expectGrantable(context, place);
-  store.expectPlaceFree({ name: "", place });
+  store.instances.expectPlaceFree({ name: "", place });
 }
 
 /** At least one of the ports is a preview's of this app already, or could become one's. */
 function expectPort({ config, store }: DeployContext, app: string, options: AppOptions): void {
   const { domain, port: serversPort, ssh_port: sshPort } = config.server;
-  const previews = store.previews();
+  const previews = store.previews.all();
   const isUsable = ({ port }: Place): boolean => {
     if (port === serversPort || port === sshPort) return false;
     const holder = previews.find(({ place }) => place.port === port);

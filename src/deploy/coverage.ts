@@ -24,10 +24,10 @@ export async function coverageOf(
 ): Promise<Coverage> {
   if (files.length === 0) return nothingCovered;
   const { context, deploy } = preparation;
-  const known = parseCoverage(context.store.coverage(deploy));
+  const known = parseCoverage(context.store.requirements.coverage(deploy));
   const coverage = known ?? (await lookThrough(preparation, files, meanwhile));
   expectCovered(coverage);
-  if (!known) context.store.keepCoverage(deploy, JSON.stringify(coverage));
+  if (!known) context.store.requirements.keepCoverage(deploy, JSON.stringify(coverage));
   return coverage;
 }
 

@@ -13,7 +13,8 @@ import {
   forgetFormerSettings,
   type SettingsChange,
 } from "../settings/settings.ts";
-import type { Deploy, DeployReason, Holder, InstanceRow } from "../store/agent-store.ts";
+import type { Deploy, DeployReason, Holder } from "../store/agent/deploys.ts";
+import type { InstanceRow } from "../store/agent/instances.ts";
 import { instanceOf, optionsOf, pathsOf, runnerOf, type DeployContext } from "./context.ts";
 import { expectRoom } from "./previews.ts";
 import { currentCommit } from "./refs.ts";
@@ -92,11 +93,11 @@ export async function startDeploy(
     const options = await optionsOf(context, request.app);
     const instance = await lockInstance(context, { request, options, say });
     who.instance = instance.name;
-    store.expectPlaceFree(instance);
+    store.instances.expectPlaceFree(instance);
     await expectRefUnmoved(context, request);
     await context.settler.tidiedFor(instance.name);
     expectHeld(context, instance.name, request.holder);
-    const deploy = store.startDeploy({ ...request, instance: instance.name });
+    const deploy = store.deploys.start({ ...request, instance: instance.name });
     return { context, instance, options, deploy };
   });
   report.keep(begun.deploy.id, logOf(context, begun.deploy));
@@ -129,15 +130,15 @@ export async function prepareDeploy(
     throw new Error(`deploy ${started.id} is ${started.state}, not being prepared`);
   const report = new DeployReport(store, say);
   report.keep(started.id, logOf(context, started));
-  store.changeDeploy(started.id, { subject: request.subject });
+  store.deploys.change(started.id, { subject: request.subject });
 
   await attempt(context, started, report, async (voice) => {
     const { proposal, settings, quarantine, tags } = request;
     if ("problem" in proposal)
       throw new UserError(proposal.problem.code, proposal.problem.message, proposal.problem);
     const { module, root } = proposal;
-    store.changeDeploy(started.id, { module, root });
-    store.keepRequirements(started.id, JSON.stringify(proposal.requirements));
+    store.deploys.change(started.id, { module, root });
+    store.requirements.keep(started.id, JSON.stringify(proposal.requirements));
 
     const options = await optionsOf(context, started.app);
     if (root !== options.root) throw rootChanged(started.app);
@@ -151,7 +152,7 @@ export async function prepareDeploy(
       deploy: expectDeploy(context, started.id),
       ...voice,
     });
-    store.changeDeploy(started.id, { state: "proven" });
+    store.deploys.change(started.id, { state: "proven" });
   });
 }
 
@@ -172,7 +173,7 @@ export async function takeBack(context: DeployContext, deploy: Deploy): Promise<
   for (const { name, undo } of allSteps.toReversed()) {
     await undo(context, deploy).catch((error: unknown) => {
       context.log.error({ err: error, deploy: deploy.id, step: name }, "could not undo a step");
-      const live = context.store.instance(deploy.instance)?.live;
+      const live = context.store.instances.get(deploy.instance)?.live;
       // The vassal itself may be what was not brought back: settling does it, and goes on trying.
       if (name === restartStep.name && live) context.settler.start(deploy.instance, live);
     });
@@ -233,7 +234,7 @@ export async function refuseDeploy(
   { holder, ref }: { holder: Holder; ref: string },
   { reason, say }: { reason: UserError; say: Say },
 ): Promise<boolean> {
-  const deploy = context.store
+  const deploy = context.store.deploys
     .unfinishedOf(holder)
     .find((one) => one.ref === ref && one.state === "proven");
   if (!deploy) return false;
@@ -257,7 +258,7 @@ export async function switchDeploy(context: DeployContext, id: number): Promise<
     // A branch that goes does not become production meanwhile.
     if (deploy.reason !== "removal") await expectUse(context, usedAs(deploy));
     context.attempts.signalOf(id).throwIfAborted();
-    context.store.changeDeploy(id, { state: "switched" });
+    context.store.deploys.change(id, { state: "switched" });
   });
   if (deploy.reason === "removal") return;
   context.settler.supersede(deploy.instance);
@@ -279,10 +280,10 @@ export function confirmRef(
   say: Say,
 ): Promise<void> {
   return context.turns.run(keyOf(holder), async () => {
-    const mine = context.store.unfinishedOf(holder).filter((one) => one.ref === ref);
+    const mine = context.store.deploys.unfinishedOf(holder).filter((one) => one.ref === ref);
     for (const deploy of mine)
       for (const line of await confirmDeploy(context, deploy.id)) say(line);
-    if (mine.length === 0 && context.store.deployOf(holder, ref)?.state === "refused")
+    if (mine.length === 0 && context.store.deploys.of(holder, ref)?.state === "refused")
       throw new UserError(
         "REF_MOVED",
         `${ref} moved only after the agent, started anew meanwhile, had taken this deploy back: what was on the air before still is`,
@@ -299,7 +300,7 @@ export async function confirmDeploy(context: DeployContext, id: number): Promise
   if (deploy.state !== "switched") return [];
   if (deploy.reason === "removal") return confirmRemoval(context, deploy);
   const { store, config } = context;
-  const row = store.instance(deploy.instance) as InstanceRow;
+  const row = store.instances.get(deploy.instance) as InstanceRow;
   const took = await recordLive(context, deploy);
   if (wasRestarted(context, deploy)) void context.settler.tidy(row.name).catch(() => undefined);
   else context.settler.start(row.name, id);
@@ -317,8 +318,8 @@ export async function cancelDeploy(
   instance: string,
   account: string,
 ): Promise<Deploy> {
-  const running = context.store
-    .unfinishedDeploys()
+  const running = context.store.deploys
+    .unfinished()
     .find(
       (deploy) =>
         deploy.instance === instance && deploy.state !== "switched" && deploy.reason !== "removal",
@@ -343,7 +344,7 @@ export async function prepareRemoval(
 ): Promise<Deploy | undefined> {
   const { store } = context;
   const find = (): InstanceRow | undefined =>
-    store.instance(store.preview(request.app, branchOf(request.ref))?.instance ?? "");
+    store.instances.get(store.previews.of(request.app, branchOf(request.ref))?.instance ?? "");
   const row = find();
   if (!row) return undefined;
   await lockFor(context, row.name, { holder: request.holder, say });
@@ -361,7 +362,8 @@ export async function prepareRemoval(
 export function judgeHolder(context: DeployContext, holder: Holder): Promise<void> {
   return context.turns.run(keyOf(holder), async () => {
     try {
-      for (const { id } of context.store.unfinishedOf(holder)) await judgeEnded(context, id);
+      for (const { id } of context.store.deploys.unfinishedOf(holder))
+        await judgeEnded(context, id);
     } catch (error) {
       context.locks.keep(holder);
       throw error;
@@ -373,7 +375,7 @@ export function judgeHolder(context: DeployContext, holder: Holder): Promise<voi
 async function judgeEnded(context: DeployContext, id: number): Promise<void> {
   const gone = new UserError("PUSH_GONE", "the push that carried this deploy is gone");
   await context.attempts.stop(id, gone);
-  const left = context.store.unfinishedDeploys().find((deploy) => deploy.id === id);
+  const left = context.store.deploys.unfinished().find((deploy) => deploy.id === id);
   if (left) await judgeDeploy(context, left);
 }
 
@@ -417,7 +419,7 @@ async function revertDeploy(
   { why, grace }: { why: string; grace: number },
 ): Promise<void> {
   const { store } = context;
-  const row = store.instance(deploy.instance);
+  const row = store.instances.get(deploy.instance);
   if (deploy.reason !== "removal") {
     if (deploy.state === "switched" && row) {
       await leadBack(context, row);
@@ -429,7 +431,7 @@ async function revertDeploy(
   }
   recordRefusal(context, deploy, new UserError("REF_MOVED", why));
   // As it is by now: what the switch did not supersede has gone on settling.
-  const now = store.instance(deploy.instance);
+  const now = store.instances.get(deploy.instance);
   if (now?.live && now.settled !== now.live) context.settler.start(now.name, now.live);
   await context.settler.tidy(deploy.instance);
 }
@@ -449,7 +451,7 @@ async function finishRequests(
 
 /** To the understudy of the deploy that is live, where that has not settled; else to the vassal. */
 async function leadBack(context: DeployContext, row: InstanceRow): Promise<void> {
-  const live = row.live === null ? undefined : context.store.deploy(row.live);
+  const live = row.live === null ? undefined : context.store.deploys.get(row.live);
   if (!live) return lead(context, permanentOf(context, row.name));
   const isSettled = row.settled === row.live;
   await lead(context, isSettled ? settledVassal(context, live) : understudyFor(context, live));
@@ -464,7 +466,7 @@ export async function hasGoneThrough(context: DeployContext, deploy: Deploy): Pr
 }
 
 function expectDeploy(context: DeployContext, id: number): Deploy {
-  const deploy = context.store.deploy(id);
+  const deploy = context.store.deploys.get(id);
   if (!deploy) throw new UserError("DEPLOY_UNKNOWN", `there is no deploy with the id ${id}`);
   return deploy;
 }
@@ -489,7 +491,7 @@ async function lockInstance(
   for (;;) {
     const instance = find();
     try {
-      const preview = context.store.preview(request.app, branchOf(request.ref));
+      const preview = context.store.previews.of(request.app, branchOf(request.ref));
       if (preview) await expectRoom(context, preview, options);
       await lockFor(context, instance.name, { holder: request.holder, say });
     } catch (error) {
@@ -504,7 +506,7 @@ async function lockInstance(
 
 /** What is put on the air after an app was looked through for its end would outlive it. */
 function expectStays({ store }: DeployContext, app: string): void {
-  if (!store.hasApp(app) || store.isDestroyed(app))
+  if (!store.apps.has(app) || store.apps.isDestroyed(app))
     throw new UserError("APP_UNKNOWN", `${app} is being removed, or is gone already`);
 }
 
@@ -525,7 +527,7 @@ function notOnTheAir({ app, ref }: Pick<DeployRequest, "app" | "ref">): UserErro
 
 /** A preview that has never been on the air leaves its name to others. */
 function dropUnusedClaim({ store }: DeployContext, instance: string): void {
-  if (isPreviewName(instance) && !store.instance(instance)) store.forgetPreview(instance);
+  if (isPreviewName(instance) && !store.instances.get(instance)) store.previews.forget(instance);
 }
 
 async function expectRefUnmoved(
@@ -553,8 +555,8 @@ export function lockFor(
   { holder, say }: { holder: Holder; say: Say },
 ): Promise<void> {
   return context.locks.take(instance, holder, () => {
-    const running = context.store
-      .unfinishedDeploys()
+    const running = context.store.deploys
+      .unfinished()
       .find((deploy) => deploy.instance === instance);
     say(
       `reeve: ${running?.account ?? "somebody"} is deploying ${instance} just now; this push waits for its turn`,
@@ -565,7 +567,7 @@ export function lockFor(
 export function recordRefusal(context: DeployContext, deploy: Deploy, error: UserError): void {
   const took = Date.now() - new Date(deploy.startedAt).getTime();
   context.attempts.end(deploy.id);
-  context.store.changeDeploy(deploy.id, {
+  context.store.deploys.change(deploy.id, {
     state: "refused",
     error: withoutCredentials(describeError(error).join("\n")),
     milliseconds: Math.max(0, took),
@@ -573,8 +575,8 @@ export function recordRefusal(context: DeployContext, deploy: Deploy, error: Use
 }
 
 function onTheAir(context: DeployContext, instance: string): string {
-  const row = context.store.instance(instance);
-  const live = row?.live ? context.store.deploy(row.live) : undefined;
+  const row = context.store.instances.get(instance);
+  const live = row?.live ? context.store.deploys.get(row.live) : undefined;
   if (!row || !live) return `reeve: refused; ${instance} has never been on the air`;
   const which = isPreviewName(instance) ? `${instance}: ` : "";
   return `reeve: refused; still on the air: ${which}${shortCommit(live.newCommit)} "${live.subject}"`;

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { optionsFile, submodulesPath } from "../app/instance.ts";
 import { removeFile } from "../host/files.ts";
 import { removeTrees } from "../host/walker.ts";
-import type { Holder, Preview } from "../store/agent-store.ts";
+import type { Holder } from "../store/agent/deploys.ts";
+import type { Preview } from "../store/agent/previews.ts";
 import type { DeployContext } from "./context.ts";
 import { lockFor } from "./deploy.ts";
 import { removeInstance } from "./remove.ts";
@@ -30,7 +31,7 @@ export async function destroyApp(
   const { layout } = context.config;
   await context.locks.take(app, holder, () => undefined);
   try {
-    context.store.markDestroyed(app);
+    context.store.apps.markDestroyed(app);
     for (const { instance: name } of previewsOf(context, app)) {
       await context.locks.take(name, holder, () => undefined);
       await removeInstance(context, { name, app });
@@ -38,13 +39,13 @@ export async function destroyApp(
     await removeInstance(context, { name: app, app });
     await removeFile(optionsFile(layout, app));
     await removeTrees(context.host, join(layout.deployLogs, app), submodulesPath(layout, app));
-    await removeRunners(context, app, context.store.deploys(app, 1).length > 0);
-    context.store.deleteApp(app);
+    await removeRunners(context, app, context.store.deploys.list(app, 1).length > 0);
+    context.store.apps.delete(app);
   } finally {
     context.locks.release(holder);
   }
 }
 
 function previewsOf({ store }: DeployContext, app: string): Preview[] {
-  return store.previews().filter((preview) => preview.app === app);
+  return store.previews.all().filter((preview) => preview.app === app);
 }

@@ -12,7 +12,7 @@ import { branchName, isPreviewName, slugOfPreview } from "../app/names.ts";
 import { isUntouched } from "../app/signature.ts";
 import { permanentVassal, type Vassal } from "../app/vassal.ts";
 import type { AppOptions } from "../config/app-options.ts";
-import type { Deploy } from "../store/agent-store.ts";
+import type { Deploy } from "../store/agent/deploys.ts";
 import { handedSocket, withIdle } from "../vassal/on-demand.ts";
 import {
   understudyIni,

@@ -6,7 +6,8 @@ import { listEnvironments, pruneEnvironments } from "../environment/environment.
 import { workingFolders } from "../host/processes.ts";
 import { pinReleases } from "../release/release-commands.ts";
 import { pruneReleases } from "../release/release.ts";
-import type { Deploy, InstanceRow } from "../store/agent-store.ts";
+import type { Deploy } from "../store/agent/deploys.ts";
+import type { InstanceRow } from "../store/agent/instances.ts";
 import { gitOf, pathsOf, releaseContext, type DeployContext } from "./context.ts";
 import { tidySubmodules } from "./submodules.ts";
 
@@ -18,15 +19,15 @@ function keptDeploys(
 ): Deploy[] {
   const { store, config } = context;
   const paths = pathsOf(context, row.name);
-  const live = row.live === null ? undefined : store.deploy(row.live);
+  const live = row.live === null ? undefined : store.deploys.get(row.live);
   return [
-    ...store.releases(row.name, config.server.kept_releases + 1),
-    ...store.unfinishedDeploys().filter((deploy) => deploy.instance === row.name),
+    ...store.deploys.releases(row.name, config.server.kept_releases + 1),
+    ...store.deploys.unfinished().filter((deploy) => deploy.instance === row.name),
     ...(live ? [live] : []),
     ...[...inUse].flatMap((folder) => {
       // An app may run in a folder of its tree.
       const [commit = ""] = relative(paths.releases, folder).split(sep, 1);
-      return store.releaseOf(row.name, commit) ?? [];
+      return store.deploys.releaseOf(row.name, commit) ?? [];
     }),
   ];
 }
@@ -34,7 +35,7 @@ function keptDeploys(
 /** Has refs lead to the commits of all that an app and its previews keep, before git is to forget what none leads to. */
 export async function pinKept(context: DeployContext, app: string): Promise<void> {
   const inUse = await workingFolders();
-  for (const row of context.store.instances().filter((one) => one.app === app)) {
+  for (const row of context.store.instances.all().filter((one) => one.app === app)) {
     const kept = new Set(keptDeploys(context, row, inUse).map((deploy) => deploy.newCommit));
     const there = await readdir(pathsOf(context, row.name).releases).catch(() => []);
     const commits = there.filter((commit) => kept.has(commit));
@@ -70,8 +71,8 @@ export async function tidyEnvironments(
   const { store, host, turns } = context;
   const paths = pathsOf(context, instance.name);
   return turns.run(paths.environments, async () => {
-    const rows = store.instances().filter((row) => sharesWith(instance, row));
-    const onAir = rows.flatMap(({ live }) => (live === null ? [] : [store.deploy(live)]));
+    const rows = store.instances.all().filter((row) => sharesWith(instance, row));
+    const onAir = rows.flatMap(({ live }) => (live === null ? [] : [store.deploys.get(live)]));
     const wanted = new Set(onAir.map((deploy) => deploy?.environment));
     // With hundreds of previews beside each other nearly always all of them are on the air.
     const there = await listEnvironments(paths);
@@ -80,8 +81,8 @@ export async function tidyEnvironments(
     const inUse = await workingFolders();
     const deploys = [
       ...rows.flatMap((row) => keptDeploys(context, row, inUse)),
-      ...store
-        .unfinishedDeploys()
+      ...store.deploys
+        .unfinished()
         .filter(({ app, instance: name }) => sharesWith(instance, { name, app })),
     ];
     const kept = deploys.map((deploy) => deploy.environment).filter((hash) => hash !== null);

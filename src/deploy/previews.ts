@@ -3,19 +3,19 @@ import { branchOf, quotedBranch } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import { UserError } from "../errors.ts";
 import { leastUsed, type PreviewUse } from "../preview/limits.ts";
-import type { Preview } from "../store/agent-store.ts";
+import type { Preview } from "../store/agent/previews.ts";
 import { pathsOf, type DeployContext } from "./context.ts";
 
 /** When each preview of an app was last pushed or visited; its log is written with each request. */
 export async function previewUses(context: DeployContext, app: string): Promise<PreviewUse[]> {
-  const previews = context.store.previews().filter((preview) => preview.app === app);
+  const previews = context.store.previews.all().filter((preview) => preview.app === app);
   return Promise.all(previews.map((preview) => useOf(context, preview)));
 }
 
 export async function useOf(context: DeployContext, preview: Preview): Promise<PreviewUse> {
   const { store } = context;
-  const live = store.instance(preview.instance)?.live;
-  const pushed = live ? (store.deploy(live)?.liveAt ?? "") : "";
+  const live = store.instances.get(preview.instance)?.live;
+  const pushed = live ? (store.deploys.get(live)?.liveAt ?? "") : "";
   const visited = await stat(pathsOf(context, preview.instance).log).catch(() => undefined);
   // One that is only being made was used just now.
   const usedAt = Math.max(pushed ? Date.parse(pushed) : Date.now(), visited?.mtimeMs ?? 0);
@@ -33,8 +33,8 @@ export async function expectRoom(
   { instance, app, branch }: Preview,
   options: AppOptions,
 ): Promise<void> {
-  if (context.store.instance(instance)) return;
-  const all = context.store.previews().filter((preview) => preview.instance !== instance);
+  if (context.store.instances.get(instance)) return;
+  const all = context.store.previews.all().filter((preview) => preview.instance !== instance);
   const own = all.filter((preview) => preview.app === app);
   const { preview_limit: most } = context.config.server;
   const problem =
@@ -57,8 +57,8 @@ export async function expectRoom(
 export function expectPreview({ store }: DeployContext, app: string, named: string): Preview {
   const branch = named.startsWith("refs/heads/") ? branchOf(named) : named;
   const found =
-    store.preview(app, branch) ??
-    store.previews().find((preview) => preview.app === app && preview.instance === named);
+    store.previews.of(app, branch) ??
+    store.previews.all().find((preview) => preview.app === app && preview.instance === named);
   if (found) return found;
   throw new UserError("PREVIEW_UNKNOWN", `${app} has no preview of ${JSON.stringify(named)}`);
 }

@@ -18,7 +18,8 @@ import { isAlive, workingFolders } from "../host/processes.ts";
 import { sweepStaging } from "../release/release.ts";
 import { walk, type Errand } from "../host/walker.ts";
 import { mendSettings } from "../settings/settings.ts";
-import type { Deploy, Holder, InstanceRow } from "../store/agent-store.ts";
+import type { Deploy, Holder } from "../store/agent/deploys.ts";
+import type { InstanceRow } from "../store/agent/instances.ts";
 import { writeOnDemand } from "../vassal/on-demand.ts";
 import { isEmperorRunning } from "../vassal/emperor.ts";
 import { reloadNginx, runningNginx } from "../vhost/nginx.ts";
@@ -122,16 +123,19 @@ class Reconciling {
     const { store } = this.#context;
     if (this.#atStart) await this.#tellNginx();
     if (this.#atStart) await this.#removeLocks();
-    for (const app of store.apps())
+    for (const app of store.apps.names())
       await this.#alone(app, () => provideRunners(this.#context, app));
-    for (const name of [...store.apps(), ...store.previews().map(({ instance }) => instance)])
+    for (const name of [
+      ...store.apps.names(),
+      ...store.previews.all().map(({ instance }) => instance),
+    ])
       await this.#alone(name, () => this.#handOver(name));
-    for (const deploy of store.unfinishedDeploys())
+    for (const deploy of store.deploys.unfinished())
       await this.#alone(deploy.instance, () => this.#judge(deploy));
-    for (const { instance, app } of store.previews())
+    for (const { instance, app } of store.previews.all())
       await this.#alone(instance, () => this.#unplaced(instance, app));
-    for (const app of store.destroyedApps()) await this.#alone(app, () => this.#destroy(app));
-    for (const { name } of store.instances()) {
+    for (const app of store.apps.destroyed()) await this.#alone(app, () => this.#destroy(app));
+    for (const { name } of store.instances.all()) {
       // At the start the agent takes no questions yet: what settles may do so for a minute.
       if (!this.#atStart) await this.#context.settler.rested(name);
       await this.#alone(name, () => this.#holding(name, (holder) => this.#instance(name, holder)));
@@ -155,7 +159,7 @@ class Reconciling {
   async #removeLocks(): Promise<void> {
     const { store, host, identities, config } = this.#context;
     const repositories: string[] = [];
-    for (const path of store.apps().map((app) => repositoryPath(config.layout, app)))
+    for (const path of store.apps.names().map((app) => repositoryPath(config.layout, app)))
       if (await isPresent(path)) repositories.push(path);
     if (repositories.length === 0) return;
 
@@ -170,7 +174,7 @@ class Reconciling {
   /** What was no longer needed, and whose removal was cut off after its deploy had settled. */
   async #tidy(): Promise<void> {
     const { store, settler, log } = this.#context;
-    for (const { name } of store.instances()) {
+    for (const { name } of store.instances.all()) {
       await settler.rested(name);
       const removed = await settler.tidy(name).catch((error: unknown) => {
         log.error({ err: error, instance: name }, "could not tidy up");
@@ -205,16 +209,16 @@ class Reconciling {
   /** A preview whose first deploy was broken off: it has never been on the air. */
   async #unplaced(name: string, app: string): Promise<void> {
     const { store } = this.#context;
-    if (store.instance(name)?.live) return;
+    if (store.instances.get(name)?.live) return;
     await this.#holding(name, async () => {
       // A push of it may have ended since.
-      if (!store.instance(name)?.live) await removeInstance(this.#context, { name, app });
+      if (!store.instances.get(name)?.live) await removeInstance(this.#context, { name, app });
     });
   }
 
   async #destroy(app: string): Promise<void> {
     const { store, locks } = this.#context;
-    const previews = store.previews().filter((preview) => preview.app === app);
+    const previews = store.previews.all().filter((preview) => preview.app === app);
     // One that cannot be judged now keeps its lock, and at the start nobody else would wait for it.
     if (previews.some(({ instance }) => locks.isHeld(instance))) return;
     await this.#holding(app, async (holder) => {
@@ -256,7 +260,7 @@ class Reconciling {
     } else if (await isAlive(deploy.holder)) return;
     // The agent looks for such pushes by itself as well: whoever comes second finds nothing to do.
     else await judgeHolder(this.#context, deploy.holder);
-    const state = this.#context.store.deploy(deploy.id)?.state ?? "gone";
+    const state = this.#context.store.deploys.get(deploy.id)?.state ?? "gone";
     this.#did(deploy.instance, `deploy ${deploy.number}, which was cut off, is ${state}`);
   }
 
@@ -283,9 +287,9 @@ class Reconciling {
 
   async #instance(name: string, holder: Holder): Promise<void> {
     const context = this.#context;
-    const row = context.store.instance(name);
+    const row = context.store.instances.get(name);
     if (!row) return;
-    const live = row.live === null ? undefined : context.store.deploy(row.live);
+    const live = row.live === null ? undefined : context.store.deploys.get(row.live);
     await sweepStaging(releaseContext(context, row));
     const { settings } = pathsOf(context, row.name);
     await mendSettings(context.host, settings);
@@ -323,7 +327,7 @@ class Reconciling {
     const isToBuild = isMissing && !this.#atStart;
     if (isToBuild) {
       await environmentStep.run(preparation);
-      Object.assign(live, context.store.deploy(live.id));
+      Object.assign(live, context.store.deploys.get(live.id));
       this.#did(row.name, `environment ${preparation.deploy.environment ?? ""} built again`);
     }
     if ((await runningNginx(context.nginx)) === undefined) return isToBuild;
@@ -391,7 +395,7 @@ class Reconciling {
         iniOf(context, vassal, { deploy: live, options, text: ini.text }),
       );
     else if (ini.changed) await writeAtomically(vassal.ini, ini.text);
-    context.store.changeInstance(row.name, { settled: live.id, degraded: null });
+    context.store.instances.change(row.name, { settled: live.id, degraded: null });
     this.#did(
       row.name,
       `${basename(permanentOf(context, row.name).ini)} brought to ${shortCommit(live.newCommit)}`,
@@ -419,7 +423,7 @@ class Reconciling {
       ...{ ref: live.ref, oldCommit: live.newCommit, account: "reeve", holder },
       subject: "the branch is gone",
     });
-    context.store.changeDeploy(removal.id, { state: "switched" });
+    context.store.deploys.change(removal.id, { state: "switched" });
     await confirmRemoval(context, removal);
     this.#did(row.name, `removed: ${live.ref} is gone`);
   }
@@ -429,8 +433,8 @@ class Reconciling {
     const { layout } = this.#context.config;
     const { store } = this.#context;
     const names = [
-      ...store.instances().map(({ name }) => name),
-      ...store.previews().map(({ instance }) => instance),
+      ...store.instances.all().map(({ name }) => name),
+      ...store.previews.all().map(({ instance }) => instance),
     ];
     const known = new Set([...names, ...names.map(socketStem)]);
     const own = names.flatMap((name) => {

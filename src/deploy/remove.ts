@@ -5,7 +5,7 @@ import { UserError } from "../errors.ts";
 import { isPresent, removeFile } from "../host/files.ts";
 import { removeTrees } from "../host/walker.ts";
 import { unpinRelease } from "../release/release-commands.ts";
-import type { Deploy, NewDeploy } from "../store/agent-store.ts";
+import type { Deploy, NewDeploy } from "../store/agent/deploys.ts";
 import { dropHeldIni } from "../vassal/vassal.ts";
 import { removeVhost } from "../vhost/vhost.ts";
 import { gitOf, optionsOf, pathsOf, type DeployContext } from "./context.ts";
@@ -26,14 +26,14 @@ export function startRemoval(
   instance: Instance,
   { subject, ...removal }: NewRemoval,
 ): Deploy {
-  const deploy = store.startDeploy({
+  const deploy = store.deploys.start({
     ...removal,
     app: instance.app,
     instance: instance.name,
     reason: "removal",
     newCommit: absentCommit,
   });
-  store.changeDeploy(deploy.id, { state: "proven", subject });
+  store.deploys.change(deploy.id, { state: "proven", subject });
   return { ...deploy, state: "proven" };
 }
 
@@ -83,8 +83,8 @@ export async function expectUse(
 
 /** A branch that is about to go cannot become production: `REF_MOVED`. */
 export function expectStays({ store }: DeployContext, app: string, branch: string): void {
-  const isGoing = store
-    .unfinishedDeploys()
+  const isGoing = store.deploys
+    .unfinished()
     .some(
       (deploy) =>
         deploy.app === app && deploy.reason === "removal" && deploy.ref === `refs/heads/${branch}`,
@@ -98,13 +98,13 @@ export function expectStays({ store }: DeployContext, app: string, branch: strin
 /** The branch is gone, and its preview goes after it. */
 export async function confirmRemoval(context: DeployContext, deploy: Deploy): Promise<string[]> {
   const { store, config } = context;
-  const row = store.instance(deploy.instance);
+  const row = store.instances.get(deploy.instance);
   await removeInstance(context, { name: deploy.instance, app: deploy.app });
   await sweepPreviewsUser(context, deploy.app).catch((error: unknown) =>
     context.log.error({ err: error, app: deploy.app }, "could not remove what previews left"),
   );
   const took = Math.max(0, Date.now() - new Date(deploy.startedAt).getTime());
-  store.changeDeploy(deploy.id, { state: "removed", milliseconds: took });
+  store.deploys.change(deploy.id, { state: "removed", milliseconds: took });
   context.attempts.end(deploy.id);
   return [stepLine("removed", row ? placeUrl(row.place, config.server.port) : "", took)];
 }
@@ -125,8 +125,8 @@ export async function removeInstance(
   await removeFromNginx(context, name);
   await removeVassals(context, name);
   await removeFolders(context, instance);
-  store.replaceInstance(name, undefined);
-  store.forgetPreview(name);
+  store.instances.putBack(name, undefined);
+  store.previews.forget(name);
   // Only now is its environment one that nobody needs.
   if (await isPresent(pathsOf(context, name).environments))
     await tidyEnvironments(context, instance);
@@ -134,7 +134,7 @@ export async function removeInstance(
 
 async function removeFromNginx(context: DeployContext, instance: string): Promise<void> {
   // Before it has its place, nginx has not heard of it.
-  if (!context.store.instance(instance)) return;
+  if (!context.store.instances.get(instance)) return;
   try {
     await removeVhost(context.host, context.nginx, instance);
   } catch (error) {

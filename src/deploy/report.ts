@@ -1,7 +1,7 @@
 import { withoutCredentials } from "../environment/requirements.ts";
 import { milliseconds } from "../host/clock.ts";
 import { printable } from "../host/lines.ts";
-import type { AgentStore } from "../store/agent-store.ts";
+import type { AgentStore } from "../store/agent/store.ts";
 import { DeployLog } from "./deploy-log.ts";
 
 const nameWidth = 12;
@@ -30,7 +30,7 @@ export class DeployReport {
   /** From here on everything is kept as well. */
   keep(deploy: number, logPath: string): void {
     this.#deploy = deploy;
-    this.#position = this.#store.steps(deploy).length;
+    this.#position = this.#store.deploys.steps(deploy).length;
     this.keepLog(logPath);
   }
 
@@ -56,7 +56,7 @@ export class DeployReport {
   async step(name: string, work: () => Promise<string | undefined>): Promise<void> {
     const position = ++this.#position;
     const began = milliseconds();
-    if (this.#deploy !== undefined) this.#store.startStep(this.#deploy, position, name);
+    if (this.#deploy !== undefined) this.#store.deploys.startStep(this.#deploy, position, name);
     try {
       const detail = await work();
       this.#end(name, position, { detail, milliseconds: milliseconds() - began });
@@ -76,7 +76,7 @@ export class DeployReport {
     position: number,
     outcome: { detail: string | undefined; milliseconds: number },
   ): void {
-    if (this.#deploy !== undefined) this.#store.endStep(this.#deploy, position, outcome);
+    if (this.#deploy !== undefined) this.#store.deploys.endStep(this.#deploy, position, outcome);
     if (outcome.detail !== undefined) this.stepTook(name, outcome.detail, outcome.milliseconds);
   }
 }

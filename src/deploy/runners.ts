@@ -30,14 +30,14 @@ export async function removeRunners(
   if (!host.isRoot) return;
   await turns.run("system users", async () => {
     for (const ofPreviews of kinds) {
-      const runner = store.runner(app, ofPreviews);
+      const runner = store.users.runner(app, ofPreviews);
       if (!runner) continue;
       if (hasRun) {
         await removeSystemUser(host, runner);
-        store.retireRunner(runner);
+        store.users.retireRunner(runner);
       } else {
         await dropSystemUser(host, runner);
-        store.forgetRunner(runner);
+        store.users.forgetRunner(runner);
       }
     }
   });
@@ -49,10 +49,10 @@ export async function removeRunners(
  */
 export async function sweepPreviewsUser(context: DeployContext, app: string): Promise<void> {
   const { host, store, turns } = context;
-  const user = host.isRoot ? store.runner(app, true) : undefined;
+  const user = host.isRoot ? store.users.runner(app, true) : undefined;
   if (!user) return;
   await turns.run(`previews of ${app}`, async () => {
-    if (store.previews().some((preview) => preview.app === app)) return;
+    if (store.previews.all().some((preview) => preview.app === app)) return;
     await endProcesses(host, user);
     await sweepUser(host, user);
   });
@@ -67,9 +67,9 @@ function runner({ store }: DeployContext, app: string, ofPreviews: boolean): Wan
     stem: runnerName(app, ofPreviews),
     purpose: `${ofPreviews ? "previews of " : ""}${app}`,
     record: {
-      find: () => store.runner(app, ofPreviews),
-      keep: (user) => store.keepRunner(user, app, ofPreviews),
-      retire: (user) => store.retireRunner(user),
+      find: () => store.users.runner(app, ofPreviews),
+      keep: (user) => store.users.keepRunner(user, app, ofPreviews),
+      retire: (user) => store.users.retireRunner(user),
     },
   };
 }

@@ -5,7 +5,7 @@ import { leadsTo } from "../host/files.ts";
 import { milliseconds, sleep } from "../host/clock.ts";
 import { layOutStaging } from "../release/release.ts";
 import { mendSettings } from "../settings/settings.ts";
-import type { Deploy } from "../store/agent-store.ts";
+import type { Deploy } from "../store/agent/deploys.ts";
 import { isEmperorDown } from "../vassal/emperor.ts";
 import { holdVassal } from "../vassal/vassal.ts";
 import { bringOver, putToSleep } from "./bring-over.ts";
@@ -113,7 +113,7 @@ export class Settler {
 
   async #tidyNow(instance: string): Promise<string[]> {
     const context = this.#expectContext();
-    const row = context.store.instance(instance);
+    const row = context.store.instances.get(instance);
     this.#untidy.delete(instance);
     if (!row) return [];
     const work = this.tidied(instance)
@@ -147,8 +147,8 @@ export class Settler {
   async #settle(task: Task): Promise<void> {
     const context = this.#expectContext();
     const { store } = context;
-    const row = store.instance(task.instance);
-    const deploy = store.deploy(task.deploy);
+    const row = store.instances.get(task.instance);
+    const deploy = store.deploys.get(task.deploy);
     if (!row || !deploy) return;
     const options = await optionsOf(context, row.app);
     const paths = pathsOf(context, row.name);
@@ -169,7 +169,7 @@ export class Settler {
     task.goOn();
     if (!sleeps) await expectServing(context, vassal, { instance: row, options });
     await lead(context, vassal, task.goOn);
-    store.changeInstance(row.name, { settled: deploy.id, degraded: null });
+    store.instances.change(row.name, { settled: deploy.id, degraded: null });
     this.#note(task, cut ? `settled; requests were cut after ${options.grace} s` : "settled");
     await this.#clearAway(task, { row, options, deploy });
   }
@@ -242,11 +242,11 @@ export class Settler {
 
   #noteCut(row: Instance, vassal: Vassal, { grace }: AppOptions): void {
     const { store } = this.#expectContext();
-    const deploy = store.deployByNumber(row.app, vassal.deploy);
+    const deploy = store.deploys.byNumber(row.app, vassal.deploy);
     if (!deploy) return;
     const who = vassal.role === "understudy" ? "understudy" : "vassal";
     const note = `its ${who} retired; requests were cut after ${grace} s`;
-    store.changeDeploy(deploy.id, { note: [deploy.note, note].filter(Boolean).join("; ") });
+    store.deploys.change(deploy.id, { note: [deploy.note, note].filter(Boolean).join("; ") });
   }
 
   #retires({ instance, ini }: Vassal, retiring: Promise<void>): void {
@@ -273,7 +273,7 @@ export class Settler {
       return;
     }
     context.log.error(log, "the permanent vassal did not come up; the understudy goes on");
-    context.store.changeInstance(task.instance, { degraded: message });
+    context.store.instances.change(task.instance, { degraded: message });
     this.#note(task, `degraded: ${message}`);
     this.#again(task, retryAfter);
     await this.#hold(task, cover).catch((failure: unknown) =>
@@ -300,8 +300,8 @@ export class Settler {
   /** Who serves in the vassal's stead; nobody where the deploy has settled: its understudy ends, or is about to. */
   async #cover(task: Task): Promise<Vassal | undefined> {
     const context = this.#expectContext();
-    if (context.store.instance(task.instance)?.settled === task.deploy) return undefined;
-    const number = context.store.deploy(task.deploy)?.number;
+    if (context.store.instances.get(task.instance)?.settled === task.deploy) return undefined;
+    const number = context.store.deploys.get(task.deploy)?.number;
     const understudies = await understudiesOf(context, task.instance);
     return understudies.find(({ deploy }) => deploy === number);
   }
@@ -320,7 +320,7 @@ export class Settler {
   }
 
   #note(task: Task, note: string): void {
-    this.#expectContext().store.changeDeploy(task.deploy, { note });
+    this.#expectContext().store.deploys.change(task.deploy, { note });
   }
 
   #expectContext(): DeployContext {

@@ -2,7 +2,7 @@ import type { PushedTag } from "../environment/tree-contents.ts";
 import type { Instance } from "../app/instance.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import type { SettingsChange } from "../settings/settings.ts";
-import type { Deploy } from "../store/agent-store.ts";
+import type { Deploy } from "../store/agent/deploys.ts";
 import type { Wanting } from "../host/pool.ts";
 import type { DeployContext } from "./context.ts";
 
@@ -47,7 +47,7 @@ export function note(
   { context, deploy }: Preparation,
   change: Partial<Pick<Deploy, "environment" | "formerPlace">>,
 ): void {
-  context.store.changeDeploy(deploy.id, change);
+  context.store.deploys.change(deploy.id, change);
   Object.assign(deploy, change);
 }
 

@@ -6,7 +6,7 @@ import type { GroupName } from "../host/control-groups.ts";
 import { stagedCommit } from "../release/release.ts";
 import type { Size } from "../release/size.ts";
 import { putTogether, sweepSubmodules, wholeTree } from "../release/submodules.ts";
-import type { Deploy } from "../store/agent-store.ts";
+import type { Deploy } from "../store/agent/deploys.ts";
 import { buildLimits, gitOf, pathsOf, type DeployContext } from "./context.ts";
 import type { Preparation } from "./step.ts";
 
@@ -67,9 +67,9 @@ async function sweepUnneeded(context: DeployContext, app: string, over?: Deploy)
   const folder = submodulesPath(config.layout, app);
   if (!(await isPresent(folder))) return;
   const kept = new Set<string>();
-  for (const deploy of store.unfinishedDeploys())
+  for (const deploy of store.deploys.unfinished())
     if (deploy.app === app && deploy.id !== over?.id) kept.add(deploy.newCommit);
-  for (const { name } of store.instances().filter((row) => row.app === app)) {
+  for (const { name } of store.instances.all().filter((row) => row.app === app)) {
     const paths = pathsOf(context, name);
     for (const commit of await readdir(paths.releases).catch(() => [])) kept.add(commit);
     const staged = await stagedCommit(paths);

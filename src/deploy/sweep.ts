@@ -6,7 +6,8 @@ import { deleteRef, touchUnclaimed } from "../host/git.ts";
 import { CommandFailed } from "../host/host.ts";
 import { isExpired, type PreviewUse } from "../preview/limits.ts";
 import { isPreviewed } from "../preview/pattern.ts";
-import type { Holder, Preview } from "../store/agent-store.ts";
+import type { Holder } from "../store/agent/deploys.ts";
+import type { Preview } from "../store/agent/previews.ts";
 import { gitOf, optionsOf, pathsOf, type DeployContext } from "./context.ts";
 import { judgeHolder } from "./deploy.ts";
 import { tidyEnvironments } from "./kept.ts";
@@ -26,7 +27,7 @@ const day = 24 * 60 * 60 * 1000;
 
 /** Removes every preview whose time is over, or whose branch is none any more, and what no preview needs. */
 export async function sweepPreviews(context: DeployContext): Promise<void> {
-  for (const app of context.store.apps()) {
+  for (const app of context.store.apps.names()) {
     await sweepApp(context, app).catch((error: unknown) =>
       context.log.error({ err: error, app }, "could not sweep an app's previews"),
     );
@@ -58,7 +59,7 @@ async function sweepPreview(
   if (!context.locks.takeFree(instance, holder)) return;
   await judged(context, holder, async () => {
     // Since the list was made it may have been pushed, visited, pinned or removed.
-    const preview = context.store.preview(app, branch);
+    const preview = context.store.previews.of(app, branch);
     const removal = preview && reasonToGo(context, options, await useOf(context, preview));
     if (!removal) return;
     await removeHeld(context, preview, { ...removal, holder });
@@ -116,7 +117,7 @@ async function removeHeld(
   { account, why, keepsBranch, holder }: Removal & { holder: Holder },
 ): Promise<string[]> {
   const { store } = context;
-  const row = store.instance(preview.instance);
+  const row = store.instances.get(preview.instance);
   if (!row) return [];
   const ref = `refs/heads/${preview.branch}`;
   const oldCommit = await currentCommit(context, preview.app, ref);
@@ -124,7 +125,7 @@ async function removeHeld(
   const deploy = keepsBranch
     ? startRemoval(context, row, removing)
     : await startBranchRemoval(context, row, removing);
-  store.changeDeploy(deploy.id, { state: "switched" });
+  store.deploys.change(deploy.id, { state: "switched" });
   if (!keepsBranch) await removeBranch(context, preview, { ref, oldCommit });
   return confirmRemoval(context, deploy);
 }

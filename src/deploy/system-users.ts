@@ -48,7 +48,7 @@ async function makeUser(
   wanted: WantedUser,
   users: SystemUser[],
 ): Promise<Identity> {
-  const last = context.store.lastUserNumber();
+  const last = context.store.users.lastNumber();
   const unrecorded = users.find(
     ({ comment, uid }) => comment === commentOf(context, wanted) && uid > last,
   );

@@ -12,7 +12,7 @@ import type { AppOptions } from "../config/app-options.ts";
 import { sleep } from "../host/clock.ts";
 import { removeFile } from "../host/files.ts";
 import { dropProposedSettings, findProposedSettings } from "../settings/settings.ts";
-import type { Deploy } from "../store/agent-store.ts";
+import type { Deploy } from "../store/agent/deploys.ts";
 import { mergeLogs, provideLog } from "../vassal/app-log.ts";
 import { installOnDemand, isAwake, removeVassalFiles } from "../vassal/on-demand.ts";
 import {

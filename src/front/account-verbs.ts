@@ -1,14 +1,11 @@
 import { z } from "zod";
 import { accountName, appName, rightNames, type Right } from "../app/names.ts";
 import { UserError } from "../errors.ts";
-import type {
-  AccountSummary,
-  AuditRecord,
-  FrontStore,
-  KeySummary,
-  PastRight,
-  TokenSummary,
-} from "../store/front-store.ts";
+import type { AccountSummary } from "../store/front/accounts.ts";
+import type { AuditRecord, PastRight } from "../store/front/audit.ts";
+import type { KeySummary } from "../store/front/keys.ts";
+import type { FrontStore } from "../store/front/store.ts";
+import type { TokenSummary } from "../store/front/tokens.ts";
 import type { AuthorizedKeys } from "./authorized-keys.ts";
 import { makeToken } from "./credentials.ts";
 import { parsePublicKey } from "./public-key.ts";
@@ -88,20 +85,20 @@ function accountsThemselves({
   authorizedKeys,
 }: AccountWorld): Part<"accounts" | "addAccount" | "changeAccount" | "removeAccount"> {
   return {
-    accounts: () => store.accounts(),
+    accounts: () => store.accounts.all(),
     addAccount: ({ account: name, mayCreate }) => {
-      if (!store.addAccount(name, mayCreate))
+      if (!store.accounts.add(name, mayCreate))
         throw new UserError("ACCOUNT_EXISTS", `there is an account ${name} already`);
       return null;
     },
     changeAccount: ({ account: name, mayCreate }) => {
       expectOther(store, name);
-      store.changeAccount(name, mayCreate);
+      store.accounts.change(name, mayCreate);
       return null;
     },
     removeAccount: async ({ account: name }) => {
       expectOther(store, name);
-      store.removeAccount(name);
+      store.accounts.remove(name);
       await authorizedKeys.write();
       return null;
     },
@@ -112,16 +109,16 @@ const day = 86_400_000;
 
 function tokens({ store }: AccountWorld): Part<"tokens" | "createToken" | "revokeToken"> {
   return {
-    tokens: ({ account: name }) => store.tokens(name),
+    tokens: ({ account: name }) => store.tokens.all(name),
     createToken: ({ account: name, days, note }) => {
       expectAccount(store, name);
       const { token, digest } = makeToken();
       const expiresAt = days === undefined ? null : new Date(Date.now() + days * day).toISOString();
-      const id = store.addToken({ account: name, digest, note: note ?? null, expiresAt });
+      const id = store.tokens.add({ account: name, digest, note: note ?? null, expiresAt });
       return { id, token, expiresAt };
     },
     revokeToken: ({ id }) => {
-      if (!store.removeToken(id)) throw new UserError("TOKEN_UNKNOWN", `there is no token ${id}`);
+      if (!store.tokens.remove(id)) throw new UserError("TOKEN_UNKNOWN", `there is no token ${id}`);
       return null;
     },
   };
@@ -129,19 +126,19 @@ function tokens({ store }: AccountWorld): Part<"tokens" | "createToken" | "revok
 
 function keys({ store, authorizedKeys }: AccountWorld): Part<"keys" | "addKey" | "removeKey"> {
   return {
-    keys: ({ account: name }) => store.keys(name),
+    keys: ({ account: name }) => store.keys.all(name),
     addKey: async ({ account: name, key: given }) => {
       expectAccount(store, name);
       const key = parsePublicKey(given);
-      if (!store.addKey(name, key)) {
-        const owner = store.key(key.fingerprint)?.account ?? "another account";
+      if (!store.keys.add(name, key)) {
+        const owner = store.keys.get(key.fingerprint)?.account ?? "another account";
         throw new UserError("KEY_TAKEN", `this key belongs to ${owner} already`);
       }
       await authorizedKeys.write();
       return { fingerprint: key.fingerprint };
     },
     removeKey: async ({ fingerprint: given }) => {
-      if (!fingerprint.safeParse(given).success || !store.removeKey(given))
+      if (!fingerprint.safeParse(given).success || !store.keys.remove(given))
         throw new UserError("KEY_UNKNOWN", `there is no key ${JSON.stringify(given)}`);
       await authorizedKeys.write();
       return null;
@@ -158,27 +155,27 @@ function rights({
       expectAccount(store, name);
       if (!(await repositories.has(app)))
         throw new UserError("APP_UNKNOWN", `there is no app ${app}`);
-      const before = store.right(name, app) ?? null;
+      const before = store.rights.of(name, app) ?? null;
       const isMore = before === null || rank(before) < rank(right);
-      if (isMore) store.setRight(name, app, right);
+      if (isMore) store.rights.set(name, app, right);
       return { before, left: isMore ? right : before };
     },
     revoke: ({ account: name, app, right }) => {
       expectAccount(store, name);
-      const has = store.right(name, app);
+      const has = store.rights.of(name, app);
       if (!has) return { before: null, left: null };
       // What is taken back is the right and those above it; the one below stays.
       const left = right && rightNames[Math.min(rank(has), rank(right) - 1)];
-      store.setRight(name, app, left);
+      store.rights.set(name, app, left);
       return { before: has, left: left ?? null };
     },
-    audit: ({ limit, before }) => store.auditEntries(Math.min(limit, longestPage), before),
+    audit: ({ limit, before }) => store.audit.entries(Math.min(limit, longestPage), before),
     rightsAt: ({ time }) => {
-      const from = store.rightsKnownFrom();
+      const from = store.audit.rightsKnownFrom();
       const at = new Date(time).toISOString();
       if (at < from)
         throw new UserError("TIME_UNKNOWN", `who had which right is known from ${from} on`);
-      return store.rightsAt(at);
+      return store.audit.rightsAt(at);
     },
   };
 }
@@ -191,13 +188,14 @@ function rank(right: Right): number {
 }
 
 function expectAccount(store: FrontStore, name: string): void {
-  if (!store.account(name)) throw new UserError("ACCOUNT_UNKNOWN", `there is no account ${name}`);
+  if (!store.accounts.get(name))
+    throw new UserError("ACCOUNT_UNKNOWN", `there is no account ${name}`);
 }
 
 /** The administrator stays what it is: somebody has to be able to mend everything. */
 function expectOther(store: FrontStore, name: string): void {
   expectAccount(store, name);
-  if (store.account(name)?.administrator)
+  if (store.accounts.get(name)?.administrator)
     throw new UserError("NOT_ALLOWED", `${name} is the administrator and stays that`, {
       hint: "Its tokens and keys can be taken back: reeve token list, reeve key list",
     });

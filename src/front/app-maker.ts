@@ -1,6 +1,6 @@
 import { UserError } from "../errors.ts";
 import { Turns } from "../host/turns.ts";
-import type { Caller, FrontStore } from "../store/front-store.ts";
+import type { Caller, FrontStore } from "../store/front/store.ts";
 import type { Repositories } from "./repositories.ts";
 
 interface AppWorld {
@@ -34,8 +34,8 @@ export class AppMaker {
   /** Whether the account may make one more: `APP_LIMIT`. */
   expectRoom({ account }: Caller): void {
     const { store, appsEach } = this.#world;
-    const isFull = store.appsMadeBy(account) >= appsEach;
-    if (!isFull || store.account(account)?.administrator) return;
+    const isFull = store.madeApps.countOf(account) >= appsEach;
+    if (!isFull || store.accounts.get(account)?.administrator) return;
     throw new UserError(
       "APP_LIMIT",
       `${account} has made ${appsEach} apps, those of the last day included that are gone, and more are not made`,
@@ -89,12 +89,12 @@ export class AppMaker {
 
   /** The same for pushes that nobody has seen the end of. */
   async sweep(): Promise<void> {
-    for (const app of this.#world.store.madeByPush()) await this.#unmakeUnused(app);
+    for (const app of this.#world.store.madeApps.byPush()) await this.#unmakeUnused(app);
   }
 
   async #unmakeUnused(app: string): Promise<void> {
     const isCandidate = (): boolean =>
-      this.#pushesTo(app) === 0 && this.#world.store.madeByPush().includes(app);
+      this.#pushesTo(app) === 0 && this.#world.store.madeApps.byPush().includes(app);
     if (!isCandidate()) return;
     await this.#turns.run(app, async () => {
       if (isCandidate()) await this.#unmake(app);
@@ -113,7 +113,7 @@ export class AppMaker {
     const { account, via, proof } = caller;
     // Rights that an older app of that name may have left count no more.
     store.forgetApp(app);
-    store.keepMaker(app, account, byPush);
+    store.madeApps.add(app, account, byPush);
     try {
       await createApp(app);
       await repositories.create(app);
@@ -122,20 +122,27 @@ export class AppMaker {
       await removeApp(app).catch(() => undefined);
       throw error;
     }
-    if (proof !== "administrator") store.setRight(account, app, "admin");
-    store.audit({ account, via, action: "create", app, outcome: "done" });
+    if (proof !== "administrator") store.rights.set(account, app, "admin");
+    store.audit.write({ account, via, action: "create", app, outcome: "done" });
   }
 
   async #unmake(app: string): Promise<void> {
     const { store, repositories, removeApp, wasDeployed } = this.#world;
     if ((await repositories.hasRefs(app)) || (await wasDeployed(app))) {
-      store.keepApp(app);
+      store.madeApps.keep(app);
       return;
     }
     await removeApp(app);
     await repositories.remove(app);
     store.unmakeApp(app);
     const detail = "nothing was pushed to it";
-    store.audit({ account: null, via: "local", action: "destroy", app, outcome: "done", detail });
+    store.audit.write({
+      account: null,
+      via: "local",
+      action: "destroy",
+      app,
+      outcome: "done",
+      detail,
+    });
   }
 }

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { programRoot } from "../config/config.ts";
 import type { Layout } from "../config/layout.ts";
 import { writeAtomically } from "../host/files.ts";
-import type { FrontStore, PublicKey } from "../store/front-store.ts";
+import type { PublicKey } from "../store/front/keys.ts";
+import type { FrontStore } from "../store/front/store.ts";
 
 /** What OpenSSH reads: every key that there is, and what runs for it whatever its owner asks for. */
 export class AuthorizedKeys {
@@ -20,8 +21,8 @@ export class AuthorizedKeys {
     const { authorizedKeys, controlSocket } = this.#layout;
     const program = join(programRoot, "hooks", "ssh");
     const write = (): Promise<void> => {
-      const lines = this.#store
-        .keys()
+      const lines = this.#store.keys
+        .all()
         .map((key) => authorizedKey(key, [program, controlSocket, key.fingerprint]));
       return writeAtomically(authorizedKeys, lines.join(""), { mode: 0o600 });
     };

@@ -25,8 +25,9 @@ import { deployByCommand, findTarget, holding } from "../push/deploys.ts";
 import { firstLook, readHead } from "../push/first-look.ts";
 import { answerHook, expectPusher, type HookWorld } from "../push/hooks.ts";
 import { holderOf } from "../push/pushers.ts";
-import type { Holder } from "../store/agent-store.ts";
-import type { AuditEntry, Caller } from "../store/front-store.ts";
+import type { Holder } from "../store/agent/deploys.ts";
+import type { AuditEntry } from "../store/front/audit.ts";
+import type { Caller } from "../store/front/store.ts";
 import type { AuthorizedKeys } from "./authorized-keys.ts";
 import { localAdministrator, type Action } from "./rights.ts";
 import { answerSsh, type SshWorld } from "./ssh.ts";
@@ -174,7 +175,7 @@ function judged<Input extends object>(
       judge();
       const { account, via } = caller;
       const write = (outcome: AuditEntry["outcome"], detail: string | undefined): void =>
-        control.store.audit({
+        control.store.audit.write({
           ...{ account, via, action, app, outcome },
           // Whatever was typed where an address can be may hold a password.
           detail: detail && withoutCredentials(detail),

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import type { Caller, FrontStore } from "../store/front-store.ts";
+import type { Caller, FrontStore } from "../store/front/store.ts";
 
 export interface Given {
   /** Free to choose: the token is what counts. */
@@ -23,19 +23,19 @@ export class Credentials {
    */
   byToken({ token }: Given): Caller | undefined {
     const digest = digestOf(token);
-    const found = this.#store.tokenByDigest(digest);
+    const found = this.#store.tokens.byDigest(digest);
     if (isSame(digest, this.#administrator))
       return { account: "admin", via: "http", proof: "administrator" };
     if (!found || !isSame(digest, found.digest)) return undefined;
-    this.#store.usedToken(found.id);
+    this.#store.tokens.used(found.id);
     return { account: found.account, via: "http", proof: { token: found.id } };
   }
 
   /** By the fingerprint of a key whose owner OpenSSH has made sure of. */
   byKey(fingerprint: string): Caller | undefined {
-    const key = this.#store.key(fingerprint);
+    const key = this.#store.keys.get(fingerprint);
     if (!key) return undefined;
-    this.#store.usedKey(fingerprint);
+    this.#store.keys.used(fingerprint);
     return { account: key.account, via: "ssh", proof: { key: fingerprint } };
   }
 }

@@ -5,7 +5,7 @@ import { isAccountName } from "../app/names.ts";
 import { firstLook, type Head } from "../push/first-look.ts";
 import type { HookWorld } from "../push/hooks.ts";
 import type { Pushers } from "../push/pushers.ts";
-import type { Caller, FrontStore } from "../store/front-store.ts";
+import type { Caller, FrontStore } from "../store/front/store.ts";
 import { parseAuthorization, type Credentials } from "./credentials.ts";
 import { answerAdvertisement, answerService, refuse } from "./git-http.ts";
 import type { GitService } from "./node-git-server.ts";
@@ -132,11 +132,11 @@ function identify(gate: Gate, question: IncomingMessage): Caller | undefined {
   const address = onlyHeader(question, "x-real-ip") ?? "unknown";
   const name = given && isAccountName(given.name) ? given.name : "(no account's name)";
   // A name that nobody has may be a token or a password in the wrong place: it is not repeated anywhere.
-  const shown = gate.store.account(name) ? name : "(no account's name)";
+  const shown = gate.store.accounts.get(name) ? name : "(no account's name)";
   const judgement = gate.throttle.wrong({ address, name });
   if (judgement !== "too many") {
     const isLast = judgement === "first too many";
-    gate.store.audit({
+    gate.store.audit.write({
       account: null,
       via: "http",
       action: isLast ? "throttle" : "identify",

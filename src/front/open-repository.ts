@@ -1,5 +1,5 @@
 import { UserError } from "../errors.ts";
-import type { Caller } from "../store/front-store.ts";
+import type { Caller } from "../store/front/store.ts";
 import type { AppMaker } from "./app-maker.ts";
 import type { Repositories } from "./repositories.ts";
 import type { Rights } from "./rights.ts";

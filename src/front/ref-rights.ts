@@ -1,6 +1,6 @@
 import { absentCommit, shortCommit } from "../app/names.ts";
 import type { HookWorld } from "../push/hooks.ts";
-import type { FrontStore } from "../store/front-store.ts";
+import type { FrontStore } from "../store/front/store.ts";
 import type { Rights } from "./rights.ts";
 
 /** What whoever may fetch is shown, which is all but the hidden refs. */
@@ -29,7 +29,7 @@ export function refRights(
       const what = newCommit === absentCommit ? "deleted" : shortCommit(newCommit);
       const detail = refusal ? `${ref} not ${what}: ${refusal.code}` : `${ref} ${what}`;
       const outcome = refusal ? "refused" : "done";
-      store.audit({ account, via, action, app, outcome, detail });
+      store.audit.write({ account, via, action, app, outcome, detail });
     },
   };
 }

@@ -1,6 +1,7 @@
 import { rightNames, type Right } from "../app/names.ts";
 import { UserError } from "../errors.ts";
-import type { Account, Caller, FrontStore } from "../store/front-store.ts";
+import type { Account } from "../store/front/accounts.ts";
+import type { Caller, FrontStore } from "../store/front/store.ts";
 
 /**
  * What everything needs that can be asked of reeve, by any transport: a right in the app, or a quality of
@@ -99,7 +100,7 @@ export class Rights {
     const refusal = this.#refusal(caller, action, app);
     if (!refusal) return;
     const { account, via } = caller;
-    this.#store.audit({
+    this.#store.audit.write({
       account,
       via,
       action,
@@ -122,7 +123,7 @@ export class Rights {
   }
 
   #refusal(caller: Caller, action: Action, app: string): UserError | undefined {
-    const account = this.#store.account(caller.account);
+    const account = this.#store.accounts.get(caller.account);
     if (!account || !this.#isProven(caller)) {
       return new UserError("NOT_ALLOWED", "the credential that you gave was taken back");
     }
@@ -141,7 +142,7 @@ export class Rights {
   }
 
   #refusalInApp(account: Account, need: Right, action: Action, app: string): UserError | undefined {
-    const right = this.#store.right(account.name, app);
+    const right = this.#store.rights.of(account.name, app);
     if (right && rightNames.indexOf(right) >= rightNames.indexOf(need)) return undefined;
     if (right) {
       return new UserError(
@@ -160,8 +161,8 @@ export class Rights {
 
   #isProven({ account, proof }: Caller): boolean {
     if (proof === "administrator") return true;
-    if ("token" in proof) return this.#store.hasToken(proof.token);
-    return this.#store.key(proof.key)?.account === account;
+    if ("token" in proof) return this.#store.tokens.has(proof.token);
+    return this.#store.keys.get(proof.key)?.account === account;
   }
 }
 

@@ -8,7 +8,7 @@ import { gitEnvironment } from "../host/git.ts";
 import { shellLimits, type Limits } from "../host/limits.ts";
 import { parentOf } from "../host/processes.ts";
 import { holderOf, type Pushers } from "../push/pushers.ts";
-import type { Caller, FrontStore } from "../store/front-store.ts";
+import type { Caller, FrontStore } from "../store/front/store.ts";
 import type { Credentials } from "./credentials.ts";
 import type { GitService } from "./node-git-server.ts";
 import { openRepository, type Entrance } from "./open-repository.ts";
@@ -192,7 +192,7 @@ function refused({ store }: SshWorld, { account, via }: Caller, command: string)
   const shown = JSON.stringify(command.slice(0, 60));
   // What else was typed may be a secret: a setting behind a command that was misspelt.
   const [detail] = /^[a-z-]{1,20}(?= |$)/.exec(command) ?? ["(no command's name)"];
-  store.audit({ account, via, action: "ssh", outcome: "refused", detail });
+  store.audit.write({ account, via, action: "ssh", outcome: "refused", detail });
   return new UserError(
     "SSH_REFUSED",
     command === ""

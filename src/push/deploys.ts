@@ -6,7 +6,7 @@ import { gitCommand, readRef, type GitContext } from "../host/git.ts";
 import type { Host } from "../host/host.ts";
 import { headline } from "../app/headline.ts";
 import type { SettingsChange } from "../settings/settings.ts";
-import type { DeployReason, Holder } from "../store/agent-store.ts";
+import type { DeployReason, Holder } from "../store/agent/deploys.ts";
 import type { BranchPolicy } from "./policy.ts";
 import { confirm } from "./confirm.ts";
 import { readProposal, type Proposal } from "./proposal.ts";

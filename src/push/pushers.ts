@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isAlive } from "../host/processes.ts";
-import type { Holder } from "../store/agent-store.ts";
-import type { Caller } from "../store/front-store.ts";
+import type { Holder } from "../store/agent/deploys.ts";
+import type { Caller } from "../store/front/store.ts";
 import type { BranchPolicy, RefAction, RefUpdate, Verdict } from "./policy.ts";
 
 export interface Pusher {

@@ -6,7 +6,7 @@ type Value = string | number | null;
 
 /**
  * One SQLite file and its owner. The numbered list of migrations is the database's history: `user_version`
- * says how many of them were applied. An entry is never changed, only followed by the next one.
+ * says how many of them were applied. What a release has had is never changed, only followed by the next entry.
  */
 export class Sqlite {
   readonly #database: Database.Database;
@@ -39,6 +39,24 @@ export class Sqlite {
     return this.#prepare(sql).all(values) as Row[];
   }
 
+  /** Changes one row; texts are shortened to what is kept of them. `columns` have the fields' names. */
+  update(
+    table: string,
+    { columns, longest }: { columns: Record<string, string>; longest: Record<string, number> },
+    change: object,
+    [key, value]: [string, string | number],
+  ): void {
+    const entries = Object.entries(change) as [string, Value][];
+    const assignments = entries.map(([name]) => `${columns[name] ?? ""} = ?`).join(", ");
+    this.run(
+      `UPDATE ${table} SET ${assignments} WHERE ${key} = ?`,
+      ...entries.map(([name, given]) =>
+        typeof given === "string" ? shortened(given, longest[name] ?? given.length) : given,
+      ),
+      value,
+    );
+  }
+
   /** All of it or nothing. */
   transaction(work: () => void): void {
     this.#database.transaction(work)();
@@ -55,9 +73,9 @@ export class Sqlite {
     if (done > migrations.length) {
       throw new UserError(
         "CONFIG_INVALID",
-        `the ${owner}'s database was written by a newer reeve`,
+        `the ${owner}'s database was written by another version of reeve`,
         {
-          hint: "Run the newer version, or restore the folder from a backup of this one's time.",
+          hint: "Run that version, or restore the folder from a backup of this one's time.",
         },
       );
     }

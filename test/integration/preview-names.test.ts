@@ -15,7 +15,7 @@ import { settledVassal } from "../../src/deploy/vassals.ts";
 import { placesOf } from "../../src/preview/place.ts";
 import { choosePreviewName } from "../../src/preview/slug.ts";
 import { expectSettingsChange } from "../../src/settings/settings.ts";
-import type { Deploy } from "../../src/store/agent-store.ts";
+import type { Deploy } from "../../src/store/agent/deploys.ts";
 import { vhostText } from "../../src/vhost/vhost.ts";
 import { plainApp } from "../support/apps.ts";
 import { TestServer } from "../support/server.ts";
@@ -143,7 +143,7 @@ const defaults = (table: object): never =>
 const options: AppOptions = defaults(appOptions);
 const context = {
   config: { layout, server: defaults(serverOptions) },
-  store: { runner: () => runner },
+  store: { users: { runner: () => runner } },
   host: { isRoot: true },
   groups: new ControlGroups(),
   listen: 1024,

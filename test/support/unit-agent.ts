@@ -12,7 +12,8 @@ import { Settler } from "../../src/deploy/settle.ts";
 import { ControlGroups } from "../../src/host/control-groups.ts";
 import { ownIdentity } from "../../src/host/identity.ts";
 import { Turns } from "../../src/host/turns.ts";
-import { AgentStore, type Deploy, type Holder } from "../../src/store/agent-store.ts";
+import type { Deploy, Holder } from "../../src/store/agent/deploys.ts";
+import { AgentStore } from "../../src/store/agent/store.ts";
 import { emperorOf } from "../../src/vassal/emperor.ts";
 import { temporaryFolder } from "./unit-folder.ts";
 import { UnprivilegedHost } from "./unit-identity.ts";
@@ -41,7 +42,7 @@ export function agentWorld(): AgentWorld {
 
   const store = new AgentStore(join(layout.agentState, "agent.db"));
   onTestFinished(() => store.close());
-  store.createApp("demo");
+  store.apps.create("demo");
   const own = ownIdentity();
   const settler = new Settler();
   const context = {
@@ -86,11 +87,11 @@ const instanceOf = (branch: string): Instance => ({
 
 export function claim({ context: { store } }: World, branch: string): void {
   const instance = instanceOf(branch);
-  store.claimPreview("demo", branch, { name: () => instance.name, place: () => instance.place });
+  store.previews.claim("demo", branch, { name: () => instance.name, place: () => instance.place });
 }
 
 export function place({ context: { store } }: World, branch: string): void {
-  store.placeInstance(instanceOf(branch));
+  store.instances.place(instanceOf(branch));
 }
 
 export function goLive(
@@ -98,7 +99,7 @@ export function goLive(
   branch: string,
   liveAt: Date,
 ): Deploy {
-  const deploy = store.startDeploy({
+  const deploy = store.deploys.start({
     ...{ app: "demo", instance: `${branch}--demo`, reason: "push", account: "ada" },
     ...{ ref: `refs/heads/${branch}`, oldCommit: absentCommit, holder: gone },
     newCommit: repository.run(["rev-parse", "refs/heads/main"]).trim(),

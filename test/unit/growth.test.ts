@@ -79,7 +79,7 @@ function foldersOf(text: string): CommitTree {
 
 const sshWorld = {
   credentials: { byKey: () => ({ account: "admin", via: "ssh", proof: "administrator" }) },
-  store: { audit: () => undefined },
+  store: { audit: { write: () => undefined } },
 } as unknown as SshWorld;
 
 /** As many folders of a tree as a text of this length may name, and git's answers for each. */

@@ -6,7 +6,7 @@ import { UserError } from "../../errors.ts";
 import { writeAtomically } from "../../host/files.ts";
 import { CommandFailed, LocalHost, type Host, type Identity } from "../../host/host.ts";
 import { ensureIdentity, ownIdentity } from "../../host/identity.ts";
-import { AgentStore } from "../../store/agent-store.ts";
+import { AgentStore } from "../../store/agent/store.ts";
 import { testNginx } from "../../vhost/nginx.ts";
 import {
   expectOnlyServer,

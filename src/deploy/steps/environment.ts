@@ -30,7 +30,7 @@ import { contentsOf, describeCommit, type Where } from "../../environment/tree-c
 import { UserError } from "../../errors.ts";
 import { CommandFailed } from "../../host/host.ts";
 import { boundCaches, type Builder } from "../../environment/workshop.ts";
-import type { Deploy } from "../../store/agent-store.ts";
+import type { Deploy } from "../../store/agent/deploys.ts";
 import {
   buildLimits,
   pathsOf,
@@ -177,7 +177,7 @@ function inputsOf(
     indexes: [config.server.package_index, config.server.package_extra_index],
     variables,
     generation:
-      store.generation(deploy.app, isPreviewName(deploy.instance)) +
+      store.apps.generation(deploy.app, isPreviewName(deploy.instance)) +
       (deploy.reason === "rebuild" ? 1 : 0),
   };
 }
@@ -196,9 +196,9 @@ async function takeFromProduction(
     hash,
   );
   if (!isCopied) return undefined;
-  const packages = context.store.environmentPackages(instance.app, hash) ?? "";
-  const origin = context.store.environmentOrigin(instance.app, hash);
-  context.store.keepEnvironment(instance.app, keptAs(instance, hash), packages, origin);
+  const packages = context.store.environments.packages(instance.app, hash) ?? "";
+  const origin = context.store.environments.origin(instance.app, hash);
+  context.store.environments.keep(instance.app, keptAs(instance, hash), packages, origin);
   return `copied from production's, ${plural(countOf(packages), "package")}`;
 }
 
@@ -217,7 +217,7 @@ async function build(
   const request = {
     ...{ hash, files, coverage, variables, beginning },
     release: releasePath(pathsOf(context, instance.name), deploy.newCommit),
-    packages: store.environmentPackages(deploy.app, kept),
+    packages: store.environments.packages(deploy.app, kept),
     described:
       coverage.local.length > 0
         ? await describeCommit(await whereOf(preparation), preparation.tags)
@@ -235,7 +235,7 @@ async function build(
     .catch((error: unknown) => {
       throw withForms(error, wanted);
     });
-  store.keepEnvironment(deploy.app, kept, packages, JSON.stringify(origin));
+  store.environments.keep(deploy.app, kept, packages, JSON.stringify(origin));
   return `built with ${installer.name}, ${plural(countOf(packages), "package")}`;
 }
 
@@ -290,7 +290,7 @@ async function originsThere({ context, instance }: Preparation): Promise<Origin[
   const found: { origin: Origin; built: number }[] = [];
   for (const hash of await listEnvironments(paths)) {
     const origin = parseOrigin(
-      context.store.environmentOrigin(instance.app, keptAs(instance, hash)),
+      context.store.environments.origin(instance.app, keptAs(instance, hash)),
     );
     const look = await stat(environmentPath(paths, hash)).catch(() => undefined);
     if (origin && look) found.push({ origin, built: look.mtimeMs });

@@ -7,13 +7,13 @@ import type { Step } from "../step.ts";
 export const foldersStep: Step = {
   name: "folders",
   run: async ({ context, instance }) => {
-    if (isPreviewName(instance.name) && !context.store.instance(instance.name))
+    if (isPreviewName(instance.name) && !context.store.instances.get(instance.name))
       await provideFolders(context, instance.name);
     return undefined;
   },
   /** A preview that has never been on the air leaves nothing, its name included. */
   undo: async (context, { instance, app }) => {
-    if (!isPreviewName(instance) || context.store.instance(instance)?.live) return;
+    if (!isPreviewName(instance) || context.store.instances.get(instance)?.live) return;
     await removeInstance(context, { name: instance, app });
   },
 };

@@ -2,7 +2,8 @@ import { mebibyte } from "../../config/server-options.ts";
 import { countChanges, makeRelease, takeBackRelease } from "../../release/release.ts";
 import { expectFits, type Size } from "../../release/size.ts";
 import { expectWhole } from "../../release/whole.ts";
-import type { AgentStore, Deploy } from "../../store/agent-store.ts";
+import type { Deploy } from "../../store/agent/deploys.ts";
+import type { AgentStore } from "../../store/agent/store.ts";
 import { releaseContext, type DeployContext } from "../context.ts";
 import { plural, type Step } from "../step.ts";
 import { provideSubmodules, tidySubmodules } from "../submodules.ts";
@@ -42,8 +43,8 @@ function mostOf({ config: { server } }: DeployContext): Size {
 
 function isWantedByOthers(store: AgentStore, deploy: Deploy): boolean {
   const { id, instance, newCommit } = deploy;
-  const released = store.releaseOf(instance, newCommit);
-  return [...(released ? [released] : []), ...store.unfinishedDeploys()].some(
+  const released = store.deploys.releaseOf(instance, newCommit);
+  return [...(released ? [released] : []), ...store.deploys.unfinished()].some(
     (other) => other.id !== id && other.instance === instance && other.newCommit === newCommit,
   );
 }

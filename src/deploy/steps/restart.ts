@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { milliseconds } from "../../host/clock.ts";
 import { removeFile } from "../../host/files.ts";
 import { adoptSettings, bringBackSettings } from "../../settings/settings.ts";
-import type { Deploy } from "../../store/agent-store.ts";
+import type { Deploy } from "../../store/agent/deploys.ts";
 import { lengthOfLog, logSince } from "../../vassal/app-log.ts";
 import { findVassal, isEmperorDown } from "../../vassal/emperor.ts";
 import { dropHeldIni, holdVassal } from "../../vassal/vassal.ts";
@@ -52,8 +52,8 @@ export const restartStep: Step = {
     if (!wasRestarted(context, deploy)) return;
     const paths = pathsOf(context, deploy.instance);
     const vassal = permanentOf(context, deploy.instance);
-    const row = context.store.instance(deploy.instance);
-    const live = row?.live ? context.store.deploy(row.live) : undefined;
+    const row = context.store.instances.get(deploy.instance);
+    const live = row?.live ? context.store.deploys.get(row.live) : undefined;
     await bringBackSettings(context.host, paths.settings);
     // Read before anything is stopped: somebody may be writing them.
     const options = row && live ? await optionsOf(context, row.app) : undefined;
@@ -79,7 +79,7 @@ export const restartStep: Step = {
 
 /** Whether the deploy has touched the vassal itself, instead of booting an understudy beside it. */
 export function wasRestarted(context: DeployContext, deploy: Deploy): boolean {
-  return context.store.steps(deploy.id).some((step) => step.name === restartStep.name);
+  return context.store.deploys.steps(deploy.id).some((step) => step.name === restartStep.name);
 }
 
 async function startVassal(

@@ -14,10 +14,10 @@ export const vhostStep: Step = {
   name: "vhost",
   run: async (preparation) => {
     const { context, instance, options, line } = preparation;
-    const former = context.store.instance(instance.name)?.place ?? null;
+    const former = context.store.instances.get(instance.name)?.place ?? null;
     // Written down first: whoever takes it back, after a crash as well, puts this place back.
     note(preparation, { formerPlace: JSON.stringify(former) });
-    context.store.placeInstance(instance);
+    context.store.instances.place(instance);
     const done = await provideVhost(context, instance, options);
     if (done === "edited") line("  vhost        edited by hand: left as it is");
     return done === "made" || done === "changed"
@@ -27,7 +27,7 @@ export const vhostStep: Step = {
   undo: async (context, deploy) => {
     if (deploy.formerPlace === null) return;
     const former = JSON.parse(deploy.formerPlace) as Place | null;
-    const row = context.store.instance(deploy.instance);
+    const row = context.store.instances.get(deploy.instance);
     if (!row) return;
     if (former === null) {
       await removeVhost(context.host, context.nginx, row.name);
@@ -35,7 +35,7 @@ export const vhostStep: Step = {
       const options = await optionsOf(context, row.app);
       await provideVhost(context, { ...row, place: former }, options);
     }
-    context.store.replaceInstance(row.name, former ? { ...row, place: former } : undefined);
+    context.store.instances.putBack(row.name, former ? { ...row, place: former } : undefined);
   },
 };
 

@@ -15,8 +15,10 @@ function preparation(kept: string[]): { asked: number; preparation: Preparation 
     host: new UnprivilegedHost(),
     config: { server, layout: { home: "/nonexistent" } },
     store: {
-      coverage: () => kept.at(-1) ?? "",
-      keepCoverage: (_: unknown, text: string) => kept.push(text),
+      requirements: {
+        coverage: () => kept.at(-1) ?? "",
+        keepCoverage: (_: unknown, text: string) => kept.push(text),
+      },
     },
     builders: {
       count: 1,

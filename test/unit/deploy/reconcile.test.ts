@@ -32,17 +32,17 @@ describe("a reconciliation beside the agent's other work", () => {
     context.host = host;
     const { newCommit } = previewOf(world, "shop", new Date());
     mkdirSync(join(layout.srv, "shop--demo/releases", newCommit), { recursive: true });
-    const row = context.store.instance("shop--demo")!;
+    const row = context.store.instances.get("shop--demo")!;
     const removal = startRemoval(context, row, {
       ...{ ref, oldCommit: newCommit, account: "ada", holder: gone },
       subject: "the branch is gone",
     });
-    context.store.changeDeploy(removal.id, { state: "switched" });
+    context.store.deploys.change(removal.id, { state: "switched" });
     repository.run(["update-ref", "-d", ref]);
 
     await Promise.all([other(context), judgeHolder(context, gone)]);
 
-    expect(context.store.deploy(removal.id)?.state).toBe("removed");
+    expect(context.store.deploys.get(removal.id)?.state).toBe("removed");
     expect(host.lines.filter((line) => line.includes("refs/reeve/releases/"))).toHaveLength(1);
   });
 
@@ -64,8 +64,8 @@ describe("a reconciliation beside the agent's other work", () => {
       context.locks.release(gone);
       await reconciling;
 
-      expect(context.store.instance("shop--demo"), `after ${turns} turns`).toBeDefined();
-      expect(context.store.preview("demo", "shop"), `after ${turns} turns`).toBeDefined();
+      expect(context.store.instances.get("shop--demo"), `after ${turns} turns`).toBeDefined();
+      expect(context.store.previews.of("demo", "shop"), `after ${turns} turns`).toBeDefined();
     }
   });
 });
@@ -73,7 +73,7 @@ describe("a reconciliation beside the agent's other work", () => {
 describe("an app that is being removed", () => {
   it("takes no push any more, and no branch of it gets a name", async () => {
     const { context, repository } = agentWorld();
-    context.store.markDestroyed("demo");
+    context.store.apps.markDestroyed("demo");
     const request = {
       ...{ app: "demo", ref: "refs/heads/shop", account: "ada", reason: "push" as const },
       ...{ oldCommit: "0".repeat(40), newCommit: repository.run(["rev-parse", "main"]).trim() },
@@ -83,6 +83,6 @@ describe("an app that is being removed", () => {
     const starting = startDeploy(context, request, () => undefined);
 
     await expect(starting).rejects.toMatchObject({ code: "APP_UNKNOWN" });
-    expect(context.store.previews()).toEqual([]);
+    expect(context.store.previews.all()).toEqual([]);
   });
 });

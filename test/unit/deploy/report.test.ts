@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { DeployReport, stepLine } from "../../../src/deploy/report.ts";
-import { AgentStore } from "../../../src/store/agent-store.ts";
+import { AgentStore } from "../../../src/store/agent/store.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
 describe("a step's line", () => {
@@ -47,12 +47,12 @@ describe("a step's line", () => {
 function store(): AgentStore {
   const made = new AgentStore(join(temporaryFolder(), "agent.db"));
   onTestFinished(() => made.close());
-  made.createApp("demo");
+  made.apps.create("demo");
   return made;
 }
 
 function startDeploy(agent: AgentStore): number {
-  return agent.startDeploy({
+  return agent.deploys.start({
     app: "demo",
     instance: "demo",
     reason: "push",
@@ -87,11 +87,13 @@ describe("what a deploy says", () => {
     report.keep(deploy, join(temporaryFolder(), "1.log"));
 
     await report.step("release", () => {
-      expect(agent.steps(deploy)).toEqual([{ name: "release", detail: null, milliseconds: null }]);
+      expect(agent.deploys.steps(deploy)).toEqual([
+        { name: "release", detail: null, milliseconds: null },
+      ]);
       return Promise.resolve("4 files");
     });
 
-    expect(agent.steps(deploy)).toEqual([
+    expect(agent.deploys.steps(deploy)).toEqual([
       { name: "release", detail: "4 files", milliseconds: expect.any(Number) as number },
     ]);
   });
@@ -106,7 +108,7 @@ describe("what a deploy says", () => {
     await report.step("settings", () => Promise.resolve(undefined));
 
     expect(said).toEqual([]);
-    expect(agent.steps(deploy)).toMatchObject([{ name: "settings", detail: null }]);
+    expect(agent.deploys.steps(deploy)).toMatchObject([{ name: "settings", detail: null }]);
   });
 
   it("names the step that failed, and hands its error on", async () => {
@@ -120,7 +122,7 @@ describe("what a deploy says", () => {
     await expect(report.step("environment", () => Promise.reject(error))).rejects.toBe(error);
 
     expect(said).toEqual([expect.stringMatching(/^ {2}environment {2}failed .* ms$/)]);
-    expect(agent.steps(deploy)).toMatchObject([{ name: "environment", detail: "failed" }]);
+    expect(agent.deploys.steps(deploy)).toMatchObject([{ name: "environment", detail: "failed" }]);
   });
 });
 

@@ -6,7 +6,7 @@ import { runnerOf } from "../../../src/deploy/context.ts";
 import { provideRunners, removeRunners } from "../../../src/deploy/runners.ts";
 import { CommandFailed, type Command, type Host } from "../../../src/host/host.ts";
 import { Turns } from "../../../src/host/turns.ts";
-import { AgentStore } from "../../../src/store/agent-store.ts";
+import { AgentStore } from "../../../src/store/agent/store.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
 /** A machine with these users, as getent(1) and shadow's tools see it. */

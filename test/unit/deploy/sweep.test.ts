@@ -8,7 +8,7 @@ import { HolderLocks } from "../../../src/deploy/locks.ts";
 import { expectPreview } from "../../../src/deploy/previews.ts";
 import { removePreview, sweepPreviews } from "../../../src/deploy/sweep.ts";
 import type { Command } from "../../../src/host/host.ts";
-import type { Holder } from "../../../src/store/agent-store.ts";
+import type { Holder } from "../../../src/store/agent/deploys.ts";
 import { UnprivilegedHost } from "../../support/unit-identity.ts";
 import { agentWorld, goLive, gone, previewOf, type AgentWorld } from "../../support/unit-agent.ts";
 
@@ -30,7 +30,7 @@ class WatchedLocks extends HolderLocks {
 }
 
 const states = ({ context }: AgentWorld): string[] =>
-  context.store.deploys("demo", 10).map(({ reason, state }) => `${reason} ${state}`);
+  context.store.deploys.list("demo", 10).map(({ reason, state }) => `${reason} ${state}`);
 
 const branches = ({ repository }: AgentWorld): string[] =>
   repository.run(["for-each-ref", "--format=%(refname:short)", "refs/heads"]).trim().split("\n");
@@ -44,7 +44,7 @@ describe("a preview whose time is over", () => {
 
     expect(states(world)).toEqual(["removal removed", "push live"]);
     expect(branches(world)).toEqual(["main"]);
-    expect(world.context.store.previews()).toEqual([]);
+    expect(world.context.store.previews.all()).toEqual([]);
   });
 
   it("does not keep those that come after it, where it cannot go", async () => {

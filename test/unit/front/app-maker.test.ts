@@ -6,7 +6,7 @@ import { AppMaker } from "../../../src/front/app-maker.ts";
 import { LocalHost } from "../../../src/host/host.ts";
 import { Repositories } from "../../../src/front/repositories.ts";
 import { localAdministrator } from "../../../src/front/rights.ts";
-import { FrontStore, type Caller } from "../../../src/store/front-store.ts";
+import { FrontStore, type Caller } from "../../../src/store/front/store.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
 function setUp() {
@@ -14,7 +14,7 @@ function setUp() {
   mkdirSync(layout.repositories, { recursive: true });
   const store = new FrontStore(join(layout.home, "front.db"));
   onTestFinished(() => store.close());
-  for (const name of ["ada", "bob"]) store.addAccount(name, true);
+  for (const name of ["ada", "bob"]) store.accounts.add(name, true);
   const made: string[] = [];
   const deployed = new Set<string>();
   const maker = new AppMaker({
@@ -35,13 +35,13 @@ function caller(account: string): Caller {
 describe("an app that is made", () => {
   it("has its maker for its admin, and nobody whom an older app of that name let in", async () => {
     const { store, maker } = setUp();
-    store.setRight("bob", "demo", "deploy");
+    store.rights.set("bob", "demo", "deploy");
 
     await maker.make("demo", caller("ada"));
 
-    expect(store.right("ada", "demo")).toBe("admin");
-    expect(store.right("bob", "demo")).toBeUndefined();
-    expect(store.auditEntries(1)).toMatchObject([
+    expect(store.rights.of("ada", "demo")).toBe("admin");
+    expect(store.rights.of("bob", "demo")).toBeUndefined();
+    expect(store.audit.entries(1)).toMatchObject([
       { account: "ada", action: "create", app: "demo" },
     ]);
   });
@@ -51,7 +51,7 @@ describe("an app that is made", () => {
 
     await maker.make("demo", localAdministrator);
 
-    expect(store.accounts().flatMap(({ rights }) => rights)).toEqual([]);
+    expect(store.accounts.all().flatMap(({ rights }) => rights)).toEqual([]);
   });
 
   it("by two at the same time is the first one's, and the other finds it there", async () => {
@@ -64,8 +64,8 @@ describe("an app that is made", () => {
 
     expect(first.status).toBe("fulfilled");
     expect(second).toMatchObject({ status: "rejected", reason: { code: "APP_EXISTS" } });
-    expect(store.right("ada", "demo")).toBe("admin");
-    expect(store.right("bob", "demo")).toBeUndefined();
+    expect(store.rights.of("ada", "demo")).toBe("admin");
+    expect(store.rights.of("bob", "demo")).toBeUndefined();
     expect(made).toEqual(["demo"]);
   });
 
@@ -96,8 +96,8 @@ describe("an app that is made", () => {
     }
 
     expect(made).toEqual([]);
-    expect(store.appsMadeBy("ada")).toBe(0);
-    expect(store.right("ada", "app-0")).toBeUndefined();
+    expect(store.madeApps.countOf("ada")).toBe(0);
+    expect(store.rights.of("ada", "app-0")).toBeUndefined();
   });
 
   it("by a push stays while another one works on it, and where something was deployed or pushed", async () => {
@@ -125,6 +125,6 @@ describe("an app that is made", () => {
     await expect(maker.make("demo", caller("ada"))).rejects.toThrow();
 
     expect(made).toEqual([]);
-    expect(store.appsMadeBy("ada")).toBe(0);
+    expect(store.madeApps.countOf("ada")).toBe(0);
   });
 });

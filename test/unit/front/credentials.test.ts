@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { embeddedLayout } from "../../../src/config/layout.ts";
 import { Credentials, makeToken, parseAuthorization } from "../../../src/front/credentials.ts";
 import { readToken } from "../../../src/front/token.ts";
-import { FrontStore } from "../../../src/store/front-store.ts";
+import { FrontStore } from "../../../src/store/front/store.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
 const token = "Zm9vYmFyLW5vdC1hLXJlYWwtdG9rZW4";
@@ -12,7 +12,7 @@ const token = "Zm9vYmFyLW5vdC1hLXJlYWwtdG9rZW4";
 function setUp() {
   const store = new FrontStore(join(temporaryFolder(), "front.db"));
   onTestFinished(() => store.close());
-  store.addAccount("ada", false);
+  store.accounts.add("ada", false);
   return { store, credentials: new Credentials(store, token) };
 }
 
@@ -80,10 +80,15 @@ describe("a token", () => {
   it("proves its account, whatever name is given with it, until it is taken back", () => {
     const { store, credentials } = setUp();
     const made = makeToken();
-    const id = store.addToken({ account: "ada", digest: made.digest, note: null, expiresAt: null });
+    const id = store.tokens.add({
+      account: "ada",
+      digest: made.digest,
+      note: null,
+      expiresAt: null,
+    });
 
     const found = identify(credentials, basic(`somebody:${made.token}`));
-    store.removeToken(id);
+    store.tokens.remove(id);
 
     expect(found).toEqual({ account: "ada", via: "http", proof: { token: id } });
     expect(identify(credentials, basic(`somebody:${made.token}`))).toBeUndefined();
@@ -93,7 +98,7 @@ describe("a token", () => {
     const { store, credentials } = setUp();
     const made = makeToken();
     const expiresAt = new Date(Date.now() + 60_000).toISOString();
-    store.addToken({ account: "ada", digest: made.digest, note: null, expiresAt });
+    store.tokens.add({ account: "ada", digest: made.digest, note: null, expiresAt });
     expect(identify(credentials, basic(`ada:${made.token}`))).toBeDefined();
 
     vi.useFakeTimers({ now: Date.now() + 61_000, toFake: ["Date"] });
@@ -105,16 +110,16 @@ describe("a token", () => {
   it("has 256 bits of chance, is kept as its hash, and shows when it was last used", () => {
     const { store, credentials } = setUp();
     const made = makeToken();
-    store.addToken({ account: "ada", digest: made.digest, note: "laptop", expiresAt: null });
-    expect(store.tokens("ada")).toMatchObject([{ note: "laptop", usedAt: null }]);
+    store.tokens.add({ account: "ada", digest: made.digest, note: "laptop", expiresAt: null });
+    expect(store.tokens.all("ada")).toMatchObject([{ note: "laptop", usedAt: null }]);
 
     identify(credentials, basic(`ada:${made.token}`));
 
     expect(made.token).toMatch(/^reeve_[A-Za-z0-9_-]{43}$/);
     expect(makeToken().token).not.toBe(made.token);
     expect(made.digest).toMatch(/^[0-9a-f]{64}$/);
-    expect(JSON.stringify(store.tokens())).not.toContain(made.token);
-    expect(store.tokens("ada")[0]?.usedAt).toMatch(/^2/);
+    expect(JSON.stringify(store.tokens.all())).not.toContain(made.token);
+    expect(store.tokens.all("ada")[0]?.usedAt).toMatch(/^2/);
   });
 });
 

@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { rightNames } from "../../../src/app/names.ts";
 import { UserError } from "../../../src/errors.ts";
 import { localAdministrator, needs, Rights, type Action } from "../../../src/front/rights.ts";
-import { FrontStore, type Caller } from "../../../src/store/front-store.ts";
+import { FrontStore, type Caller } from "../../../src/store/front/store.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
 const people = ["stranger", "creator", "reader", "reviewer", "deployer", "owner", "other"] as const;
@@ -14,15 +14,15 @@ function setUp() {
   onTestFinished(() => store.close());
   const callers = new Map<string, Caller>([["admin", localAdministrator]]);
   for (const name of people) {
-    store.addAccount(name, name === "creator");
-    const token = store.addToken({ account: name, digest: name, note: null, expiresAt: null });
+    store.accounts.add(name, name === "creator");
+    const token = store.tokens.add({ account: name, digest: name, note: null, expiresAt: null });
     callers.set(name, { account: name, via: "http", proof: { token } });
   }
-  store.setRight("reader", "demo", "read");
-  store.setRight("reviewer", "demo", "preview");
-  store.setRight("deployer", "demo", "deploy");
-  store.setRight("owner", "demo", "admin");
-  store.setRight("other", "shop", "admin");
+  store.rights.set("reader", "demo", "read");
+  store.rights.set("reviewer", "demo", "preview");
+  store.rights.set("deployer", "demo", "deploy");
+  store.rights.set("owner", "demo", "admin");
+  store.rights.set("other", "shop", "admin");
   return { store, rights: new Rights(store), caller: (name: string) => callers.get(name)! };
 }
 
@@ -99,7 +99,7 @@ describe("who may do what", () => {
   it("grows from right to right: each holds those before it", () => {
     const { store, rights, caller } = setUp();
     const counts = rightNames.map((right) => {
-      store.setRight("stranger", "demo", right);
+      store.rights.set("stranger", "demo", right);
       return (Object.keys(needs) as Action[]).filter((action) =>
         rights.may(caller("stranger"), action, "demo"),
       ).length;
@@ -140,7 +140,7 @@ describe("a refusal", () => {
 
     refusalOf(() => rights.expect(caller("reader"), "rollback", "demo"));
 
-    expect(store.auditEntries(10)).toMatchObject([
+    expect(store.audit.entries(10)).toMatchObject([
       { account: "reader", via: "http", action: "rollback", app: "demo", outcome: "refused" },
     ]);
   });
@@ -150,7 +150,7 @@ describe("a refusal", () => {
     const deployer = caller("deployer");
     expect(rights.may(deployer, "pushProduction", "demo")).toBe(true);
 
-    store.removeToken((deployer.proof as { token: number }).token);
+    store.tokens.remove((deployer.proof as { token: number }).token);
 
     for (const action of Object.keys(needs) as Action[])
       expect(rights.may(deployer, action, "demo")).toBe(false);
@@ -158,11 +158,16 @@ describe("a refusal", () => {
 
   it("A6: is what an account gets that is gone, and one that is made anew has no rights", () => {
     const { store, rights, caller } = setUp();
-    store.removeAccount("owner");
+    store.accounts.remove("owner");
     expect(rights.may(caller("owner"), "apps")).toBe(false);
 
-    store.addAccount("owner", false);
-    const token = store.addToken({ account: "owner", digest: "new", note: null, expiresAt: null });
+    store.accounts.add("owner", false);
+    const token = store.tokens.add({
+      account: "owner",
+      digest: "new",
+      note: null,
+      expiresAt: null,
+    });
     const anew: Caller = { account: "owner", via: "http", proof: { token } };
 
     expect(rights.may(anew, "apps")).toBe(true);
@@ -171,7 +176,7 @@ describe("a refusal", () => {
 
   it("A13: is what an app's admin gets for what is the server's, by whatever name", () => {
     const { store, rights, caller } = setUp();
-    store.addAccount("demo", false);
+    store.accounts.add("demo", false);
 
     expect(rights.may(caller("owner"), "removeAccount", "demo")).toBe(false);
     expect(rights.may(caller("owner"), "createToken", "demo")).toBe(false);
@@ -179,7 +184,12 @@ describe("a refusal", () => {
 
   it("keeps a key from proving another account than its own", () => {
     const { store, rights } = setUp();
-    store.addKey("reader", { fingerprint: "f", type: "ssh-ed25519", body: "AAAA", comment: null });
+    store.keys.add("reader", {
+      fingerprint: "f",
+      type: "ssh-ed25519",
+      body: "AAAA",
+      comment: null,
+    });
 
     expect(rights.may({ account: "reader", via: "ssh", proof: { key: "f" } }, "show", "demo")).toBe(
       true,

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Place } from "../../../src/app/instance.ts";
 import { choosePlace, placesOf } from "../../../src/preview/place.ts";
 import { choosePreviewName } from "../../../src/preview/slug.ts";
-import { AgentStore } from "../../../src/store/agent-store.ts";
+import { AgentStore } from "../../../src/store/agent/store.ts";
 
 const own = { preview_host: "", preview_ports: "" };
 const domain = "example.org";
@@ -81,16 +81,16 @@ function overlap(one: Place, other: Place): boolean {
 
 /** What one push, or the end of a branch, does in the store; a push that finds no place is refused. */
 function take(store: AgentStore, { app, branch, options: set, does }: Step): void {
-  const known = store.preview(app, branch);
+  const known = store.previews.of(app, branch);
   if (does === "leaves") {
     if (known) {
-      store.replaceInstance(known.instance, undefined);
-      store.forgetPreview(known.instance);
+      store.instances.putBack(known.instance, undefined);
+      store.previews.forget(known.instance);
     }
     return;
   }
   try {
-    const { instance, place: claimed } = store.claimPreview(app, branch, {
+    const { instance, place: claimed } = store.previews.claim(app, branch, {
       name: (isTaken) => choosePreviewName(app, branch, isTaken),
       place: (name, current, isFree) => {
         const chosen = choosePlace(placesOf(name, domain, set), current, isFree);
@@ -99,7 +99,7 @@ function take(store: AgentStore, { app, branch, options: set, does }: Step): voi
       },
     });
     if (does === "goes on the air")
-      store.placeInstance({ name: instance, app, branch, place: claimed });
+      store.instances.place({ name: instance, app, branch, place: claimed });
   } catch (error) {
     expect((error as Error).message).toBe("there is no place");
   }
@@ -111,15 +111,15 @@ describe("whatever branches are called, however options change, and in whatever 
       fc.property(fc.array(step, { minLength: 1, maxLength: 30 }), (steps) => {
         const store = new AgentStore(":memory:");
         for (const name of ["a", "b", "a-b"]) {
-          store.createApp(name);
+          store.apps.create(name);
           const at = { host: `${name}.${domain}`, path: "/", port: 0 };
-          store.placeInstance({ name, app: name, branch: "main", place: at });
+          store.instances.place({ name, app: name, branch: "main", place: at });
         }
         for (const taken of steps) {
           take(store, taken);
           const held = [
-            ...store.instances().map(({ name, place: at }) => ({ name, at })),
-            ...store.previews().map(({ instance, place: at }) => ({ name: instance, at })),
+            ...store.instances.all().map(({ name, place: at }) => ({ name, at })),
+            ...store.previews.all().map(({ instance, place: at }) => ({ name: instance, at })),
           ];
           for (const one of held)
             for (const other of held)

@@ -4,7 +4,7 @@ import { instancePaths, socketStem } from "../../../src/app/instance.ts";
 import { appOfInstance, isAppName, isHostName, isPreviewName } from "../../../src/app/names.ts";
 import { embeddedLayout } from "../../../src/config/layout.ts";
 import { choosePreviewName, slugOf } from "../../../src/preview/slug.ts";
-import { AgentStore } from "../../../src/store/agent-store.ts";
+import { AgentStore } from "../../../src/store/agent/store.ts";
 
 const free = (): boolean => false;
 
@@ -109,14 +109,14 @@ function afterEach(
   look: (names: Map<string, string>) => void,
 ): void {
   const store = new AgentStore(":memory:");
-  for (const name of new Set(steps.map((taken) => taken.app))) store.createApp(name);
+  for (const name of new Set(steps.map((taken) => taken.app))) store.apps.create(name);
   for (const taken of steps) {
-    const claim = store.claimPreview(taken.app, taken.branch, {
+    const claim = store.previews.claim(taken.app, taken.branch, {
       name: (isTaken) => choosePreviewName(taken.app, taken.branch, isTaken),
       place: (name) => ({ host: `${name}.example.org`, path: "/", port: 0 }),
     });
-    if (taken.leaves) store.forgetPreview(claim.instance);
-    look(new Map(store.previews().map((one) => [`${one.app} ${one.branch}`, one.instance])));
+    if (taken.leaves) store.previews.forget(claim.instance);
+    look(new Map(store.previews.all().map((one) => [`${one.app} ${one.branch}`, one.instance])));
   }
   store.close();
 }

@@ -3,7 +3,7 @@ import { absentCommit } from "../../../src/app/names.ts";
 import { UserError } from "../../../src/errors.ts";
 import { answerHook, type HookWorld } from "../../../src/push/hooks.ts";
 import { Pushers } from "../../../src/push/pushers.ts";
-import type { Caller } from "../../../src/store/front-store.ts";
+import type { Caller } from "../../../src/store/front/store.ts";
 
 const commit = "1".repeat(40);
 

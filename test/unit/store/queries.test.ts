@@ -1,10 +1,10 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "libsql";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { programRoot } from "../../../src/config/config.ts";
-import { AgentStore } from "../../../src/store/agent-store.ts";
-import { FrontStore } from "../../../src/store/front-store.ts";
+import { AgentStore } from "../../../src/store/agent/store.ts";
+import { FrontStore } from "../../../src/store/front/store.ts";
 import { faultsOf, queriesIn } from "../../support/queries.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
@@ -19,16 +19,18 @@ function databaseOf(store: keyof typeof stores): Database.Database {
 }
 
 function sourceOf(store: string): string {
-  return readFileSync(join(programRoot, `src/store/${store}-store.ts`), "utf8");
+  const folder = join(programRoot, "src/store", store);
+  return readdirSync(folder)
+    .filter((name) => name !== "schema.ts")
+    .map((name) => readFileSync(join(folder, name), "utf8"))
+    .join("\n");
 }
 
 /** What is put together when it runs: a table and its columns by name. */
 const putTogether = /\$\{/;
 
 describe.each(["agent", "front"] as const)("the %s's queries", (store) => {
-  const queries = queriesIn(
-    sourceOf(store).split("const migrations")[1]?.split("\n];\n").slice(1).join("") ?? "",
-  );
+  const queries = queriesIn(sourceOf(store));
 
   it("are found", () => {
     expect(queries.length).toBeGreaterThan(15);

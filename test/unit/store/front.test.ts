@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { FrontStore } from "../../../src/store/front-store.ts";
+import { FrontStore } from "../../../src/store/front/store.ts";
 import { Sqlite } from "../../../src/store/sqlite.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
@@ -17,10 +17,10 @@ describe("the front's store", () => {
   it("begins with the administrator, and keeps what it was told", () => {
     const path = join(temporaryFolder(), "front.db");
     const first = new FrontStore(path);
-    first.addAccount("ada", true);
+    first.accounts.add("ada", true);
     first.close();
 
-    expect(open(path).accounts()).toMatchObject([
+    expect(open(path).accounts.all()).toMatchObject([
       { name: "ada", administrator: false, mayCreate: true },
       { name: "admin", administrator: true, mayCreate: true },
     ]);
@@ -31,68 +31,70 @@ describe("the front's store", () => {
     const newer = new Sqlite(path, "front", ["SELECT 1", "SELECT 1", "SELECT 1", "SELECT 1"]);
     newer.close();
 
-    expect(() => new FrontStore(path)).toThrow("the front's database was written by a newer reeve");
+    expect(() => new FrontStore(path)).toThrow(
+      "the front's database was written by another version of reeve",
+    );
   });
 
   it("takes an account's name once", () => {
     const store = open();
 
-    expect(store.addAccount("ada", false)).toBe(true);
-    expect(store.addAccount("ada", true)).toBe(false);
-    expect(store.addAccount("admin", true)).toBe(false);
-    expect(store.account("ada")?.mayCreate).toBe(false);
+    expect(store.accounts.add("ada", false)).toBe(true);
+    expect(store.accounts.add("ada", true)).toBe(false);
+    expect(store.accounts.add("admin", true)).toBe(false);
+    expect(store.accounts.get("ada")?.mayCreate).toBe(false);
   });
 
   it("forgets with an account its tokens, keys and rights", () => {
     const store = open();
-    store.addAccount("ada", false);
-    const token = store.addToken({ account: "ada", digest: "d", note: null, expiresAt: null });
-    store.addKey("ada", key);
-    store.setRight("ada", "demo", "admin");
+    store.accounts.add("ada", false);
+    const token = store.tokens.add({ account: "ada", digest: "d", note: null, expiresAt: null });
+    store.keys.add("ada", key);
+    store.rights.set("ada", "demo", "admin");
 
-    store.removeAccount("ada");
-    store.addAccount("ada", false);
+    store.accounts.remove("ada");
+    store.accounts.add("ada", false);
 
-    expect(store.hasToken(token)).toBe(false);
-    expect(store.keys()).toEqual([]);
-    expect(store.right("ada", "demo")).toBeUndefined();
+    expect(store.tokens.has(token)).toBe(false);
+    expect(store.keys.all()).toEqual([]);
+    expect(store.rights.of("ada", "demo")).toBeUndefined();
   });
 
   it("never gives a token's number to another one", () => {
     const store = open();
-    const first = store.addToken({ account: "admin", digest: "1", note: null, expiresAt: null });
-    store.removeToken(first);
+    const first = store.tokens.add({ account: "admin", digest: "1", note: null, expiresAt: null });
+    store.tokens.remove(first);
 
-    const second = store.addToken({ account: "admin", digest: "2", note: null, expiresAt: null });
+    const second = store.tokens.add({ account: "admin", digest: "2", note: null, expiresAt: null });
 
     expect(second).toBeGreaterThan(first);
   });
 
   it("S6: gives a key to one account", () => {
     const store = open();
-    store.addAccount("ada", false);
+    store.accounts.add("ada", false);
 
-    expect(store.addKey("ada", key)).toBe(true);
-    expect(store.addKey("admin", key)).toBe(false);
-    expect(store.keys()).toMatchObject([{ account: "ada", comment: "laptop" }]);
-    expect(store.keys("admin")).toEqual([]);
+    expect(store.keys.add("ada", key)).toBe(true);
+    expect(store.keys.add("admin", key)).toBe(false);
+    expect(store.keys.all()).toMatchObject([{ account: "ada", comment: "laptop" }]);
+    expect(store.keys.all("admin")).toEqual([]);
   });
 
   it("forgets with an app everybody's rights in it", () => {
     const store = open();
-    store.addAccount("ada", false);
-    store.setRight("ada", "demo", "deploy");
-    store.setRight("ada", "shop", "read");
+    store.accounts.add("ada", false);
+    store.rights.set("ada", "demo", "deploy");
+    store.rights.set("ada", "shop", "read");
 
     store.forgetApp("demo");
 
-    expect(store.accounts()[0]?.rights).toEqual([{ app: "shop", right: "read" }]);
+    expect(store.accounts.all()[0]?.rights).toEqual([{ app: "shop", right: "read" }]);
   });
 
   it("shows the audit log with the newest first", () => {
     const store = open();
-    store.audit({ account: null, via: "http", action: "identify", outcome: "refused" });
-    store.audit({
+    store.audit.write({ account: null, via: "http", action: "identify", outcome: "refused" });
+    store.audit.write({
       account: "ada",
       via: "ssh",
       action: "grant",
@@ -101,7 +103,7 @@ describe("the front's store", () => {
       detail: "x",
     });
 
-    expect(store.auditEntries(2)).toMatchObject([
+    expect(store.audit.entries(2)).toMatchObject([
       { account: "ada", via: "ssh", action: "grant", app: "demo", outcome: "done", detail: "x" },
       {
         account: null,
@@ -112,7 +114,7 @@ describe("the front's store", () => {
         detail: null,
       },
     ]);
-    expect(store.auditEntries(1)).toHaveLength(1);
+    expect(store.audit.entries(1)).toHaveLength(1);
   });
 
   it("counts what is refused again within a minute, and forgets the oldest refusals, but no change for them", () => {
@@ -121,22 +123,22 @@ describe("the front's store", () => {
     const store = open();
     const change = { account: "ada", via: "local", action: "grant", outcome: "done" } as const;
     const refused = { via: "http", action: "identify", outcome: "refused" } as const;
-    store.audit({ ...change, detail: "first" });
+    store.audit.write({ ...change, detail: "first" });
     for (const name of ["ada", "bob", "eve"])
-      store.audit({ ...refused, account: null, detail: `wrong token for ${name}` });
+      store.audit.write({ ...refused, account: null, detail: `wrong token for ${name}` });
     vi.setSystemTime(new Date("2026-11-28T20:01:00Z"));
-    store.audit({ ...refused, account: null });
+    store.audit.write({ ...refused, account: null });
 
-    expect(store.auditEntries(10)).toMatchObject([
+    expect(store.audit.entries(10)).toMatchObject([
       { times: 1, at: "2026-11-28T20:01:00.000Z" },
       { times: 3, lastAt: "2026-11-28T20:00:30.000Z", detail: "wrong token for ada" },
       change,
     ]);
 
     for (let number = 0; number < 10_100; number++)
-      store.audit({ ...refused, account: `account-${number}` });
+      store.audit.write({ ...refused, account: `account-${number}` });
 
-    const kept = store.auditEntries(20_000);
+    const kept = store.audit.entries(20_000);
     expect(kept).toHaveLength(10_001);
     expect(kept.at(-1)).toMatchObject({ ...change, detail: "first" });
   });
@@ -150,10 +152,10 @@ describe("the front's store", () => {
     const change = { account: "ada", via: "ssh", action: "destroy", outcome: "done" } as const;
     for (const day of ["01", "11", "12"]) {
       vi.setSystemTime(new Date(`2026-11-${day}T00:00:00Z`));
-      store.audit({ ...change, app: `app-${day}` });
+      store.audit.write({ ...change, app: `app-${day}` });
     }
 
-    expect(store.auditEntries(10).map(({ app }) => app)).toEqual(["app-12", "app-11"]);
+    expect(store.audit.entries(10).map(({ app }) => app)).toEqual(["app-12", "app-11"]);
     expect(onChange.mock.calls).toMatchObject([
       [{ ...change, app: "app-01" }],
       [{ app: "app-11" }],
@@ -169,41 +171,47 @@ describe("the front's store", () => {
       await sleep(5);
       return time;
     };
-    store.addAccount("ada", true);
-    store.setRight("ada", "demo", "read");
-    store.addAccount("bob", false);
-    store.setRight("bob", "shop", "admin");
+    store.accounts.add("ada", true);
+    store.rights.set("ada", "demo", "read");
+    store.accounts.add("bob", false);
+    store.rights.set("bob", "shop", "admin");
     const first = await pause();
-    store.setRight("ada", "demo", "admin");
-    store.setRight("bob", "demo", "deploy");
+    store.rights.set("ada", "demo", "admin");
+    store.rights.set("bob", "demo", "deploy");
     const second = await pause();
-    store.setRight("ada", "demo", undefined);
-    store.changeAccount("ada", false);
+    store.rights.set("ada", "demo", undefined);
+    store.accounts.change("ada", false);
     store.forgetApp("shop");
     const third = await pause();
-    store.removeAccount("bob");
-    store.setRight("ada", "demo", "read");
+    store.accounts.remove("bob");
+    store.rights.set("ada", "demo", "read");
 
     const admin = { account: "admin", app: null, right: "create" };
     const creator = { account: "ada", app: null, right: "create" };
     const shop = { account: "bob", app: "shop", right: "admin" };
     const right = (account: string, level: string) => ({ account, app: "demo", right: level });
-    expect(store.rightsAt(first)).toEqual([creator, right("ada", "read"), admin, shop]);
-    expect(store.rightsAt(second)).toEqual([
+    expect(store.audit.rightsAt(first)).toEqual([creator, right("ada", "read"), admin, shop]);
+    expect(store.audit.rightsAt(second)).toEqual([
       ...[creator, right("ada", "admin"), admin],
       ...[right("bob", "deploy"), shop],
     ]);
-    expect(store.rightsAt(third)).toEqual([admin, right("bob", "deploy")]);
-    expect(store.rightsAt(new Date().toISOString())).toEqual([right("ada", "read"), admin]);
-    expect(store.rightsKnownFrom() < first).toBe(true);
+    expect(store.audit.rightsAt(third)).toEqual([admin, right("bob", "deploy")]);
+    expect(store.audit.rightsAt(new Date().toISOString())).toEqual([right("ada", "read"), admin]);
+    expect(store.audit.rightsKnownFrom() < first).toBe(true);
   });
 
   it("keeps no word in the audit log that would move a terminal's cursor", () => {
     const store = open();
     const detail = `refs/heads/\u001b[2J\u202e${"x".repeat(1000)}`;
 
-    store.audit({ account: "ada", via: "http", action: "pushBranch", outcome: "done", detail });
+    store.audit.write({
+      account: "ada",
+      via: "http",
+      action: "pushBranch",
+      outcome: "done",
+      detail,
+    });
 
-    expect(store.auditEntries(1)[0]?.detail).toBe(`refs/heads/${"x".repeat(489)}`);
+    expect(store.audit.entries(1)[0]?.detail).toBe(`refs/heads/${"x".repeat(489)}`);
   });
 });

@@ -2,7 +2,8 @@ import Database from "libsql";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Instance, Place } from "../../../src/app/instance.ts";
-import { AgentStore, type NewDeploy } from "../../../src/store/agent-store.ts";
+import type { NewDeploy } from "../../../src/store/agent/deploys.ts";
+import { AgentStore } from "../../../src/store/agent/store.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
 const holder = { pid: 7, startTime: 100, turn: 0 };
@@ -15,7 +16,7 @@ function open(path = join(temporaryFolder(), "agent.db")): AgentStore {
 
 function withApps(...names: string[]): AgentStore {
   const store = open();
-  for (const name of names) store.createApp(name);
+  for (const name of names) store.apps.create(name);
   return store;
 }
 
@@ -39,8 +40,8 @@ function newDeploy(app: string, commit = "a", more: Partial<NewDeploy> = {}): Ne
 
 /** A deploy that went on the air. */
 function goLive(store: AgentStore, app: string, commit: string): number {
-  const { id } = store.startDeploy(newDeploy(app, commit));
-  store.changeDeploy(id, {
+  const { id } = store.deploys.start(newDeploy(app, commit));
+  store.deploys.change(id, {
     subject: `Commit ${commit}`,
     state: "live",
     liveAt: new Date().toISOString(),
@@ -52,67 +53,69 @@ describe("apps", () => {
   it("are listed by name, and made once", () => {
     const store = withApps("shop", "demo", "shop");
 
-    expect(store.apps()).toEqual(["demo", "shop"]);
-    expect(store.hasApp("demo")).toBe(true);
-    expect(store.hasApp("nosuch")).toBe(false);
+    expect(store.apps.names()).toEqual(["demo", "shop"]);
+    expect(store.apps.has("demo")).toBe(true);
+    expect(store.apps.has("nosuch")).toBe(false);
   });
 
   it("have a generation that a rebuild raises, for each by itself", () => {
     const store = withApps("demo", "shop");
 
-    store.raiseGeneration("demo", false);
-    store.raiseGeneration("demo", false);
+    store.apps.raiseGeneration("demo", false);
+    store.apps.raiseGeneration("demo", false);
 
     expect([
-      store.generation("demo", false),
-      store.generation("shop", false),
-      store.generation("nosuch", false),
+      store.apps.generation("demo", false),
+      store.apps.generation("shop", false),
+      store.apps.generation("nosuch", false),
     ]).toEqual([2, 0, 0]);
   });
 
   it("have one for previews, whose rebuilds are nothing to production", () => {
     const store = withApps("demo");
 
-    store.raiseGeneration("demo", false);
-    store.raiseGeneration("demo", true);
+    store.apps.raiseGeneration("demo", false);
+    store.apps.raiseGeneration("demo", true);
 
-    expect([store.generation("demo", false), store.generation("demo", true)]).toEqual([1, 2]);
+    expect([store.apps.generation("demo", false), store.apps.generation("demo", true)]).toEqual([
+      1, 2,
+    ]);
   });
 
   it("leave nothing behind when they go: the next one of the name begins anew", () => {
     const store = withApps("demo", "shop");
-    store.placeInstance(instance("demo"));
+    store.instances.place(instance("demo"));
     const id = goLive(store, "demo", "a");
-    store.startStep(id, 1, "release");
-    store.keepEnvironment("demo", "abc", "bottle==0.13.4");
-    store.raiseGeneration("demo", true);
+    store.deploys.startStep(id, 1, "release");
+    store.environments.keep("demo", "abc", "bottle==0.13.4");
+    store.apps.raiseGeneration("demo", true);
 
-    store.deleteApp("demo");
-    store.createApp("demo");
+    store.apps.delete("demo");
+    store.apps.create("demo");
 
-    expect(store.apps()).toEqual(["demo", "shop"]);
-    expect(store.instance("demo")).toBeUndefined();
-    expect(store.deploy(id)).toBeUndefined();
-    expect(store.steps(id)).toEqual([]);
-    expect(store.environmentPackages("demo", "abc")).toBeUndefined();
-    expect(store.generation("demo", true)).toBe(0);
-    expect(store.startDeploy(newDeploy("demo"))).toMatchObject({ number: 1 });
+    expect(store.apps.names()).toEqual(["demo", "shop"]);
+    expect(store.instances.get("demo")).toBeUndefined();
+    expect(store.deploys.get(id)).toBeUndefined();
+    expect(store.deploys.steps(id)).toEqual([]);
+    expect(store.environments.packages("demo", "abc")).toBeUndefined();
+    expect(store.apps.generation("demo", true)).toBe(0);
+    expect(store.deploys.start(newDeploy("demo"))).toMatchObject({ number: 1 });
   });
 });
 
 describe("a place", () => {
   it("belongs to one instance at a time", () => {
     const store = withApps("demo", "shop");
-    store.placeInstance(instance("demo", "www.example.org"));
+    store.instances.place(instance("demo", "www.example.org"));
 
-    expect(() => store.placeInstance(instance("shop", "www.example.org"))).toThrow(
+    expect(() => store.instances.place(instance("shop", "www.example.org"))).toThrow(
       expect.objectContaining({
         code: "PLACE_TAKEN",
         message: "www.example.org/ belongs to demo",
       }),
     );
 
-    expect(store.instance("shop")).toBeUndefined();
+    expect(store.instances.get("shop")).toBeUndefined();
   });
 
   const at = (name: string, place: Partial<Place>): Instance => ({
@@ -127,11 +130,11 @@ describe("a place", () => {
     [{ port: 9000 }, { port: 9001 }],
   ])("is another one where they tell %j from %j", (one, other) => {
     const store = withApps("demo", "shop");
-    store.placeInstance(at("demo", one));
+    store.instances.place(at("demo", one));
 
-    store.placeInstance(at("shop", other));
+    store.instances.place(at("shop", other));
 
-    expect(store.instances().map((row) => row.place)).toEqual([
+    expect(store.instances.all().map((row) => row.place)).toEqual([
       at("demo", one).place,
       at("shop", other).place,
     ]);
@@ -143,36 +146,36 @@ describe("a place", () => {
     [{ port: 9000 }, { host: "example.net", port: 9000 }, "example.net:9000/"],
   ])("runs into another one where one has %j and the other wants %j", (one, other, said) => {
     const store = withApps("demo", "shop");
-    store.placeInstance(at("demo", one));
+    store.instances.place(at("demo", one));
 
-    expect(() => store.placeInstance(at("shop", other))).toThrow(
+    expect(() => store.instances.place(at("shop", other))).toThrow(
       expect.objectContaining({ code: "PLACE_TAKEN", message: `${said} belongs to demo` }),
     );
   });
 
   it("is taken from the moment at which a preview has a claim to it", () => {
     const store = withApps("demo", "shop");
-    store.claimPreview("demo", "new-cart", {
+    store.previews.claim("demo", "new-cart", {
       name: () => "new-cart--demo",
       place: () => at("demo", { path: "/new-cart/" }).place,
     });
 
-    expect(() => store.placeInstance(at("shop", { path: "/new-cart/" }))).toThrow(
+    expect(() => store.instances.place(at("shop", { path: "/new-cart/" }))).toThrow(
       "example.org/new-cart/ belongs to new-cart--demo",
     );
-    store.forgetPreview("new-cart--demo");
-    store.placeInstance(at("shop", { path: "/new-cart/" }));
+    store.previews.forget("new-cart--demo");
+    store.instances.place(at("shop", { path: "/new-cart/" }));
   });
 
   it("can be given up for another, and is then free", () => {
     const store = withApps("demo", "shop");
-    store.placeInstance(instance("demo", "one.example.org"));
-    store.changeInstance("demo", { live: 1, degraded: "it did not start" });
+    store.instances.place(instance("demo", "one.example.org"));
+    store.instances.change("demo", { live: 1, degraded: "it did not start" });
 
-    store.placeInstance({ ...instance("demo", "two.example.org"), branch: "release" });
-    store.placeInstance(instance("shop", "one.example.org"));
+    store.instances.place({ ...instance("demo", "two.example.org"), branch: "release" });
+    store.instances.place(instance("shop", "one.example.org"));
 
-    expect(store.instance("demo")).toEqual({
+    expect(store.instances.get("demo")).toEqual({
       name: "demo",
       app: "demo",
       branch: "release",
@@ -186,7 +189,7 @@ describe("a place", () => {
   it("is no app's that does not exist", () => {
     const store = open();
 
-    expect(() => store.placeInstance(instance("nosuch"))).toThrow(/FOREIGN KEY/);
+    expect(() => store.instances.place(instance("nosuch"))).toThrow(/FOREIGN KEY/);
   });
 });
 
@@ -194,7 +197,7 @@ describe("deploys", () => {
   it("are numbered within their app, and never twice", () => {
     const store = withApps("demo", "shop");
 
-    const made = ["demo", "shop", "demo", "demo"].map((app) => store.startDeploy(newDeploy(app)));
+    const made = ["demo", "shop", "demo", "demo"].map((app) => store.deploys.start(newDeploy(app)));
 
     expect(made.map(({ app, number }) => `${app} ${number}`)).toEqual([
       "demo 1",
@@ -209,7 +212,7 @@ describe("deploys", () => {
     const store = withApps("demo");
     const given = newDeploy("demo", "b", { account: `'"; DROP TABLE app; --`, reason: "rollback" });
 
-    const deploy = store.startDeploy(given);
+    const deploy = store.deploys.start(given);
 
     expect(deploy).toEqual({
       ...given,
@@ -228,31 +231,31 @@ describe("deploys", () => {
       milliseconds: null,
       startedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as string,
     });
-    expect(store.deploy(deploy.id)).toEqual(deploy);
-    expect(store.deployByNumber("demo", 1)).toEqual(deploy);
-    expect(store.deployByNumber("demo", 2)).toBeUndefined();
-    expect(store.apps()).toEqual(["demo"]);
+    expect(store.deploys.get(deploy.id)).toEqual(deploy);
+    expect(store.deploys.byNumber("demo", 1)).toEqual(deploy);
+    expect(store.deploys.byNumber("demo", 2)).toBeUndefined();
+    expect(store.apps.names()).toEqual(["demo"]);
   });
 
   it("are listed the newest first, and no more than are wanted", () => {
     const store = withApps("demo", "shop");
-    for (const app of ["demo", "demo", "shop", "demo"]) store.startDeploy(newDeploy(app));
+    for (const app of ["demo", "demo", "shop", "demo"]) store.deploys.start(newDeploy(app));
 
-    expect(store.deploys("demo", 2).map(({ number }) => number)).toEqual([3, 2]);
+    expect(store.deploys.list("demo", 2).map(({ number }) => number)).toEqual([3, 2]);
   });
 
   it("change only in what is changed", () => {
     const store = withApps("demo");
-    const deploy = store.startDeploy(newDeploy("demo"));
+    const deploy = store.deploys.start(newDeploy("demo"));
 
-    store.changeDeploy(deploy.id, {
+    store.deploys.change(deploy.id, {
       state: "live",
       liveAt: "2026-11-23T21:55:00.000Z",
       milliseconds: 7,
     });
-    store.changeDeploy(deploy.id, { note: "settled", environment: "abc" });
+    store.deploys.change(deploy.id, { note: "settled", environment: "abc" });
 
-    expect(store.deploy(deploy.id)).toEqual({
+    expect(store.deploys.get(deploy.id)).toEqual({
       ...deploy,
       state: "live",
       liveAt: "2026-11-23T21:55:00.000Z",
@@ -264,13 +267,13 @@ describe("deploys", () => {
 
   it("hold their steps in order, with whole milliseconds", () => {
     const store = withApps("demo");
-    const { id } = store.startDeploy(newDeploy("demo"));
+    const { id } = store.deploys.start(newDeploy("demo"));
 
-    store.startStep(id, 1, "release");
-    store.startStep(id, 2, "environment");
-    store.endStep(id, 1, { detail: "checked out", milliseconds: 12.6 });
+    store.deploys.startStep(id, 1, "release");
+    store.deploys.startStep(id, 2, "environment");
+    store.deploys.endStep(id, 1, { detail: "checked out", milliseconds: 12.6 });
 
-    expect(store.steps(id)).toEqual([
+    expect(store.deploys.steps(id)).toEqual([
       { name: "release", detail: "checked out", milliseconds: 13 },
       { name: "environment", detail: null, milliseconds: null },
     ]);
@@ -280,18 +283,22 @@ describe("deploys", () => {
     const store = withApps("demo", "shop", "blog");
     const states = ["preparing", "proven", "switched", "live", "refused"] as const;
     for (const state of states)
-      store.changeDeploy(store.startDeploy(newDeploy("demo", "a")).id, { state });
-    store.startDeploy(newDeploy("shop", "a", { holder: { ...holder, turn: 1 } }));
-    store.startDeploy(newDeploy("blog", "a", { holder: { ...holder, startTime: 101 } }));
+      store.deploys.change(store.deploys.start(newDeploy("demo", "a")).id, { state });
+    store.deploys.start(newDeploy("shop", "a", { holder: { ...holder, turn: 1 } }));
+    store.deploys.start(newDeploy("blog", "a", { holder: { ...holder, startTime: 101 } }));
 
-    expect(store.unfinishedDeploys().map(({ app, state }) => `${app} ${state}`)).toEqual([
+    expect(store.deploys.unfinished().map(({ app, state }) => `${app} ${state}`)).toEqual([
       "demo preparing",
       "demo proven",
       "demo switched",
       "shop preparing",
       "blog preparing",
     ]);
-    expect(store.unfinishedOf(holder).map(({ app }) => app)).toEqual(["demo", "demo", "demo"]);
+    expect(store.deploys.unfinishedOf(holder).map(({ app }) => app)).toEqual([
+      "demo",
+      "demo",
+      "demo",
+    ]);
   });
 });
 
@@ -311,43 +318,45 @@ describe("what is kept of a deploy", () => {
   it("is at most 64 KiB and a hash, whatever its pusher made", () => {
     const path = join(temporaryFolder(), "agent.db");
     const store = open(path);
-    store.createApp("demo");
-    const { id } = store.startDeploy(
+    store.apps.create("demo");
+    const { id } = store.deploys.start(
       newDeploy("demo", "a", { ref: `refs/heads/${endless}`, account: endless }),
     );
-    store.changeDeploy(id, { subject: endless, module: endless, error: endless, note: endless });
-    store.keepRequirements(id, JSON.stringify([{ path: "requirements.txt", text: endless }]));
+    store.deploys.change(id, { subject: endless, module: endless, error: endless, note: endless });
+    store.requirements.keep(id, JSON.stringify([{ path: "requirements.txt", text: endless }]));
     for (let position = 1; position <= 10; position += 1) {
-      store.startStep(id, position, "environment");
-      store.endStep(id, position, { detail: endless, milliseconds: 1 });
+      store.deploys.startStep(id, position, "environment");
+      store.deploys.endStep(id, position, { detail: endless, milliseconds: 1 });
     }
 
     expect(sizeOf(path, id)).toBeLessThan(64 * 1024);
-    expect(store.deploy(id)?.error).toMatch(/^€+…€+$/);
-    expect(JSON.parse(store.requirements(store.deploy(id)!))).toMatchObject([{ text: endless }]);
+    expect(store.deploys.get(id)?.error).toMatch(/^€+…€+$/);
+    expect(JSON.parse(store.requirements.of(store.deploys.get(id)!))).toMatchObject([
+      { text: endless },
+    ]);
   });
 
   it("has its requirements only as long as it is on the air or on its way there", () => {
     const store = withApps("demo");
-    store.placeInstance(instance("demo"));
+    store.instances.place(instance("demo"));
     const deploys = ["a", "b", "c"].map((commit) => {
-      const { id } = store.startDeploy(newDeploy("demo", commit));
-      store.keepRequirements(id, `[${commit}]`);
-      const deploy = store.deploy(id)!;
+      const { id } = store.deploys.start(newDeploy("demo", commit));
+      store.requirements.keep(id, `[${commit}]`);
+      const deploy = store.deploys.get(id)!;
       if (commit !== "c")
         store.recordLive(deploy, { liveAt: "2026-11-23", milliseconds: 1, settled: true });
       return deploy;
     });
 
-    expect(deploys.map((deploy) => store.requirements(deploy))).toEqual(["[]", "[b]", "[c]"]);
+    expect(deploys.map((deploy) => store.requirements.of(deploy))).toEqual(["[]", "[b]", "[c]"]);
   });
 
   it("is the same for an environment's packages", () => {
     const store = withApps("demo");
 
-    store.keepEnvironment("demo", "abc", "a==1\n".repeat(1024 * 1024));
+    store.environments.keep("demo", "abc", "a==1\n".repeat(1024 * 1024));
 
-    expect(store.environmentPackages("demo", "abc")).toBe("");
+    expect(store.environments.packages("demo", "abc")).toBe("");
   });
 });
 
@@ -356,33 +365,31 @@ describe("releases", () => {
     const store = withApps("demo");
     for (const commit of ["a", "b", "c", "a"]) goLive(store, "demo", commit);
 
-    expect(store.commitBefore("demo")).toBe("c".repeat(40));
-    expect(store.commitsLike("demo", "bbbb")).toEqual(["b".repeat(40)]);
-    expect(store.commitsLike("demo", "dddd")).toEqual([]);
-    expect(store.releaseOf("demo", "a".repeat(40))?.number).toBe(4);
-    const [first] = store.releases("demo", 1);
-    expect(store.releases("demo", 1, first!.id).map(({ number }) => number)).toEqual([3]);
+    expect(store.deploys.commitBefore("demo")).toBe("c".repeat(40));
+    expect(store.deploys.commitsLike("demo", "bbbb")).toEqual(["b".repeat(40)]);
+    expect(store.deploys.commitsLike("demo", "dddd")).toEqual([]);
+    expect(store.deploys.releaseOf("demo", "a".repeat(40))?.number).toBe(4);
+    const [first] = store.deploys.releases("demo", 1);
+    expect(store.deploys.releases("demo", 1, first!.id).map(({ number }) => number)).toEqual([3]);
   });
 
   it("are what was on the air, each commit once, the one that was there last first", () => {
     const store = withApps("demo", "shop");
     for (const commit of ["a", "b", "c", "a"]) goLive(store, "demo", commit);
-    store.changeDeploy(store.startDeploy(newDeploy("demo", "d")).id, { state: "refused" });
+    store.deploys.change(store.deploys.start(newDeploy("demo", "d")).id, { state: "refused" });
     goLive(store, "shop", "e");
 
-    expect(store.releases("demo").map(({ subject, number }) => `${subject}, ${number}`)).toEqual([
-      "Commit a, 4",
-      "Commit c, 3",
-      "Commit b, 2",
-    ]);
+    expect(
+      store.deploys.releases("demo").map(({ subject, number }) => `${subject}, ${number}`),
+    ).toEqual(["Commit a, 4", "Commit c, 3", "Commit b, 2"]);
   });
 
   it("are not lost by a later deploy of the same commit that was refused", () => {
     const store = withApps("demo");
     goLive(store, "demo", "a");
-    store.changeDeploy(store.startDeploy(newDeploy("demo", "a")).id, { state: "refused" });
+    store.deploys.change(store.deploys.start(newDeploy("demo", "a")).id, { state: "refused" });
 
-    expect(store.releases("demo").map(({ number }) => number)).toEqual([1]);
+    expect(store.deploys.releases("demo").map(({ number }) => number)).toEqual([1]);
   });
 });
 
@@ -390,11 +397,11 @@ describe("environments", () => {
   it("keep the packages that they were first built with", () => {
     const store = withApps("demo", "shop");
 
-    store.keepEnvironment("demo", "abc", "bottle==0.13.4");
-    store.keepEnvironment("demo", "abc", "bottle==0.14");
+    store.environments.keep("demo", "abc", "bottle==0.13.4");
+    store.environments.keep("demo", "abc", "bottle==0.14");
 
-    expect(store.environmentPackages("demo", "abc")).toBe("bottle==0.13.4");
-    expect(store.environmentPackages("shop", "abc")).toBeUndefined();
+    expect(store.environments.packages("demo", "abc")).toBe("bottle==0.13.4");
+    expect(store.environments.packages("shop", "abc")).toBeUndefined();
   });
 });
 
@@ -402,10 +409,10 @@ describe("the database", () => {
   it("is found again as it was left", () => {
     const path = join(temporaryFolder(), "agent.db");
     const before = new AgentStore(path);
-    before.createApp("demo");
+    before.apps.create("demo");
     before.close();
 
-    expect(open(path).apps()).toEqual(["demo"]);
+    expect(open(path).apps.names()).toEqual(["demo"]);
   });
 
   it("of a newer reeve is refused, and left as it is", () => {

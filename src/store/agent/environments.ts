@@ -1,0 +1,45 @@
+import { now, text, type Sqlite } from "../sqlite.ts";
+
+/** Characters of a list of packages: one that is longer is no list that a rebuild could be held to. */
+const longestPackages = 64 * 1024;
+
+export class Environments {
+  readonly #database: Sqlite;
+
+  constructor(database: Sqlite) {
+    this.#database = database;
+  }
+
+  /** What an environment of this hash holds, as `pip freeze` listed it when it was first built. */
+  packages(app: string, hash: string): string | undefined {
+    const row = this.#database.get(
+      "SELECT packages FROM environment WHERE app = ? AND hash = ?",
+      app,
+      hash,
+    );
+    return row && text(row["packages"]);
+  }
+
+  /** JSON; empty where none was kept. */
+  origin(app: string, hash: string): string {
+    const row = this.#database.get(
+      "SELECT origin FROM environment WHERE app = ? AND hash = ?",
+      app,
+      hash,
+    );
+    return row ? text(row["origin"]) : "";
+  }
+
+  /** The list of the first build stays, whatever a later one of the same hash holds. */
+  keep(app: string, hash: string, packages: string, origin = ""): void {
+    this.#database.run(
+      `INSERT INTO environment (app, hash, packages, built_at, origin) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET origin = excluded.origin`,
+      app,
+      hash,
+      packages.length > longestPackages ? "" : packages,
+      now(),
+      origin,
+    );
+  }
+}
