@@ -115,6 +115,7 @@ const parsers: Record<string, Parser | Parser[]> = {
   "app/names.ts isAccountName": names.isAccountName,
   "app/names.ts isBranchRef": names.isBranchRef,
   "app/names.ts branchOf": names.branchOf,
+  "app/names.ts isTagRef": names.isTagRef,
   // As the agent lets it in.
   "app/names.ts quotedBranch": (text) => names.quotedBranch(text.slice(0, 500)),
   // No path of a release is longer.

@@ -226,6 +226,10 @@ describe("a call that changes something by its name", () => {
       "mkdir rename rmdir writeFile",
       "root's: envs/ and its .cache/, a builder's folder in it while it is closed",
     ],
+    "environment/tree-contents.ts": [
+      "chmod mkdir mkdtemp writeFile",
+      "root's: a folder of its own in /tmp, in which nobody else may write",
+    ],
     "environment/workshop.ts": ["chmod mkdir", "root's: the same"],
     "front/node-git-server.ts": ["open", "nobody's: it runs as the front"],
     "front/repositories.ts": ["mkdir rename", "nobody's: it runs as the front"],
