@@ -8,6 +8,7 @@ for (const program of [
   "environment/coverage.py",
   "host/box.pl",
   "host/walker.py",
+  "host/end-processes.py",
   "host/open-folders.py",
 ])
   copyFileSync(new URL(`src/${program}`, root), new URL(`dist/${program}`, root));

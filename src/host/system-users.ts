@@ -150,24 +150,11 @@ async function deleteUser(host: Host, name: string): Promise<boolean> {
   }
 }
 
-/**
- * The kernel's own loop over a user's processes leaves none out, however fast they make others (kill(2), -1). Whoever
- * runs it is the user only as far as it signals, and somebody whom no user of the machine may signal otherwise: what
- * is to be ended cannot end it first. The number is one that Debian gives nobody (Debian Policy 9.2.2).
- */
-const ending = `
-import os, sys
-user = int(sys.argv[1])
-os.setresuid(65533, user, 65533)
-try:
-    os.kill(-1, 9)
-except ProcessLookupError:
-    pass
-`;
+const endingProgram = fileURLToPath(new URL("end-processes.py", import.meta.url));
 
 /** Resolves to whether it could: whoever ends another user's processes in this moment may end this one as well. */
 async function endAll(host: Host, { uid }: Identity): Promise<boolean> {
-  const args = ["-I", "-S", "-c", ending, String(uid)];
+  const args = ["-I", "-S", endingProgram, String(uid)];
   try {
     await host.run({ file: "/usr/bin/python3", args, deadline });
     return true;

@@ -202,7 +202,8 @@ def app(environ, start_response):
         ({ uid, groups, capabilities, newPrivileges, title }) =>
           uid !== 0 &&
           !(
-            known.has(uid) &&
+            // What ends a user's processes is nobody whom that user may end.
+            (known.has(uid) || / \/\S+\/host\/end-processes\.py \d+$/.test(title)) &&
             // setpriv takes the user on first, keeps root's rights to put the groups aside, and loses them in its exec.
             (title.startsWith("setpriv ") ||
               // nginx gives its workers the groups of their user.
@@ -234,7 +235,7 @@ def app(environ, start_response):
 
     it("has nothing run as root but reeve's own tools, and none of them can gain rights", () => {
       const tools =
-        /^(\/\S*\/)?(setpriv|prlimit|unshare|timeout|chown|chmod|cp|rm|find|getent|install|uwsgi-core|nginx:?|node|perl \/\S+\/host\/box\.pl|perl -w \/\S+\/etc\/emperor-hook|python3 -I -S \/\S+\/host\/walker\.py) /;
+        /^(\/\S*\/)?(setpriv|prlimit|unshare|timeout|chown|chmod|cp|rm|find|getent|install|uwsgi-core|nginx:?|node|perl \/\S+\/host\/box\.pl|perl -w \/\S+\/etc\/emperor-hook|python3 -I -S \/\S+\/host\/(walker|end-processes)\.py) /;
       const root = seen.filter(({ uid, pid }) => uid === 0 && pid !== server.pid);
 
       expect(
