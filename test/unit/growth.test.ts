@@ -331,8 +331,8 @@ const fillings = [
 /** Alone, and so that neither its beginning nor its end fits. */
 const forms: ((text: string) => string)[] = [(text) => text, (text) => `x${text.slice(2)}\u00a7`];
 
-/** The short form takes half of it: a minute for the largest. */
-const largest = process.env["ROUNDS"] === undefined ? 512 * 1024 : 1024 * 1024;
+/** The short form takes a quarter of it: the whole is a minute. */
+const largest = process.env["ROUNDS"] === undefined ? 256 * 1024 : 1024 * 1024;
 const sizes = { short: largest / 16, long: largest };
 const mostGrowth = 32;
 /** Microseconds that are nothing but the clock's own unrest. */
