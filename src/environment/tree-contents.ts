@@ -2,9 +2,8 @@ import { chmod, mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
 import { absentCommit } from "../app/names.ts";
-import { gitCommand, type GitContext } from "../host/git.ts";
+import { gitCommand, listRefs, type GitContext } from "../host/git.ts";
 import { CommandFailed, type Host } from "../host/host.ts";
-import { linesOf } from "../host/lines.ts";
 import { together } from "../host/together.ts";
 import { removeTrees } from "../host/walker.ts";
 import type { Coverage } from "./coverage.ts";
@@ -95,13 +94,9 @@ async function withTags<T>(
   pushed: readonly PushedTag[],
   work: (git: GitContext) => Promise<T>,
 ): Promise<T> {
-  const listing = gitCommand(
-    git,
-    ["for-each-ref", "--format=%(refname) %(objectname)", "refs/tags"],
-    { longestOutput: longestListing },
-  );
+  const words = ["--format=%(refname) %(objectname)", "refs/tags"];
   const tags = new Map<string, string>();
-  for (const line of linesOf(await host.run(listing, { signal }))) {
+  for (const line of await listRefs(host, git, words, { longestOutput: longestListing, signal })) {
     const [ref, id] = line.split(" ", 2);
     if (ref && id) tags.set(ref, id);
   }

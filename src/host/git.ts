@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { constants as zlib, inflateSync } from "node:zlib";
 import { openForeign, readAt } from "./files.ts";
-import type { Command, Host, Identity } from "./host.ts";
+import type { Command, Host, Identity, RunOptions } from "./host.ts";
 import type { Limits } from "./limits.ts";
 
 /** Who runs git, with which configuration. */
@@ -97,9 +97,10 @@ export async function listRefs(
   host: Host,
   context: GitContext,
   words: string[],
+  { signal, ...more }: Partial<Command> & Pick<RunOptions, "signal"> = {},
 ): Promise<string[]> {
-  const listing = gitCommand(context, ["for-each-ref", ...words], { deadline: patience });
-  return (await host.run(listing)).split("\n").filter(Boolean);
+  const listing = gitCommand(context, ["for-each-ref", ...words], { deadline: patience, ...more });
+  return (await host.run(listing, { signal })).split("\n").filter(Boolean);
 }
 
 /**

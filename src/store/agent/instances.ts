@@ -50,7 +50,7 @@ export class Instances {
     );
   }
 
-  /** Puts back what `placeInstance` changed. */
+  /** Puts back what `place` changed. */
   putBack(name: string, former: Instance | undefined): void {
     if (former) this.place(former);
     else this.#database.run("DELETE FROM instance WHERE name = ?", name);
