@@ -122,7 +122,11 @@ export default tseslint.config(
   },
   {
     files: ["src/**/*.ts"],
-    rules: { "no-restricted-syntax": ["error", ...builtExpressions, ...walksByNames] },
+    rules: {
+      "no-restricted-syntax": ["error", ...builtExpressions, ...walksByNames],
+      // Node ends a process in which a promise fails that nobody waits for: each says what is done about it then.
+      "@typescript-eslint/no-floating-promises": ["error", { ignoreVoid: false }],
+    },
   },
   {
     files: ["src/**/*.ts"],

@@ -46,26 +46,22 @@ export async function runAgent(config: Config): Promise<void> {
   await listenOn(server, config.layout.agentSocket);
   // systemd starts the Emperor after this: what is in the vassals' folder by now is to run.
   await tellReady(context.host, readNotifySocket());
+  const failed = (what: string) => (error: unknown) =>
+    context.log.error({ err: error }, `could not ${what}`);
   const sweep = setInterval(() => {
-    void judgeDeadHolders(context).catch((error: unknown) =>
-      context.log.error({ err: error }, "could not look for pushes that are gone"),
-    );
-    void sweepGitGroups(context).catch((error: unknown) =>
-      context.log.error({ err: error }, "could not remove the control group of a git that is gone"),
-    );
+    judgeDeadHolders(context).catch(failed("look for pushes that are gone"));
+    sweepGitGroups(context).catch(failed("remove the control group of a git that is gone"));
   }, sweepEvery);
-  const sleep = new SleepWatch(context.emperor, (error) =>
-    context.log.error({ err: error }, "could not tell the Emperor of a preview that fell asleep"),
+  const sleep = new SleepWatch(
+    context.emperor,
+    failed("tell the Emperor of a preview that fell asleep"),
   );
   sleep.start(context.groups.means.kill);
-  const sweepers = [
-    setTimeout(() => void sweepPreviews(context), firstSweep),
-    setInterval(() => void sweepPreviews(context), previewsEvery),
-  ];
-  if (postponed)
-    void reconcileAnew(context).catch((error: unknown) =>
-      context.log.error({ err: error }, "could not reconcile"),
-    );
+  const sweepThem = (): void => {
+    sweepPreviews(context).catch(failed("sweep the previews"));
+  };
+  const sweepers = [setTimeout(sweepThem, firstSweep), setInterval(sweepThem, previewsEvery)];
+  if (postponed) reconcileAnew(context).catch(failed("reconcile"));
   context.log.info({ installer: context.installer, abi: context.abi }, "the agent listens");
 
   for (const signal of ["SIGTERM", "SIGINT"] as const) {

@@ -302,7 +302,7 @@ export async function confirmDeploy(context: DeployContext, id: number): Promise
   const { store, config } = context;
   const row = store.instances.get(deploy.instance) as InstanceRow;
   const took = await recordLive(context, deploy);
-  if (wasRestarted(context, deploy)) void context.settler.tidy(row.name).catch(() => undefined);
+  if (wasRestarted(context, deploy)) context.settler.tidy(row.name).catch(() => undefined);
   else context.settler.start(row.name, id);
 
   const said: string[] = [];

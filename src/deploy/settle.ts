@@ -227,15 +227,14 @@ export class Settler {
     const context = this.#expectContext();
     const terms = { grace: options.grace * 1000, waking: options.health_deadline * 1000 };
     for (const vassal of (await vassalsOf(context, row.name)).filter(isOver)) {
-      const retiring = retire(context, vassal, terms).then(
-        (killed) => {
+      const retiring = retire(context, vassal, terms)
+        .then((killed) => {
           if (killed > 0) this.#noteCut(row, vassal, options);
-        },
-        (error: unknown) => {
+        })
+        .catch((error: unknown) => {
           context.log.error({ err: error, ini: vassal.ini }, "could not retire");
           this.#later(() => this.#retire(row, options, isOver));
-        },
-      );
+        });
       this.#retires(vassal, retiring);
     }
   }
@@ -253,7 +252,8 @@ export class Settler {
     const all = this.#retiring.get(instance) ?? new Map<Promise<void>, string>();
     this.#retiring.set(instance, all);
     all.set(retiring, ini);
-    void retiring.then(() => all.delete(retiring));
+    const forget = (): boolean => all.delete(retiring);
+    retiring.then(forget, forget);
   }
 
   async #degrade(task: Task, error: unknown): Promise<void> {

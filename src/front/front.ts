@@ -51,17 +51,15 @@ export async function runFront(config: Config): Promise<void> {
   await listenOn(gateServer, layout.httpSocket);
   await tellReady(control.host, notifySocket);
   const sweep = setInterval(() => {
-    void Promise.all([control.pushers.sweep(), control.sessions.sweep()]).catch(
-      (error: unknown) => {
-        control.log.warn({ err: error }, "could not look for gits that are gone");
-      },
-    );
-    void control.repositories.sweepExpected().catch((error: unknown) => {
+    Promise.all([control.pushers.sweep(), control.sessions.sweep()]).catch((error: unknown) => {
+      control.log.warn({ err: error }, "could not look for gits that are gone");
+    });
+    control.repositories.sweepExpected().catch((error: unknown) => {
       control.log.warn({ err: error }, "could not remove what a git left");
     });
   }, sweepEvery);
   const tidy = setInterval(() => {
-    void control.tidying.next().catch((error: unknown) => {
+    control.tidying.next().catch((error: unknown) => {
       control.log.warn({ err: error }, "could not tidy the repositories");
     });
   }, tidyEvery);

@@ -34,7 +34,7 @@ export function gateListener(gate: Gate): RequestListener {
     // The library and git answer for themselves; a request that breaks is not the process's end.
     question.on("error", () => undefined);
     answer.on("error", () => undefined);
-    void pass(gate, question, answer).catch((error: unknown) => {
+    pass(gate, question, answer).catch((error: unknown) => {
       const told = asUserError(error);
       if (told.code === "INTERNAL")
         gate.log.error(
@@ -80,7 +80,7 @@ async function pass(gate: Gate, question: IncomingMessage, answer: ServerRespons
   });
   if (kind === "advertise") {
     // The push itself comes in a moment, and with it a git to confine: the agent has the kernel begin.
-    if (service === "receive-pack") void gate.pushers.policyOf(app);
+    if (service === "receive-pack") gate.pushers.policyOf(app).catch(() => undefined);
     await advertise(gate, { caller, app, service, repository }, answer);
   } else await answerGit(gate, { caller, route, repository }, question, answer);
 }

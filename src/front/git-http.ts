@@ -142,10 +142,11 @@ async function runService(
   }
   output.on("error", () => answer.destroy());
   const said = new Promise<void>((resolve) => output.once("end", resolve).once("close", resolve));
-  void request.confine(pid).then(() => {
+  const begin = (): void => {
     if (start) input.write(start);
     body.pipe(input);
-  });
+  };
+  request.confine(pid).then(begin, begin);
 
   const leave = (): void => {
     // What git still says goes nowhere, and must not stop git from saying it.

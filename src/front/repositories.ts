@@ -10,6 +10,7 @@ import { isPresent, kindOf, readIfPresent, writeAtomically } from "../host/files
 import { gitEnvironment } from "../host/git.ts";
 import type { Host } from "../host/host.ts";
 import { workingFolders } from "../host/processes.ts";
+import { starting } from "../host/starting.ts";
 import { removeTrees } from "../host/walker.ts";
 
 const ownMaking = `.${process.pid}.making`;
@@ -166,11 +167,10 @@ export class Repositories {
     await removeTrees(this.#host, making);
     await mkdir(making, { mode: 0o700 });
     // It warns of what others may have written: this configuration is ours, and of templates there is none.
-    await simpleGit(making, {
+    const git = simpleGit(making, {
       unsafe: { allowUnsafeTemplateDir: true, allowUnsafeConfigPaths: true },
-    })
-      .env({ PATH: process.env["PATH"], ...gitEnvironment(this.#layout.gitConfiguration) })
-      .init(true, ["--quiet", "--initial-branch=main", "--template="]);
+    }).env({ PATH: process.env["PATH"], ...gitEnvironment(this.#layout.gitConfiguration) });
+    await starting(() => git.init(true, ["--quiet", "--initial-branch=main", "--template="]));
     await furnish(making);
     await rename(making, path);
   }

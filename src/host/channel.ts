@@ -45,7 +45,7 @@ export type Verbs = Record<string, Verb<any>>;
  */
 export function answerVerbs(verbs: Verbs, onMistake: (error: unknown) => void): RequestListener {
   return (question, answer) => {
-    void answerOne(verbs, question, answer).catch((error: unknown) => {
+    answerOne(verbs, question, answer).catch((error: unknown) => {
       const told = asUserError(error);
       if (told.code === "INTERNAL" && !told.said) onMistake(error);
       const { code, message, hint, said } = told;

@@ -95,7 +95,7 @@ export class ControlGroups {
    */
   announce(): void {
     // Where it cannot be said, the next one waits.
-    if (this.#ownDoor !== undefined) void writeFile(this.#ownDoor, "0").catch(() => undefined);
+    if (this.#ownDoor !== undefined) writeFile(this.#ownDoor, "0").catch(() => undefined);
   }
 
   /** From now on the process belongs to the group, and what it starts as well; what it has started does not. */

@@ -2,6 +2,7 @@ import { execa } from "execa";
 import { boxed, privilegeArguments, tryNamespaces, type Box } from "./box.ts";
 import { limited, type Limits } from "./limits.ts";
 import { LineSplitter } from "./lines.ts";
+import { starting } from "./starting.ts";
 
 /** A system user, as a process runs under it. */
 export interface Identity {
@@ -37,7 +38,7 @@ export interface Command {
 }
 
 export interface RunOptions {
-  /** Called with every line of standard output and standard error as it comes. */
+  /** Called with every line of standard output and standard error as it comes; where it throws, all is stopped. */
   onLine?: (line: string) => void;
   /** Aborted when nobody wants the result any more: the process and all its children are killed. */
   signal?: AbortSignal | undefined;
@@ -121,24 +122,34 @@ export class LocalHost implements Host {
   async run(command: Command, options: RunOptions = {}): Promise<string> {
     const { file, args, cwd } = await this.#withIdentity(command);
     const tail: string[] = [];
+    let unheard: { error: unknown } | undefined;
     const keep = (line: string): void => {
       tail.push(line);
       if (tail.length > keptLines) tail.shift();
-      options.onLine?.(line);
+      if (unheard) return;
+      try {
+        options.onLine?.(line);
+      } catch (error) {
+        // Thrown where the stream is read, it would end us.
+        unheard = { error };
+        kill();
+      }
     };
-    const subprocess = execa(file, args, {
-      cwd,
-      env: { PATH: path, LANG: "C.UTF-8", ...command.env },
-      extendEnv: false,
-      // A pipe to say nothing through costs as much as a stream that is used.
-      ...(command.input === undefined ? { stdin: "ignore" } : { input: command.input }),
-      reject: false,
-      detached: true,
-      stripFinalNewline: false,
-      // A build may print without end: its lines are passed on and only the last ones are kept. Of what else is
-      // kept execa would make several copies for an error's message.
-      buffer: false,
-    });
+    const { subprocess } = await starting(() => ({
+      subprocess: execa(file, args, {
+        cwd,
+        env: { PATH: path, LANG: "C.UTF-8", ...command.env },
+        extendEnv: false,
+        // A pipe to say nothing through costs as much as a stream that is used.
+        ...(command.input === undefined ? { stdin: "ignore" } : { input: command.input }),
+        reject: false,
+        detached: true,
+        stripFinalNewline: false,
+        // A build may print without end: its lines are passed on and only the last ones are kept. Of what else is
+        // kept execa would make several copies for an error's message.
+        buffer: false,
+      }),
+    }));
     const kill = (): void => killGroup(subprocess.pid);
     const lines = [LineSplitter.of(subprocess.stderr, keep)];
     const output = new BoundedOutput(command.longestOutput ?? 256 * 1024 * 1024, kill);
@@ -160,6 +171,7 @@ export class LocalHost implements Host {
     clearTimeout(straggling);
     for (const splitter of lines) splitter.end();
     options.signal?.throwIfAborted();
+    if (unheard) throw unheard.error;
 
     const wasStarted = result.exitCode !== undefined || result.signal !== undefined;
     if (!wasStarted && !limits.timedOut) throw result.cause;

@@ -15,9 +15,16 @@ export class LineSplitter {
     this.#longest = longest;
   }
 
+  /** Where `onLine` throws, the stream ends with that error. */
   static of(stream: Readable, onLine: (line: string) => void, longest = longestLine): LineSplitter {
     const splitter = new LineSplitter(onLine, longest);
-    stream.on("data", (chunk: Buffer) => splitter.write(chunk));
+    stream.on("data", (chunk: Buffer) => {
+      try {
+        splitter.write(chunk);
+      } catch (error) {
+        stream.destroy(error as Error);
+      }
+    });
     return splitter;
   }
 

@@ -31,7 +31,8 @@ export class Pool<T> {
     try {
       return await work(thing);
     } finally {
-      void afterwards(thing).finally(() => this.#handOn(thing));
+      const handOn = (): void => this.#handOn(thing);
+      afterwards(thing).then(handOn, handOn);
     }
   }
 

@@ -225,14 +225,12 @@ export async function holding(
     await sayFinished(world, holder).catch((error: unknown) => {
       if (!isAgentDown(error)) throw error;
       // The front itself goes on living, so that nobody else would tell the agent: the lock would be held for ever.
-      void waitFor(
-        () =>
-          sayFinished(world, holder).then(
-            () => true,
-            (again: unknown) => !isAgentDown(again),
-          ),
-        { within: Infinity, every: 1000 },
-      );
+      const isTold = (): Promise<boolean> =>
+        sayFinished(world, holder).then(
+          () => true,
+          (again: unknown) => !isAgentDown(again),
+        );
+      waitFor(isTold, { within: Infinity, every: 1000 }).catch(() => undefined);
     });
   }
 }

@@ -36,7 +36,7 @@ describe("a front that the system gives no more", () => {
     prlimit(pid, `--${what}`, "--noheadings", "--output", "SOFT").trim();
   const begin = (): Promise<string> =>
     server.receivePack("demo", "0000").then(({ status, body }) => `${status} ${body}`);
-  const open = (): number => readdirSync(`/proc/${front}/fd`).length;
+  const open = (pid = front): number => readdirSync(`/proc/${pid}/fd`).length;
 
   it.each<[string, string, () => number, RegExp]>([
     ["processes", "nproc", () => 1, /^503 error\[RESOURCES_EXHAUSTED]/],
@@ -59,6 +59,23 @@ describe("a front that the system gives no more", () => {
     expect(next.exitCode, next.output).toBe(0);
     expect((await server.get("demo")).body).toBe("next");
   });
+
+  // Each file that it may open lets it come one step further, to another process that it cannot start.
+  it.each([0, 3, 6, 9, 12])(
+    "has an agent beside it that with %i files left refuses the push and runs on",
+    async (few) => {
+      const before = limitOf("nofile", agent);
+      limit("nofile", open(agent) + few, agent);
+      const { exitCode, output } = await demo
+        .deploy(plainApp(`few ${few}`), "Few")
+        .finally(() => limit("nofile", before, agent));
+
+      expect(server.servicePid("agent")).toBe(agent);
+      const served = (await server.get("demo")).body === `few ${few}`;
+      expect(exitCode === 0, output).toBe(served);
+      expect(output).not.toContain("mistake in reeve");
+    },
+  );
 
   it("looks in vain for pushes that are gone, as the agent does, and both run on", async () => {
     const both = [front, agent].map((pid) => ({ pid, before: limitOf("nofile", pid) }));

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -168,6 +170,34 @@ describe("a command that fails", () => {
 
     expect(error).not.toBeInstanceOf(CommandFailed);
     expect(error).toMatchObject({ code: "ENOENT", syscall: "spawn no-such-program" });
+  });
+
+  it("is stopped where nobody can hear it, with what is said of that", async () => {
+    const begun = Date.now();
+    const hearing = (): never => {
+      throw new Error("no space to write it down");
+    };
+    const running = host.run(sh("echo one; echo two; sleep 60"), { onLine: hearing });
+    await expect(running).rejects.toThrow("no space to write it down");
+    expect(Date.now() - begun).toBeLessThan(30_000);
+  });
+
+  it("is the system's own error too where no file can be opened any more, and we live on", async () => {
+    // It is there before, and gives back what it cannot be started for any more.
+    const { pid } = process;
+    const limit = `prlimit --pid ${pid} --nofile`;
+    const script = `was=$(${limit} --noheadings --output SOFT) && ${limit}=0: && echo taken && read back && ${limit}="$was:"`;
+    const keeper = spawn("sh", ["-c", script], { stdio: ["pipe", "pipe", "inherit"] });
+    const isBack = once(keeper, "exit");
+    await once(keeper.stdout, "data");
+    const wanted = [sh("true"), { ...sh("cat"), input: "words" }];
+    const failures = await Promise.allSettled(wanted.map((command) => host.run(command)));
+    keeper.stdin.write("back\n");
+    await isBack;
+
+    for (const failure of failures)
+      expect(failure).toMatchObject({ status: "rejected", reason: { code: "EMFILE" } });
+    expect(await host.run(sh("echo again"))).toBe("again\n");
   });
 
   it("is stopped at its deadline together with its children and theirs", async () => {

@@ -1,0 +1,71 @@
+import { execFileSync } from "node:child_process";
+import { readdirSync, statSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { plainApp } from "../support/apps.ts";
+import { TestServer } from "../support/server.ts";
+import type { Workspace } from "../support/workspace.ts";
+import { isLong } from "./stage.ts";
+
+const halves = ["front", "agent"] as const;
+/** Milliseconds, each time anew. */
+const upTo = (most: number): number => Math.random() * most;
+
+describe.runIf(isLong)("files that run out at any moment, whatever is done", () => {
+  let server: TestServer;
+  let demo: Workspace;
+  beforeAll(async () => {
+    server = await TestServer.start();
+    demo = await server.workspace("demo", plainApp("one"));
+    await demo.push();
+    await server.settled("demo");
+  });
+  afterAll(() => server.remove());
+
+  /** The soft limit of either half goes down for a moment, again and again. */
+  async function starve(pids: number[], until: () => boolean): Promise<void> {
+    while (!until()) {
+      await sleep(upTo(1000));
+      const pid = pids[Math.floor(upTo(pids.length))] ?? 0;
+      const { uid, gid } = statSync(`/proc/${pid}`);
+      const limit = (files: number): void => {
+        execFileSync("prlimit", ["--pid", String(pid), `--nofile=${files}:`], { uid, gid });
+      };
+      limit(Math.random() < 0.4 ? 0 : readdirSync(`/proc/${pid}/fd`).length + Math.floor(upTo(12)));
+      await sleep(upTo(900));
+      limit(1024);
+    }
+  }
+
+  it("end neither half", async () => {
+    const pids = halves.map((half) => server.servicePid(half));
+    const end = Date.now() + 120_000;
+    // It fails where there is no such process any more.
+    const starving = starve(pids, () => Date.now() > end).catch(() => undefined);
+    const asked = [
+      (turn: number) => demo.deploy(plainApp(`next ${turn}`), "Next"),
+      (turn: number) =>
+        demo.deploy({ "requirements.txt": `six==1.${15 + (turn % 2)}.0\n` }, "Other packages"),
+      () => demo.push("deploy", "HEAD:refs/heads/feature"),
+      () => demo.push("deploy", ":feature"),
+      () => demo.git("fetch", "deploy"),
+      (turn: number) => server.reeve("create", `app${turn % 5}`),
+      (turn: number) => server.reeve("destroy", `app${turn % 5}`, "--yes"),
+      ...["rollback", "redeploy", "rebuild", "logs", "deploys", "releases"].map(
+        (verb) => () => server.reeve(verb, "demo"),
+      ),
+      () => server.reeve("reconcile"),
+    ];
+    for (let turn = 0; Date.now() < end; turn += 1)
+      await asked[Math.floor(upTo(asked.length))]?.(turn).catch(() => undefined);
+    await starving;
+
+    // What Node prints of what ended one.
+    const said = halves.map((half) => server.read("log", `${half}.log`));
+    for (const words of said) expect(/^node:[^]*?^Node\.js v/m.exec(words)?.[0]).toBeUndefined();
+    expect(halves.map((half) => server.servicePid(half))).toEqual(pids);
+    const last = await demo.deploy(plainApp("at last"), "At last");
+    expect(last.exitCode, last.output).toBe(0);
+    expect((await server.get("demo")).body).toBe("at last");
+  });
+});
