@@ -173,8 +173,10 @@ function noteGone(
   repositories: Repositories,
   log: Logger,
 ): void {
+  // What lies there afterwards is somebody else's.
+  if (isDone) return;
   repositories.expectLeavings(app);
-  if (!isTaken || isDone) return;
+  if (!isTaken) return;
   noteUnclaimed(repositories.path(app)).catch((error: unknown) =>
     log.warn({ err: error, app }, "could not note what a push left"),
   );

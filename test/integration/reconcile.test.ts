@@ -153,6 +153,26 @@ describe("what differs from the record", () => {
     await eventually(async () => (await server.reeve("apps")).exitCode === 0, 20_000);
   });
 
+  it("is no lock that somebody else makes after a push that went well", async () => {
+    const lockOf = (app: string): string =>
+      server.path(`lib/repositories/${app}.git/refs/heads/held.lock`);
+    const other = await server.workspace("other", { "README.md": "No app\n" });
+    await server.reeve("create", "other");
+    writeFileSync(lockOf("other"), "");
+    await workspace.git("commit", "--quiet", "--allow-empty", "--message", "Again");
+    expect((await workspace.push()).exitCode).toBe(0);
+    writeFileSync(lockOf("demo"), "");
+
+    // What a push left that was refused goes, in the same round.
+    expect((await other.push()).exitCode).toBe(1);
+    await eventually(() => !existsSync(lockOf("other")));
+
+    expect(existsSync(lockOf("demo"))).toBe(true);
+    rmSync(lockOf("demo"));
+    await server.settled("demo");
+    await server.reeve("destroy", "other", "--yes");
+  });
+
   it("is a server block that nginx was not told of before the agent fell", async () => {
     const link = server.path("etc/nginx/sites-enabled/demo.conf");
     renameSync(link, `${link}.aside`);
