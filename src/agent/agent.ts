@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { pino } from "pino";
 import { readNotifySocket, type Config } from "../config/config.ts";
 import { gitLimits } from "../config/server-options.ts";
 import { ensureIdentities, type DeployContext } from "../deploy/context.ts";
@@ -16,6 +15,7 @@ import { answerVerbs, listenOn, verbServer } from "../host/channel.ts";
 import { ControlGroups, ownGroup } from "../host/control-groups.ts";
 import { isExecutable } from "../host/files.ts";
 import { LocalHost } from "../host/host.ts";
+import { openLog } from "../host/log.ts";
 import { tellReady } from "../host/ready.ts";
 import { Turns } from "../host/turns.ts";
 import type { Holder } from "../store/agent/deploys.ts";
@@ -132,7 +132,7 @@ async function makeContext(config: Config): Promise<DeployContext> {
     attempts: new Attempts(),
     settler: new Settler(),
     turns: new Turns(),
-    log: pino({ name: "agent" }),
+    log: openLog("agent"),
   };
 }
 

@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
-import { pino, type Logger } from "pino";
+import type { Logger } from "pino";
 import { AgentClient } from "../agent/client.ts";
 import { repositoryPath, submodulesPath } from "../app/instance.ts";
 import { programRoot, readNotifySocket, type Config } from "../config/config.ts";
@@ -9,6 +9,7 @@ import { listenOn, verbServer } from "../host/channel.ts";
 import { gitEnvironment, withQuarantine, type GitContext } from "../host/git.ts";
 import { shellLimits } from "../host/limits.ts";
 import { LocalHost } from "../host/host.ts";
+import { openLog } from "../host/log.ts";
 import { tellReady } from "../host/ready.ts";
 import { branchPolicy } from "../push/deploys.ts";
 import { recordUntold } from "../push/hooks.ts";
@@ -97,7 +98,7 @@ function makeGateServer(gate: Gate): Server {
 async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate }> {
   const { layout, server } = config;
   const host = new LocalHost();
-  const log = pino({ name: "front" });
+  const log = openLog("front");
   const agent = new AgentClient(layout.agentSocket);
   const repositories = new Repositories(layout, host);
   const store = new FrontStore(layout.frontDatabase, {
