@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { sleep } from "./clock.ts";
 import { privilegeArguments } from "./box.ts";
 import type { Identity } from "./host.ts";
@@ -69,30 +69,48 @@ export class Supervised {
   }
 
   #spawn(pause = firstPause): void {
+    const startedAt = Date.now();
+    const child = this.#begin();
+    this.#child = child;
+    // One that the system could not start has no end, only this.
+    child.on("error", (error) => this.#again(`could not be started: ${error.message}`, pause));
+    child.once("exit", (code, by) => {
+      if (child.pid && !this.#stopping) signal(-child.pid, "SIGKILL");
+      const wait = Date.now() - startedAt > wellAfter ? firstPause : pause;
+      this.#again(`ended (${by ?? `exit code ${code ?? "?"}`})`, wait);
+    });
+  }
+
+  #begin(): ChildProcess {
     const { file, args, env, log, as } = this.#service;
     const output = openSync(log, "a", 0o640);
     // Root's own processes start others: none of them gains a right that its parent does not give.
     const privileges = as ? privilegeArguments(as) : ["--no-new-privs"];
-    const startedAt = Date.now();
-    const child = spawn("setpriv", ["--pdeathsig=TERM", ...privileges, "--", file, ...args], {
-      cwd: "/",
-      env,
-      detached: true,
-      stdio: ["ignore", output, output],
-    });
-    this.#child = child;
-    child.on("error", (error) => this.#say(`${this.#service.name}: ${error.message}`));
-    child.once("exit", (code, by) => {
+    try {
+      return spawn("setpriv", ["--pdeathsig=TERM", ...privileges, "--", file, ...args], {
+        cwd: "/",
+        env,
+        detached: true,
+        stdio: ["ignore", output, output],
+      });
+    } finally {
+      closeSync(output);
+    }
+  }
+
+  /** Where it cannot be started now, for want of files or memory say, it is tried again: all else goes on. */
+  #again(what: string, wait: number): void {
+    if (this.#stopping) return;
+    this.#say(`${this.#service.name} ${what}; it is started again in ${wait / 1000} s`);
+    const next = Math.min(wait * 2, longestPause);
+    setTimeout(() => {
       if (this.#stopping) return;
-      const wait = Date.now() - startedAt > wellAfter ? firstPause : pause;
-      this.#say(
-        `${this.#service.name} ended (${by ?? `exit code ${code ?? "?"}`}); it is started again in ${wait / 1000} s`,
-      );
-      if (child.pid) signal(-child.pid, "SIGKILL");
-      setTimeout(() => {
-        if (!this.#stopping) this.#spawn(Math.min(wait * 2, longestPause));
-      }, wait);
-    });
+      try {
+        this.#spawn(next);
+      } catch (error) {
+        this.#again(`could not be started: ${(error as Error).message}`, next);
+      }
+    }, wait);
   }
 }
 
