@@ -50,7 +50,12 @@ export function controlListener(control: Control): RequestListener {
     control.log.error({ err: error }, "a command failed by a mistake of reeve's"),
   );
   return (question, answer) => {
-    const url = new URL(question.url ?? "/", "http://reeve");
+    const address = `http://reeve${question.url ?? "/"}`;
+    if (!URL.canParse(address)) {
+      answer.writeHead(404).end();
+      return;
+    }
+    const url = new URL(address);
     const answering = url.pathname.startsWith("/hooks/")
       ? answerHookRequest
       : plainAnswers[url.pathname];
@@ -495,7 +500,7 @@ async function streamLogs(
 ): Promise<void> {
   const over = new AbortController();
   const watch = setInterval(() => {
-    if (!rights.may(caller, "logs", question.app)) over.abort();
+    if (!mayStill(rights, caller, question.app)) over.abort();
   }, rejudgeEvery);
   const signal = AbortSignal.any([gone, over.signal]);
   try {
@@ -505,6 +510,15 @@ async function streamLogs(
     throw error;
   } finally {
     clearInterval(watch);
+  }
+}
+
+/** Thrown in a timer, what keeps it from being judged would end us: it is thrown where this log ends. */
+function mayStill(rights: Control["rights"], caller: Caller, app: string): boolean {
+  try {
+    return rights.may(caller, "logs", app);
+  } catch {
+    return false;
   }
 }
 

@@ -1,0 +1,83 @@
+import { request } from "node:http";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import Database from "libsql";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { pino } from "pino";
+import { z } from "zod";
+import { AgentClient } from "../../../src/agent/client.ts";
+import { controlListener, type Control } from "../../../src/front/control.ts";
+import { Rights } from "../../../src/front/rights.ts";
+import { answerVerbs, callVerb, listenOn, verbServer } from "../../../src/host/channel.ts";
+import { FrontStore } from "../../../src/store/front/store.ts";
+import { temporaryFolder } from "../../support/unit-folder.ts";
+
+/** The front's control socket, over a store of its own and an agent that has a log without an end. */
+async function listening(): Promise<{ path: string; database: string }> {
+  const folder = temporaryFolder();
+  const database = join(folder, "front.db");
+  const store = new FrontStore(database);
+  onTestFinished(() => store.close());
+  const log = pino({ level: "silent" });
+  const agent = {
+    input: z.looseObject({}),
+    run: async (_: object, { say, gone }: { say: (line: string) => void; gone: AbortSignal }) => {
+      say("the first line");
+      await new Promise((resolve) => gone.addEventListener("abort", resolve));
+    },
+  };
+  const control: Partial<Control> = {
+    ...{ store, log, rights: new Rights(store) },
+    agent: new AgentClient(join(folder, "agent.sock")),
+  };
+  const servers = {
+    "agent.sock": verbServer(answerVerbs({ logs: agent }, () => undefined)),
+    "control.sock": verbServer(controlListener(control as Control)),
+  };
+  for (const [name, server] of Object.entries(servers)) {
+    await listenOn(server, join(folder, name));
+    onTestFinished(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+  }
+  return { path: join(folder, "control.sock"), database };
+}
+
+function statusOf(path: string, address: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    request({ socketPath: path, path: address, agent: false }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    })
+      .on("error", reject)
+      .end();
+  });
+}
+
+describe("the control socket", () => {
+  it("ends a log that is followed, and nothing else, where the right to it can be judged no more", async () => {
+    const { path, database } = await listening();
+    const lines: string[] = [];
+    const following = callVerb(
+      path,
+      "logs",
+      { app: "demo", lines: 0, follow: true },
+      { whenDown: "the front is gone", onLine: (line) => lines.push(line) },
+    );
+    while (lines.length === 0) await sleep(10);
+
+    // As a disk does that gives back no more what is on it.
+    const disk = new Database(database);
+    disk.exec("DROP TABLE account");
+    disk.close();
+
+    await expect(following).rejects.toMatchObject({ code: "INTERNAL" });
+  });
+
+  it.each(["//", "/v1/apps?", "*"])("answers what is no question of its: %s", async (address) => {
+    const { path } = await listening();
+
+    expect(await statusOf(path, address)).toBe(404);
+  });
+});
