@@ -199,6 +199,8 @@ class Reader:
             args, opts = "", None
         name, rest = self.option(line)
         if name in INCLUDES or (opts and (opts.requirements or opts.constraints)):
+            # Of a line that names a package as well, pip reads that and no file.
+            self.whole = self.whole or bool(opts and (args or opts.editables))
             return list(self.includes(line, opts, name, rest))
         if opts is None:
             return []
@@ -329,8 +331,10 @@ class Reader:
         return normpath(path).split("/")[0] == ".."
 
     def read_as(self, kind, path):
-        """Where it climbs it stays as it is written: what is behind a link is git's to say."""
-        self.reads[path if ".." in path else normpath(path)] = kind
+        """Where it climbs it counts as it is written as well: what is behind a link is git's to say, by names alone."""
+        self.reads[normpath(path)] = kind
+        if ".." in path:
+            self.reads["/".join(step for step in path.split("/") if step not in ("", "."))] = kind
 
     def links(self, line, value):
         if REMOTE.match(value):
@@ -368,7 +372,7 @@ class Reader:
             self.local, self.reads, self.outside = [], {}, {}
         read = {path for path, _ in self.met}
         return {
-            "version": 2,
+            "version": 3,
             "files": [path for path in self.texts if path in read],
             "local": self.local,
             "reads": [{"path": path, "as": kind} for path, kind in sorted(self.reads.items())],

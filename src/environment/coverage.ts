@@ -27,7 +27,7 @@ const localPackage = z.object({
 
 /** As `coverage.py` answers. Another version of the answer is asked for again. */
 const coverageAnswer = z.object({
-  version: z.literal(2),
+  version: z.literal(3),
   /** Of the files that it was given, those that are read at all. */
   files: z.array(word).max(50),
   local: z.array(localPackage).max(many),
@@ -47,7 +47,7 @@ export type Coverage = z.infer<typeof coverageAnswer>;
 type LocalPackage = z.infer<typeof localPackage>;
 
 export const nothingCovered: Coverage = {
-  ...{ version: 2, files: [], local: [], reads: [], outside: [] },
+  ...{ version: 3, files: [], local: [], reads: [], outside: [] },
   ...{ whole: false, forms: [], problems: [] },
 };
 

@@ -225,14 +225,19 @@ describe("what else requirements reach", () => {
 
   it("is told from the folder of the file that is installed", async () => {
     const files = filesOf({
-      "backend/requirements.txt": "../libs/x\n-r ../etc/base.txt\n",
+      "backend/requirements.txt": "../libs/x\n./../libs/z.whl\n-r ../etc/base.txt\n",
       "etc/base.txt": "./libs/y\n-f wheels\n",
     });
 
     const { local, reads } = await lookAt(files);
 
     expect(local.map(({ path }) => path)).toEqual(["libs/x", "backend/libs/y"]);
-    expect(reads.map(({ path }) => path)).toEqual(["backend/wheels", "etc/wheels"]);
+    expect(reads.map(({ path }) => path)).toEqual([
+      "backend/../libs/z.whl",
+      "backend/wheels",
+      "etc/wheels",
+      "libs/z.whl",
+    ]);
   });
 });
 
@@ -369,6 +374,10 @@ const reaching: [text: string, named: string, more?: Record<string, string>][] =
   ["-f pages", "other/shop.zip"],
   ["-f wheels/../latest/../wheels\nshop", "wheels/shop-2.0.zip"],
   ["-f linked/deep/../packages\nshop", "other/packages/shop-2.0.zip"],
+  ["-f ./wheels/../wheels\nshop", "wheels/shop-2.0.zip"],
+  ["-f no-folder/../wheels\nshop", "wheels/shop-2.0.zip"],
+  ["-r etc/base.txt", "wheels/shop-3.0.zip", { "etc/base.txt": "-f ./../wheels\nshop" }],
+  ["./libs/x -r more.txt", "libs/x/x.py", { "more.txt": "" }],
   ["-r away/../more.txt\n-f wheels", "other/more.txt", { "more.txt": "shop" }],
   ["-r etc/base.txt", "wheels/shop-3.0.zip", { "etc/base.txt": "-f ../wheels\nshop" }],
   ["latest/shop-1.0.zip", "releases/shop-1.0.zip"],
