@@ -69,7 +69,7 @@ async function pass(gate: Gate, question: IncomingMessage, answer: ServerRespons
   });
   if (!("kind" in route)) {
     question.resume();
-    refuse(answer, route.status, route.message);
+    refuse(answer, route.status, route.message, route.isLfs);
     return;
   }
   const { app, service, kind } = route;

@@ -17,8 +17,13 @@ const challenges: Record<number, Record<string, string>> = {
   429: { "retry-after": "60" },
 };
 
-/** Text that git shows its user as `remote:` lines. */
-export function refuse(answer: ServerResponse, status: number, words: string | UserError): void {
+/** Text that git shows its user as `remote:` lines. Git LFS would guess at a reason where none stands in its own form. */
+export function refuse(
+  answer: ServerResponse,
+  status: number,
+  words: string | UserError,
+  isLfs = false,
+): void {
   const text = typeof words === "string" ? `error: ${words}` : describeError(words).join("\n");
   if (answer.headersSent) {
     answer.destroy();
@@ -26,11 +31,11 @@ export function refuse(answer: ServerResponse, status: number, words: string | U
   }
   const challenge = challenges[status] ?? {};
   answer.writeHead(status, {
-    "content-type": "text/plain; charset=utf-8",
+    "content-type": isLfs ? "application/vnd.git-lfs+json" : "text/plain; charset=utf-8",
     ...challenge,
     ...noCache,
   });
-  answer.end(`${text}\n`);
+  answer.end(isLfs ? JSON.stringify({ message: text }) : `${text}\n`);
 }
 
 export function answerAdvertisement(

@@ -13,6 +13,7 @@ import type { Credentials } from "./credentials.ts";
 import type { GitService } from "./node-git-server.ts";
 import { openRepository, type Entrance } from "./open-repository.ts";
 import type { Places } from "./places.ts";
+import { withoutLfs } from "./route.ts";
 import type { Sessions } from "./sessions.ts";
 
 export interface SshWorld extends Entrance {
@@ -193,6 +194,10 @@ function refused({ store }: SshWorld, { account, via }: Caller, command: string)
   // What else was typed may be a secret: a setting behind a command that was misspelt.
   const [detail] = /^[a-z-]{1,20}(?= |$)/.exec(command) ?? ["(no command's name)"];
   store.audit.write({ account, via, action: "ssh", outcome: "refused", detail });
+  if (detail.startsWith("git-lfs-")) {
+    const { message, hint } = withoutLfs;
+    return new UserError("SSH_REFUSED", message, { hint });
+  }
   return new UserError(
     "SSH_REFUSED",
     command === ""

@@ -51,7 +51,7 @@ function pointed(paths: string[]): UserError {
     "BUILD_TREE_INVALID",
     `${paths.join(", ")}: a pointer of Git LFS, and not the file that it stands for`,
     {
-      hint: `Have git lfs untrack it, put the file itself into the repository, commit, and push again: ${past} ${paths.map((path) => pathWord(path)).join(" ")}`,
+      hint: `Have git lfs untrack it, put the file itself into the repository, commit, and with --no-verify, past its hook, push again: ${past} ${paths.map((path) => pathWord(path)).join(" ")}`,
     },
   );
 }

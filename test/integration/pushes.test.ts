@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp, plainApp } from "../support/apps.ts";
 import { hintOf } from "../support/objects.ts";
 import { makePerson, type Person } from "../support/people.ts";
+import { SshClient } from "../support/ssh.ts";
 import { TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
 
@@ -332,6 +333,29 @@ describe("what is pushed, and what the pusher reads", () => {
       expect(existsSync(join(demo.folder, "copy/app.py"))).toBe(true);
       demo.write({ copy: null });
     });
+  });
+
+  it("Git LFS, which asks by a hook before git pushes, shows how to push past it", async () => {
+    const client = new SshClient(server);
+    await server.reeve("key", "add", "ada", client.publicKey);
+
+    const asked = await server.ask({
+      ...{ host: `git.localhost:${server.port}`, path: "/demo.git/info/lfs/objects/batch" },
+      ...{ method: "POST", body: '{"operation":"upload","objects":[]}' },
+      headers: {
+        authorization: `Basic ${Buffer.from(`admin:${server.token}`).toString("base64")}`,
+        "content-type": "application/vnd.git-lfs+json",
+      },
+    });
+    const overSsh = await client.run("git-lfs-authenticate demo.git upload");
+
+    // What it shows of any other answer is the status, in words of its own.
+    expect(asked.headers["content-type"]).toBe("application/vnd.git-lfs+json");
+    const { message } = JSON.parse(asked.body) as { message: string };
+    for (const words of [message, overSsh.output]) {
+      expect(words).toContain("this server keeps no files of Git LFS");
+      expect(words).toContain("`git push --no-verify deploy main`");
+    }
   });
 
   it("no git that an app starts finds a repository above it, nor one that a build starts", async () => {

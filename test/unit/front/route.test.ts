@@ -88,6 +88,13 @@ describe("a request that is none of git's", () => {
     }
   });
 
+  it.each(["/demo.git/info/lfs/objects/batch", "/git/demo/info/lfs/locks/verify"])(
+    "is answered in the form of Git LFS where that asks: %s",
+    (url) => {
+      expect(post(url, "application/vnd.git-lfs+json")).toMatchObject({ status: 404, isLfs: true });
+    },
+  );
+
   it("that names its service twice over is not found either", () => {
     expect(
       post("/demo.git/git-receive-pack?service=git-upload-pack", types["receive-pack"]),
