@@ -10,9 +10,23 @@ const elsewhere = {
   "pdm.lock": "pdm export --prod -o requirements.txt",
   "Pipfile.lock": "pipenv requirements > requirements.txt",
   Pipfile: "pipenv lock && pipenv requirements > requirements.txt",
+  "requirements.in": "uv pip compile requirements.in -o requirements.txt",
 } as const;
 
-export const declarations = [...Object.keys(elsewhere), "pyproject.toml"];
+/** Files of pip's own form under the names that people give them; the first is what a server is to have. */
+const kinds = ["production", "prod", "main", "base", "common", "requirements"].flatMap((kind) => [
+  `requirements/${kind}.txt`,
+  `requirements-${kind}.txt`,
+]);
+
+const ofSetuptools = ["setup.cfg", "setup.py"];
+
+export const declarations = [
+  ...Object.keys(elsewhere),
+  "pyproject.toml",
+  ...kinds,
+  ...ofSetuptools,
+];
 
 /**
  * Without `requirements.txt`: refuses an app whose packages are named in another file, or in a folder above its own,
@@ -46,22 +60,27 @@ async function expectNoRequirements(tree: CommitTree, root: string, path: string
   );
 }
 
+const installed = 'echo "-e ." > requirements.txt';
+
 async function expectNoDeclarations(tree: CommitTree, root: string): Promise<void> {
   const entries = await tree.look(declarations.map((name) => posix.join(root, name)));
   const names = entries
     .filter(({ kind }) => kind === "file")
-    .map(({ path }) => posix.basename(path));
+    .map(({ path }) => posix.relative(root, path));
   for (const [name, line] of Object.entries(elsewhere))
     if (names.includes(name)) throw declared(name, root, line);
-  if (!names.includes("pyproject.toml")) return;
-  const project = (await tree.read(posix.join(root, "pyproject.toml"))) ?? "";
-  if (!declaresPackages(project)) return;
-  const [source] = await tree.look([posix.join(root, "src")]);
-  const line =
-    source?.kind === "folder"
-      ? 'echo "-e ." > requirements.txt'
-      : "uv pip compile pyproject.toml -o requirements.txt";
-  throw declared("pyproject.toml", root, line);
+  const textOf = async (name: string): Promise<string> =>
+    names.includes(name) ? ((await tree.read(posix.join(root, name))) ?? "") : "";
+  if (declaresPackages(await textOf("pyproject.toml"))) {
+    const [source] = await tree.look([posix.join(root, "src")]);
+    const line =
+      source?.kind === "folder" ? installed : "uv pip compile pyproject.toml -o requirements.txt";
+    throw declared("pyproject.toml", root, line);
+  }
+  const kind = kinds.find((name) => names.includes(name));
+  if (kind !== undefined) throw declared(kind, root, `echo "-r ${kind}" > requirements.txt`);
+  for (const name of ofSetuptools)
+    if (requiresPackages(await textOf(name))) throw declared(name, root, installed);
 }
 
 function declared(name: string, root: string, line: string): UserError {
@@ -74,15 +93,28 @@ function declared(name: string, root: string, line: string): UserError {
   );
 }
 
-/** Whether a `pyproject.toml` asks for packages: PEP 621's list, or Poetry's table with more than the interpreter. */
+/** Whether `setup.cfg` or `setup.py` asks for packages. */
+function requiresPackages(text: string): boolean {
+  const code = text.replaceAll(/#.*/g, "");
+  return /\binstall_requires\b["']?\s*[=:][ \t]*(?:\r?\n[ \t]+)?(?!\[\s*\])\S/.test(code);
+}
+
+/**
+ * Whether a `pyproject.toml` asks for packages: PEP 621's list, or one that is found by the build, or Poetry's table
+ * with more than the interpreter.
+ */
 export function declaresPackages(text: string): boolean {
   let table = "";
+  let isDynamic = false;
   for (const line of linesOf(text)) {
     if (line.startsWith("[")) table = line.replace(/#.*/, "").replaceAll(/\s/g, "");
     const [key = "", ...rest] = line.split("=", 2);
     const name = key.trim();
     if (table === "[project]" && name === "dependencies")
       return !/^\[\s*\]/.test(rest.join("").trim());
+    isDynamic ||= table === "[project]" && name === "dynamic";
+    if (isDynamic && /["']dependencies["']/.test(line)) return true;
+    isDynamic &&= !line.includes("]");
     const isPackage = /^[A-Za-z0-9"]/.test(name) && name !== "python" && rest.length > 0;
     if (table === "[tool.poetry.dependencies]" && isPackage) return true;
   }

@@ -300,6 +300,19 @@ export const shapes: Shape[] = [
     says: "1.01.0",
   },
   {
+    title: "requirements in a folder, and none beside it",
+    files: {
+      "requirements/base.txt": "greeting==1.0\n",
+      "requirements/production.txt": "-r base.txt\nfarewell\n",
+      "requirements/dev.txt": "no-such-package-anywhere\n",
+      "app.py": answering("greeting.version + farewell.version", {
+        imports: "import greeting, farewell",
+      }),
+    },
+    refused: [/requirements\/production\.txt names packages/],
+    says: "1.01.0",
+  },
+  {
     title: "pyproject.toml alone",
     files: {
       "pyproject.toml": '[project]\nname = "shop"\nversion = "1"\ndependencies = ["greeting<2"]\n',

@@ -378,6 +378,31 @@ describe("what a repository requires", () => {
       "uv pip compile pyproject.toml -o requirements.txt",
       { "pyproject.toml": '[tool.poetry.dependencies]\npython = "^3.11"\nflask = "*"\n' },
     ],
+    [
+      "pyproject.toml",
+      "uv pip compile pyproject.toml -o requirements.txt",
+      { "pyproject.toml": '[project]\ndynamic = [\n  "version",\n  "dependencies",\n]\n' },
+    ],
+    ["requirements.in", "uv pip compile requirements.in -o requirements.txt", {}],
+    [
+      "requirements/production.txt",
+      'echo "-r requirements/production.txt" > requirements.txt',
+      { "requirements/base.txt": "", "requirements/dev.txt": "", "setup.py": "" },
+    ],
+    ["requirements-prod.txt", 'echo "-r requirements-prod.txt" > requirements.txt', {}],
+    [
+      "setup.cfg",
+      'echo "-e ." > requirements.txt',
+      {
+        "setup.cfg": "[options]\npackages = find:\ninstall_requires =\n    flask\n",
+        "setup.py": "",
+      },
+    ],
+    [
+      "setup.py",
+      'echo "-e ." > requirements.txt',
+      { "setup.py": "setup(name='x', install_requires=['flask'])", "pyproject.toml": "" },
+    ],
   ])("is asked for where %s declares it: %s", async (name, line, files) => {
     const at = (folder: string): Files =>
       Object.fromEntries(
@@ -434,8 +459,18 @@ describe("what a repository requires", () => {
     '[tool.poetry.dependencies]\npython = "^3.11"\n',
     '[dependency-groups]\ndev = ["pytest"]\n',
     "not = toml [",
+    '[project]\ndynamic = ["version"]\n[tool.x]\ny = "dependencies"\n',
   ])("is nothing where pyproject.toml asks for no packages: %j", async (text) => {
     expect(await requirementsOf({ "pyproject.toml": text })).toEqual([]);
+  });
+
+  it.each<Files>([
+    { "setup.py": "setup(name='x', install_requires=[ ])" },
+    { "setup.py": "# install_requires=['flask']\nsetup()" },
+    { "setup.cfg": "[options]\ninstall_requires =\n[options.extras_require]\ndev = pytest\n" },
+    { "requirements/dev.txt": "pytest", "requirements-test.txt": "pytest" },
+  ])("is nothing where %j asks for no packages", async (files) => {
+    expect(await requirementsOf(files)).toEqual([]);
   });
 
   it("is requirements.txt and what it includes, and what that includes, each once", async () => {
