@@ -1,7 +1,7 @@
 import { deployLogPath, optionsFile, placeUrl, type Instance } from "../app/instance.ts";
 import { branchOf, isPreviewName, shortCommit } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
-import { withoutCredentials, type RequirementsFile } from "../environment/requirements.ts";
+import type { RequirementsFile } from "../environment/requirements.ts";
 import type { PushedTag } from "../environment/tree-contents.ts";
 import { asUserError, describeError, UserError, type ErrorCode } from "../errors.ts";
 import { sleep } from "../host/clock.ts";
@@ -15,6 +15,7 @@ import {
 } from "../settings/settings.ts";
 import type { Deploy, DeployReason, Holder } from "../store/agent/deploys.ts";
 import type { InstanceRow } from "../store/agent/instances.ts";
+import { conclude } from "./conclude.ts";
 import { instanceOf, optionsOf, pathsOf, runnerOf, type DeployContext } from "./context.ts";
 import { expectRoom } from "./previews.ts";
 import { currentCommit } from "./refs.ts";
@@ -217,10 +218,9 @@ async function refusing<T>(
     if (deploy && deploy.reason !== "removal") await takeBack(context, deploy);
     for (const line of describeError(told)) report.line(line.replace(/\bAPP\b/g, app));
     report.line(onTheAir(context, instance));
-    report.rest();
     told.said = true;
     dropUnusedClaim(context, instance);
-    if (deploy) recordRefusal(context, deploy, told);
+    if (deploy) conclude(context, deploy, { state: "refused", error: told }, report);
     throw told;
   }
 }
@@ -301,7 +301,7 @@ export async function confirmDeploy(context: DeployContext, id: number): Promise
   if (deploy.reason === "removal") return confirmRemoval(context, deploy);
   const { store, config } = context;
   const row = store.instances.get(deploy.instance) as InstanceRow;
-  const took = await recordLive(context, deploy);
+  const took = await goLive(context, deploy);
   if (wasRestarted(context, deploy)) context.settler.tidy(row.name).catch(() => undefined);
   else context.settler.start(row.name, id);
 
@@ -379,17 +379,13 @@ async function judgeEnded(context: DeployContext, id: number): Promise<void> {
   if (left) await judgeDeploy(context, left);
 }
 
-/** Writes down that the deploy is on the air, with its settings. Resolves to the milliseconds it took. */
-export async function recordLive(context: DeployContext, deploy: Deploy): Promise<number> {
-  const { store } = context;
+/** The deploy is on the air, and its settings are the instance's. Resolves to the milliseconds that it took. */
+export async function goLive(context: DeployContext, deploy: Deploy): Promise<number> {
   const { settings } = pathsOf(context, deploy.instance);
   const owner = { host: context.host, app: runnerOf(context, deploy.instance) };
   await adoptSettings(owner, settings, deploy.number);
-  const now = new Date();
-  const took = Math.max(0, now.getTime() - new Date(deploy.startedAt).getTime());
   const settled = wasRestarted(context, deploy);
-  store.recordLive(deploy, { liveAt: now.toISOString(), milliseconds: took, settled });
-  context.attempts.end(deploy.id);
+  const took = conclude(context, deploy, { state: "live", settled });
   // What cannot be removed now is removed when it tidies up, or by the next deploy.
   const cleaning = [
     forgetFormerSettings(context.host, settings),
@@ -429,7 +425,7 @@ async function revertDeploy(
     }
     await takeBack(context, deploy);
   }
-  recordRefusal(context, deploy, new UserError("REF_MOVED", why));
+  conclude(context, deploy, { state: "refused", error: new UserError("REF_MOVED", why) });
   // As it is by now: what the switch did not supersede has gone on settling.
   const now = store.instances.get(deploy.instance);
   if (now?.live && now.settled !== now.live) context.settler.start(now.name, now.live);
@@ -561,16 +557,6 @@ export function lockFor(
     say(
       `reeve: ${running?.account ?? "somebody"} is deploying ${instance} just now; this push waits for its turn`,
     );
-  });
-}
-
-export function recordRefusal(context: DeployContext, deploy: Deploy, error: UserError): void {
-  const took = Date.now() - new Date(deploy.startedAt).getTime();
-  context.attempts.end(deploy.id);
-  context.store.deploys.change(deploy.id, {
-    state: "refused",
-    error: withoutCredentials(describeError(error).join("\n")),
-    milliseconds: Math.max(0, took),
   });
 }
 

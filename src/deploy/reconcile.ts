@@ -26,6 +26,7 @@ import { reloadNginx, runningNginx } from "../vhost/nginx.ts";
 import { mergeLogs } from "../vassal/app-log.ts";
 import { releaseIni } from "../vassal/vassal.ts";
 import { isBroughtOver, moveLinks } from "./bring-over.ts";
+import { conclude } from "./conclude.ts";
 import { iniOf } from "./inis.ts";
 import {
   gitOf,
@@ -37,11 +38,10 @@ import {
 } from "./context.ts";
 import {
   confirmDeploy,
+  goLive,
   hasGoneThrough,
   judgeDeploy,
   judgeHolder,
-  recordLive,
-  recordRefusal,
   takeBack,
 } from "./deploy.ts";
 import { destroyApp } from "./destroy.ts";
@@ -277,11 +277,11 @@ class Reconciling {
     if (await this.#emperorRuns()) await judgeDeploy(context, deploy, graceAtStart);
     else if (await hasGoneThrough(context, deploy)) {
       if (deploy.reason === "removal") await confirmDeploy(context, deploy.id);
-      else await recordLive(context, deploy);
+      else await goLive(context, deploy);
     } else {
       if (deploy.reason !== "removal") await takeBack(context, deploy);
       const why = `git did not move ${deploy.ref}: the server was stopped`;
-      recordRefusal(context, deploy, new UserError("REF_MOVED", why));
+      conclude(context, deploy, { state: "refused", error: new UserError("REF_MOVED", why) });
     }
   }
 

@@ -8,6 +8,7 @@ import { unpinRelease } from "../release/release-commands.ts";
 import type { Deploy, NewDeploy } from "../store/agent/deploys.ts";
 import { dropHeldIni } from "../vassal/vassal.ts";
 import { removeVhost } from "../vhost/vhost.ts";
+import { conclude } from "./conclude.ts";
 import { gitOf, optionsOf, pathsOf, type DeployContext } from "./context.ts";
 import { tidyEnvironments } from "./kept.ts";
 import { stepLine } from "./report.ts";
@@ -103,9 +104,7 @@ export async function confirmRemoval(context: DeployContext, deploy: Deploy): Pr
   await sweepPreviewsUser(context, deploy.app).catch((error: unknown) =>
     context.log.error({ err: error, app: deploy.app }, "could not remove what previews left"),
   );
-  const took = Math.max(0, Date.now() - new Date(deploy.startedAt).getTime());
-  store.deploys.change(deploy.id, { state: "removed", milliseconds: took });
-  context.attempts.end(deploy.id);
+  const took = conclude(context, deploy, { state: "removed" });
   return [stepLine("removed", row ? placeUrl(row.place, config.server.port) : "", took)];
 }
 
