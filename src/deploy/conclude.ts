@@ -6,8 +6,7 @@ import type { DeployReport } from "./report.ts";
 
 /** How a deploy ended. */
 export type Outcome =
-  /** `settled`: the vassal for good has the release already, and nothing follows. */
-  | { state: "live"; settled: boolean }
+  | { state: "live" }
   /** A removal: the instance is gone. */
   | { state: "removed" }
   | { state: "refused"; error: UserError };
@@ -28,8 +27,10 @@ export function conclude(
   switch (outcome.state) {
     case "live":
       store.recordLive(deploy, {
-        ...{ liveAt: now.toISOString(), milliseconds },
-        settled: outcome.settled,
+        liveAt: now.toISOString(),
+        milliseconds,
+        // The vassal for good has the release already: nothing follows.
+        settled: deploy.strategy === "restart",
       });
       break;
     case "removed":

@@ -13,7 +13,7 @@ import {
   forgetFormerSettings,
   type SettingsChange,
 } from "../settings/settings.ts";
-import type { Deploy, DeployReason, Holder } from "../store/agent/deploys.ts";
+import type { Deploy, DeployReason, DeployStrategy, Holder } from "../store/agent/deploys.ts";
 import type { InstanceRow } from "../store/agent/instances.ts";
 import { conclude } from "./conclude.ts";
 import { instanceOf, optionsOf, pathsOf, runnerOf, type DeployContext } from "./context.ts";
@@ -27,7 +27,7 @@ import type { Preparation, Step } from "./step.ts";
 import { environmentStep } from "./steps/environment.ts";
 import { foldersStep } from "./steps/folders.ts";
 import { releaseStep } from "./steps/release.ts";
-import { emperorStep, restartStep, wasRestarted } from "./steps/restart.ts";
+import { emperorStep, restartStep } from "./steps/restart.ts";
 import { settingsStep } from "./steps/settings.ts";
 import { understudyStep } from "./steps/understudy.ts";
 import { vhostStep } from "./steps/vhost.ts";
@@ -40,10 +40,15 @@ import { drain, lead, permanentOf, retire, settledVassal, understudyFor } from "
  */
 const beginning: Step[] = [foldersStep, releaseStep];
 
+const boots: Record<DeployStrategy, Step[]> = {
+  overlap: [understudyStep],
+  restart: [emperorStep, restartStep],
+};
+
 function proofOf(instance: string, { overlap }: Pick<AppOptions, "overlap">): Step[] {
   // A preview has no permanent vassal that could be restarted.
-  const boot = overlap || isPreviewName(instance) ? [understudyStep] : [emperorStep, restartStep];
-  return [environmentStep, settingsStep, ...boot, vhostStep];
+  const strategy = overlap || isPreviewName(instance) ? "overlap" : "restart";
+  return [environmentStep, settingsStep, ...boots[strategy], vhostStep];
 }
 
 /** Whichever way the deploy went: a step that it did not take has nothing to undo. */
@@ -51,9 +56,8 @@ const allSteps: Step[] = [
   ...beginning,
   environmentStep,
   settingsStep,
-  understudyStep,
-  emperorStep,
-  restartStep,
+  ...boots.overlap,
+  ...boots.restart,
   vhostStep,
 ];
 
@@ -174,9 +178,6 @@ export async function takeBack(context: DeployContext, deploy: Deploy): Promise<
   for (const { name, undo } of allSteps.toReversed()) {
     await undo(context, deploy).catch((error: unknown) => {
       context.log.error({ err: error, deploy: deploy.id, step: name }, "could not undo a step");
-      const live = context.store.instances.get(deploy.instance)?.live;
-      // The vassal itself may be what was not brought back: settling does it, and goes on trying.
-      if (name === restartStep.name && live) context.settler.start(deploy.instance, live);
     });
   }
 }
@@ -262,7 +263,7 @@ export async function switchDeploy(context: DeployContext, id: number): Promise<
   });
   if (deploy.reason === "removal") return;
   context.settler.supersede(deploy.instance);
-  const isRestarted = wasRestarted(context, deploy);
+  const isRestarted = deploy.strategy === "restart";
   await lead(
     context,
     isRestarted ? permanentOf(context, deploy.instance) : understudyFor(context, deploy),
@@ -302,7 +303,7 @@ export async function confirmDeploy(context: DeployContext, id: number): Promise
   const { store, config } = context;
   const row = store.instances.get(deploy.instance) as InstanceRow;
   const took = await goLive(context, deploy);
-  if (wasRestarted(context, deploy)) context.settler.tidy(row.name).catch(() => undefined);
+  if (deploy.strategy === "restart") context.settler.tidy(row.name).catch(() => undefined);
   else context.settler.start(row.name, id);
 
   const said: string[] = [];
@@ -384,13 +385,14 @@ export async function goLive(context: DeployContext, deploy: Deploy): Promise<nu
   const { settings } = pathsOf(context, deploy.instance);
   const owner = { host: context.host, app: runnerOf(context, deploy.instance) };
   await adoptSettings(owner, settings, deploy.number);
-  const settled = wasRestarted(context, deploy);
-  const took = conclude(context, deploy, { state: "live", settled });
+  const took = conclude(context, deploy, { state: "live" });
   // What cannot be removed now is removed when it tidies up, or by the next deploy.
   const cleaning = [
     forgetFormerSettings(context.host, settings),
     // There is no understudy with which they would go.
-    ...(settled ? [dropProposedSettings(context.host, settings, deploy.number)] : []),
+    ...(deploy.strategy === "restart"
+      ? [dropProposedSettings(context.host, settings, deploy.number)]
+      : []),
   ];
   for (const cleaned of await Promise.allSettled(cleaning))
     if (cleaned.status === "rejected")

@@ -3,12 +3,13 @@ import { milliseconds } from "../../host/clock.ts";
 import { removeFile } from "../../host/files.ts";
 import { adoptSettings, bringBackSettings } from "../../settings/settings.ts";
 import type { Deploy } from "../../store/agent/deploys.ts";
+import type { InstanceRow } from "../../store/agent/instances.ts";
 import { lengthOfLog, logSince } from "../../vassal/app-log.ts";
 import { findVassal, isEmperorDown } from "../../vassal/emperor.ts";
 import { dropHeldIni, holdVassal } from "../../vassal/vassal.ts";
 import { moveLinks } from "../bring-over.ts";
 import { optionsOf, pathsOf, runnerOf, type DeployContext } from "../context.ts";
-import type { Step } from "../step.ts";
+import { note, type Step } from "../step.ts";
 import { boot, lead, permanentOf, prove } from "../vassals.ts";
 import { unhealthy } from "./understudy.ts";
 
@@ -28,7 +29,10 @@ export const emperorStep: Step = {
  */
 export const restartStep: Step = {
   name: "restart",
-  run: async ({ context, instance, options, deploy, signal }) => {
+  run: async (preparation) => {
+    const { context, instance, options, deploy, signal } = preparation;
+    // Written down first: whoever takes it back, after a crash as well, starts the former release again.
+    note(preparation, { strategy: "restart" });
     const paths = pathsOf(context, instance.name);
     const vassal = permanentOf(context, instance.name);
     context.settler.supersede(instance.name);
@@ -49,37 +53,48 @@ export const restartStep: Step = {
     return `healthy (GET ${options.health_path} ${health.status}), off the air for ${off} ms`;
   },
   undo: async (context, deploy) => {
-    if (!wasRestarted(context, deploy)) return;
-    const paths = pathsOf(context, deploy.instance);
-    const vassal = permanentOf(context, deploy.instance);
+    if (deploy.strategy !== "restart") return;
     const row = context.store.instances.get(deploy.instance);
     const live = row?.live ? context.store.deploys.get(row.live) : undefined;
-    await bringBackSettings(context.host, paths.settings);
-    // Read before anything is stopped: somebody may be writing them.
-    const options = row && live ? await optionsOf(context, row.app) : undefined;
-    await holdVassal(context.emperor, vassal.ini, 0);
-    if (row && live && options) {
-      try {
-        await startVassal(context, { row, deploy: live, options, paths });
-        // Who reads that the former release is on the air finds it there.
-        const health = await prove(context, vassal, { instance: row, options });
-        if (!health.healthy)
-          context.log.warn({ instance: row.name, problem: health.problem }, "not back on the air");
-      } catch (error) {
-        // Its ini is back all the same: an Emperor that is started again starts it.
-        if (!isEmperorDown(error)) throw error;
-        await dropHeldIni(vassal.ini);
-      }
-      return;
+    try {
+      await bringBack(context, deploy, row && live && { row, live });
+    } catch (error) {
+      // Settling brings the vassal to the former release as well, and goes on trying.
+      if (live) context.settler.start(deploy.instance, live.id);
+      throw error;
     }
-    await dropHeldIni(vassal.ini);
-    await removeFile(vassal.socket);
   },
 };
 
-/** Whether the deploy has touched the vassal itself, instead of booting an understudy beside it. */
-export function wasRestarted(context: DeployContext, deploy: Deploy): boolean {
-  return context.store.deploys.steps(deploy.id).some((step) => step.name === restartStep.name);
+/** `former`: what was on the air before; undefined where nothing was. */
+async function bringBack(
+  context: DeployContext,
+  { instance }: Deploy,
+  former: { row: InstanceRow; live: Deploy } | undefined,
+): Promise<void> {
+  const paths = pathsOf(context, instance);
+  const vassal = permanentOf(context, instance);
+  await bringBackSettings(context.host, paths.settings);
+  // Read before anything is stopped: somebody may be writing them.
+  const options = former && (await optionsOf(context, former.row.app));
+  await holdVassal(context.emperor, vassal.ini, 0);
+  if (former && options) {
+    const { row, live } = former;
+    try {
+      await startVassal(context, { row, deploy: live, options, paths });
+      // Who reads that the former release is on the air finds it there.
+      const health = await prove(context, vassal, { instance: row, options });
+      if (!health.healthy)
+        context.log.warn({ instance: row.name, problem: health.problem }, "not back on the air");
+    } catch (error) {
+      // Its ini is back all the same: an Emperor that is started again starts it.
+      if (!isEmperorDown(error)) throw error;
+      await dropHeldIni(vassal.ini);
+    }
+    return;
+  }
+  await dropHeldIni(vassal.ini);
+  await removeFile(vassal.socket);
 }
 
 async function startVassal(

@@ -1,13 +1,15 @@
 import { UserError } from "../../errors.ts";
 import { logSince, reasonOfFailure } from "../../vassal/app-log.ts";
 import { healthCheck, iniOf, planIni } from "../inis.ts";
-import type { Step } from "../step.ts";
+import { note, type Step } from "../step.ts";
 import { boot, discard, prove, understudyFor } from "../vassals.ts";
 
 /** Boots the release beside the one that is on the air, and asks it whether it is well. */
 export const understudyStep: Step = {
   name: "understudy",
-  run: async ({ context, options, instance, deploy, line, signal }) => {
+  run: async (preparation) => {
+    const { context, options, instance, deploy, line, signal } = preparation;
+    note(preparation, { strategy: "overlap" });
     const understudy = understudyFor(context, deploy);
     // The Emperor's hook is about to put the vassal into its group; a build may have come between since it was said first.
     context.groups.announce();

@@ -8,6 +8,12 @@ import { now, shortened, text, type Row, type Sqlite } from "../sqlite.ts";
 export type DeployState = "preparing" | "proven" | "switched" | "live" | "removed" | "refused";
 export type DeployReason = "push" | "rollback" | "redeploy" | "settings" | "rebuild" | "removal";
 
+/**
+ * How a release is brought to serve. `overlap`: an understudy boots beside what is on the air. `restart`: the vassal
+ * itself is stopped and started, which is then settled.
+ */
+export type DeployStrategy = "overlap" | "restart";
+
 export interface NewDeploy {
   app: string;
   instance: string;
@@ -37,6 +43,8 @@ export interface Deploy extends NewDeploy {
   /** The hash of what `requirements` of the store has. */
   requirements: string;
   environment: string | null;
+  /** Null until the deploy has begun with that, and has something to be taken back. */
+  strategy: DeployStrategy | null;
   /** The place that the instance had before, as JSON; null until this deploy has touched it. */
   formerPlace: string | null;
   state: DeployState;
@@ -64,6 +72,7 @@ type DeployChange = Partial<
     | "module"
     | "root"
     | "environment"
+    | "strategy"
     | "formerPlace"
     | "liveAt"
     | "milliseconds"
@@ -78,6 +87,7 @@ const columns = {
   module: "module",
   root: "root",
   environment: "environment",
+  strategy: "strategy",
   formerPlace: "former_place",
   liveAt: "live_at",
   milliseconds: "milliseconds",
@@ -91,7 +101,7 @@ const mostListed = 100;
 
 // A list names its columns: one that is added later and is large is not in it.
 const ofDeploy = `id, app, number, instance, reason, account, ref, old_commit, new_commit, subject, module, root,
-  requirements, environment, former_place, state, error, note, holder_pid, holder_start, holder_turn, started_at,
+  requirements, environment, strategy, former_place, state, error, note, holder_pid, holder_start, holder_turn, started_at,
   live_at, milliseconds`;
 export const isUnfinished = "state IN ('preparing', 'proven', 'switched')";
 const isOfHolder = "holder_pid = ? AND holder_start = ? AND holder_turn = ?";
@@ -298,6 +308,7 @@ function toDeploy(row: Row): Deploy {
     module: text(row["module"]),
     root: text(row["root"]),
     environment: row["environment"] as string | null,
+    strategy: row["strategy"] as DeployStrategy | null,
     formerPlace: row["former_place"] as string | null,
     requirements: text(row["requirements"]),
     state: text(row["state"]) as DeployState,

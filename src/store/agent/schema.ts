@@ -52,6 +52,8 @@ export const schema = [
     root TEXT NOT NULL DEFAULT '',
     requirements TEXT NOT NULL,
     environment TEXT,
+    -- How its release is brought to serve: 'overlap' or 'restart'; NULL until the deploy has begun with that.
+    strategy TEXT,
     -- What its place replaced, as JSON; NULL until the deploy has touched it.
     former_place TEXT,
     state TEXT NOT NULL,

@@ -5,7 +5,7 @@ import { absentCommit } from "../../../src/app/names.ts";
 import { conclude, type Outcome } from "../../../src/deploy/conclude.ts";
 import { DeployReport } from "../../../src/deploy/report.ts";
 import { UserError } from "../../../src/errors.ts";
-import type { Deploy, DeployReason } from "../../../src/store/agent/deploys.ts";
+import type { Deploy, DeployReason, DeployStrategy } from "../../../src/store/agent/deploys.ts";
 import { agentWorld, gone, type AgentWorld } from "../../support/unit-agent.ts";
 
 /** A deploy of an app that has its place, under way. */
@@ -25,8 +25,7 @@ const refused: Outcome = { state: "refused", error: new UserError("PUSH_GONE", "
 
 describe("the end of a deploy", () => {
   it.each<[Outcome, object]>([
-    [{ state: "live", settled: true }, { error: null }],
-    [{ state: "live", settled: false }, { error: null }],
+    [{ state: "live" }, { error: null }],
     [{ state: "removed" }, { liveAt: null, error: null }],
     [refused, { liveAt: null, error: "error[PUSH_GONE]: it is gone\nhint: Push again." }],
   ])("as %j is on record, with how long it took", (outcome, more) => {
@@ -42,14 +41,14 @@ describe("the end of a deploy", () => {
     expect(context.store.deploys.unfinished()).toEqual([]);
   });
 
-  it.each([
-    [true, { settled: 1, degraded: null }],
-    [false, { settled: null, degraded: "it did not start" }],
-  ])("that is live is its instance's, and settled where nothing follows: %s", (settled, more) => {
+  it.each<[DeployStrategy, object]>([
+    ["restart", { settled: 1, degraded: null }],
+    ["overlap", { settled: null, degraded: "it did not start" }],
+  ])("that is live is its instance's, and settled where nothing follows: %s", (strategy, more) => {
     const { context, deploy } = begun();
     context.store.instances.change("demo", { degraded: "it did not start" });
 
-    conclude(context, deploy, { state: "live", settled });
+    conclude(context, { ...deploy, strategy }, { state: "live" });
 
     const { liveAt } = context.store.deploys.get(deploy.id)!;
     expect(context.store.instances.get("demo")).toMatchObject({ live: deploy.id, ...more });

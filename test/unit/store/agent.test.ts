@@ -224,6 +224,7 @@ describe("deploys", () => {
       root: "",
       requirements: "[]",
       environment: null,
+      strategy: null,
       formerPlace: null,
       error: null,
       note: null,
