@@ -6,7 +6,7 @@ import { isPresent, symlinkAtomically, writeAtomically } from "../host/files.ts"
 import type { Deploy } from "../store/agent/deploys.ts";
 import { isAwake } from "../vassal/on-demand.ts";
 import { holdVassal, steady } from "../vassal/vassal.ts";
-import { requirementsOf, type DeployContext } from "./context.ts";
+import type { DeployContext } from "./context.ts";
 import { iniOf, planIni } from "./inis.ts";
 import { boot, expectServing, settledVassal, vassalsOf } from "./vassals.ts";
 
@@ -47,7 +47,7 @@ export async function moveLinks(
   context: DeployContext,
   { row, deploy, options, paths }: Settling,
 ): Promise<{ text: string; changed: boolean }> {
-  const [main] = requirementsOf(context, deploy);
+  const [main] = context.store.requirements.of(deploy);
   await symlinkAtomically(`releases/${deploy.newCommit}`, paths.app);
   const environment = environmentPath(paths, deploy.environment ?? "");
   await symlinkAtomically(relative(paths.folder, environment), paths.env);

@@ -13,7 +13,6 @@ import { appOptions, type AppOptions } from "../config/app-options.ts";
 import type { Config } from "../config/config.ts";
 import { readOptions } from "../config/option-table.ts";
 import { mebibyte } from "../config/server-options.ts";
-import type { RequirementsFile } from "../environment/requirements.ts";
 import type { Installer } from "../environment/environment-commands.ts";
 import type { Box } from "../host/box.ts";
 import type { ControlGroups } from "../host/control-groups.ts";
@@ -28,7 +27,6 @@ import type { Turns } from "../host/turns.ts";
 import { choosePlace, placesOf } from "../preview/place.ts";
 import { choosePreviewName } from "../preview/slug.ts";
 import type { ReleaseContext } from "../release/release.ts";
-import type { Deploy } from "../store/agent/deploys.ts";
 import type { AgentStore } from "../store/agent/store.ts";
 import type { Emperor } from "../vassal/emperor.ts";
 import type { Nginx } from "../vhost/nginx.ts";
@@ -115,14 +113,6 @@ export function gitOf(context: DeployContext, app: string): GitContext {
     limits: context.gitLimits,
   };
   return withQuarantine(git, context.quarantine);
-}
-
-/** What a deploy asks to be installed, while it is on the air or on its way there. */
-export function requirementsOf(
-  { store }: DeployContext,
-  deploy: Pick<Deploy, "requirements">,
-): RequirementsFile[] {
-  return JSON.parse(store.requirements.of(deploy)) as RequirementsFile[];
 }
 
 export async function optionsOf(context: DeployContext, app: string): Promise<AppOptions> {

@@ -1,15 +1,10 @@
-import {
-  askCoverage,
-  expectCovered,
-  nothingCovered,
-  parseCoverage,
-  type Coverage,
-} from "../environment/coverage.ts";
+import { askCoverage, expectCovered, nothingCovered } from "../environment/coverage.ts";
 import type { RequirementsFile } from "../environment/requirements.ts";
 import type { Builder } from "../environment/workshop.ts";
 import { UserError } from "../errors.ts";
 import { CommandFailed } from "../host/host.ts";
 import { endProcesses } from "../host/system-users.ts";
+import { parseCoverage, type Coverage } from "../store/agent/coverage.ts";
 import { buildLimits } from "./context.ts";
 import { builderWanted, type Preparation } from "./step.ts";
 
@@ -24,10 +19,10 @@ export async function coverageOf(
 ): Promise<Coverage> {
   if (files.length === 0) return nothingCovered;
   const { context, deploy } = preparation;
-  const known = parseCoverage(context.store.requirements.coverage(deploy));
+  const known = context.store.requirements.coverage(deploy);
   const coverage = known ?? (await lookThrough(preparation, files, meanwhile));
   expectCovered(coverage);
-  if (!known) context.store.requirements.keepCoverage(deploy, JSON.stringify(coverage));
+  if (!known) context.store.requirements.keepCoverage(deploy, coverage);
   return coverage;
 }
 

@@ -143,7 +143,7 @@ export async function prepareDeploy(
       throw new UserError(proposal.problem.code, proposal.problem.message, proposal.problem);
     const { module, root } = proposal;
     store.deploys.change(started.id, { module, root });
-    store.requirements.keep(started.id, JSON.stringify(proposal.requirements));
+    store.requirements.keep(started.id, proposal.requirements);
 
     const options = await optionsOf(context, started.app);
     if (root !== options.root) throw rootChanged(started.app);

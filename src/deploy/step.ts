@@ -45,7 +45,7 @@ export function builderWanted({ context, line, signal }: Preparation): Wanting {
 /** Writes it down for those who undo, and for the steps that follow. */
 export function note(
   { context, deploy }: Preparation,
-  change: Partial<Pick<Deploy, "environment" | "strategy" | "formerPlace">>,
+  change: Partial<Pick<Deploy, "environment" | "strategy">>,
 ): void {
   context.store.deploys.change(deploy.id, change);
   Object.assign(deploy, change);

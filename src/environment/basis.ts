@@ -1,24 +1,8 @@
 import { createHash } from "node:crypto";
-import { z } from "zod";
-import type { Coverage } from "./coverage.ts";
+import type { Coverage } from "../store/agent/coverage.ts";
+import type { Origin } from "../store/agent/environments.ts";
 import type { Basis } from "./environment.ts";
 import { withoutCredentials, type EnvironmentInputs } from "./requirements.ts";
-
-/** What an environment was built from, as far as it tells whether another one may begin with it. */
-const origin = z.object({
-  hash: z.string(),
-  /** Names all that must be the same: interpreter, installer, indexes, generation, options of the whole. */
-  ground: z.string(),
-  /** Short names of the lines of its requirements. */
-  lines: z.array(z.string()),
-});
-
-export type Origin = z.infer<typeof origin>;
-
-/** Undefined where none was kept, or one of another kind. */
-export function parseOrigin(text: string): Origin | undefined {
-  return text === "" ? undefined : origin.safeParse(JSON.parse(text)).data;
-}
 
 type Texts = Omit<EnvironmentInputs, "tree">;
 

@@ -16,6 +16,7 @@ import { printable } from "../host/lines.ts";
 import { endProcesses } from "../host/system-users.ts";
 import type { Turns } from "../host/turns.ts";
 import { removeTrees, walk, type Errand } from "../host/walker.ts";
+import type { Coverage } from "../store/agent/coverage.ts";
 import {
   installRequirements,
   listPackages,
@@ -32,7 +33,7 @@ import {
   type PackageSources,
 } from "./environment-commands.ts";
 import { netrcOf } from "./netrc.ts";
-import { reachesTree, withEditable, withoutEditable, type Coverage } from "./coverage.ts";
+import { reachesTree, withEditable, withoutEditable } from "./coverage.ts";
 import {
   constraintsOf,
   variablesHash,

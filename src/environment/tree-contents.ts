@@ -6,7 +6,7 @@ import { gitCommand, listRefs, type GitContext } from "../host/git.ts";
 import { CommandFailed, type Host } from "../host/host.ts";
 import { together } from "../host/together.ts";
 import { removeTrees } from "../host/walker.ts";
-import type { Coverage } from "./coverage.ts";
+import type { Coverage } from "../store/agent/coverage.ts";
 
 /** Bytes of names; a tree with more of them counts as a whole. */
 const longestListing = 4 * 1024 * 1024;

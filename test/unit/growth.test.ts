@@ -8,8 +8,8 @@ import { table } from "../../src/cli/table.ts";
 import { appOptions } from "../../src/config/app-options.ts";
 import { readOptions, withOption } from "../../src/config/option-table.ts";
 import { unhealthy } from "../../src/deploy/steps/understudy.ts";
-import { nearestBasis, originOf, parseOrigin } from "../../src/environment/basis.ts";
-import { filesCovered, nothingCovered, parseCoverage } from "../../src/environment/coverage.ts";
+import { nearestBasis, originOf } from "../../src/environment/basis.ts";
+import { filesCovered, nothingCovered } from "../../src/environment/coverage.ts";
 import { contentsOf } from "../../src/environment/tree-contents.ts";
 import { withoutUser } from "../../src/environment/netrc.ts";
 import * as requirements from "../../src/environment/requirements.ts";
@@ -36,6 +36,7 @@ import { parseReplies, type CommitTree, type Entry } from "../../src/push/tree.t
 import { expectFetchable, parseModules } from "../../src/release/modules.ts";
 import { parseChanges } from "../../src/release/release-commands.ts";
 import { expectSettingsChange } from "../../src/settings/settings.ts";
+import { parseCoverage } from "../../src/store/agent/coverage.ts";
 import { parseNameOfDeploy } from "../../src/app/vassal.ts";
 import { hasTraceback, reasonOfFailure } from "../../src/vassal/app-log.ts";
 import { allParsers, parsersOf } from "../support/parsers.ts";
@@ -170,12 +171,11 @@ const parsers: Record<string, Parser | Parser[]> = {
       coverage: nothingCovered,
     });
   },
-  "environment/basis.ts parseOrigin": (text) => parseOrigin(JSON.stringify({ hash: text })),
   "environment/netrc.ts withoutUser": withoutUser,
   "environment/coverage.ts filesCovered": (text) =>
     filesCovered([{ path: text, text }], { ...nothingCovered, files: [text] }),
   "environment/tree-contents.ts contentsOf": inFolders,
-  "environment/coverage.ts parseCoverage": [
+  "store/agent/coverage.ts parseCoverage": [
     parseCoverage,
     (text) => parseCoverage(JSON.stringify({ ...nothingCovered, files: [text] })),
   ],

@@ -7,7 +7,7 @@ import {
 } from "../../app/instance.ts";
 import { isPreviewName } from "../../app/names.ts";
 import { mebibyte } from "../../config/server-options.ts";
-import { nearestBasis, originOf, parseOrigin, type Origin } from "../../environment/basis.ts";
+import { nearestBasis, originOf } from "../../environment/basis.ts";
 import {
   beginEarly,
   buildEnvironment,
@@ -19,7 +19,7 @@ import {
   type Beginning,
   type EnvironmentContext,
 } from "../../environment/environment.ts";
-import { filesCovered, nothingCovered, type Coverage } from "../../environment/coverage.ts";
+import { filesCovered, nothingCovered } from "../../environment/coverage.ts";
 import { pip, type Installer } from "../../environment/environment-commands.ts";
 import {
   environmentHash,
@@ -30,15 +30,10 @@ import { contentsOf, describeCommit, type Where } from "../../environment/tree-c
 import { UserError } from "../../errors.ts";
 import { CommandFailed } from "../../host/host.ts";
 import { boundCaches, type Builder } from "../../environment/workshop.ts";
+import type { Coverage } from "../../store/agent/coverage.ts";
 import type { Deploy } from "../../store/agent/deploys.ts";
-import {
-  buildLimits,
-  pathsOf,
-  requirementsOf,
-  runnerOf,
-  settingsSource,
-  type DeployContext,
-} from "../context.ts";
+import type { Origin } from "../../store/agent/environments.ts";
+import { buildLimits, pathsOf, runnerOf, settingsSource, type DeployContext } from "../context.ts";
 import { changedSettings, readSettings } from "../../settings/settings.ts";
 import { coverageOf } from "../coverage.ts";
 import { builderWanted, note, plural, type Preparation, type Step } from "../step.ts";
@@ -49,7 +44,7 @@ export const environmentStep: Step = {
   name: "environment",
   run: async (preparation) => {
     const { context, deploy } = preparation;
-    const files = requirementsOf(context, deploy);
+    const files = context.store.requirements.of(deploy);
     const installer = installerOf(preparation);
     const variables = await variablesOf(preparation);
     const likely = { files, coverage: nothingCovered, installer, variables };
@@ -235,7 +230,7 @@ async function build(
     .catch((error: unknown) => {
       throw withForms(error, wanted);
     });
-  store.environments.keep(deploy.app, kept, packages, JSON.stringify(origin));
+  store.environments.keep(deploy.app, kept, packages, origin);
   return `built with ${installer.name}, ${plural(countOf(packages), "package")}`;
 }
 
@@ -289,9 +284,7 @@ async function originsThere({ context, instance }: Preparation): Promise<Origin[
   const paths = pathsOf(context, instance.name);
   const found: { origin: Origin; built: number }[] = [];
   for (const hash of await listEnvironments(paths)) {
-    const origin = parseOrigin(
-      context.store.environments.origin(instance.app, keptAs(instance, hash)),
-    );
+    const origin = context.store.environments.origin(instance.app, keptAs(instance, hash));
     const look = await stat(environmentPath(paths, hash)).catch(() => undefined);
     if (origin && look) found.push({ origin, built: look.mtimeMs });
   }

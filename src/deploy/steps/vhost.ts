@@ -7,16 +7,15 @@ import { removeFile } from "../../host/files.ts";
 import { writePasswords } from "../../vhost/passwords.ts";
 import { installVhost, isEnabled, readVhost, removeVhost, vhostText } from "../../vhost/vhost.ts";
 import { optionsOf, pathsOf, type DeployContext } from "../context.ts";
-import { note, type Step } from "../step.ts";
+import type { Step } from "../step.ts";
 
 /** The instance's place, and the server block that leads there. */
 export const vhostStep: Step = {
   name: "vhost",
-  run: async (preparation) => {
-    const { context, instance, options, line } = preparation;
+  run: async ({ context, instance, options, deploy, line }) => {
     const former = context.store.instances.get(instance.name)?.place ?? null;
     // Written down first: whoever takes it back, after a crash as well, puts this place back.
-    note(preparation, { formerPlace: JSON.stringify(former) });
+    context.store.deploys.keepFormerPlace(deploy.id, former);
     context.store.instances.place(instance);
     const done = await provideVhost(context, instance, options);
     if (done === "edited") line("  vhost        edited by hand: left as it is");
@@ -25,8 +24,8 @@ export const vhostStep: Step = {
       : undefined;
   },
   undo: async (context, deploy) => {
-    if (deploy.formerPlace === null) return;
-    const former = JSON.parse(deploy.formerPlace) as Place | null;
+    const former = context.store.deploys.formerPlace(deploy.id);
+    if (former === undefined) return;
     const row = context.store.instances.get(deploy.instance);
     if (!row) return;
     if (former === null) {

@@ -1,4 +1,7 @@
+import { z } from "zod";
+import type { Place } from "../../app/instance.ts";
 import type { ProcessId } from "../../host/processes.ts";
+import { fromJson } from "../json.ts";
 import { now, shortened, text, type Row, type Sqlite } from "../sqlite.ts";
 
 /**
@@ -45,8 +48,6 @@ export interface Deploy extends NewDeploy {
   environment: string | null;
   /** Null until the deploy has begun with that, and has something to be taken back. */
   strategy: DeployStrategy | null;
-  /** The place that the instance had before, as JSON; null until this deploy has touched it. */
-  formerPlace: string | null;
   state: DeployState;
   error: string | null;
   /** What happened after it was live: settled, degraded, superseded. */
@@ -73,11 +74,12 @@ type DeployChange = Partial<
     | "root"
     | "environment"
     | "strategy"
-    | "formerPlace"
     | "liveAt"
     | "milliseconds"
   >
 >;
+
+const formerPlace = z.object({ host: z.string(), path: z.string(), port: z.int() }).nullable();
 
 const columns = {
   state: "state",
@@ -88,7 +90,6 @@ const columns = {
   root: "root",
   environment: "environment",
   strategy: "strategy",
-  formerPlace: "former_place",
   liveAt: "live_at",
   milliseconds: "milliseconds",
 } as const;
@@ -101,7 +102,7 @@ const mostListed = 100;
 
 // A list names its columns: one that is added later and is large is not in it.
 const ofDeploy = `id, app, number, instance, reason, account, ref, old_commit, new_commit, subject, module, root,
-  requirements, environment, strategy, former_place, state, error, note, holder_pid, holder_start, holder_turn, started_at,
+  requirements, environment, strategy, state, error, note, holder_pid, holder_start, holder_turn, started_at,
   live_at, milliseconds`;
 export const isUnfinished = "state IN ('preparing', 'proven', 'switched')";
 const isOfHolder = "holder_pid = ? AND holder_start = ? AND holder_turn = ?";
@@ -255,6 +256,23 @@ export class Deploys {
     this.#database.update("deploy", { columns, longest }, change, ["id", id]);
   }
 
+  /** Where the instance was before this deploy gives it another place; null: nowhere. */
+  keepFormerPlace(id: number, place: Place | null): void {
+    const kept = JSON.stringify(place);
+    this.#database.run("UPDATE deploy SET former_place = ? WHERE id = ?", kept, id);
+  }
+
+  /** Undefined where the deploy has not touched the place. */
+  formerPlace(id: number): Place | null | undefined {
+    const kept = this.#database.get("SELECT former_place FROM deploy WHERE id = ?", id);
+    const column = kept?.["former_place"] ?? null;
+    if (column === null) return undefined;
+    const place = fromJson(formerPlace, text(column));
+    if (place === undefined)
+      throw new Error(`the former place of deploy ${id} in the agent's database is no place`);
+    return place;
+  }
+
   startStep(deploy: number, position: number, name: string): void {
     this.#database.run(
       "INSERT INTO step (deploy, position, name) VALUES (?, ?, ?)",
@@ -309,7 +327,6 @@ function toDeploy(row: Row): Deploy {
     root: text(row["root"]),
     environment: row["environment"] as string | null,
     strategy: row["strategy"] as DeployStrategy | null,
-    formerPlace: row["former_place"] as string | null,
     requirements: text(row["requirements"]),
     state: text(row["state"]) as DeployState,
     error: row["error"] as string | null,

@@ -1,11 +1,30 @@
-import { describe, expect, it } from "vitest";
+import Database from "libsql";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { coverageOf } from "../../../src/deploy/coverage.ts";
 import type { Preparation } from "../../../src/deploy/step.ts";
-
+import { AgentStore } from "../../../src/store/agent/store.ts";
+import { temporaryFolder } from "../../support/unit-folder.ts";
 import { nobody, UnprivilegedHost } from "../../support/unit-identity.ts";
 
+interface Asked {
+  asked: number;
+  preparation: Preparation;
+  /** Somebody writes into the column itself. */
+  damage: (text: string) => void;
+}
+
 /** A deploy of whose context only this much is asked. */
-function preparation(kept: string[]): { asked: number; preparation: Preparation } {
+function preparation(): Asked {
+  const path = join(temporaryFolder(), "agent.db");
+  const store = new AgentStore(path);
+  onTestFinished(() => store.close());
+  store.apps.create("demo");
+  const { id } = store.deploys.start({
+    ...{ app: "demo", instance: "demo", reason: "push", account: "ada", ref: "refs/heads/main" },
+    ...{ oldCommit: "", newCommit: "", holder: { pid: 1, startTime: 1, turn: 0 } },
+  });
+  store.requirements.keep(id, files);
   const server = {
     ...{ build_processes: 100, build_address_space: 4096, build_file_size: 10 },
     ...{ build_open_files: 100, build_deadline: 60, python: "/usr/bin/python3" },
@@ -14,12 +33,7 @@ function preparation(kept: string[]): { asked: number; preparation: Preparation 
   const context = {
     host: new UnprivilegedHost(),
     config: { server, layout: { home: "/nonexistent" } },
-    store: {
-      requirements: {
-        coverage: () => kept.at(-1) ?? "",
-        keepCoverage: (_: unknown, text: string) => kept.push(text),
-      },
-    },
+    store,
     builders: {
       count: 1,
       use: (_: unknown, work: (builder: unknown) => unknown) => {
@@ -29,8 +43,14 @@ function preparation(kept: string[]): { asked: number; preparation: Preparation 
     },
   };
   const signal = new AbortController().signal;
+  const deploy = store.deploys.get(id);
   return Object.assign(seen, {
-    preparation: { context, deploy: {}, line: () => undefined, signal } as unknown as Preparation,
+    preparation: { context, deploy, line: () => undefined, signal } as unknown as Preparation,
+    damage: (text: string) => {
+      const database = new Database(path);
+      database.prepare("UPDATE requirements SET coverage = ?").run([text]);
+      database.close();
+    },
   });
 }
 
@@ -38,27 +58,27 @@ const files = [{ path: "requirements.txt", text: "-f wheels\n-r nosuch.txt\n" }]
 
 describe("what requirements cover", () => {
   it("is asked of pip's parser once, and then known", async () => {
-    const kept: string[] = [];
     const text = "flask\n./libs/x  # ours\n";
-    const deploy = preparation(kept);
+    const deploy = preparation();
 
     const first = await coverageOf(deploy.preparation, [{ path: "requirements.txt", text }]);
     const again = await coverageOf(deploy.preparation, [{ path: "requirements.txt", text }]);
 
     expect(first.local).toMatchObject([{ path: "libs/x" }]);
     expect(again).toEqual(first);
-    expect([deploy.asked, kept.length]).toEqual([1, 1]);
+    expect(deploy.asked).toBe(1);
   });
 
   it("is nothing without requirements, and nobody is asked", async () => {
-    const deploy = preparation([]);
+    const deploy = preparation();
 
     expect((await coverageOf(deploy.preparation, [])).files).toEqual([]);
     expect(deploy.asked).toBe(0);
   });
 
-  it("is asked again where what is kept is of another version", async () => {
-    const deploy = preparation(['{"version":0}']);
+  it.each(['{"version":0}', '{"version":'])("is asked again where %s is kept", async (kept) => {
+    const deploy = preparation();
+    deploy.damage(kept);
 
     await coverageOf(deploy.preparation, [{ path: "requirements.txt", text: "flask\n" }]);
 
@@ -66,7 +86,7 @@ describe("what requirements cover", () => {
   });
 
   it("is refused where a file is missing", async () => {
-    const refused = coverageOf(preparation([]).preparation, files);
+    const refused = coverageOf(preparation().preparation, files);
 
     await expect(refused).rejects.toMatchObject({ code: "BUILD_TREE_INVALID" });
   });

@@ -14,8 +14,9 @@ import {
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { nothingCovered, type Coverage } from "../../../src/environment/coverage.ts";
-import { nearestBasis, originOf, parseOrigin } from "../../../src/environment/basis.ts";
+import { nothingCovered } from "../../../src/environment/coverage.ts";
+import { nearestBasis, originOf } from "../../../src/environment/basis.ts";
+import type { Coverage } from "../../../src/store/agent/coverage.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
 type Inputs = Parameters<typeof originOf>[1];
@@ -75,10 +76,6 @@ describe("the environment that another one begins with", () => {
     const [wanted, there] = [inputs("a"), originOf("one", inputs("a"))];
     const how = { ...wanted, coverage: { ...nothingCovered, ...coverage } };
     expect(nearestBasis([there], originOf("wanted", wanted), how)?.withoutFiles).toBe(true);
-  });
-
-  it.each(["", "{}", "[]"])("is not known by a record of another kind: %s", (text) => {
-    expect(parseOrigin(text)).toBeUndefined();
   });
 });
 

@@ -4,15 +4,14 @@ import {
   expectCovered,
   filesCovered,
   nothingCovered,
-  parseCoverage,
   reachesTree,
   withoutEditable,
   withoutLocal,
-  type Coverage,
 } from "../../../src/environment/coverage.ts";
 import type { RequirementsFile } from "../../../src/environment/requirements.ts";
 import { contentsOf } from "../../../src/environment/tree-contents.ts";
 import { LocalHost } from "../../../src/host/host.ts";
+import { parseCoverage, type Coverage } from "../../../src/store/agent/coverage.ts";
 import { sharedFolder } from "../../support/unit-folder.ts";
 import { nobody } from "../../support/unit-identity.ts";
 import { Repository, type Files } from "../../support/unit-repository.ts";

@@ -225,7 +225,6 @@ describe("deploys", () => {
       requirements: "[]",
       environment: null,
       strategy: null,
-      formerPlace: null,
       error: null,
       note: null,
       liveAt: null,
@@ -324,7 +323,7 @@ describe("what is kept of a deploy", () => {
       newDeploy("demo", "a", { ref: `refs/heads/${endless}`, account: endless }),
     );
     store.deploys.change(id, { subject: endless, module: endless, error: endless, note: endless });
-    store.requirements.keep(id, JSON.stringify([{ path: "requirements.txt", text: endless }]));
+    store.requirements.keep(id, [{ path: "requirements.txt", text: endless }]);
     for (let position = 1; position <= 10; position += 1) {
       store.deploys.startStep(id, position, "environment");
       store.deploys.endStep(id, position, { detail: endless, milliseconds: 1 });
@@ -332,9 +331,7 @@ describe("what is kept of a deploy", () => {
 
     expect(sizeOf(path, id)).toBeLessThan(64 * 1024);
     expect(store.deploys.get(id)?.error).toMatch(/^€+…€+$/);
-    expect(JSON.parse(store.requirements.of(store.deploys.get(id)!))).toMatchObject([
-      { text: endless },
-    ]);
+    expect(store.requirements.of(store.deploys.get(id)!)).toMatchObject([{ text: endless }]);
   });
 
   it("has its requirements only as long as it is on the air or on its way there", () => {
@@ -342,14 +339,15 @@ describe("what is kept of a deploy", () => {
     store.instances.place(instance("demo"));
     const deploys = ["a", "b", "c"].map((commit) => {
       const { id } = store.deploys.start(newDeploy("demo", commit));
-      store.requirements.keep(id, `[${commit}]`);
+      store.requirements.keep(id, [{ path: "requirements.txt", text: commit }]);
       const deploy = store.deploys.get(id)!;
       if (commit !== "c")
         store.recordLive(deploy, { liveAt: "2026-11-23", milliseconds: 1, settled: true });
       return deploy;
     });
 
-    expect(deploys.map((deploy) => store.requirements.of(deploy))).toEqual(["[]", "[b]", "[c]"]);
+    const kept = deploys.map((deploy) => store.requirements.of(deploy).map(({ text }) => text));
+    expect(kept).toEqual([[], ["b"], ["c"]]);
   });
 
   it("is the same for an environment's packages", () => {
@@ -358,6 +356,84 @@ describe("what is kept of a deploy", () => {
     store.environments.keep("demo", "abc", "a==1\n".repeat(1024 * 1024));
 
     expect(store.environments.packages("demo", "abc")).toBe("");
+  });
+});
+
+describe("what is kept as JSON", () => {
+  const coverage = {
+    ...{ version: 3 as const, files: ["requirements.txt"], local: [], reads: [], outside: [] },
+    ...{ whole: false, forms: [], problems: [] },
+  };
+  const origin = { hash: "abc", ground: "uv", lines: ["flask"] };
+  const place = { host: "www.example.org", path: "/", port: 0 };
+
+  /** A deploy with all of it; `damage` writes into a column itself, as somebody may. */
+  function kept() {
+    const path = join(temporaryFolder(), "agent.db");
+    const store = open(path);
+    store.apps.create("demo");
+    const { id } = store.deploys.start(newDeploy("demo"));
+    store.requirements.keep(id, [{ path: "requirements.txt", text: "flask\n" }]);
+    const deploy = store.deploys.get(id)!;
+    store.requirements.keepCoverage(deploy, coverage);
+    store.environments.keep("demo", "abc", "flask==3.1.2", origin);
+    store.deploys.keepFormerPlace(id, place);
+    const damage = (table: string, column: string, text: string): void => {
+      const database = new Database(path);
+      database.prepare(`UPDATE ${table} SET ${column} = ?`).run([text]);
+      database.close();
+    };
+    return { store, deploy, damage };
+  }
+
+  it("is found again as it was kept", () => {
+    const { store, deploy } = kept();
+
+    expect(store.requirements.of(deploy)).toEqual([{ path: "requirements.txt", text: "flask\n" }]);
+    expect(store.requirements.coverage(deploy)).toEqual(coverage);
+    expect(store.environments.origin("demo", "abc")).toEqual(origin);
+    expect(store.deploys.formerPlace(deploy.id)).toEqual(place);
+  });
+
+  it("is nothing where nothing was kept, and a place that was none is told from that", () => {
+    const store = withApps("demo");
+    const [one, other] = ["a", "b"].map((commit) => store.deploys.start(newDeploy("demo", commit)));
+    store.deploys.keepFormerPlace(other!.id, null);
+    store.requirements.keep(other!.id, []);
+    store.environments.keep("demo", "abc", "flask==3.1.2");
+
+    expect(store.requirements.of(one!)).toEqual([]);
+    expect(store.requirements.coverage(one!)).toBeUndefined();
+    expect(store.requirements.coverage(store.deploys.get(other!.id)!)).toBeUndefined();
+    expect(store.environments.origin("demo", "abc")).toBeUndefined();
+    expect(store.environments.origin("demo", "nosuch")).toBeUndefined();
+    expect(store.deploys.formerPlace(one!.id)).toBeUndefined();
+    expect(store.deploys.formerPlace(other!.id)).toBeNull();
+  });
+
+  // Texts that are no JSON, that end too early, and JSON of another shape.
+  const damages = ["", "no", '{"host":', "7", '"text"', "{}", "[7]", '{"host":"a","path":7}'];
+
+  it.each(damages)("and can be found out again is as if it had not been kept: %s", (text) => {
+    const { store, deploy, damage } = kept();
+    damage("requirements", "coverage", text);
+    damage("environment", "origin", text);
+
+    expect(store.requirements.coverage(deploy)).toBeUndefined();
+    expect(store.environments.origin("demo", "abc")).toBeUndefined();
+  });
+
+  it.each(damages)("and can be had nowhere else is not taken for another one: %s", (text) => {
+    const { store, deploy, damage } = kept();
+    damage("requirements", "files", text);
+    damage("deploy", "former_place", text);
+
+    expect(() => store.requirements.of(deploy)).toThrow("in the agent's database are no files");
+    expect(() => store.deploys.formerPlace(deploy.id)).toThrow(
+      `the former place of deploy ${deploy.id} in the agent's database is no place`,
+    );
+    // The deploy itself is listed all the same.
+    expect(store.deploys.list("demo", 1)).toEqual([deploy]);
   });
 });
 
