@@ -174,6 +174,14 @@ export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(catalogue, text);
 }
 
+/** What the operating system says of a file or a process that somebody looks for in the code (errno(3)). */
+type SystemCode = "EBUSY" | "EEXIST" | "ENOENT" | "ENOTEMPTY" | "EROFS" | "ESRCH";
+
+/** Whether it is an error of one of these codes: of the catalogue, or of the operating system. */
+export function hasCode(error: unknown, ...codes: (ErrorCode | SystemCode)[]): boolean {
+  return error instanceof Error && "code" in error && codes.some((code) => code === error.code);
+}
+
 /** What may be shown of any error: a `UserError` as it is, a full disk by its name, the rest as a mistake of ours. */
 export function asUserError(error: unknown): UserError {
   if (error instanceof UserError) return error;

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { hasCode } from "../errors.ts";
 import { embeddedLayout, expectUsableHome, type Layout } from "./layout.ts";
 import { readOptions } from "./option-table.ts";
 import { serverOptions, type ServerOptions } from "./server-options.ts";
@@ -119,7 +120,7 @@ function readText(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    if (hasCode(error, "ENOENT")) return "";
     throw error;
   }
 }

@@ -134,12 +134,7 @@ export async function removeInstance(
 async function removeFromNginx(context: DeployContext, instance: string): Promise<void> {
   // Before it has its place, nginx has not heard of it.
   if (!context.store.instances.get(instance)) return;
-  try {
-    await removeVhost(context.host, context.nginx, instance);
-  } catch (error) {
-    // Where nginx does not run there is nobody to tell: it starts with what is there.
-    if (!(error instanceof UserError && error.code === "NGINX_DOWN")) throw error;
-  }
+  await removeVhost(context.host, context.nginx, instance);
 }
 
 async function removeVassals(context: DeployContext, instance: string): Promise<void> {

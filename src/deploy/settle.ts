@@ -1,12 +1,12 @@
 import type { Instance } from "../app/instance.ts";
 import type { Vassal } from "../app/vassal.ts";
 import type { AppOptions } from "../config/app-options.ts";
+import { hasCode } from "../errors.ts";
 import { leadsTo } from "../host/files.ts";
 import { milliseconds, sleep } from "../host/clock.ts";
 import { layOutStaging } from "../release/release.ts";
 import { mendSettings } from "../settings/settings.ts";
 import type { Deploy } from "../store/agent/deploys.ts";
-import { isEmperorDown } from "../vassal/emperor.ts";
 import { holdVassal } from "../vassal/vassal.ts";
 import { bringOver, putToSleep } from "./bring-over.ts";
 import { optionsOf, pathsOf, releaseContext, type DeployContext } from "./context.ts";
@@ -265,7 +265,7 @@ export class Settler {
     const message = error instanceof Error ? error.message : String(error);
     const log = { err: error, instance: task.instance };
     const cover = await this.#cover(task);
-    if (!cover || isEmperorDown(error)) {
+    if (!cover || hasCode(error, "EMPEROR_DOWN")) {
       // Nobody serves in the vassal's stead, or nothing is wrong with it: the Emperor goes on trying.
       context.log.error(log, "the permanent vassal did not come up");
       this.#note(task, message);

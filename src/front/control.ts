@@ -20,7 +20,7 @@ import {
   type Verbs,
 } from "../host/channel.ts";
 import { withoutCredentials } from "../environment/requirements.ts";
-import { asUserError, describeError, UserError } from "../errors.ts";
+import { asUserError, describeError, hasCode, UserError } from "../errors.ts";
 import { deployByCommand, findTarget, holding } from "../push/deploys.ts";
 import { firstLook, readHead } from "../push/first-look.ts";
 import { answerHook, expectPusher, type HookWorld } from "../push/hooks.ts";
@@ -379,7 +379,7 @@ async function destroy(control: Control, app: string, asked: Asked): Promise<voi
   });
   await removing.catch(async (error: unknown) => {
     // One that was cut off after the agent's part left the repository alone.
-    const isGone = asUserError(error).code === "APP_UNKNOWN";
+    const isGone = hasCode(error, "APP_UNKNOWN");
     if (!isGone || !(await repositories.has(app))) throw error;
   });
   await repositories.remove(app);

@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { hasCode, UserError } from "../errors.ts";
 import type { Caller } from "../store/front/store.ts";
 import type { AppMaker } from "./app-maker.ts";
 import type { Repositories } from "./repositories.ts";
@@ -59,5 +59,5 @@ async function judge(
 }
 
 function unlessThere(error: unknown): void {
-  if (!(error instanceof UserError) || error.code !== "APP_EXISTS") throw error;
+  if (!hasCode(error, "APP_EXISTS")) throw error;
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { hasCode } from "../errors.ts";
 import { waitFor } from "./clock.ts";
 
 /** What all processes of a group may use together. */
@@ -297,7 +298,7 @@ async function removeGroup(folder: string): Promise<void> {
       return true;
     } catch (error) {
       // The kernel is still clearing away what has just ended.
-      return (error as NodeJS.ErrnoException).code !== "EBUSY";
+      return !hasCode(error, "EBUSY");
     }
   };
   await waitFor(remove, { within: 1000, every: 5 });

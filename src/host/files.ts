@@ -11,6 +11,7 @@ import {
   type FileHandle,
 } from "node:fs/promises";
 import { dirname, basename, join } from "node:path";
+import { hasCode } from "../errors.ts";
 
 /**
  * Writes a file that another process reads: it sees the old text or the new one, never a half. `modified` is
@@ -54,7 +55,7 @@ async function replace(path: string, make: (temporary: string) => Promise<void>)
   const temporary = join(dirname(path), `.${basename(path)}.tmp`);
   try {
     await make(temporary).catch(async (error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      if (!hasCode(error, "EEXIST")) throw error;
       // Somebody was stopped in the midst of this.
       await removeFile(temporary);
       await make(temporary);
@@ -71,7 +72,7 @@ export async function removeFile(path: string): Promise<void> {
   try {
     await unlink(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    if (!hasCode(error, "ENOENT")) throw error;
   }
 }
 
@@ -101,7 +102,7 @@ export async function readIfPresent(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw error;
   }
 }
@@ -116,7 +117,7 @@ export async function openForeign(
 ): Promise<FileHandle | undefined> {
   const careful = flags | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const file = await open(path, careful, 0o640).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (hasCode(error, "ENOENT")) return undefined;
     throw error;
   });
   if (!file || (await file.stat()).isFile()) return file;
@@ -140,7 +141,7 @@ export async function kindOf(
     if (found.isSocket()) return "socket";
     return found.isDirectory() ? "folder" : "other";
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "absent";
+    if (hasCode(error, "ENOENT")) return "absent";
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { readFile, readdir, readlink } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
+import { hasCode } from "../errors.ts";
 import { readIfPresent } from "./files.ts";
 
 /** A process that cannot be mistaken for a later one with the same number. */
@@ -148,8 +149,7 @@ async function unlessGone<T>(look: () => T | Promise<T>): Promise<T | undefined>
   try {
     return await look();
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ESRCH") return undefined;
+    if (hasCode(error, "ENOENT", "ESRCH")) return undefined;
     throw error;
   }
 }

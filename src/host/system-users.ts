@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { UserError } from "../errors.ts";
+import { hasCode, UserError } from "../errors.ts";
 import { milliseconds, sleep, waitFor } from "./clock.ts";
 import { removeFile } from "./files.ts";
 import { findIdentity } from "./identity.ts";
@@ -132,7 +132,7 @@ async function forgetLingering({ name }: Identity): Promise<void> {
     await removeFile(join("/var/lib/systemd/linger", name));
   } catch (error) {
     // Nothing but reeve's folders and a few others can be written by an agent that its unit confines.
-    if ((error as NodeJS.ErrnoException).code !== "EROFS") throw error;
+    if (!hasCode(error, "EROFS")) throw error;
   }
 }
 

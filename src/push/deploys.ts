@@ -1,6 +1,6 @@
 import type { AgentClient } from "../agent/client.ts";
 import { absentCommit } from "../app/names.ts";
-import { asUserError, UserError } from "../errors.ts";
+import { asUserError, hasCode, UserError } from "../errors.ts";
 import { waitFor } from "../host/clock.ts";
 import { gitCommand, readRef, type GitContext } from "../host/git.ts";
 import type { Host } from "../host/host.ts";
@@ -203,7 +203,7 @@ export async function deployByCommand(
     const question = { app, holder, ref, newCommit, verdict: "deploy" as const };
     const move = (): Promise<unknown> => world.agent.ask("switch", question);
     await expectStillAllowed(world, { holder, ref, judge: move }, say).catch((error: unknown) => {
-      throw isAgentDown(error) ? fellAtTheSwitch(app, error) : error;
+      throw hasCode(error, "SERVER_DOWN") ? fellAtTheSwitch(app, error) : error;
     });
     if (newCommit !== oldCommit) {
       await noteUnclaimed(git.repository);
@@ -223,12 +223,12 @@ export async function holding(
     await work(holder);
   } finally {
     await sayFinished(world, holder).catch((error: unknown) => {
-      if (!isAgentDown(error)) throw error;
+      if (!hasCode(error, "SERVER_DOWN")) throw error;
       // The front itself goes on living, so that nobody else would tell the agent: the lock would be held for ever.
       const isTold = (): Promise<boolean> =>
         sayFinished(world, holder).then(
           () => true,
-          (again: unknown) => !isAgentDown(again),
+          (again: unknown) => !hasCode(again, "SERVER_DOWN"),
         );
       waitFor(isTold, { within: Infinity, every: 1000 }).catch(() => undefined);
     });
@@ -237,10 +237,6 @@ export async function holding(
 
 function sayFinished({ agent }: Pick<DeployWorld, "agent">, holder: Holder): Promise<unknown> {
   return agent.ask("finished", { holder });
-}
-
-function isAgentDown(error: unknown): boolean {
-  return error instanceof UserError && error.code === "SERVER_DOWN";
 }
 
 /** Where the ref stays where it is, nothing but the agent's own record tells whether the switch has happened. */

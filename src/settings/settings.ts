@@ -12,7 +12,7 @@ import {
 import { basename, dirname, join } from "node:path";
 import { reservedSetting, settingNameGrammar } from "../app/names.ts";
 import { nameOfDeploy, parseNameOfDeploy } from "../app/vassal.ts";
-import { UserError } from "../errors.ts";
+import { hasCode, UserError } from "../errors.ts";
 import { isPresent } from "../host/files.ts";
 import type { Host, Identity } from "../host/host.ts";
 import { removeTrees } from "../host/walker.ts";
@@ -97,7 +97,7 @@ export async function writeSettings(
   app: Identity,
 ): Promise<void> {
   await mkdir(folder).catch(async (error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    if (!hasCode(error, "EEXIST")) throw error;
     await removeSettings(host, folder);
     await mkdir(folder);
   });

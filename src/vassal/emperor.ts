@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { z } from "zod";
-import { UserError } from "../errors.ts";
+import { hasCode, UserError } from "../errors.ts";
 import type { Layout } from "../config/layout.ts";
 import { ControlGroups } from "../host/control-groups.ts";
 import { childrenOf, findByPidFile, findProcess } from "../host/processes.ts";
@@ -66,10 +66,6 @@ async function askEmperor<T>(
   }
 }
 
-export function isEmperorDown(error: unknown): boolean {
-  return error instanceof UserError && error.code === "EMPEROR_DOWN";
-}
-
 /**
  * The Emperor looks at its folder every few seconds; SIGWINCH makes it look now (uWSGI core/emperor.c). `meanwhile`: what
  * it is to see, which is put there while it is looked for.
@@ -89,7 +85,7 @@ function wake(pid: number): boolean {
   try {
     return process.kill(pid, "SIGWINCH");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    if (hasCode(error, "ESRCH")) return false;
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { watch, type FSWatcher } from "node:fs";
 import { readdir } from "node:fs/promises";
+import { hasCode } from "../errors.ts";
 import { waitFor } from "../host/clock.ts";
 import { groupOf } from "./vassal.ts";
 import { groupsOf, tellOfEnded, type Emperor } from "./emperor.ts";
@@ -58,7 +59,7 @@ export class SleepWatch {
       );
     } catch (error) {
       // It has been retired meanwhile, and its group is gone.
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      if (!hasCode(error, "ENOENT")) throw error;
       return;
     }
     // It may have ended before anybody watched.

@@ -1,5 +1,6 @@
 import { rename } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { hasCode } from "../errors.ts";
 import { milliseconds, sleep, waitFor } from "../host/clock.ts";
 import { isPresent, kindOf, readIfPresent, removeFile, writeAtomically } from "../host/files.ts";
 import { ask, type Answer, type Question } from "../host/probe.ts";
@@ -18,14 +19,7 @@ import {
 import { lengthOfLog } from "./app-log.ts";
 import { wasCutShort } from "./exceptions.ts";
 import type { GroupName } from "../host/control-groups.ts";
-import {
-  findVassal,
-  groupsOf,
-  isEmperorDown,
-  pidOf,
-  wakeEmperor,
-  type Emperor,
-} from "./emperor.ts";
+import { findVassal, groupsOf, pidOf, wakeEmperor, type Emperor } from "./emperor.ts";
 
 /**
  * Writes the ini, newer than anything the Emperor has seen of it, and wakes the Emperor. Where there is none,
@@ -297,7 +291,7 @@ export async function discardVassal(emperor: Emperor, ini: string, former?: numb
       await wakeEmperor(emperor);
     } catch (error) {
       // It is gone, and what it knew with it; or nobody could look.
-      return isEmperorDown(error);
+      return hasCode(error, "EMPEROR_DOWN");
     }
     const status = await findVassal(emperor, basename(ini)).catch(() => "unknown" as const);
     if (status === "unknown") return false;

@@ -1,4 +1,5 @@
 import { mkdir, readlink, rmdir } from "node:fs/promises";
+import { hasCode } from "../errors.ts";
 import {
   isPresent,
   kindOf,
@@ -58,6 +59,6 @@ export class FileChanges {
   }
 }
 
-function unlessFilled(error: NodeJS.ErrnoException): void {
-  if (error.code !== "ENOTEMPTY") throw error;
+function unlessFilled(error: unknown): void {
+  if (!hasCode(error, "ENOTEMPTY")) throw error;
 }

@@ -5,7 +5,7 @@ import Handlebars from "handlebars";
 import { sharesHost, type Place } from "../app/instance.ts";
 import { isUntouched, sign } from "../app/signature.ts";
 import { programRoot } from "../config/config.ts";
-import { UserError } from "../errors.ts";
+import { hasCode, UserError } from "../errors.ts";
 import { isPresent, readIfPresent } from "../host/files.ts";
 import { CommandFailed, type Host } from "../host/host.ts";
 import { FileChanges } from "./file-changes.ts";
@@ -111,7 +111,7 @@ export async function removeVhost(host: Host, nginx: Nginx, name: string): Promi
     await sweepSharedHosts(changes, sites);
     await reloadNginx(host, nginx).catch((error: unknown) => {
       // One that does not run will start without it.
-      if (!(error instanceof UserError && error.code === "NGINX_DOWN")) throw error;
+      if (!hasCode(error, "NGINX_DOWN")) throw error;
     });
   });
 }

@@ -3,6 +3,7 @@ import {
   asUserError,
   describeError,
   errorCodes,
+  hasCode,
   isErrorCode,
   UserError,
 } from "../../src/errors.ts";
@@ -69,6 +70,31 @@ describe("an error as it is said", () => {
     expect(describeError(new UserError("SSH_REFUSED", `"${name}" is nothing`))[0]).toBe(
       'error[SSH_REFUSED]: "demo" is nothing',
     );
+  });
+});
+
+describe("a code that is looked for", () => {
+  const absent = Object.assign(new Error("no entry"), { code: "ENOENT" });
+
+  it("is found of the catalogue and of the operating system, one or several", () => {
+    expect(hasCode(new UserError("NGINX_DOWN", "x"), "NGINX_DOWN")).toBe(true);
+    expect(hasCode(absent, "ENOENT")).toBe(true);
+    expect(hasCode(absent, "ESRCH", "ENOENT")).toBe(true);
+  });
+
+  it.each([
+    ["an error of another code", new UserError("EMPEROR_DOWN", "x")],
+    ["a system's error", absent],
+    ["an error without one", new Error("NGINX_DOWN")],
+    ["no error", { code: "NGINX_DOWN" }],
+    ["a word", "NGINX_DOWN"],
+    ["nothing", undefined],
+  ])("is none of %s", (_, thrown) => {
+    expect(hasCode(thrown, "NGINX_DOWN", "ESRCH")).toBe(false);
+  });
+
+  it("is not that of what caused the error", () => {
+    expect(hasCode(new UserError("NO_SPACE", "x", { cause: absent }), "ENOENT")).toBe(false);
   });
 });
 

@@ -1,11 +1,12 @@
 import { basename } from "node:path";
+import { hasCode } from "../../errors.ts";
 import { milliseconds } from "../../host/clock.ts";
 import { removeFile } from "../../host/files.ts";
 import { adoptSettings, bringBackSettings } from "../../settings/settings.ts";
 import type { Deploy } from "../../store/agent/deploys.ts";
 import type { InstanceRow } from "../../store/agent/instances.ts";
 import { lengthOfLog, logSince } from "../../vassal/app-log.ts";
-import { findVassal, isEmperorDown } from "../../vassal/emperor.ts";
+import { findVassal } from "../../vassal/emperor.ts";
 import { dropHeldIni, holdVassal } from "../../vassal/vassal.ts";
 import { moveLinks } from "../bring-over.ts";
 import { optionsOf, pathsOf, runnerOf, type DeployContext } from "../context.ts";
@@ -88,7 +89,7 @@ async function bringBack(
         context.log.warn({ instance: row.name, problem: health.problem }, "not back on the air");
     } catch (error) {
       // Its ini is back all the same: an Emperor that is started again starts it.
-      if (!isEmperorDown(error)) throw error;
+      if (!hasCode(error, "EMPEROR_DOWN")) throw error;
       await dropHeldIni(vassal.ini);
     }
     return;
