@@ -6,6 +6,7 @@ import type { PushedTag } from "../environment/tree-contents.ts";
 import { asUserError, describeError, UserError, type ErrorCode } from "../errors.ts";
 import { sleep } from "../host/clock.ts";
 import { isPresent } from "../host/files.ts";
+import { currentCommit } from "../host/git.ts";
 import { isPreviewed } from "../preview/pattern.ts";
 import {
   adoptSettings,
@@ -16,9 +17,8 @@ import {
 import type { Deploy, DeployReason, DeployStrategy, Holder } from "../store/agent/deploys.ts";
 import type { InstanceRow } from "../store/agent/instances.ts";
 import { conclude } from "./conclude.ts";
-import { instanceOf, optionsOf, pathsOf, runnerOf, type DeployContext } from "./context.ts";
+import { gitOf, instanceOf, optionsOf, pathsOf, runnerOf, type DeployContext } from "./context.ts";
 import { expectRoom } from "./previews.ts";
-import { currentCommit } from "./refs.ts";
 import { keyOf } from "./locks.ts";
 import { confirmRemoval, expectUse, startBranchRemoval } from "./remove.ts";
 import { previewsSwept } from "./runners.ts";
@@ -459,7 +459,7 @@ async function leadBack(context: DeployContext, row: InstanceRow): Promise<void>
 export async function hasGoneThrough(context: DeployContext, deploy: Deploy): Promise<boolean> {
   return (
     deploy.state === "switched" &&
-    (await currentCommit(context, deploy.app, deploy.ref)) === deploy.newCommit
+    (await currentCommit(context.host, gitOf(context, deploy.app), deploy.ref)) === deploy.newCommit
   );
 }
 
@@ -532,7 +532,7 @@ async function expectRefUnmoved(
   context: DeployContext,
   request: Pick<DeployRequest, "app" | "ref" | "oldCommit">,
 ): Promise<void> {
-  const current = await currentCommit(context, request.app, request.ref);
+  const current = await currentCommit(context.host, gitOf(context, request.app), request.ref);
   if (current === request.oldCommit) return;
   throw new UserError(
     "REF_MOVED",

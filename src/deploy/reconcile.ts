@@ -13,7 +13,7 @@ import {
   symlinkAtomically,
   writeAtomically,
 } from "../host/files.ts";
-import { listLocks, readRef } from "../host/git.ts";
+import { currentCommit, listLocks } from "../host/git.ts";
 import { isAlive, workingFolders } from "../host/processes.ts";
 import { sweepStaging } from "../release/release.ts";
 import { walk, type Errand } from "../host/walker.ts";
@@ -404,7 +404,7 @@ class Reconciling {
 
   async #compareRef(row: InstanceRow, live: Deploy, holder: Holder): Promise<void> {
     const { host } = this.#context;
-    const commit = (await readRef(host, gitOf(this.#context, row.app), live.ref)) ?? absentCommit;
+    const commit = await currentCommit(host, gitOf(this.#context, row.app), live.ref);
     if (commit === live.newCommit) return;
     if (isPreviewName(row.name)) {
       if (commit !== absentCommit) return;

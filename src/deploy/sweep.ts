@@ -2,7 +2,7 @@ import { previewName } from "../app/names.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import { UserError } from "../errors.ts";
 import { isPresent } from "../host/files.ts";
-import { deleteRef, touchUnclaimed } from "../host/git.ts";
+import { currentCommit, deleteRef, touchUnclaimed } from "../host/git.ts";
 import { CommandFailed } from "../host/host.ts";
 import { isExpired, type PreviewUse } from "../preview/limits.ts";
 import { isPreviewed } from "../preview/pattern.ts";
@@ -13,7 +13,6 @@ import { judgeHolder } from "./deploy.ts";
 import { tidyEnvironments } from "./kept.ts";
 import { ownHolder } from "./locks.ts";
 import { previewDays, previewUses, useOf } from "./previews.ts";
-import { currentCommit } from "./refs.ts";
 import { confirmRemoval, startBranchRemoval, startRemoval } from "./remove.ts";
 
 interface Removal {
@@ -120,7 +119,7 @@ async function removeHeld(
   const row = store.instances.get(preview.instance);
   if (!row) return [];
   const ref = `refs/heads/${preview.branch}`;
-  const oldCommit = await currentCommit(context, preview.app, ref);
+  const oldCommit = await currentCommit(context.host, gitOf(context, preview.app), ref);
   const removing = { ref, oldCommit, account, holder, subject: why };
   const deploy = keepsBranch
     ? startRemoval(context, row, removing)

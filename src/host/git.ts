@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { constants as zlib, inflateSync } from "node:zlib";
+import { absentCommit } from "../app/names.ts";
 import { openForeign, readAt } from "./files.ts";
 import type { Command, Host, Identity, RunOptions } from "./host.ts";
 import type { Limits } from "./limits.ts";
@@ -79,17 +80,13 @@ export function unclaimedPath(repository: string): string {
 /** Milliseconds for an answer that takes some: what lies in a repository is its owner's to make wait for ever. */
 const patience = 60_000;
 
-/** The commit that a ref has, or undefined where there is no such ref. */
-export async function readRef(
-  host: Host,
-  context: GitContext,
-  ref: string,
-): Promise<string | undefined> {
+/** Where a ref stands; the absent commit where there is none. */
+export async function currentCommit(host: Host, context: GitContext, ref: string): Promise<string> {
   const loose = await readLooseRef(join(context.repository, ref));
   if (loose !== undefined) return loose;
   // Behind the ref itself come those whose names begin with it, up to a slash.
   const [line = ""] = await listRefs(host, context, ["--format=%(refname) %(objectname)", ref]);
-  return line.startsWith(`${ref} `) ? line.slice(ref.length + 1) : undefined;
+  return line.startsWith(`${ref} `) ? line.slice(ref.length + 1) : absentCommit;
 }
 
 /** Words of git-for-each-ref(1) to lines, in the order of their names. */

@@ -1,6 +1,6 @@
 import { absentCommit, branchOf, quoted } from "../app/names.ts";
 import { UserError } from "../errors.ts";
-import { gitCommand, listRefs, objectType, readRef, type GitContext } from "../host/git.ts";
+import { currentCommit, gitCommand, listRefs, objectType, type GitContext } from "../host/git.ts";
 import { CommandFailed, type Host } from "../host/host.ts";
 import type { RefUpdate } from "./policy.ts";
 
@@ -65,7 +65,7 @@ export async function deployLine(
   { id, ref }: { id: string; ref: string },
 ): Promise<string | undefined> {
   const newCommit = await commitOf(host, git, id);
-  const oldCommit = (await readRef(host, git, ref)) ?? absentCommit;
+  const oldCommit = await currentCommit(host, git, ref);
   if (newCommit === oldCommit) return undefined;
   return newCommit === undefined
     ? `git push deploy ${quoted(`HEAD:${ref}`)}`

@@ -2,7 +2,7 @@ import type { AgentClient } from "../agent/client.ts";
 import { absentCommit } from "../app/names.ts";
 import { asUserError, hasCode, UserError } from "../errors.ts";
 import { waitFor } from "../host/clock.ts";
-import { gitCommand, readRef, type GitContext } from "../host/git.ts";
+import { currentCommit, gitCommand, type GitContext } from "../host/git.ts";
 import type { Host } from "../host/host.ts";
 import { headline } from "../app/headline.ts";
 import type { SettingsChange } from "../settings/settings.ts";
@@ -183,7 +183,7 @@ export async function deployByCommand(
   const git = world.gitOf(app);
   const { productionBranch, root } = await branchPolicy(world.agent, app);
   const ref = `refs/heads/${preview ?? productionBranch}`;
-  const oldCommit = await currentCommit(world, git, ref);
+  const oldCommit = await currentCommit(world.host, git, ref);
   if (oldCommit === absentCommit)
     throw new UserError(
       "RELEASE_UNKNOWN",
@@ -251,10 +251,6 @@ export async function branchPolicy(agent: AgentClient, app: string): Promise<Bra
   const { values } = await agent.ask("options", { app, isPush: true });
   const of = (option: string): string => String(values.find(({ name }) => name === option)?.value);
   return { productionBranch: of("production_branch"), previews: of("previews"), root: of("root") };
-}
-
-async function currentCommit(world: DeployWorld, git: GitContext, ref: string): Promise<string> {
-  return (await readRef(world.host, git, ref)) ?? absentCommit;
 }
 
 /** The hooks are left out: they are how git asks us, and here it is we who ask git. */

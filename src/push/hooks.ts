@@ -8,7 +8,7 @@ import {
   quotedBranch,
 } from "../app/names.ts";
 import { asUserError, describeError, UserError } from "../errors.ts";
-import { isChild, readRef, withQuarantine, type GitContext } from "../host/git.ts";
+import { currentCommit, isChild, withQuarantine, type GitContext } from "../host/git.ts";
 import { printable } from "../host/lines.ts";
 import { findProcess } from "../host/processes.ts";
 import { deployLine, expectCommit, expectName } from "./commits.ts";
@@ -125,7 +125,7 @@ export async function recordUntold(
     const { ref, newCommit } = update;
     // That a ref is not there tells nothing where git has not come to it.
     const mayHaveMoved = newCommit !== absentCommit || moving.has(ref);
-    const now = mayHaveMoved && ((await readRef(host, gitOf(app), ref)) ?? absentCommit);
+    const now = mayHaveMoved && (await currentCommit(host, gitOf(app), ref));
     const refusal = new UserError("REF_MOVED", `git did not move ${ref}`);
     recordPush(pusher, action, { update, ...(now !== newCommit && { refusal }) });
   }

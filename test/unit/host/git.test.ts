@@ -1,9 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { closeSync, constants, mkdirSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { absentCommit } from "../../../src/app/names.ts";
 import { sleep } from "../../../src/host/clock.ts";
-import { isChild } from "../../../src/host/git.ts";
+import { currentCommit, isChild } from "../../../src/host/git.ts";
+import { LocalHost } from "../../../src/host/host.ts";
 import { Repository } from "../../support/unit-repository.ts";
 
 it("nobody who looks into a repository waits at a pipe that its owner has put in the place of an object", async () => {
@@ -18,4 +20,20 @@ it("nobody who looks into a repository waits at a pipe that its owner has put in
   const looked = await Promise.race([isChild(git, id, id), sleep(2000, "it waits")]);
 
   expect(looked).toBe(false);
+});
+
+describe("where a ref stands", () => {
+  it.each(["loose", "packed"])("is known of a %s one, by its whole name", async (kind) => {
+    const repository = new Repository();
+    const first = repository.commit({ "app.py": "" });
+    repository.run(["update-ref", "refs/heads/shop/new", first]);
+    const second = repository.commit({ "app.py": "import os" });
+    if (kind === "packed") repository.run(["pack-refs", "--all"]);
+    const found = (ref: string) => currentCommit(new LocalHost(), repository.git, ref);
+
+    expect(await found("refs/heads/main")).toBe(second);
+    expect(await found("refs/heads/shop/new")).toBe(first);
+    for (const ref of ["refs/heads/shop", "refs/heads/mai", "refs/heads/main/new"])
+      expect(await found(ref), ref).toBe(absentCommit);
+  });
 });
