@@ -18,7 +18,12 @@ export interface ProcessId {
 export async function findProcess(pid: number): Promise<ProcessId | undefined> {
   const fields = await statOf(pid);
   if (!fields || fields[0] === "Z" || fields[0] === "X") return undefined;
-  return { pid, startTime: Number(fields[19]) };
+  return { pid, startTime: startTimeOf(fields) };
+}
+
+/** The same of one that must be there, and may be a zombie; not awaited: nothing comes between. */
+export function expectProcess(pid: number): ProcessId {
+  return { pid, startTime: startTimeOf(fieldsOf(readFileSync(`/proc/${pid}/stat`, "utf8"))) };
 }
 
 /** Whether a SIGSTOP has taken effect on it. */
@@ -29,8 +34,16 @@ export async function isStopped(pid: number): Promise<boolean> {
 /** The fields of /proc/PID/stat from the third on, the state. */
 async function statOf(pid: number): Promise<string[] | undefined> {
   const stat = await readProc(`${pid}/stat`);
-  // The command's name, in parentheses, may hold anything: the fields begin after the last one.
-  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return stat === undefined ? undefined : fieldsOf(stat);
+}
+
+/** The command's name, in parentheses, may hold anything: the fields begin after the last one. */
+function fieldsOf(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+function startTimeOf(fields: string[]): number {
+  return Number(fields[19]);
 }
 
 export async function isAlive(process: ProcessId): Promise<boolean> {

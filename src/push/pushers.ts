@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { isAlive } from "../host/processes.ts";
+import { expectProcess, isAlive } from "../host/processes.ts";
 import type { Holder } from "../store/agent/deploys.ts";
 import type { Caller } from "../store/front/store.ts";
 import type { BranchPolicy, RefAction, RefUpdate, Verdict } from "./policy.ts";
@@ -85,7 +84,5 @@ export class Pushers {
 
 /** Read at once, not awaited: git must not run a hook before its push is known. */
 export function holderOf(pid: number, turn = 0): Holder {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return { pid, startTime: Number(fields[19]), turn };
+  return { ...expectProcess(pid), turn };
 }

@@ -7,6 +7,7 @@ import { waitFor } from "../../../src/host/clock.ts";
 import {
   catchesHangup,
   childrenOf,
+  expectProcess,
   findByPidFile,
   findProcess,
   hasProcesses,
@@ -54,6 +55,8 @@ describe("a process", () => {
     expect(own?.pid).toBe(process.pid);
     expect(own?.startTime).toBeGreaterThan(0);
     expect(await findProcess(process.pid)).toEqual(own);
+    expect(expectProcess(process.pid)).toEqual(own);
+    expect(() => expectProcess(4_194_305)).toThrow("ENOENT");
   });
 
   it("is found by its pid file, as long as it is the program that wrote it", async () => {
