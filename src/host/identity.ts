@@ -30,18 +30,12 @@ const noLogin: Login = { home: "/nonexistent", shell: "/usr/sbin/nologin" };
 export const sshLogin: Login = { home: "/", shell: "/bin/sh" };
 
 /** The system user with this name, made if it is missing: no password, and no login unless one is named. */
-export async function ensureIdentity(
-  host: Host,
-  name: string,
-  { home, shell }: Login = noLogin,
-): Promise<Identity> {
+export async function ensureIdentity(host: Host, name: string, login = noLogin): Promise<Identity> {
   const found = await findIdentity(host, name);
   if (found) return found;
 
-  const closed = ["--system", "--user-group", "--no-create-home"];
-  const useradd = ["useradd", ...closed, "--home-dir", home, "--shell", shell, name];
   // useradd looks for the name before it locks the file: two at once make the user twice, each with its number.
-  const args = ["--close", "/etc/.pwd.lock", ...useradd];
+  const args = ["--close", "/etc/.pwd.lock", "useradd", ...newUser(name, { login })];
   await host.run({ file: "flock", args }).catch((error: unknown) => {
     // useradd(8): 9, the name is taken: another server made it in this moment.
     if (!(error instanceof CommandFailed) || error.exitCode !== 9) throw error;
@@ -49,6 +43,20 @@ export async function ensureIdentity(
   const made = await findIdentity(host, name);
   if (!made) throw new Error(`useradd made no user ${name}`);
   return made;
+}
+
+/** Words of useradd(8): a user without a password, with a group of its name, and no login unless one is named. */
+export function newUser(
+  name: string,
+  { login = noLogin, more = [] }: { login?: Login; more?: string[] } = {},
+): string[] {
+  const { home, shell } = login;
+  return [
+    ...["--system", "--user-group", "--no-create-home", "--home-dir", home, "--shell", shell],
+    ...more,
+    "--",
+    name,
+  ];
 }
 
 /** The user's home and shell where somebody can log in by them, or undefined. */

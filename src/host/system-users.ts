@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { hasCode, UserError } from "../errors.ts";
 import { milliseconds, sleep, waitFor } from "./clock.ts";
 import { removeFile } from "./files.ts";
-import { findIdentity } from "./identity.ts";
+import { findIdentity, newUser } from "./identity.ts";
 import { CommandFailed, type Command, type Host, type Identity } from "./host.ts";
 import { hasProcesses } from "./processes.ts";
 import { walk, type Errand } from "./walker.ts";
@@ -47,23 +47,14 @@ export async function addSystemUser(
   return findIdentity(host, user.name);
 }
 
-/** Without a home, a shell or a password. The bounds are the number itself: as a system user it would get one below 1000. */
+/** The bounds are the number itself: as a system user it would get one below 1000. */
 export function addUser({ name, id, comment }: Parameters<typeof addSystemUser>[1]): Command {
   const bounds = ["SYS_UID_MIN", "SYS_UID_MAX", "SYS_GID_MIN", "SYS_GID_MAX"];
-  return {
-    file: "useradd",
-    args: [
-      "--system",
-      "--user-group",
-      "--no-create-home",
-      ...["--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"],
-      ...["--comment", comment, "--uid", String(id)],
-      ...bounds.flatMap((bound) => ["-K", `${bound}=${id}`]),
-      "--",
-      name,
-    ],
-    deadline,
-  };
+  const more = [
+    ...["--comment", comment, "--uid", String(id)],
+    ...bounds.flatMap((bound) => ["-K", `${bound}=${id}`]),
+  ];
+  return { file: "useradd", args: newUser(name, { more }), deadline };
 }
 
 /** Removes a user that nothing has ever run as. */

@@ -308,6 +308,7 @@ const ours = [
   "host/git.ts quarantinePath",
   "host/git.ts unclaimedPath",
   "host/git.ts withQuarantine",
+  "host/identity.ts newUser",
   "environment/workshop.ts scratchOf",
   "front/authorized-keys.ts authorizedKey",
   "release/release-commands.ts linkedCopyOf",

@@ -310,7 +310,7 @@ describe("system users", () => {
     await expect(ensureIdentity(missing, "reeve")).rejects.toThrow("useradd made no user reeve");
 
     expect(missing.lines[1]).toBe(
-      "flock --close /etc/.pwd.lock useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin reeve",
+      "flock --close /etc/.pwd.lock useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin -- reeve",
     );
   });
 

@@ -37,7 +37,7 @@ describe("a user that sshd can log in", () => {
     await expect(ensureIdentity(host, "reeve", sshLogin)).rejects.toThrow("useradd made no user");
 
     expect(host.lines[1]).toBe(
-      "flock --close /etc/.pwd.lock useradd --system --user-group --no-create-home --home-dir / --shell /bin/sh reeve",
+      "flock --close /etc/.pwd.lock useradd --system --user-group --no-create-home --home-dir / --shell /bin/sh -- reeve",
     );
   });
 
