@@ -197,6 +197,11 @@ export function asUserError(error: unknown): UserError {
   return new UserError(ofSystem ?? "INTERNAL", message, { cause: error });
 }
 
+/** Whether a tool says with these words that the disk is full, or what its user may have of it (ENOSPC and EDQUOT). */
+export function tellsNoSpace(output: string): boolean {
+  return /No space left on device|Disk quota exceeded/.test(output);
+}
+
 /** What the operating system and SQLite say when the machine, and not reeve, is in trouble: errno(3), sqlite.org/rescode.html. */
 const systemErrors: Record<string, ErrorCode> = {
   ENOSPC: "NO_SPACE",

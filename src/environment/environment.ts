@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { environmentPath, type InstancePaths } from "../app/instance.ts";
-import { UserError } from "../errors.ts";
+import { tellsNoSpace, UserError } from "../errors.ts";
 import type { Box } from "../host/box.ts";
 import { isPresent, removeFile } from "../host/files.ts";
 import {
@@ -516,7 +516,7 @@ function markerOf(path: string): string {
 function explain(error: unknown): unknown {
   if (!(error instanceof CommandFailed)) return error;
   const output = withoutCredentials(printable(error.output));
-  if (/No space left on device|Disk quota exceeded/.test(output)) {
+  if (tellsNoSpace(output)) {
     return new UserError("NO_SPACE", `no space left on the disk for the environment:\n${output}`, {
       cause: error,
     });

@@ -2,7 +2,7 @@ import { chmod, lchown, lutimes, mkdir, readdir, rename } from "node:fs/promises
 import { join } from "node:path";
 import { releasePath, type InstancePaths } from "../app/instance.ts";
 import { absentCommit } from "../app/names.ts";
-import { UserError } from "../errors.ts";
+import { tellsNoSpace, UserError } from "../errors.ts";
 import type { Box } from "../host/box.ts";
 import {
   giveFolder,
@@ -281,9 +281,7 @@ function explain({ paths, python }: ReleaseContext, commit: string, error: unkno
     return new UserError("RELEASE_FAILED", message, { cause: error });
   }
   // git does not say why it could not write; a full disk is the one reason that a plain file has.
-  const full = /No space left on device|Disk quota exceeded|unable to write file/.test(
-    error.output,
-  );
+  const full = tellsNoSpace(error.output) || error.output.includes("unable to write file");
   return new UserError(
     full ? "NO_SPACE" : "RELEASE_FAILED",
     full

@@ -5,6 +5,7 @@ import {
   errorCodes,
   hasCode,
   isErrorCode,
+  tellsNoSpace,
   UserError,
 } from "../../src/errors.ts";
 
@@ -113,6 +114,15 @@ describe("any error", () => {
       message: "no space left on the disk at /srv/demo/x",
       cause: error,
     });
+  });
+
+  it.each([
+    ["tar: app.py: Cannot write: No space left on device", true],
+    ["OSError: [Errno 122] Disk quota exceeded", true],
+    ["OSError: [Errno 13] Permission denied", false],
+    ["", false],
+  ])("that a tool tells in words is a full disk where they say so: %s", (output, isFull) => {
+    expect(tellsNoSpace(output)).toBe(isFull);
   });
 
   it("of a full disk without a path says no more than it knows", () => {

@@ -13,7 +13,7 @@ import { filesCovered, nothingCovered } from "../../src/environment/coverage.ts"
 import { contentsOf } from "../../src/environment/tree-contents.ts";
 import { withoutUser } from "../../src/environment/netrc.ts";
 import * as requirements from "../../src/environment/requirements.ts";
-import { describeError, isErrorCode, UserError } from "../../src/errors.ts";
+import { describeError, isErrorCode, tellsNoSpace, UserError } from "../../src/errors.ts";
 import { accountQuestions } from "../../src/front/account-verbs.ts";
 import { parseAuthorization } from "../../src/front/credentials.ts";
 import { parsePublicKey } from "../../src/front/public-key.ts";
@@ -108,6 +108,7 @@ const inChunks: Parser = (text) => {
 /** What looks into text that somebody else wrote, by its module and its name. */
 const parsers: Record<string, Parser | Parser[]> = {
   "errors.ts isErrorCode": isErrorCode,
+  "errors.ts tellsNoSpace": tellsNoSpace,
   "errors.ts describeError": (text) => describeError(new UserError("INTERNAL", text)),
   "app/names.ts isAppName": names.isAppName,
   "app/names.ts expectAppName": names.expectAppName,
