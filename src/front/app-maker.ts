@@ -2,9 +2,11 @@ import { UserError } from "../errors.ts";
 import { Turns } from "../host/turns.ts";
 import type { Caller, FrontStore } from "../store/front/store.ts";
 import type { Repositories } from "./repositories.ts";
+import type { Rights } from "./rights.ts";
 
 interface AppWorld {
   store: FrontStore;
+  rights: Rights;
   repositories: Repositories;
   /** The agent's part. */
   createApp: (app: string) => Promise<unknown>;
@@ -106,9 +108,11 @@ export class AppMaker {
   }
 
   async #make(app: string, caller: Caller, byPush: boolean): Promise<void> {
-    const { store, repositories, createApp, removeApp } = this.#world;
+    const { store, rights, repositories, createApp, removeApp } = this.#world;
     if (await repositories.has(app))
       throw new UserError("APP_EXISTS", `there is an app ${app} already`);
+    // Another one of that name may have been made and removed meanwhile.
+    rights.expect(caller, "create", app);
     this.expectRoom(caller);
     const { account, via, proof } = caller;
     // Rights that an older app of that name may have left count no more.

@@ -126,7 +126,7 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
     },
   });
   const apps = new AppMaker({
-    ...{ store, repositories, appsEach: server.apps_each },
+    ...{ store, rights, repositories, appsEach: server.apps_each },
     createApp: (app) => agent.ask("create", { app }),
     removeApp: (app) => agent.ask("destroy", { app, holder: commandHolder() }),
     wasDeployed: async (app) => (await agent.ask("deploys", { app, limit: 1 })).length > 0,

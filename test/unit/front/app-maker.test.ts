@@ -1,11 +1,12 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { embeddedLayout } from "../../../src/config/layout.ts";
 import { AppMaker } from "../../../src/front/app-maker.ts";
 import { LocalHost } from "../../../src/host/host.ts";
 import { Repositories } from "../../../src/front/repositories.ts";
-import { localAdministrator } from "../../../src/front/rights.ts";
+import { localAdministrator, Rights } from "../../../src/front/rights.ts";
 import { FrontStore, type Caller } from "../../../src/store/front/store.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
@@ -14,11 +15,15 @@ function setUp() {
   mkdirSync(layout.repositories, { recursive: true });
   const store = new FrontStore(join(layout.home, "front.db"));
   onTestFinished(() => store.close());
-  for (const name of ["ada", "bob"]) store.accounts.add(name, true);
+  for (const account of ["ada", "bob"]) {
+    store.accounts.add(account, true);
+    store.tokens.add({ account, digest: account, note: null, expiresAt: null });
+  }
   const made: string[] = [];
   const deployed = new Set<string>();
   const maker = new AppMaker({
     store,
+    rights: new Rights(store),
     repositories: new Repositories(layout, new LocalHost()),
     createApp: (app) => Promise.resolve(made.push(app)),
     removeApp: (app) => Promise.resolve(made.splice(made.indexOf(app), 1)),
@@ -43,6 +48,25 @@ describe("an app that is made", () => {
     expect(store.rights.of("bob", "demo")).toBeUndefined();
     expect(store.audit.entries(1)).toMatchObject([
       { account: "ada", action: "create", app: "demo" },
+    ]);
+  });
+
+  it("is nobody's who may make none any more when their turn comes", async () => {
+    const { store, maker, made } = setUp();
+    const before = maker.whileIdle("demo", async () => {
+      await sleep(50);
+      store.accounts.change("ada", false);
+      return true;
+    });
+
+    const making = maker.make("demo", caller("ada"));
+
+    await expect(making).rejects.toMatchObject({ code: "NOT_ALLOWED" });
+    await before;
+    expect(made).toEqual([]);
+    expect(store.rights.of("ada", "demo")).toBeUndefined();
+    expect(store.audit.entries(1)).toMatchObject([
+      { account: "ada", action: "create", app: "demo", outcome: "refused" },
     ]);
   });
 
