@@ -1,3 +1,4 @@
+import type { Logger } from "pino";
 import { z } from "zod";
 import { accountName, appName, rightNames, type Right } from "../app/names.ts";
 import { UserError } from "../errors.ts";
@@ -65,6 +66,7 @@ export interface AccountWorld {
   store: FrontStore;
   authorizedKeys: AuthorizedKeys;
   repositories: Repositories;
+  log: Logger;
 }
 
 export type AccountVerbs = {
@@ -80,10 +82,10 @@ export function accountVerbs(world: AccountWorld): AccountVerbs {
 
 type Part<N extends AccountVerb> = Pick<AccountVerbs, N>;
 
-function accountsThemselves({
-  store,
-  authorizedKeys,
-}: AccountWorld): Part<"accounts" | "addAccount" | "changeAccount" | "removeAccount"> {
+function accountsThemselves(
+  world: AccountWorld,
+): Part<"accounts" | "addAccount" | "changeAccount" | "removeAccount"> {
+  const { store } = world;
   return {
     accounts: () => store.accounts.all(),
     addAccount: ({ account: name, mayCreate }) => {
@@ -99,7 +101,7 @@ function accountsThemselves({
     removeAccount: async ({ account: name }) => {
       expectOther(store, name);
       store.accounts.remove(name);
-      await authorizedKeys.write();
+      await leaveOutKeys(world);
       return null;
     },
   };
@@ -124,7 +126,8 @@ function tokens({ store }: AccountWorld): Part<"tokens" | "createToken" | "revok
   };
 }
 
-function keys({ store, authorizedKeys }: AccountWorld): Part<"keys" | "addKey" | "removeKey"> {
+function keys(world: AccountWorld): Part<"keys" | "addKey" | "removeKey"> {
+  const { store, authorizedKeys } = world;
   return {
     keys: ({ account: name }) => store.keys.all(name),
     addKey: async ({ account: name, key: given }) => {
@@ -134,16 +137,32 @@ function keys({ store, authorizedKeys }: AccountWorld): Part<"keys" | "addKey" |
         const owner = store.keys.get(key.fingerprint)?.account ?? "another account";
         throw new UserError("KEY_TAKEN", `this key belongs to ${owner} already`);
       }
-      await authorizedKeys.write();
+      try {
+        await authorizedKeys.write();
+      } catch (error) {
+        // Whoever writes the file next would let in what was refused.
+        store.keys.remove(key.fingerprint);
+        throw error;
+      }
       return { fingerprint: key.fingerprint };
     },
     removeKey: async ({ fingerprint: given }) => {
       if (!fingerprint.safeParse(given).success || !store.keys.remove(given))
         throw new UserError("KEY_UNKNOWN", `there is no key ${JSON.stringify(given)}`);
-      await authorizedKeys.write();
+      await leaveOutKeys(world);
       return null;
     },
   };
+}
+
+/**
+ * What was taken back is so, whatever becomes of the file that sshd reads: the front lets nobody in by it. It is written
+ * again with the next change, and at the start.
+ */
+async function leaveOutKeys({ authorizedKeys, log }: AccountWorld): Promise<void> {
+  await authorizedKeys.write().catch((error: unknown) => {
+    log.error({ err: error }, "could not write down which keys sshd lets in");
+  });
 }
 
 function rights({
