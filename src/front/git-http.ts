@@ -222,16 +222,21 @@ function decode(
     return undefined;
   }
   const body = new PassThrough();
+  const bounded = new Bounded(limit);
+  const end = (): void => {
+    // What is still being unfolded would be written after the end, and that error would end us.
+    bounded.unpipe(body);
+    body.end();
+  };
   const stop = (problem: string): void => {
     question.unpipe();
     question.resume();
-    body.end();
+    end();
     onProblem(problem);
   };
-  const bounded = new Bounded(limit);
   bounded.on("error", (error) => stop(error.message));
-  question.on("error", () => body.end());
-  question.on("aborted", () => body.end());
+  question.on("error", end);
+  question.on("aborted", end);
 
   let source: Readable = question;
   if (encoding === "gzip") {
