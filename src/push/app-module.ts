@@ -25,8 +25,14 @@ export async function findModule(tree: CommitTree, where: Where): Promise<string
   const usual =
     app.kind === "file" ? "app:app" : wsgi.kind === "file" ? "wsgi:application" : undefined;
   const processes = await tree.readBytes(inRoot("Procfile"));
-  if (processes !== undefined)
-    return moduleOfProcfile(decodeProcfile(inRoot("Procfile"), processes), where.app, usual);
+  if (processes !== undefined) {
+    const text = decodeProcfile(inRoot("Procfile"), processes);
+    // What runs without one is only told where it names none.
+    const isNamed = usual !== undefined || /^[ \t]*wsgi[ \t]*:/m.test(text);
+    const [project, ...others] = isNamed ? [] : await findProjects(tree, root);
+    const only = project !== undefined && others.length === 0 ? moduleOf(project) : undefined;
+    return moduleOfProcfile(text, where.app, usual ?? only);
+  }
   if (usual !== undefined) return usual;
 
   const projects = await findProjects(tree, root);
@@ -34,6 +40,11 @@ export async function findModule(tree: CommitTree, where: Where): Promise<string
     throw new UserError("MODULE_NOT_FOUND", `there is more than one app here: ${named(projects)}`);
   const [project] = projects;
   if (project === undefined) throw await notFound(tree, where);
+  return moduleOf(project);
+}
+
+/** Of a Django project, by its `wsgi.py`. */
+function moduleOf(project: string): string {
   return `${posix.basename(posix.dirname(project))}.wsgi:application`;
 }
 
@@ -102,9 +113,7 @@ async function moduleInPackage(tree: CommitTree, folder: string): Promise<string
   if (inPackage.length === 2) return `${folder.replace(/^src\//, "").replaceAll("/", ".")}.app:app`;
   if (folder !== "src" || !(await isInstalled(tree))) return undefined;
   const [project, ...others] = await findProjects(tree, folder);
-  return project === undefined || others.length > 0
-    ? undefined
-    : `${posix.basename(posix.dirname(project))}.wsgi:application`;
+  return project === undefined || others.length > 0 ? undefined : moduleOf(project);
 }
 
 /** Whether the tree is a package's own, by the layout with `src/`. */

@@ -46,6 +46,7 @@ function withoutWsgi(web: string, app: string, usual: string | undefined): UserE
       hint:
         folderHint(words, app) ??
         moduleHint(words, isAsgi) ??
+        managedHint(words, app) ??
         usualHint(isAsgi ? undefined : usual),
     },
   );
@@ -65,8 +66,17 @@ function adapting(module: string, callable: string): string {
 /** `cd backend && gunicorn …`, `gunicorn --chdir backend …`. */
 function folderHint(words: string[], app: string): string | undefined {
   const at = words.findIndex((word) => /^(?:cd|--chdir|--pythonpath|--app-dir)$/.test(word));
-  const folder = words[at + 1] ?? "";
-  if (at < 0 || folder === "" || !isRootFolder(folder)) return undefined;
+  return at < 0 ? undefined : rootHint(words[at + 1] ?? "", app);
+}
+
+/** `python backend/manage.py runserver`. */
+function managedHint(words: string[], app: string): string | undefined {
+  const [, folder = ""] = words.map((word) => /^(.+)\/manage\.py$/.exec(word)).find(Boolean) ?? [];
+  return rootHint(folder, app);
+}
+
+function rootHint(folder: string, app: string): string | undefined {
+  if (folder === "" || !isRootFolder(folder)) return undefined;
   return `Have ${app} run in that folder, and push again: reeve options ${app} set root=${folder}`;
 }
 
@@ -80,22 +90,29 @@ function usualHint(usual: string | undefined): string {
 }
 
 function moduleHint(words: string[], isAsgi: boolean): string | undefined {
-  for (const word of words) {
+  for (const [at, word] of words.entries()) {
     const [module = "", callable = "", ...more] = word.split(":");
-    const factory = /^[A-Za-z_]\w*(?=\(\)$)/.exec(callable)?.[0];
+    // So waitress-serve names a factory.
+    const made = words[at - 1] === "--call" ? `${callable}()` : callable;
+    const factory = /^[A-Za-z_]\w*(?=\(\)$)/.exec(made)?.[0];
     if (more.length > 0) continue;
     if (factory !== undefined && moduleName.safeParse(`${module}:${factory}`).success)
       return `Write a file wsgi.py: from ${module} import ${factory}; application = ${factory}(). ${line} wsgi:application`;
     if (isAsgi && moduleName.safeParse(word).success)
       return `Add a2wsgi to requirements.txt. Write a file wsgi.py: ${adapting(module, callable)}. ${line} wsgi:application`;
     if (moduleName.safeParse(word).success) return `${line} ${word}`;
-    // What gunicorn takes where no callable is named.
-    if (
-      callable === "" &&
-      /(?:^|\.)wsgi$/.test(module) &&
-      moduleName.safeParse(`${module}:application`).success
-    )
-      return `${line} ${module}:application`;
+    if (/(?:^|\.)wsgi$/.test(word) && moduleName.safeParse(`${word}:application`).success)
+      return `${line} ${word}:application`;
   }
-  return undefined;
+  const module = isAsgi ? undefined : moduleOfGunicorn(words);
+  return module && `${line} ${module}:application`;
+}
+
+/** `gunicorn main`: the first or the last word behind it, if that is no option's; `application` is what it takes then. */
+function moduleOfGunicorn(words: string[]): string | undefined {
+  const at = words.findIndex((word) => /^(?:.*\/)?gunicorn$/.test(word));
+  if (at < 0) return undefined;
+  const [name = "", ...rest] = words.slice(at + 1).filter(Boolean);
+  const places = [name, ...((rest.at(-2) ?? name).startsWith("-") ? [] : rest.slice(-1))];
+  return places.find((word) => moduleName.safeParse(`${word}:application`).success);
 }

@@ -343,6 +343,27 @@ export const shapes: Shape[] = [
     says: "heroku",
   },
   {
+    title: "Django as its own server runs it, on Heroku",
+    files: {
+      Procfile: "web: python manage.py runserver 0.0.0.0:$PORT\n",
+      "manage.py": "",
+      "shop/__init__.py": "",
+      "shop/wsgi.py": answering("'django'", { callable: "application" }),
+    },
+    refused: [/the Procfile has no line wsgi/],
+    says: "django",
+  },
+  {
+    title: "a factory, as waitress calls it",
+    files: {
+      Procfile: "web: waitress-serve --port=$PORT --call flaskr:create_app\n",
+      "flaskr/__init__.py": `def create_app():\n    from .views import app\n    return app\n`,
+      "flaskr/views.py": answering("'waitress'"),
+    },
+    refused: [/the Procfile has no line wsgi/],
+    says: "waitress",
+  },
+  {
     title: "app.py in a package",
     files: {
       "shop/__init__.py": "",

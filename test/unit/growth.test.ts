@@ -63,6 +63,7 @@ function treeOf(path: string, text: string): CommitTree {
       Promise.resolve(paths.map((asked) => (isThere(asked) ? file(asked, text) : absent(asked)))),
     read: (asked: string) => Promise.resolve(asked === path ? text : undefined),
     readBytes: (asked: string) => Promise.resolve(asked === path ? Buffer.from(text) : undefined),
+    folders: () => Promise.resolve([]),
   } as unknown as CommitTree;
 }
 

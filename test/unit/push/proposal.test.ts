@@ -113,6 +113,24 @@ describe("the Procfile", () => {
       "web: uvicorn main:app --host 0.0.0.0",
       "Add a2wsgi to requirements.txt. Write a file wsgi.py: from functools import cache; from a2wsgi import ASGIMiddleware; from main import app; adapter = cache(lambda: ASGIMiddleware(app)); application = lambda *request: adapter()(*request). Add this line to the Procfile: wsgi: wsgi:application",
     ],
+    [
+      "web: waitress-serve --port=$PORT --call shop:create_app",
+      "Write a file wsgi.py: from shop import create_app; application = create_app(). Add this line to the Procfile: wsgi: wsgi:application",
+    ],
+    ["web: gunicorn main", "Add this line to the Procfile: wsgi: main:application"],
+    [
+      "web: gunicorn shop.server -k gevent",
+      "Add this line to the Procfile: wsgi: shop.server:application",
+    ],
+    [
+      "web: bin/gunicorn --workers=4 -b :$PORT shop.server",
+      "Add this line to the Procfile: wsgi: shop.server:application",
+    ],
+    ["web: gunicorn -c gunicorn", "Add one to the Procfile: wsgi: module:callable"],
+    [
+      "web: python backend/manage.py runserver 0.0.0.0:$PORT",
+      "Have APP run in that folder, and push again: reeve options APP set root=backend",
+    ],
     ["web: python app.py", "Add one to the Procfile: wsgi: module:callable"],
     ["worker: celery -A shop:app", "Add one to the Procfile: wsgi: module:callable"],
     ["", "Add one to the Procfile: wsgi: module:callable"],
@@ -240,6 +258,7 @@ describe("what a repository wants to run", () => {
   it.each<[string, Files, string]>([
     ["app.py", { "app.py": "" }, "app:app"],
     ["wsgi.py", { "wsgi.py": "" }, "wsgi:application"],
+    ["the one Django project", django, "shop.wsgi:application"],
   ])("is told from %s where the Procfile names no callable", async (_, files, module) => {
     expect(await proposalOf({ Procfile: "web: python app.py", ...files })).toMatchObject({
       problem: { hint: `Add this line to the Procfile: wsgi: ${module}` },
