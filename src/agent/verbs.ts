@@ -129,18 +129,13 @@ async function switchProven(
   context: DeployContext,
   { app, holder, ref, newCommit, verdict }: Question<"switch">,
 ): Promise<void> {
-  const proven = context.store.deploys
-    .unfinishedOf(holder)
-    .find(
-      (deploy) => deploy.state === "proven" && deploy.ref === ref && deploy.newCommit === newCommit,
-    );
+  const proven = context.store.deploys.provenOf(holder, ref);
   // Of a branch that is not on the air only the branch moves, or goes.
   if (verdict === "store") return expectUse(context, { app, ref, isPreview: true });
-  if (!proven && newCommit === absentCommit && !context.store.previews.of(app, branchOf(ref)))
+  if (proven?.newCommit === newCommit) return switchDeploy(context, proven.id);
+  if (newCommit === absentCommit && !context.store.previews.of(app, branchOf(ref)))
     return expectNotProduction(context, app, ref);
-  if (!proven)
-    throw new UserError("PUSH_GONE", `no proven deploy of ${newCommit} waits for ${ref} any more`);
-  await switchDeploy(context, proven.id);
+  throw new UserError("PUSH_GONE", `no proven deploy of ${newCommit} waits for ${ref} any more`);
 }
 
 type AppVerb =

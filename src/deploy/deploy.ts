@@ -235,9 +235,7 @@ export async function refuseDeploy(
   { holder, ref }: { holder: Holder; ref: string },
   { reason, say }: { reason: UserError; say: Say },
 ): Promise<boolean> {
-  const deploy = context.store.deploys
-    .unfinishedOf(holder)
-    .find((one) => one.ref === ref && one.state === "proven");
+  const deploy = context.store.deploys.provenOf(holder, ref);
   if (!deploy) return false;
   const report = new DeployReport(context.store, say);
   report.keepLog(logOf(context, deploy));

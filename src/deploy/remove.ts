@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { optionsFile, placeUrl, type Instance } from "../app/instance.ts";
-import { absentCommit } from "../app/names.ts";
+import { absentCommit, branchOf } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import { isPresent, removeFile } from "../host/files.ts";
 import { removeTrees } from "../host/walker.ts";
@@ -54,17 +54,16 @@ export function startBranchRemoval(
   });
 }
 
-/** As it is now, whatever it was when somebody began to remove a branch: `PRODUCTION_DELETE`. */
+/** What somebody began to remove is no production by now: `PRODUCTION_DELETE`. */
 export async function expectNotProduction(
   context: DeployContext,
   app: string,
   ref: string,
 ): Promise<void> {
-  const { production_branch: production } = await optionsOf(context, app);
-  if (ref !== `refs/heads/${production}`) return;
+  if (!(await isProduction(context, app, ref))) return;
   throw new UserError(
     "PRODUCTION_DELETE",
-    `${production} has become the production branch of ${app}: it is not deleted`,
+    `${branchOf(ref)} has become the production branch of ${app}: it is not deleted`,
   );
 }
 
@@ -73,13 +72,18 @@ export async function expectUse(
   context: DeployContext,
   { app, ref, isPreview }: { app: string; ref: string; isPreview: boolean },
 ): Promise<void> {
-  const { production_branch: production } = await optionsOf(context, app);
-  if (isPreview === (ref !== `refs/heads/${production}`)) return;
+  if (isPreview !== (await isProduction(context, app, ref))) return;
   throw new UserError(
     "BRANCH_REFUSED",
     `the production branch of ${app} was changed while this push was on its way`,
     { hint: "Push again, or repeat the command." },
   );
+}
+
+/** As it is now, whatever it was when a push of the branch began. */
+async function isProduction(context: DeployContext, app: string, ref: string): Promise<boolean> {
+  const { production_branch: production } = await optionsOf(context, app);
+  return ref === `refs/heads/${production}`;
 }
 
 /** A branch that is about to go cannot become production: `REF_MOVED`. */

@@ -252,6 +252,13 @@ export class Deploys {
       .map(toDeploy);
   }
 
+  /** The deploy of this holder's that waits for its ref to move. */
+  provenOf(holder: Holder, ref: string): Deploy | undefined {
+    return this.unfinishedOf(holder).find(
+      (deploy) => deploy.ref === ref && deploy.state === "proven",
+    );
+  }
+
   change(id: number, change: DeployChange): void {
     this.#database.update("deploy", { columns, longest }, change, ["id", id]);
   }

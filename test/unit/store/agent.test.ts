@@ -302,6 +302,27 @@ describe("deploys", () => {
   });
 });
 
+describe("the deploy that waits for its ref to move", () => {
+  it("is the one of this holder, of this ref, that is proven and not switched", () => {
+    const store = withApps("demo");
+    const other = "refs/heads/shop";
+    const [mine, , , switched] = [
+      newDeploy("demo"),
+      newDeploy("demo", "a", { holder: { ...holder, turn: 1 } }),
+      newDeploy("demo", "a", { ref: "refs/heads/cart" }),
+      newDeploy("demo", "a", { ref: other }),
+    ].map((deploy) => store.deploys.start(deploy).id);
+    expect(store.deploys.provenOf(holder, "refs/heads/main")).toBeUndefined();
+
+    store.deploys.change(mine!, { state: "proven" });
+    store.deploys.change(switched!, { state: "switched" });
+
+    expect(store.deploys.provenOf(holder, "refs/heads/main")?.id).toBe(mine);
+    expect(store.deploys.provenOf(holder, other)).toBeUndefined();
+    expect(store.deploys.provenOf({ ...holder, turn: 1 }, "refs/heads/main")).toBeUndefined();
+  });
+});
+
 describe("what is kept of a deploy", () => {
   const endless = "€".repeat(1024 * 1024);
 
