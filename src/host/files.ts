@@ -54,16 +54,28 @@ export async function leadsTo(link: string, target: string): Promise<boolean> {
 async function replace(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.tmp`);
   try {
-    await make(temporary).catch(async (error: unknown) => {
-      if (!hasCode(error, "EEXIST")) throw error;
-      // Somebody was stopped in the midst of this.
-      await removeFile(temporary);
-      await make(temporary);
-    });
+    await makeAnew(
+      () => make(temporary),
+      () => removeFile(temporary),
+    );
     await rename(temporary, path);
   } catch (error) {
     await removeFile(temporary).catch(() => undefined);
     throw error;
+  }
+}
+
+/** Makes what is not there before; what somebody left who was stopped in the midst of it is removed. */
+export async function makeAnew(
+  make: () => Promise<unknown>,
+  remove: () => Promise<void>,
+): Promise<void> {
+  try {
+    await make();
+  } catch (error) {
+    if (!hasCode(error, "EEXIST")) throw error;
+    await remove();
+    await make();
   }
 }
 

@@ -12,8 +12,8 @@ import {
 import { basename, dirname, join } from "node:path";
 import { reservedSetting, settingNameGrammar } from "../app/names.ts";
 import { nameOfDeploy, parseNameOfDeploy } from "../app/vassal.ts";
-import { hasCode, UserError } from "../errors.ts";
-import { isPresent } from "../host/files.ts";
+import { UserError } from "../errors.ts";
+import { isPresent, makeAnew } from "../host/files.ts";
 import type { Host, Identity } from "../host/host.ts";
 import { removeTrees } from "../host/walker.ts";
 
@@ -96,11 +96,10 @@ export async function writeSettings(
   settings: Settings,
   app: Identity,
 ): Promise<void> {
-  await mkdir(folder).catch(async (error: unknown) => {
-    if (!hasCode(error, "EEXIST")) throw error;
-    await removeSettings(host, folder);
-    await mkdir(folder);
-  });
+  await makeAnew(
+    () => mkdir(folder),
+    () => removeSettings(host, folder),
+  );
   const write = async ([name, value]: [string, string]): Promise<void> => {
     const path = join(folder, name);
     await writeFile(path, value, { mode: 0o640 });

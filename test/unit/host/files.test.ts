@@ -8,6 +8,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -15,11 +16,38 @@ import {
   isExecutable,
   isPresent,
   kindOf,
+  makeAnew,
   readIfPresent,
   symlinkAtomically,
   writeAtomically,
 } from "../../../src/host/files.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
+
+describe("making what is not there yet", () => {
+  it("removes what was left of it before, and only that", async () => {
+    const path = join(temporaryFolder(), "settings");
+    const removed: string[] = [];
+    const make = (): Promise<unknown> =>
+      makeAnew(
+        () => mkdir(path),
+        () => rm(path, { recursive: true }).then(() => void removed.push(path)),
+      );
+
+    await make();
+    expect(removed).toEqual([]);
+    writeFileSync(join(path, "half"), "");
+    await make();
+
+    expect([readdirSync(path), removed]).toEqual([[], [path]]);
+  });
+
+  it("removes nothing where it fails for another reason", async () => {
+    const remove = (): Promise<void> => Promise.reject(new Error("removed"));
+    const path = join(temporaryFolder(), "nosuch", "settings");
+
+    await expect(makeAnew(() => mkdir(path), remove)).rejects.toThrow("ENOENT");
+  });
+});
 
 describe("writing a file that others read", () => {
   it("replaces it by a new one: who has the old one open reads the old text to its end", async () => {
