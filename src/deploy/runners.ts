@@ -58,8 +58,8 @@ export async function sweepPreviewsUser(context: DeployContext, app: string): Pr
   });
 }
 
-export async function previewsSwept({ turns }: DeployContext, app: string): Promise<void> {
-  await turns.run(`previews of ${app}`, () => Promise.resolve());
+export function previewsSwept({ turns }: DeployContext, app: string): Promise<void> {
+  return turns.rest(`previews of ${app}`);
 }
 
 function runner({ store }: DeployContext, app: string, ofPreviews: boolean): WantedUser {

@@ -4,6 +4,7 @@ import type { AppOptions } from "../config/app-options.ts";
 import { hasCode } from "../errors.ts";
 import { leadsTo } from "../host/files.ts";
 import { milliseconds, sleep } from "../host/clock.ts";
+import { Turns } from "../host/turns.ts";
 import { layOutStaging } from "../release/release.ts";
 import { mendSettings } from "../settings/settings.ts";
 import type { Deploy } from "../store/agent/deploys.ts";
@@ -35,7 +36,6 @@ interface Task {
   /** Throws where the deploy was superseded: what comes next is not its to do any more. */
   goOn: () => void;
   supersede: () => void;
-  done: Promise<void>;
 }
 
 /**
@@ -48,7 +48,8 @@ export class Settler {
   readonly #tasks = new Map<string, Task>();
   /** Of each instance, by their inis. */
   readonly #retiring = new Map<string, Map<Promise<void>, string>>();
-  readonly #tidying = new Map<string, Promise<unknown>>();
+  readonly #settling = new Turns();
+  readonly #tidying = new Turns();
   /** Instances that were to be tidied, and could not be. */
   readonly #untidy = new Set<string>();
   #context: DeployContext | undefined;
@@ -64,8 +65,7 @@ export class Settler {
   }
 
   start(instance: string, deploy: number): void {
-    const former = this.#tasks.get(instance);
-    former?.supersede();
+    this.supersede(instance);
     const cancel = new AbortController();
     const task: Task = {
       instance,
@@ -73,21 +73,19 @@ export class Settler {
       isSuperseded: () => cancel.signal.aborted,
       goOn: () => cancel.signal.throwIfAborted(),
       supersede: () => cancel.abort(),
-      done: Promise.resolve(),
     };
-    task.done = (former?.done ?? Promise.resolve())
-      .then(() => this.#settle(task))
-      .catch((error: unknown) => this.#degrade(task, error))
-      .catch((error: unknown) => {
-        this.#expectContext().log.error({ err: error, instance }, "could not settle");
-        this.#again(task, retrySoon);
-      });
     this.#tasks.set(instance, task);
+    const settle = (): Promise<void> =>
+      this.#settle(task).catch((error: unknown) => this.#degrade(task, error));
+    this.#settling.run(instance, settle).catch((error: unknown) => {
+      this.#expectContext().log.error({ err: error, instance }, "could not settle");
+      this.#again(task, retrySoon);
+    });
   }
 
   /** Resolves when no deploy of the instance is settling, well or not. */
-  async rested(instance: string): Promise<void> {
-    await this.#tasks.get(instance)?.done;
+  rested(instance: string): Promise<void> {
+    return this.#settling.rest(instance);
   }
 
   /** Resolves when nothing moves about the instance any more. */
@@ -116,17 +114,17 @@ export class Settler {
     const row = context.store.instances.get(instance);
     this.#untidy.delete(instance);
     if (!row) return [];
-    const work = this.tidied(instance)
-      .then(() => mendSettings(context.host, pathsOf(context, instance).settings))
-      .then(() => prune(context, row))
-      .then(async (removed) => {
+    return this.#tidying.run(instance, async () => {
+      try {
+        await mendSettings(context.host, pathsOf(context, instance).settings);
+        const removed = await prune(context, row);
         await layOutStaging(releaseContext(context, row));
         return removed;
-      });
-    this.#tidying.set(instance, work);
-    work.catch(() => this.#untidy.add(instance));
-    return work.finally(() => {
-      if (this.#tidying.get(instance) === work) this.#tidying.delete(instance);
+      } catch (error) {
+        // Before the turn is over: who waits for it looks whether there is anything left to do.
+        this.#untidy.add(instance);
+        throw error;
+      }
     });
   }
 
@@ -140,8 +138,8 @@ export class Settler {
   }
 
   /** Resolves when nothing of the instance is being tidied. */
-  async tidied(instance: string): Promise<void> {
-    await this.#tidying.get(instance)?.catch(() => undefined);
+  tidied(instance: string): Promise<void> {
+    return this.#tidying.rest(instance);
   }
 
   async #settle(task: Task): Promise<void> {

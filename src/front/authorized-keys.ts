@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { programRoot } from "../config/config.ts";
 import type { Layout } from "../config/layout.ts";
 import { writeAtomically } from "../host/files.ts";
+import { Turns } from "../host/turns.ts";
 import type { PublicKey } from "../store/front/keys.ts";
 import type { FrontStore } from "../store/front/store.ts";
 
@@ -9,7 +10,7 @@ import type { FrontStore } from "../store/front/store.ts";
 export class AuthorizedKeys {
   readonly #layout: Layout;
   readonly #store: FrontStore;
-  #writing: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(layout: Layout, store: FrontStore) {
     this.#layout = layout;
@@ -17,17 +18,15 @@ export class AuthorizedKeys {
   }
 
   /** Resolves when the file says what the store says. */
-  async write(): Promise<void> {
+  write(): Promise<void> {
     const { authorizedKeys, controlSocket } = this.#layout;
     const program = join(programRoot, "hooks", "ssh");
-    const write = (): Promise<void> => {
+    return this.#turns.run(authorizedKeys, () => {
       const lines = this.#store.keys
         .all()
         .map((key) => authorizedKey(key, [program, controlSocket, key.fingerprint]));
       return writeAtomically(authorizedKeys, lines.join(""), { mode: 0o600 });
-    };
-    this.#writing = this.#writing.then(write, write);
-    await this.#writing;
+    });
   }
 }
 

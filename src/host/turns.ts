@@ -6,6 +6,11 @@ export class Turns {
     return this.#last.has(thing);
   }
 
+  /** Resolves when all work on the thing that was there by now has ended, well or not. */
+  async rest(thing: string): Promise<void> {
+    await this.#last.get(thing)?.catch(() => undefined);
+  }
+
   /** Whoever still waits when `signal` is aborted is turned away at once, and its work is never begun. */
   run<T>(thing: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const before = this.#last.get(thing) ?? Promise.resolve();

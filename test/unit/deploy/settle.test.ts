@@ -31,6 +31,24 @@ describe("tidying an instance", () => {
     expect([kept, left].map((path) => existsSync(path))).toEqual([true, false]);
   });
 
+  it("is done again before the next deploy, which waits for it, where it could not be done", async () => {
+    const { context, kept, left } = world();
+    const { settler, locks, host } = context;
+    const refused = new Error("no room");
+    context.host = Object.assign(Object.create(host) as typeof host, {
+      run: () => Promise.reject(refused),
+    });
+    const tidying = settler.tidy(name);
+    await locks.take(name, gone, () => undefined);
+    const waiting = settler.tidiedFor(name);
+
+    await expect(tidying).rejects.toBe(refused);
+    context.host = host;
+    await waiting;
+
+    expect([kept, left].map((path) => existsSync(path))).toEqual([true, false]);
+  });
+
   it("is not done by a deploy that nothing was left to", async () => {
     const { context, left } = world();
     const { settler, locks } = context;

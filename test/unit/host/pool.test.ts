@@ -122,4 +122,26 @@ describe("a turn", () => {
 
     await one;
   });
+
+  it("can be waited for without taking one, whether it goes well or not", async () => {
+    const turns = new Turns();
+    const [first, later] = [work(), work()];
+    const failing = turns.run("thing", () =>
+      first.run().then(() => Promise.reject(new Error("no"))),
+    );
+    let isRested = false;
+    const resting = turns.rest("thing").then(() => (isRested = true));
+    await turns.rest("another");
+    await new Promise(setImmediate);
+    expect(isRested).toBe(false);
+
+    first.end();
+    await expect(failing).rejects.toThrow("no");
+    const after = turns.run("thing", later.run);
+    await resting;
+
+    later.end();
+    await after;
+    expect(turns.isTaken("thing")).toBe(false);
+  });
 });
