@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { writingIn, type Box } from "../host/box.ts";
 import type { Command, Identity } from "../host/host.ts";
 import { withoutUser } from "./netrc.ts";
+import type { PackageSources } from "./package-sources.ts";
 
 export interface Installer {
   name: "uv" | "pip";
@@ -12,14 +13,6 @@ export interface Installer {
 
 /** The one of whichever environment it installs into. */
 export const pip: Installer = { name: "pip", file: "pip" };
-
-/** Where packages come from: what both installers are told, each in its own words. */
-export interface PackageSources {
-  index: string;
-  extraIndex: string;
-  proxy: string;
-  caFile: string;
-}
 
 export interface Build {
   installer: Installer;

@@ -30,9 +30,9 @@ import {
   variablesIn,
   type Build,
   type Installer,
-  type PackageSources,
 } from "./environment-commands.ts";
 import { netrcOf } from "./netrc.ts";
+import type { PackageSources } from "./package-sources.ts";
 import { reachesTree, withEditable, withoutEditable } from "./coverage.ts";
 import {
   constraintsOf,

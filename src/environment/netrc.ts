@@ -1,4 +1,4 @@
-import type { PackageSources } from "./environment-commands.ts";
+import type { PackageSources } from "./package-sources.ts";
 
 const userInfo = /^([a-z]+:\/\/)[^/?#]*@/i;
 

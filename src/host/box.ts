@@ -1,5 +1,16 @@
 import { fileURLToPath } from "node:url";
-import type { Command, Identity } from "./host.ts";
+
+/** What is started: data, never a shell string. User text is always one element of `args`. */
+export interface Program {
+  file: string;
+  args: string[];
+}
+
+/** Of a system user. */
+interface Numbers {
+  uid: number;
+  gid: number;
+}
 
 /** What a command may use that runs code of strangers. */
 export interface Box {
@@ -38,12 +49,7 @@ interface Means {
  * box can outlive it or take the signal from it that ends it with its parent (pid_namespaces(7), and prctl(2):
  * a change of the user forgets that signal).
  */
-export function boxed(
-  { file, args }: Pick<Command, "file" | "args">,
-  box: Box,
-  as: Identity,
-  means: Means,
-): { file: string; args: string[] } {
+export function boxed({ file, args }: Program, box: Box, as: Numbers, means: Means): Program {
   const words = [
     ...prlimit(box, means),
     ...furnished(box, means),
@@ -73,10 +79,10 @@ const ownNamespaces = ["unshare", "--pid", "--fork", "--kill-child", "--mount-pr
 const firstProcess = ["timeout", "--foreground", "0"];
 
 /** Ends well where namespaces can be made, with a view of the file system of their own. */
-export function tryNamespaces(): Command {
+export function tryNamespaces(): Program {
   const [, ...own] = ownNamespaces;
   const args = [...own, "/usr/bin/perl", boxProgram, `--temporary=${temporary}`, "--", "true"];
-  return { file: "unshare", args, deadline: 10_000 };
+  return { file: "unshare", args };
 }
 
 /** Without root the number of processes would be that of all that somebody runs, their desktop included. */
@@ -93,10 +99,10 @@ function prlimit({ processes, memory, fileSize, openFiles }: Box, { isRoot }: Me
 }
 
 /** As setpriv(1) takes them. */
-export function privilegeArguments(identity: Identity): string[] {
+export function privilegeArguments({ uid, gid }: Numbers): string[] {
   return [
-    `--reuid=${identity.uid}`,
-    `--regid=${identity.gid}`,
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
     "--clear-groups",
     "--no-new-privs",
     "--inh-caps=-all",

@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { boxed, privilegeArguments, tryNamespaces, type Box } from "./box.ts";
+import { boxed, privilegeArguments, tryNamespaces, type Box, type Program } from "./box.ts";
 import { limited, type Limits } from "./limits.ts";
 import { LineSplitter } from "./lines.ts";
 import { starting } from "./starting.ts";
@@ -11,10 +11,8 @@ export interface Identity {
   gid: number;
 }
 
-/** What to run: data, never a shell string. User text is always one element of `args`. */
-export interface Command {
-  file: string;
-  args: string[];
+/** What to run, and how. */
+export interface Command extends Program {
   /** It is entered as the user, and never as root: whoever stands in a folder reaches what is below it. */
   cwd?: string;
   /** Added to a nearly empty environment (`PATH`, `LANG`): nothing of ours is inherited. */
@@ -109,7 +107,7 @@ export class LocalHost implements Host {
 
   async #triesNamespaces(): Promise<boolean> {
     try {
-      await this.run(tryNamespaces());
+      await this.run({ ...tryNamespaces(), deadline: 10_000 });
       return true;
     } catch (error) {
       if (error instanceof CommandFailed) return false;

@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { gitCommand, type GitContext } from "../host/git.ts";
 import { CommandFailed, type Host } from "../host/host.ts";
-import { declarations } from "./declared.ts";
+import { declarations } from "./declarations.ts";
 import { subjectOf } from "./subject.ts";
 
 /** Larger files than this are nobody's Procfile or requirements. */
