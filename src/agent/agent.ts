@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import { readNotifySocket, type Config } from "../config/config.ts";
 import { gitLimits } from "../config/server-options.ts";
-import { ensureIdentities, type DeployContext } from "../deploy/context.ts";
+import type { DeployContext } from "../deploy/context.ts";
 import { Attempts } from "../deploy/attempts.ts";
 import { Builders, provideBuilders } from "../deploy/builders.ts";
 import { sweepGitGroups } from "../deploy/git-groups.ts";
 import { judgeHolder } from "../deploy/deploy.ts";
+import { ensureIdentities } from "../deploy/identities.ts";
 import { HolderLocks } from "../deploy/locks.ts";
 import { reconcile, reconcileAnew } from "../deploy/reconcile.ts";
 import { Settler } from "../deploy/settle.ts";

@@ -7,7 +7,7 @@ import type { ControlGroups, GroupLimits, GroupName } from "../host/control-grou
 import type { Identity, LocalHost } from "../host/host.ts";
 import { sweepUser } from "../host/system-users.ts";
 import { Pool, type Wanting } from "../host/pool.ts";
-import { type Identities } from "./context.ts";
+import type { Identities } from "./identities.ts";
 import { provideUsers, type UserContext } from "./system-users.ts";
 
 /** Makes the system users that build environments, where they are missing; with root, as many as may build at once. */

@@ -21,7 +21,6 @@ import { UserError } from "../errors.ts";
 import { readIfPresent } from "../host/files.ts";
 import type { Host, Identity } from "../host/host.ts";
 import type { Limits } from "../host/limits.ts";
-import { ensureIdentity, ownIdentity, sshLogin } from "../host/identity.ts";
 import { isPortTaken } from "../host/ports.ts";
 import type { Turns } from "../host/turns.ts";
 import { choosePlace, placesOf } from "../preview/place.ts";
@@ -32,26 +31,9 @@ import type { Emperor } from "../vassal/emperor.ts";
 import type { Nginx } from "../vhost/nginx.ts";
 import type { Attempts } from "./attempts.ts";
 import type { Builders } from "./builders.ts";
+import type { Identities } from "./identities.ts";
 import type { HolderLocks } from "./locks.ts";
 import type { Settler } from "./settle.ts";
-
-/** Who runs what, apart from the apps. Without root all of them are the one user that reeve runs as. */
-export interface Identities {
-  front: Identity;
-  web: Identity;
-}
-
-/** With root, makes those that are missing. */
-export async function ensureIdentities({ server }: Config, host: Host): Promise<Identities> {
-  if (!host.isRoot) {
-    const own = ownIdentity();
-    return { front: own, web: own };
-  }
-  return {
-    front: await ensureIdentity(host, server.front_user, sshLogin),
-    web: await ensureIdentity(host, server.web_user),
-  };
-}
 
 /** What the agent has and every deploy works with. */
 export interface DeployContext {

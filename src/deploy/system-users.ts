@@ -1,12 +1,18 @@
+import type { Config } from "../config/config.ts";
 import { UserError } from "../errors.ts";
-import type { Identity } from "../host/host.ts";
+import type { Host, Identity } from "../host/host.ts";
 import { addSystemUser, listSystemUsers, type SystemUser } from "../host/system-users.ts";
-import type { DeployContext } from "./context.ts";
+import type { AgentStore } from "../store/agent/store.ts";
 
 /** Beyond it are numbers that systemd and containers use. */
 const lastNumber = 59_999;
 
-export type UserContext = Pick<DeployContext, "config" | "host" | "store">;
+/** What system users are made with, also before there is anything else of the agent. */
+export interface UserContext {
+  config: Config;
+  host: Host;
+  store: AgentStore;
+}
 
 /** A system user that the server is to have. */
 export interface WantedUser {

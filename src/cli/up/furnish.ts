@@ -5,7 +5,7 @@ import Handlebars from "handlebars";
 import { listenAddresses, programRoot, type Config } from "../../config/config.ts";
 import { starterFile } from "../../config/option-table.ts";
 import { serverOptions } from "../../config/server-options.ts";
-import type { Identities } from "../../deploy/context.ts";
+import type { Identities } from "../../deploy/identities.ts";
 import { longestQueue } from "../../vassal/emperor.ts";
 import { isPresent, writeAtomically } from "../../host/files.ts";
 import { mostOpenFiles } from "../../host/processes.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { frontVariables, programRoot, type Config } from "../../config/config.ts";
-import { ensureIdentities, type Identities } from "../../deploy/context.ts";
 import { provideBuilders } from "../../deploy/builders.ts";
+import { ensureIdentities, type Identities } from "../../deploy/identities.ts";
 import { UserError } from "../../errors.ts";
 import { writeAtomically } from "../../host/files.ts";
 import { CommandFailed, LocalHost, type Host, type Identity } from "../../host/host.ts";

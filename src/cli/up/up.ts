@@ -7,7 +7,7 @@ import {
   type Config,
   type Overrides,
 } from "../../config/config.ts";
-import type { Identities } from "../../deploy/context.ts";
+import type { Identities } from "../../deploy/identities.ts";
 import { ControlGroups, ownGroup } from "../../host/control-groups.ts";
 import { isPresent, removeFile } from "../../host/files.ts";
 import { LocalHost, type Host } from "../../host/host.ts";
