@@ -3,14 +3,15 @@ import { readNotifySocket, type Config } from "../config/config.ts";
 import { gitLimits } from "../config/server-options.ts";
 import type { DeployContext } from "../deploy/context.ts";
 import { Attempts } from "../deploy/attempts.ts";
+import { BackgroundWork } from "../deploy/background-work.ts";
 import { Builders, provideBuilders } from "../deploy/builders.ts";
 import { sweepGitGroups } from "../deploy/git-groups.ts";
 import { judgeHolder } from "../deploy/deploy.ts";
 import { ensureIdentities } from "../deploy/identities.ts";
 import { HolderLocks } from "../deploy/locks.ts";
 import { reconcile, reconcileAnew } from "../deploy/reconcile.ts";
-import { Settler } from "../deploy/settle.ts";
 import { sweepPreviews } from "../deploy/sweep.ts";
+import { Traffic } from "../deploy/traffic.ts";
 import { pip, type Installer } from "../environment/environment-commands.ts";
 import { answerVerbs, listenOn, verbServer } from "../host/channel.ts";
 import { ControlGroups, ownGroup } from "../host/control-groups.ts";
@@ -35,7 +36,6 @@ export async function runAgent(config: Config): Promise<void> {
   // What the agent makes is for root, for the group that it names, and for nobody else.
   process.umask(0o027);
   const context = await makeContext(config);
-  context.settler.attach(context);
   const { postponed } = await reconcile(context, true);
 
   const verbs = agentVerbs(context);
@@ -131,7 +131,8 @@ async function makeContext(config: Config): Promise<DeployContext> {
     },
     locks: new HolderLocks(),
     attempts: new Attempts(),
-    settler: new Settler(),
+    background: new BackgroundWork(),
+    traffic: new Traffic(),
     turns: new Turns(),
     log: openLog("agent"),
   };

@@ -30,10 +30,11 @@ import type { AgentStore } from "../store/agent/store.ts";
 import type { Emperor } from "../vassal/emperor.ts";
 import type { Nginx } from "../vhost/nginx.ts";
 import type { Attempts } from "./attempts.ts";
+import type { BackgroundWork } from "./background-work.ts";
 import type { Builders } from "./builders.ts";
 import type { Identities } from "./identities.ts";
 import type { HolderLocks } from "./locks.ts";
-import type { Settler } from "./settle.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** What the agent has and every deploy works with. */
 export interface DeployContext {
@@ -58,7 +59,8 @@ export interface DeployContext {
   nginx: Nginx;
   locks: HolderLocks;
   attempts: Attempts;
-  settler: Settler;
+  background: BackgroundWork;
+  traffic: Traffic;
   /** One at a time: work in a folder of environments, changes of an options file, the judging of a holder. */
   turns: Turns;
   log: Logger;

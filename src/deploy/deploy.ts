@@ -23,6 +23,7 @@ import { keyOf } from "./locks.ts";
 import { confirmRemoval, expectUse, startBranchRemoval } from "./remove.ts";
 import { previewsSwept } from "./runners.ts";
 import { DeployReport } from "./report.ts";
+import { startSettling } from "./settle.ts";
 import type { Preparation, Step } from "./step.ts";
 import { environmentStep } from "./steps/environment.ts";
 import { foldersStep } from "./steps/folders.ts";
@@ -31,6 +32,7 @@ import { emperorStep, restartStep } from "./steps/restart.ts";
 import { settingsStep } from "./steps/settings.ts";
 import { understudyStep } from "./steps/understudy.ts";
 import { vhostStep } from "./steps/vhost.ts";
+import { tidiedFor, tidy } from "./tidy.ts";
 import { drain, lead, permanentOf, retire, settledVassal, understudyFor } from "./vassals.ts";
 
 /**
@@ -100,7 +102,7 @@ export async function startDeploy(
     who.instance = instance.name;
     store.instances.expectPlaceFree(instance);
     await expectRefUnmoved(context, request);
-    await context.settler.tidiedFor(instance.name);
+    await tidiedFor(context, instance.name);
     expectHeld(context, instance.name, request.holder);
     const deploy = store.deploys.start({ ...request, instance: instance.name });
     return { context, instance, options, deploy };
@@ -260,7 +262,7 @@ export async function switchDeploy(context: DeployContext, id: number): Promise<
     context.store.deploys.change(id, { state: "switched" });
   });
   if (deploy.reason === "removal") return;
-  context.settler.supersede(deploy.instance);
+  context.background.supersede(deploy.instance);
   const isRestarted = deploy.strategy === "restart";
   await lead(
     context,
@@ -301,8 +303,8 @@ export async function confirmDeploy(context: DeployContext, id: number): Promise
   const { store, config } = context;
   const row = store.instances.get(deploy.instance) as InstanceRow;
   const took = await goLive(context, deploy);
-  if (deploy.strategy === "restart") context.settler.tidy(row.name).catch(() => undefined);
-  else context.settler.start(row.name, id);
+  if (deploy.strategy === "restart") tidy(context, row.name).catch(() => undefined);
+  else startSettling(context, row.name, id);
 
   const said: string[] = [];
   const report = new DeployReport(store, (line) => said.push(line));
@@ -428,8 +430,8 @@ async function revertDeploy(
   conclude(context, deploy, { state: "refused", error: new UserError("REF_MOVED", why) });
   // As it is by now: what the switch did not supersede has gone on settling.
   const now = store.instances.get(deploy.instance);
-  if (now?.live && now.settled !== now.live) context.settler.start(now.name, now.live);
-  await context.settler.tidy(deploy.instance);
+  if (now?.live && now.settled !== now.live) startSettling(context, now.name, now.live);
+  await tidy(context, deploy.instance);
 }
 
 /** The understudy had the traffic for a moment: who was led to it gets an answer. */

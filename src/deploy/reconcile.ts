@@ -50,10 +50,13 @@ import { handOver } from "./hand-over.ts";
 import { ownHolder } from "./locks.ts";
 import { confirmRemoval, removeInstance, startRemoval } from "./remove.ts";
 import { provideRunners } from "./runners.ts";
+import { retireBefore } from "./retiring.ts";
+import { startSettling } from "./settle.ts";
 import type { Preparation } from "./step.ts";
 import { environmentStep } from "./steps/environment.ts";
 import { releaseStep } from "./steps/release.ts";
 import { provideVhost } from "./steps/vhost.ts";
+import { tidy } from "./tidy.ts";
 import {
   clearAway,
   lead,
@@ -137,7 +140,7 @@ class Reconciling {
     for (const app of store.apps.destroyed()) await this.#alone(app, () => this.#destroy(app));
     for (const { name } of store.instances.all()) {
       // At the start the agent takes no questions yet: what settles may do so for a minute.
-      if (!this.#atStart) await this.#context.settler.rested(name);
+      if (!this.#atStart) await this.#context.background.rested(name);
       await this.#alone(name, () => this.#holding(name, (holder) => this.#instance(name, holder)));
     }
     await this.#strays();
@@ -173,10 +176,10 @@ class Reconciling {
 
   /** What was no longer needed, and whose removal was cut off after its deploy had settled. */
   async #tidy(): Promise<void> {
-    const { store, settler, log } = this.#context;
+    const { store, background, log } = this.#context;
     for (const { name } of store.instances.all()) {
-      await settler.rested(name);
-      const removed = await settler.tidy(name).catch((error: unknown) => {
+      await background.rested(name);
+      const removed = await tidy(this.#context, name).catch((error: unknown) => {
         log.error({ err: error, instance: name }, "could not tidy up");
         return [];
       });
@@ -342,18 +345,18 @@ class Reconciling {
     const options = await optionsOf(context, row.app);
     const paths = pathsOf(context, row.name);
     if (row.live !== row.settled || this.#handedOver.has(row.name)) {
-      context.settler.start(row.name, live.id);
+      startSettling(context, row.name, live.id);
       this.#did(row.name, `goes on settling ${shortCommit(live.newCommit)}`);
       return;
     }
     // Before the look: one that goes meanwhile was not left behind either.
-    const retiring = context.settler.retiring(row.name);
+    const retiring = context.background.retiring(row.name);
     const left = (await understudiesOf(context, row.name))
       .filter(({ ini }) => !retiring.has(ini))
       .map(({ deploy }) => deploy);
     if (left.length > 0) {
       // Also one of a deploy after the live one, which could not be taken back; not of those that are yet to come.
-      await context.settler.retireBefore(row, options, Math.max(...left) + 1);
+      await retireBefore(context, row, options, Math.max(...left) + 1);
       this.#did(row.name, "understudies retired");
     }
     const vassal = settledVassal(context, live);
@@ -364,7 +367,7 @@ class Reconciling {
     if (!isRemade && (await isBroughtOver(context, { row, deploy: live, options, paths }))) return;
     this.#did(row.name, `its vassal is brought to ${shortCommit(live.newCommit)} again`);
     // It carries the traffic itself, and can only be stopped behind an understudy, which a deploy boots.
-    if (vassal.role === "on demand") context.settler.start(row.name, live.id);
+    if (vassal.role === "on demand") startSettling(context, row.name, live.id);
     else this.#goesAstray(row.app);
   }
 

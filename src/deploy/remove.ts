@@ -120,10 +120,10 @@ export async function removeInstance(
   context: DeployContext,
   instance: { name: string; app: string },
 ): Promise<void> {
-  const { settler, store } = context;
+  const { background, store } = context;
   const { name } = instance;
-  settler.supersede(name);
-  await settler.idle(name);
+  background.supersede(name);
+  await background.idle(name);
 
   await removeFromNginx(context, name);
   await removeVassals(context, name);

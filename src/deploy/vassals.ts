@@ -116,7 +116,7 @@ export function lead(
   { instance, socket }: Vassal,
   expectCurrent?: () => void,
 ): Promise<void> {
-  return context.settler.traffic.lead(pathsOf(context, instance).link, socket, expectCurrent);
+  return context.traffic.lead(pathsOf(context, instance).link, socket, expectCurrent);
 }
 
 /** In milliseconds. */

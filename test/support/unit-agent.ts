@@ -6,9 +6,10 @@ import { repositoryPath, type Instance } from "../../src/app/instance.ts";
 import { absentCommit } from "../../src/app/names.ts";
 import { embeddedLayout, type Layout } from "../../src/config/layout.ts";
 import { Attempts } from "../../src/deploy/attempts.ts";
+import { BackgroundWork } from "../../src/deploy/background-work.ts";
 import type { DeployContext } from "../../src/deploy/context.ts";
 import { HolderLocks } from "../../src/deploy/locks.ts";
-import { Settler } from "../../src/deploy/settle.ts";
+import { Traffic } from "../../src/deploy/traffic.ts";
 import { ControlGroups } from "../../src/host/control-groups.ts";
 import { ownIdentity } from "../../src/host/identity.ts";
 import { Turns } from "../../src/host/turns.ts";
@@ -44,7 +45,6 @@ export function agentWorld(): AgentWorld {
   onTestFinished(() => store.close());
   store.apps.create("demo");
   const own = ownIdentity();
-  const settler = new Settler();
   const context = {
     config: { layout, server: { domain: "localhost", port: 80, preview_days: 90 } },
     host: new UnprivilegedHost(),
@@ -62,11 +62,11 @@ export function agentWorld(): AgentWorld {
     },
     locks: new HolderLocks(),
     attempts: new Attempts(),
-    settler,
+    background: new BackgroundWork(),
+    traffic: new Traffic(),
     turns: new Turns(),
     log: pino({ level: "silent" }),
   } as unknown as DeployContext;
-  settler.attach(context);
   return { context, repository, layout };
 }
 

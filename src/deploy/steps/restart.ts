@@ -10,6 +10,8 @@ import { findVassal } from "../../vassal/emperor.ts";
 import { dropHeldIni, holdVassal } from "../../vassal/vassal.ts";
 import { moveLinks } from "../bring-over.ts";
 import { optionsOf, pathsOf, runnerOf, type DeployContext } from "../context.ts";
+import { retireBefore } from "../retiring.ts";
+import { startSettling } from "../settle.ts";
 import { note, type Step } from "../step.ts";
 import { boot, lead, permanentOf, prove } from "../vassals.ts";
 import { unhealthy } from "./understudy.ts";
@@ -36,10 +38,10 @@ export const restartStep: Step = {
     note(preparation, { strategy: "restart" });
     const paths = pathsOf(context, instance.name);
     const vassal = permanentOf(context, instance.name);
-    context.settler.supersede(instance.name);
+    context.background.supersede(instance.name);
     // Those before this one: the settings that this deploy proposes count as its understudy's.
-    await context.settler.retireBefore(instance, options, deploy.number);
-    await context.settler.idle(instance.name);
+    await retireBefore(context, instance, options, deploy.number);
+    await context.background.idle(instance.name);
     await lead(context, vassal);
 
     const began = milliseconds();
@@ -61,7 +63,7 @@ export const restartStep: Step = {
       await bringBack(context, deploy, row && live && { row, live });
     } catch (error) {
       // Settling brings the vassal to the former release as well, and goes on trying.
-      if (live) context.settler.start(deploy.instance, live.id);
+      if (live) startSettling(context, deploy.instance, live.id);
       throw error;
     }
   },

@@ -2,17 +2,17 @@ import { existsSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { optionsFile } from "../../../../src/app/instance.ts";
 import { absentCommit } from "../../../../src/app/names.ts";
-import { Settler } from "../../../../src/deploy/settle.ts";
+import { BackgroundWork } from "../../../../src/deploy/background-work.ts";
 import { restartStep } from "../../../../src/deploy/steps/restart.ts";
 import { permanentOf } from "../../../../src/deploy/vassals.ts";
 import type { Deploy, DeployStrategy } from "../../../../src/store/agent/deploys.ts";
 import { agentWorld, gone } from "../../../support/unit-agent.ts";
 
 /** Tells what it was to settle. */
-class ToldSettler extends Settler {
+class ToldWork extends BackgroundWork {
   readonly started: [string, number][] = [];
 
-  override start(instance: string, deploy: number): void {
+  override settle(instance: string, deploy: number): void {
     this.started.push([instance, deploy]);
   }
 }
@@ -21,9 +21,8 @@ class ToldSettler extends Settler {
 function world(strategy: DeployStrategy | null) {
   const { context, layout } = agentWorld();
   const { store } = context;
-  const settler = new ToldSettler();
-  settler.attach(context);
-  context.settler = settler;
+  const background = new ToldWork();
+  context.background = background;
   const place = { host: "demo.localhost", path: "/", port: 0 };
   store.instances.place({ name: "demo", app: "demo", branch: "main", place });
   const start = (): Deploy =>
@@ -37,7 +36,7 @@ function world(strategy: DeployStrategy | null) {
   const deploy = store.deploys.get(id)!;
   const { ini, socket } = permanentOf(context, "demo");
   for (const path of [ini, socket]) writeFileSync(path, "");
-  return { context, layout, settler, former, deploy, ini, socket };
+  return { context, layout, background, former, deploy, ini, socket };
 }
 
 describe("taking a restart back", () => {
@@ -58,14 +57,14 @@ describe("taking a restart back", () => {
   });
 
   it("is left to settling where it fails, and stops nothing before its options are read", async () => {
-    const { context, layout, settler, former, deploy, ini } = world("restart");
+    const { context, layout, background, former, deploy, ini } = world("restart");
     context.store.recordLive(former, { liveAt: "2026-11-23", milliseconds: 1, settled: true });
     writeFileSync(optionsFile(layout, "demo"), "workers = many");
 
     const undone = restartStep.undo(context, deploy);
 
     await expect(undone).rejects.toMatchObject({ code: "OPTION_INVALID" });
-    expect(settler.started).toEqual([["demo", former.id]]);
+    expect(background.started).toEqual([["demo", former.id]]);
     expect(existsSync(ini)).toBe(true);
   });
 });

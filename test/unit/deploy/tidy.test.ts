@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { tidiedFor, tidy } from "../../../src/deploy/tidy.ts";
 import { agentWorld, gone, previewOf } from "../../support/unit-agent.ts";
 
 const name = "shop--demo";
@@ -20,27 +21,26 @@ function world() {
 describe("tidying an instance", () => {
   it("is left to the deploy that has its lock, and is done before the next one", async () => {
     const { context, kept, left } = world();
-    const { settler, locks } = context;
-    await locks.take(name, gone, () => undefined);
+    await context.locks.take(name, gone, () => undefined);
 
-    expect(await settler.tidy(name)).toEqual([]);
+    expect(await tidy(context, name)).toEqual([]);
     expect(existsSync(left)).toBe(true);
     // It was refused, and another one has the lock by now.
-    await settler.tidiedFor(name);
+    await tidiedFor(context, name);
 
     expect([kept, left].map((path) => existsSync(path))).toEqual([true, false]);
   });
 
   it("is done again before the next deploy, which waits for it, where it could not be done", async () => {
     const { context, kept, left } = world();
-    const { settler, locks, host } = context;
+    const { locks, host } = context;
     const refused = new Error("no room");
     context.host = Object.assign(Object.create(host) as typeof host, {
       run: () => Promise.reject(refused),
     });
-    const tidying = settler.tidy(name);
+    const tidying = tidy(context, name);
     await locks.take(name, gone, () => undefined);
-    const waiting = settler.tidiedFor(name);
+    const waiting = tidiedFor(context, name);
 
     await expect(tidying).rejects.toBe(refused);
     context.host = host;
@@ -51,10 +51,9 @@ describe("tidying an instance", () => {
 
   it("is not done by a deploy that nothing was left to", async () => {
     const { context, left } = world();
-    const { settler, locks } = context;
-    await locks.take(name, gone, () => undefined);
+    await context.locks.take(name, gone, () => undefined);
 
-    await settler.tidiedFor(name);
+    await tidiedFor(context, name);
 
     expect(existsSync(left)).toBe(true);
   });
