@@ -3,42 +3,6 @@ import regexp from "eslint-plugin-regexp";
 import tseslint from "typescript-eslint";
 import { walksByNames } from "./eslint.walks.js";
 
-// Dependencies point down (docs/architecture.md). Each row may import the rows below it, and the folders
-// of the middle row do not import each other.
-const rows = [
-  ["cli"],
-  ["front"],
-  ["push"],
-  ["agent"],
-  ["deploy"],
-  ["release", "environment", "vassal", "vhost", "preview", "settings"],
-  ["app", "store", "config", "host"],
-];
-const ground = rows.at(-1);
-const layers = Object.fromEntries(
-  rows.flatMap((row, height) =>
-    row.map((folder) => [
-      folder,
-      [...rows.slice(0, height).flat(), ...(row === ground ? [] : row)].filter(
-        (name) => name !== folder,
-      ),
-    ]),
-  ),
-);
-
-const processes = {
-  name: "execa",
-  message: "Only src/host starts processes: use Host.run.",
-};
-const startsProcesses = [
-  processes,
-  ...["node:child_process", "child_process"].map((name) => ({
-    allowTypeImports: true,
-    ...processes,
-    name,
-  })),
-];
-
 /** A rule of its own: of two settings of no-restricted-syntax for one file only the last one would count. */
 function forbid(selectors, message) {
   const create = (context) =>
@@ -96,7 +60,9 @@ export default tseslint.config(
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ["eslint*.js", "scripts/*.mjs"] },
+        projectService: {
+          allowDefaultProject: [".dependency-cruiser.js", "eslint*.js", "scripts/*.mjs"],
+        },
       },
     },
     linterOptions: { reportUnusedDisableDirectives: "error" },
@@ -130,29 +96,7 @@ export default tseslint.config(
   },
   {
     files: ["src/**/*.ts"],
-    ignores: ["src/host/**"],
-    rules: {
-      "@typescript-eslint/no-restricted-imports": ["error", { paths: startsProcesses }],
-    },
-  },
-  {
-    files: ["src/**/*.ts"],
     plugins: { secrets: { rules: { "as-argument": asArgument } } },
     rules: { "secrets/as-argument": "error" },
   },
-  ...Object.entries(layers).map(([folder, forbidden]) => ({
-    files: [`src/${folder}/**/*.ts`],
-    rules: {
-      "@typescript-eslint/no-restricted-imports": [
-        "error",
-        {
-          paths: folder === "host" ? [] : startsProcesses,
-          patterns: forbidden.map((name) => ({
-            regex: `^\\.\\./${name}/`,
-            message: `${folder}/ may not import ${name}/: dependencies point down.`,
-          })),
-        },
-      ],
-    },
-  })),
 );

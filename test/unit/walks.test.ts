@@ -180,22 +180,6 @@ const walks = new RegExp(
   "m",
 );
 
-describe("a process is started by src/host alone", () => {
-  it.each([
-    'import { spawnSync } from "child_process";',
-    'import * as processes from "node:child_process";',
-    'import run from "node:child_process";',
-    'import { execaSync as run } from "execa";',
-  ])("which is told to whoever writes %s", async (line) => {
-    const eslint = new ESLint({ cwd: projectRoot });
-    const [result] = await eslint.lintText(line, {
-      filePath: join(projectRoot, "src/vhost/passwords.ts"),
-    });
-
-    expect(result?.messages.map(({ message }) => message).join()).toContain("Only src/host starts");
-  });
-});
-
 describe("a call that changes something by its name", () => {
   const changing = new Set(
     "appendFile chmod chown copyFile lchmod lchown link lutimes mkdir mkdtemp open rename rmdir symlink truncate unlink utimes writeFile".split(
