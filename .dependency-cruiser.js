@@ -1,5 +1,5 @@
 // The layout of src/ (docs/architecture.md). Each row may import what is beside it and below it, types as well as
-// values; what is beside each other in the row before the last does not.
+// values. The siblings do not import each other, and neither do the wings.
 const rows = [
   ["main.ts"],
   ["cli"],
@@ -8,9 +8,15 @@ const rows = [
   ["agent"],
   ["deploy"],
   ["release", "environment", "vassal", "vhost", "preview", "settings"],
+  ["protocol"],
   ["app", "store", "config", "host", "errors.ts"],
 ];
-const siblings = rows.at(-2);
+const siblings = rows.find((row) => row.includes("vassal"));
+/** Two processes with a wall of rights between them: what both know stands in protocol/ and below. */
+const wings = [
+  ["front", "push", "store/front"],
+  ["agent", "deploy", ...siblings, "store/agent"],
+];
 
 /** Those files and folders of src/. */
 function inside(names) {
@@ -38,6 +44,13 @@ export default {
       from: { path: inside(siblings) },
       to: { path: inside(siblings), pathNot: "^src/$1" },
     },
+    ...[wings, wings.toReversed()].map(([from, to]) => ({
+      name: "the wings do not know each other",
+      comment: "What one asks of the other stands in protocol/; what both need stands below it.",
+      severity: "error",
+      from: { path: inside(from) },
+      to: { path: inside(to) },
+    })),
     {
       name: "every folder has its row",
       comment: "Say here and in docs/architecture.md where it stands.",

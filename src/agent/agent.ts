@@ -20,7 +20,7 @@ import { LocalHost } from "../host/host.ts";
 import { openLog } from "../host/log.ts";
 import { tellReady } from "../host/ready.ts";
 import { Turns } from "../host/turns.ts";
-import type { Holder } from "../store/agent/deploys.ts";
+import type { Holder } from "../app/deploy.ts";
 import { AgentStore } from "../store/agent/store.ts";
 import { emperorOf, longestQueue } from "../vassal/emperor.ts";
 import { SleepWatch } from "../vassal/sleep-watch.ts";

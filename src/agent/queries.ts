@@ -13,7 +13,7 @@ import type { Option } from "../config/option-table.ts";
 import { optionsOf, pathsOf, runnerOf, type DeployContext } from "../deploy/context.ts";
 import { expectPreview, previewDays, previewUses } from "../deploy/previews.ts";
 import { permanentOf, settledVassal, understudiesOf } from "../deploy/vassals.ts";
-import { withoutCredentials } from "../environment/requirements.ts";
+import { withoutCredentials } from "../host/credentials.ts";
 import { UserError } from "../errors.ts";
 import { isPresent, readIfPresent } from "../host/files.ts";
 import { goesAt } from "../preview/limits.ts";
@@ -21,7 +21,7 @@ import { readSettings } from "../settings/settings.ts";
 import type { Deploy } from "../store/agent/deploys.ts";
 import type { InstanceRow } from "../store/agent/instances.ts";
 import { listVassals, type VassalStatus } from "../vassal/emperor.ts";
-import type { Question } from "./questions.ts";
+import type { Question } from "../protocol/questions.ts";
 import type {
   AppDetails,
   AppState,
@@ -31,7 +31,7 @@ import type {
   OptionValue,
   PreviewSummary,
   ReleaseSummary,
-} from "./answers.ts";
+} from "../protocol/answers.ts";
 
 /** What reeve believes, for people and for programs; nothing here changes anything. */
 export async function summarizeApps(context: DeployContext): Promise<AppSummary[]> {

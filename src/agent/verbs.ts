@@ -23,10 +23,10 @@ import { pinKept } from "../deploy/kept.ts";
 import { UserError } from "../errors.ts";
 import type { Exchange, Verb, Verbs } from "../host/channel.ts";
 import { expectSettingsChange } from "../settings/settings.ts";
-import type { Answers } from "./answers.ts";
+import type { Answers } from "../protocol/answers.ts";
 import { streamLog } from "./app-log-stream.ts";
 import { changeSettings, createApp, setOptions } from "./apps.ts";
-import { questions, type Question, type QuestionName } from "./questions.ts";
+import { questions, type Question, type QuestionName } from "../protocol/questions.ts";
 import {
   expectApp,
   expectInstance,

@@ -1,5 +1,5 @@
-import type { Answers } from "../agent/answers.ts";
-import type { Question, QuestionName } from "../agent/questions.ts";
+import type { Answers } from "../protocol/answers.ts";
+import type { Question, QuestionName } from "../protocol/questions.ts";
 import { readConfig, readKey } from "../config/config.ts";
 import { UserError } from "../errors.ts";
 import type { AccountAnswers, AccountQuestion, AccountVerb } from "../front/account-verbs.ts";

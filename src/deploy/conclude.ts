@@ -1,5 +1,5 @@
-import { withoutCredentials } from "../environment/requirements.ts";
 import { describeError, type UserError } from "../errors.ts";
+import { withoutCredentials } from "../host/credentials.ts";
 import type { Deploy } from "../store/agent/deploys.ts";
 import type { DeployContext } from "./context.ts";
 import type { DeployReport } from "./report.ts";

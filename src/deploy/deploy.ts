@@ -7,14 +7,15 @@ import { asUserError, describeError, UserError, type ErrorCode } from "../errors
 import { sleep } from "../host/clock.ts";
 import { isPresent } from "../host/files.ts";
 import { currentCommit } from "../host/git.ts";
-import { isPreviewed } from "../preview/pattern.ts";
+import { isPreviewed } from "../config/preview-pattern.ts";
 import {
   adoptSettings,
   dropProposedSettings,
   forgetFormerSettings,
   type SettingsChange,
 } from "../settings/settings.ts";
-import type { Deploy, DeployReason, DeployStrategy, Holder } from "../store/agent/deploys.ts";
+import type { DeployReason, Holder } from "../app/deploy.ts";
+import type { Deploy, DeployStrategy } from "../store/agent/deploys.ts";
 import type { InstanceRow } from "../store/agent/instances.ts";
 import { conclude } from "./conclude.ts";
 import { gitOf, instanceOf, optionsOf, pathsOf, runnerOf, type DeployContext } from "./context.ts";

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { optionsFile, submodulesPath } from "../app/instance.ts";
 import { removeFile } from "../host/files.ts";
 import { removeTrees } from "../host/walker.ts";
-import type { Holder } from "../store/agent/deploys.ts";
+import type { Holder } from "../app/deploy.ts";
 import type { Preview } from "../store/agent/previews.ts";
 import type { DeployContext } from "./context.ts";
 import { lockFor } from "./deploy.ts";

@@ -1,6 +1,6 @@
 import { UserError } from "../errors.ts";
 import { findProcess, isAlive } from "../host/processes.ts";
-import type { Holder } from "../store/agent/deploys.ts";
+import type { Holder } from "../app/deploy.ts";
 
 interface Held {
   holder: Holder;

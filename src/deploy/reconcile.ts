@@ -15,10 +15,12 @@ import {
 } from "../host/files.ts";
 import { currentCommit, listLocks } from "../host/git.ts";
 import { isAlive, workingFolders } from "../host/processes.ts";
+import type { Reconciled } from "../protocol/answers.ts";
 import { sweepStaging } from "../release/release.ts";
 import { walk, type Errand } from "../host/walker.ts";
 import { mendSettings } from "../settings/settings.ts";
-import type { Deploy, Holder } from "../store/agent/deploys.ts";
+import type { Holder } from "../app/deploy.ts";
+import type { Deploy } from "../store/agent/deploys.ts";
 import type { InstanceRow } from "../store/agent/instances.ts";
 import { writeOnDemand } from "../vassal/on-demand.ts";
 import { isEmperorRunning } from "../vassal/emperor.ts";
@@ -75,18 +77,6 @@ const emperorsStart = 5000;
 const graceAtStart = 2000;
 /** Milliseconds after which a file that was to be renamed is nobody's any more. */
 const forgotten = 60_000;
-
-export interface Reconciled {
-  /** What was put right, a line each; nothing when all was right. */
-  done: string[];
-  /**
-   * Apps that need a deploy of what their branch names, which the front can begin: another commit is on the air, or
-   * the vassal does not run as its deploy wants it.
-   */
-  astray: string[];
-  /** Something takes too long for a start: do it again when the agent listens. */
-  postponed: boolean;
-}
 
 /**
  * Compares what is on record with what is on disk and on the air, and puts right what differs. The ref is

@@ -1,5 +1,5 @@
-import { withoutCredentials } from "../environment/requirements.ts";
 import { milliseconds } from "../host/clock.ts";
+import { withoutCredentials } from "../host/credentials.ts";
 import { printable } from "../host/lines.ts";
 import type { AgentStore } from "../store/agent/store.ts";
 import { DeployLog } from "./deploy-log.ts";

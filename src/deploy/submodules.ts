@@ -1,11 +1,12 @@
 import { readdir } from "node:fs/promises";
 import { releasePath, submodulesPath } from "../app/instance.ts";
+import { wholeTree } from "../app/whole-tree.ts";
 import { mebibyte } from "../config/server-options.ts";
 import { isPresent } from "../host/files.ts";
 import type { GroupName } from "../host/control-groups.ts";
 import { stagedCommit } from "../release/release.ts";
 import type { Size } from "../release/size.ts";
-import { putTogether, sweepSubmodules, wholeTree } from "../release/submodules.ts";
+import { putTogether, sweepSubmodules } from "../release/submodules.ts";
 import type { Deploy } from "../store/agent/deploys.ts";
 import { buildLimits, gitOf, pathsOf, type DeployContext } from "./context.ts";
 import type { Preparation } from "./step.ts";

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
+import { withoutCredentials } from "../host/credentials.ts";
 import type { Coverage } from "../store/agent/coverage.ts";
 import type { Origin } from "../store/agent/environments.ts";
 import type { Basis } from "./environment.ts";
-import { withoutCredentials, type EnvironmentInputs } from "./requirements.ts";
+import type { EnvironmentInputs } from "./requirements.ts";
 
 type Texts = Omit<EnvironmentInputs, "tree">;
 

@@ -2,6 +2,7 @@ import { mkdir, readdir, rename, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { environmentPath, type InstancePaths } from "../app/instance.ts";
 import { tellsNoSpace, UserError } from "../errors.ts";
+import { withoutCredentials } from "../host/credentials.ts";
 import type { Box } from "../host/box.ts";
 import { isPresent, removeFile } from "../host/files.ts";
 import {
@@ -34,12 +35,7 @@ import {
 import { netrcOf } from "./netrc.ts";
 import type { PackageSources } from "./package-sources.ts";
 import { reachesTree, withEditable, withoutEditable } from "./coverage.ts";
-import {
-  constraintsOf,
-  variablesHash,
-  withoutCredentials,
-  type RequirementsFile,
-} from "./requirements.ts";
+import { constraintsOf, variablesHash, type RequirementsFile } from "./requirements.ts";
 import {
   layOutAside,
   layOutWorkshop,

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { withoutCredentials } from "../host/credentials.ts";
 import { linesOf } from "../host/lines.ts";
 
 /** A requirements file of the repository and, after it, every file that it includes. */
@@ -51,18 +52,4 @@ export function constraintsOf(packages: string): string {
   const pins: string[] = [];
   for (const line of linesOf(packages)) if (/^[A-Za-z0-9._-]+==\S+$/.test(line)) pins.push(line);
   return pins.join("\n");
-}
-
-const credentials = /(\/\/)[^/\s]+@/g;
-
-export function withoutCredentials(text: string): string {
-  return text.replace(credentials, "$1***@").replace(/\S+/g, withoutUnescaped);
-}
-
-/** A password with a `/` that nobody has escaped ends an address's host for a parser: what should be a port is none. */
-function withoutUnescaped(word: string): string {
-  const [start, end] = [word.indexOf("//") + 2, word.lastIndexOf("@")];
-  if (start < 2 || end < start) return word;
-  const [, port = ""] = /^[^/:]*:([^/]*)/.exec(word.slice(start, end)) ?? [];
-  return /^\d*$/.test(port) ? word : `${word.slice(0, start)}***${word.slice(end)}`;
 }

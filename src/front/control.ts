@@ -7,7 +7,7 @@ import {
   type AccountVerb,
 } from "./account-verbs.ts";
 import { appName, shortCommit } from "../app/names.ts";
-import type { Question } from "../agent/questions.ts";
+import type { Question } from "../protocol/questions.ts";
 import { appOptions } from "../config/app-options.ts";
 import type { OptionTable } from "../config/option-table.ts";
 import { objectType, quarantineName } from "../host/git.ts";
@@ -19,13 +19,13 @@ import {
   type Verb,
   type Verbs,
 } from "../host/channel.ts";
-import { withoutCredentials } from "../environment/requirements.ts";
+import { withoutCredentials } from "../host/credentials.ts";
 import { asUserError, describeError, hasCode, UserError } from "../errors.ts";
 import { deployByCommand, findTarget, holding } from "../push/deploys.ts";
 import { firstLook, readHead } from "../push/first-look.ts";
 import { answerHook, expectPusher, type HookWorld } from "../push/hooks.ts";
 import { holderOf } from "../push/pushers.ts";
-import type { Holder } from "../store/agent/deploys.ts";
+import type { Holder } from "../app/deploy.ts";
 import type { AuditEntry } from "../store/front/audit.ts";
 import type { Caller } from "../store/front/store.ts";
 import type { AuthorizedKeys } from "./authorized-keys.ts";

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { Logger } from "pino";
-import type { AgentClient } from "../agent/client.ts";
+import type { AgentClient } from "../protocol/client.ts";
 import { removeFile } from "../host/files.ts";
 import { gitCommand, unclaimedPath, type GitContext } from "../host/git.ts";
 import type { Host } from "../host/host.ts";

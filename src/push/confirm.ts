@@ -1,7 +1,7 @@
-import type { AgentClient } from "../agent/client.ts";
+import type { AgentClient } from "../protocol/client.ts";
 import { asUserError, describeError } from "../errors.ts";
 import { waitFor } from "../host/clock.ts";
-import type { Holder } from "../store/agent/deploys.ts";
+import type { Holder } from "../app/deploy.ts";
 
 /** Milliseconds that an agent which fell has to come back, before whoever deploys is told to look later. */
 const patience = 10_000;

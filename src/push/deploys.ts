@@ -1,12 +1,12 @@
-import type { AgentClient } from "../agent/client.ts";
+import type { AgentClient } from "../protocol/client.ts";
 import { absentCommit } from "../app/names.ts";
 import { asUserError, hasCode, UserError } from "../errors.ts";
 import { waitFor } from "../host/clock.ts";
 import { currentCommit, gitCommand, type GitContext } from "../host/git.ts";
 import type { Host } from "../host/host.ts";
 import { headline } from "../app/headline.ts";
-import type { SettingsChange } from "../settings/settings.ts";
-import type { DeployReason, Holder } from "../store/agent/deploys.ts";
+import type { Question } from "../protocol/questions.ts";
+import type { DeployReason, Holder } from "../app/deploy.ts";
 import type { BranchPolicy } from "./policy.ts";
 import { confirm } from "./confirm.ts";
 import { readProposal, type Proposal } from "./proposal.ts";
@@ -38,7 +38,7 @@ export interface Wanted {
   preview?: string | undefined;
   /** The folder of the tree that the app runs in. */
   root: string;
-  settings?: SettingsChange | undefined;
+  settings?: Question<"prepare">["settings"];
   /** Where the commit's objects are, while git has not taken them in. */
   quarantine?: string | undefined;
   /** Tags that come with the same push. */
@@ -165,7 +165,7 @@ interface Command {
   reason: Wanted["reason"];
   /** The commit to put on the air; without one, the commit that the ref has. */
   commit?: string | undefined;
-  settings?: SettingsChange;
+  settings?: Question<"prepare">["settings"];
   judge: () => void;
 }
 

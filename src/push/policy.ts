@@ -1,6 +1,6 @@
 import { absentCommit, branchOf, isBranchRef } from "../app/names.ts";
 import { UserError } from "../errors.ts";
-import { isPreviewed } from "../preview/pattern.ts";
+import { isPreviewed } from "../config/preview-pattern.ts";
 
 /** One line of a push: a ref, where it was and where it shall be. */
 export interface RefUpdate {

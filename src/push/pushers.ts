@@ -1,5 +1,5 @@
+import type { Holder } from "../app/deploy.ts";
 import { expectProcess, isAlive } from "../host/processes.ts";
-import type { Holder } from "../store/agent/deploys.ts";
 import type { Caller } from "../store/front/store.ts";
 import type { BranchPolicy, RefAction, RefUpdate, Verdict } from "./policy.ts";
 

@@ -31,7 +31,7 @@ import {
   type Change,
   type Compiler,
 } from "./release-commands.ts";
-import { wholeTree } from "./submodules.ts";
+import { wholeTree } from "../app/whole-tree.ts";
 
 export interface ReleaseContext {
   host: Host;

@@ -3,14 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { shortCommit } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import { milliseconds } from "../host/clock.ts";
-import {
-  giveFolder,
-  isPresent,
-  openForeign,
-  readAt,
-  readIfPresent,
-  writeAtomically,
-} from "../host/files.ts";
+import { giveFolder, isPresent, openForeign, readAt, writeAtomically } from "../host/files.ts";
 import { objectType, type GitContext } from "../host/git.ts";
 import { CommandFailed, type Host, type Identity } from "../host/host.ts";
 import { removeTrees, walk } from "../host/walker.ts";
@@ -73,18 +66,6 @@ export async function putTogether(context: Composing, commit: string): Promise<v
   } finally {
     await removeTrees(context.host, `${path}.making`);
   }
-}
-
-/** What stands in git for a commit's whole tree, that of its submodules included, and a git that finds it. */
-export async function wholeTree(
-  git: GitContext,
-  folder: string,
-  commit: string,
-): Promise<{ git: GitContext; tree: string }> {
-  const path = join(folder, "whole", commit);
-  const tree = await readIfPresent(join(path, "tree"));
-  if (tree === undefined) return { git, tree: commit };
-  return { git: { ...git, borrows: [...(git.borrows ?? []), join(path, "objects")] }, tree };
 }
 
 /** Removes what none of these commits needs; whoever calls has the app to itself. */

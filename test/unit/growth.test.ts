@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { describe, expect, it } from "vitest";
-import { questions } from "../../src/agent/questions.ts";
+import { questions } from "../../src/protocol/questions.ts";
 import * as names from "../../src/app/names.ts";
 import { isUntouched, sign } from "../../src/app/signature.ts";
 import { wholeNumber } from "../../src/cli/logs.ts";
@@ -12,7 +12,8 @@ import { nearestBasis, originOf } from "../../src/environment/basis.ts";
 import { filesCovered, nothingCovered } from "../../src/environment/coverage.ts";
 import { contentsOf } from "../../src/environment/tree-contents.ts";
 import { withoutUser } from "../../src/environment/netrc.ts";
-import * as requirements from "../../src/environment/requirements.ts";
+import { constraintsOf } from "../../src/environment/requirements.ts";
+import { withoutCredentials } from "../../src/host/credentials.ts";
 import { describeError, isErrorCode, tellsNoSpace, UserError } from "../../src/errors.ts";
 import { accountQuestions } from "../../src/front/account-verbs.ts";
 import { parseAuthorization } from "../../src/front/credentials.ts";
@@ -21,7 +22,7 @@ import { findRoute } from "../../src/front/route.ts";
 import { answerSsh, splitWords, type SshWorld } from "../../src/front/ssh.ts";
 import type { Command } from "../../src/host/host.ts";
 import { LineSplitter, linesOf, printable } from "../../src/host/lines.ts";
-import { isPreviewed } from "../../src/preview/pattern.ts";
+import { isPreviewed } from "../../src/config/preview-pattern.ts";
 import { placesOf } from "../../src/preview/place.ts";
 import { choosePreviewName, slugOf } from "../../src/preview/slug.ts";
 import { declaresPackages } from "../../src/push/declared.ts";
@@ -142,7 +143,7 @@ const parsers: Record<string, Parser | Parser[]> = {
   "app/names.ts reservedSetting": (text) => names.reservedSetting.test(text),
   "app/signature.ts sign": sign,
   "app/signature.ts isUntouched": isUntouched,
-  "agent/questions.ts questions": [
+  "protocol/questions.ts questions": [
     (text) => questions.prepareRemoval.safeParse({ ref: `refs/heads/${text}` }),
     (text) =>
       questions.prepare.safeParse({
@@ -181,8 +182,7 @@ const parsers: Record<string, Parser | Parser[]> = {
     parseCoverage,
     (text) => parseCoverage(JSON.stringify({ ...nothingCovered, files: [text] })),
   ],
-  "environment/requirements.ts constraintsOf": requirements.constraintsOf,
-  "environment/requirements.ts withoutCredentials": requirements.withoutCredentials,
+  "environment/requirements.ts constraintsOf": constraintsOf,
   "front/account-verbs.ts accountQuestions": [
     (text) => accountQuestions.addAccount.safeParse({ account: text, mayCreate: true }),
     (text) => accountQuestions.removeKey.safeParse({ fingerprint: text }),
@@ -204,10 +204,11 @@ const parsers: Record<string, Parser | Parser[]> = {
     (text) => answerSsh(sshWorld, { key: "", pid: 1, command: text }),
     (text) => answerSsh(sshWorld, { key: "", pid: 1, command: `git-upload-pack '${text}` }),
   ],
+  "host/credentials.ts withoutCredentials": withoutCredentials,
   "host/lines.ts LineSplitter": inChunks,
   "host/lines.ts linesOf": (text) => [...linesOf(text)].length,
   "host/lines.ts printable": printable,
-  "preview/pattern.ts isPreviewed": [
+  "config/preview-pattern.ts isPreviewed": [
     (text) => isPreviewed(text, "feature/cart"),
     (text) => isPreviewed("feature/*", text),
     (text) => isPreviewed("*a*b*c", text),

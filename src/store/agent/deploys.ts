@@ -1,15 +1,8 @@
 import { z } from "zod";
+import type { DeployReason, DeployState, Holder, Step } from "../../app/deploy.ts";
 import type { Place } from "../../app/instance.ts";
-import type { ProcessId } from "../../host/processes.ts";
 import { fromJson } from "../json.ts";
 import { now, shortened, text, type Row, type Sqlite } from "../sqlite.ts";
-
-/**
- * preparing → proven → switched → live (or removed, with its branch), or refused from any of the first three.
- * `proven`: healthy, waiting for the ref; `switched`: carries the traffic, the ref is moving.
- */
-export type DeployState = "preparing" | "proven" | "switched" | "live" | "removed" | "refused";
-export type DeployReason = "push" | "rollback" | "redeploy" | "settings" | "rebuild" | "removal";
 
 /**
  * How a release is brought to serve. `overlap`: an understudy boots beside what is on the air. `restart`: the vassal
@@ -26,11 +19,6 @@ export interface NewDeploy {
   oldCommit: string;
   newCommit: string;
   holder: Holder;
-}
-
-/** Whose turn it is: the process that carries the push, or one command of those that the front carries. */
-export interface Holder extends ProcessId {
-  turn: number;
 }
 
 export interface Deploy extends NewDeploy {
@@ -54,12 +42,6 @@ export interface Deploy extends NewDeploy {
   note: string | null;
   startedAt: string;
   liveAt: string | null;
-  milliseconds: number | null;
-}
-
-export interface Step {
-  name: string;
-  detail: string | null;
   milliseconds: number | null;
 }
 

@@ -5,7 +5,8 @@ import { absentCommit } from "../../../src/app/names.ts";
 import { conclude, type Outcome } from "../../../src/deploy/conclude.ts";
 import { DeployReport } from "../../../src/deploy/report.ts";
 import { UserError } from "../../../src/errors.ts";
-import type { Deploy, DeployReason, DeployStrategy } from "../../../src/store/agent/deploys.ts";
+import type { DeployReason } from "../../../src/app/deploy.ts";
+import type { Deploy, DeployStrategy } from "../../../src/store/agent/deploys.ts";
 import { agentWorld, gone, type AgentWorld } from "../../support/unit-agent.ts";
 
 /** A deploy of an app that has its place, under way. */

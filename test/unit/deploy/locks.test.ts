@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { HolderLocks } from "../../../src/deploy/locks.ts";
 import { findProcess } from "../../../src/host/processes.ts";
-import type { Holder } from "../../../src/store/agent/deploys.ts";
+import type { Holder } from "../../../src/app/deploy.ts";
 
 function holder(pid: number, turn = 0): Holder {
   return { pid, startTime: 100, turn };

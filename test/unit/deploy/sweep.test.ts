@@ -8,7 +8,7 @@ import { HolderLocks } from "../../../src/deploy/locks.ts";
 import { expectPreview } from "../../../src/deploy/previews.ts";
 import { removePreview, sweepPreviews } from "../../../src/deploy/sweep.ts";
 import type { Command } from "../../../src/host/host.ts";
-import type { Holder } from "../../../src/store/agent/deploys.ts";
+import type { Holder } from "../../../src/app/deploy.ts";
 import { UnprivilegedHost } from "../../support/unit-identity.ts";
 import { agentWorld, goLive, gone, previewOf, type AgentWorld } from "../../support/unit-agent.ts";
 

@@ -5,7 +5,7 @@ import Database from "libsql";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { pino } from "pino";
 import { z } from "zod";
-import { AgentClient } from "../../../src/agent/client.ts";
+import { AgentClient } from "../../../src/protocol/client.ts";
 import { controlListener, type Control } from "../../../src/front/control.ts";
 import { Rights } from "../../../src/front/rights.ts";
 import { answerVerbs, callVerb, listenOn, verbServer } from "../../../src/host/channel.ts";

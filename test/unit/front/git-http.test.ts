@@ -54,7 +54,7 @@ describe("a compressed upload", () => {
         client.write(part);
         await sleep(5);
       }
-      client.end(last);
+      client.end(last ?? "");
       await once(client.resume(), "close");
     }
 

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
-import type { AgentClient } from "../../../src/agent/client.ts";
+import type { AgentClient } from "../../../src/protocol/client.ts";
 import { Tidying } from "../../../src/front/tidying.ts";
 import { unclaimedPath } from "../../../src/host/git.ts";
 import { LocalHost } from "../../../src/host/host.ts";

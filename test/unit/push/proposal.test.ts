@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { questions } from "../../../src/agent/questions.ts";
+import { questions } from "../../../src/protocol/questions.ts";
 import { LocalHost } from "../../../src/host/host.ts";
 import { UserError } from "../../../src/errors.ts";
 import { decodeRequirements } from "../../../src/push/encoding.ts";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { findProcess } from "../../../src/host/processes.ts";
 import { UserError } from "../../../src/errors.ts";
-import type { Holder } from "../../../src/store/agent/deploys.ts";
+import type { Holder } from "../../../src/app/deploy.ts";
 import { holderOf, Pushers, type Pusher } from "../../../src/push/pushers.ts";
 
 const admin: Pusher = {

@@ -1,5 +1,4 @@
-import type { Reconciled } from "../deploy/reconcile.ts";
-import type { DeployReason, DeployState, Step } from "../store/agent/deploys.ts";
+import type { DeployReason, DeployState, Step } from "../app/deploy.ts";
 import type { QuestionName } from "./questions.ts";
 
 /** What the agent answers; one type for each question. */
@@ -34,6 +33,18 @@ export interface Answers extends Record<QuestionName, unknown> {
   hold: null;
   removePreview: null;
   destroy: null;
+}
+
+export interface Reconciled {
+  /** What was put right, a line each; nothing when all was right. */
+  done: string[];
+  /**
+   * Apps that need a deploy of what their branch names, which the front can begin: another commit is on the air, or
+   * the vassal does not run as its deploy wants it.
+   */
+  astray: string[];
+  /** Something takes too long for a start: do it again when the agent listens. */
+  postponed: boolean;
 }
 
 /** `down`: the permanent vassal does not run; `degraded`: an understudy carries the traffic in its stead. */

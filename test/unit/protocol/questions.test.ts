@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { questions } from "../../../src/agent/questions.ts";
+import { questions } from "../../../src/protocol/questions.ts";
 
 const commit = "3f2a91c0123456789abcdef0123456789abcdef0";
 const start = {

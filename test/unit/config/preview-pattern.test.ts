@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isPreviewed } from "../../../src/preview/pattern.ts";
+import { isPreviewed } from "../../../src/config/preview-pattern.ts";
 
 describe("the option previews", () => {
   it.each([
