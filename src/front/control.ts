@@ -185,17 +185,17 @@ function judged<Input extends object>(
           // Whatever was typed where an address can be may hold a password.
           detail: detail && withoutCredentials(detail),
         });
-      try {
-        const answer = await run(question, { caller, exchange, judge });
-        const detail = record?.(question, answer);
-        if (record && detail !== false) write("done", detail);
-        return answer;
-      } catch (error) {
+      const work = async (): Promise<unknown> => await run(question, { caller, exchange, judge });
+      const answer = await work().catch((error: unknown) => {
         const told = asUserError(error);
         if (record && !control.rights.hasWritten(told))
           write("refused", `${record(question) || action}: ${told.code}`);
         throw error;
-      }
+      });
+      // It is done, also where that cannot be written down.
+      const detail = record?.(question, answer);
+      if (record && detail !== false) write("done", detail);
+      return answer;
     },
   };
 }

@@ -13,10 +13,12 @@ import { FrontStore } from "../../../src/store/front/store.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
 /** The front's control socket, over a store of its own and an agent that has a log without an end. */
-async function listening(): Promise<{ path: string; database: string }> {
+async function listening(
+  onChange: () => void = () => undefined,
+): Promise<{ path: string; database: string; store: FrontStore }> {
   const folder = temporaryFolder();
   const database = join(folder, "front.db");
-  const store = new FrontStore(database);
+  const store = new FrontStore(database, { days: 1, onChange });
   onTestFinished(() => store.close());
   const log = pino({ level: "silent" });
   const agent = {
@@ -41,7 +43,7 @@ async function listening(): Promise<{ path: string; database: string }> {
       server.close();
     });
   }
-  return { path: join(folder, "control.sock"), database };
+  return { path: join(folder, "control.sock"), database, store };
 }
 
 function statusOf(path: string, address: string): Promise<number | undefined> {
@@ -73,6 +75,23 @@ describe("the control socket", () => {
     disk.close();
 
     await expect(following).rejects.toMatchObject({ code: "INTERNAL" });
+  });
+
+  it("calls nothing refused that was done, where that cannot be written down", async () => {
+    const { path, store } = await listening(() => {
+      throw new Error("no line can be written");
+    });
+
+    const adding = callVerb(
+      path,
+      "addAccount",
+      { account: "ada", mayCreate: false },
+      { whenDown: "the front is gone" },
+    );
+
+    await expect(adding).rejects.toMatchObject({ code: "INTERNAL" });
+    expect(store.accounts.get("ada")).toBeDefined();
+    expect(store.audit.entries(10).map(({ outcome }) => outcome)).not.toContain("refused");
   });
 
   it.each(["//", "/v1/apps?", "*"])("answers what is no question of its: %s", async (address) => {
