@@ -30,14 +30,14 @@ export class SleepWatch {
   /** `hasGroups`: whether vassals have control groups here. */
   start(hasGroups: boolean): void {
     if (!hasGroups) {
-      this.#timer = setInterval(() => this.#attempt(() => tellOfEnded(this.#emperor)), lookEvery);
+      this.#lookAgainAndAgain();
       return;
     }
-    this.#starts = watch(this.#emperor.pauses, (_, name) =>
-      this.#attempt(() => this.#follow(name)),
-    );
-    this.#attempt(async () => {
-      for (const name of await readdir(this.#emperor.pauses)) await this.#follow(name);
+    this.#attemptToWatch(async () => {
+      const { pauses } = this.#emperor;
+      this.#starts = watch(pauses, (_, name) => this.#attemptToWatch(() => this.#follow(name)));
+      this.#starts.on("error", this.#onError);
+      for (const name of await readdir(pauses)) await this.#follow(name);
     });
   }
 
@@ -53,10 +53,8 @@ export class SleepWatch {
     const events = (await groupsOf(this.#emperor)).eventsOf(groupOf(name));
     if (events === undefined || this.#awake.has(name)) return;
     try {
-      this.#awake.set(
-        name,
-        watch(events, () => this.#attempt(() => this.#look(name))),
-      );
+      const watcher = watch(events, () => this.#attempt(() => this.#look(name)));
+      this.#awake.set(name, watcher.on("error", this.#onError));
     } catch (error) {
       // It has been retired meanwhile, and its group is gone.
       if (!hasCode(error, "ENOENT")) throw error;
@@ -72,6 +70,18 @@ export class SleepWatch {
     this.#awake.delete(name);
     // A group is empty a moment before its process can be waited for.
     await waitFor(() => tellOfEnded(this.#emperor), { within: lookEvery, every: 5 });
+  }
+
+  /** The system may have no watch left: how many a user has is limited, by inotify(7). */
+  #attemptToWatch(work: () => Promise<unknown>): void {
+    work().catch((error: unknown) => {
+      this.#lookAgainAndAgain();
+      this.#onError(error);
+    });
+  }
+
+  #lookAgainAndAgain(): void {
+    this.#timer ??= setInterval(() => this.#attempt(() => tellOfEnded(this.#emperor)), lookEvery);
   }
 
   #attempt(work: () => Promise<unknown>): void {
