@@ -108,6 +108,7 @@ EXTRAS = re.compile(r"([^\[]+)\[([^\[\]]*)\]")
 # Whoever writes others than these may mean an escape, a pattern or a home.
 PLAIN = re.compile(r"[\w./+@=, -]+")
 EXOTIC = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")
+CLIMBS_BACK = re.compile(r"[^/.]/(?:\.?/)*\.\.(?:/|$)")
 OPTION = re.compile(r"(-[a-z]|--[a-z-]+)(?:\s*=\s*|\s+|$)(.*)", re.S)
 # As uv takes them, each on a line of its own.
 OF_UV = {
@@ -259,6 +260,8 @@ class Reader:
                 found = True
                 # Behind a link in the tree it would be another one.
                 self.climbs = self.climbs or ".." in value
+                # Where a folder comes before, that has to be there, as nothing is of a tree that is not needed.
+                self.whole = self.whole or CLIMBS_BACK.search(value) is not None
                 yield path, constraint
         if found:
             if len({normpath(join(dirname(line.path), value)) for value, _ in readings}) > 1:

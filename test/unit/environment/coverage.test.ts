@@ -216,6 +216,7 @@ describe("what else requirements reach", () => {
     ["git+file:libs/x"],
     ["-r https://example.org/base.txt"],
     ["-c limits.txt", { "limits.txt": "x @ file:libs/x\n" }],
+    ["-r etc/../more.txt", { "more.txt": "click\n" }],
     ["# a form feed\f./libs/x/x-1.0.zip"],
     ["--no-such-option libs/x"],
   ])("is the whole tree where nobody can be sure: %j", async (text, more = {}) => {
