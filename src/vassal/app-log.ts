@@ -128,6 +128,8 @@ async function openForAppending(path: string): Promise<FileHandle> {
 /** uWSGI's own words around an app's: true, but of no use to who wrote the app. */
 const chatter =
   /^(\*\*\*|\[uWSGI\]|compiled with|os:|nodename:|machine:|clock source:|pcre jit|detected |current working|uWSGI running|your |lock engine:|limiting |thunder lock|uwsgi socket|Python version:|Python main|PEP 405|Set PythonHome|python threads|mapped |mounting |setgid\(\)|setuid\(\)|set additional group|chdir\(\)|chmod\(\)|chown\(\)|dropping root|spawned |SIGINT|SIGPIPE: |gracefully |Gracefully killing |subprocess |VACUUM|announcing |\[pid: |WSGI app \d|running "|reeve: started$|worker \d+ (buried|killed) |Respawned uWSGI |goodbye to uWSGI|uwsgi_response_|OSError: write error$|worker \d+ total requests: |\s+app \d+ \[.*\] requests: |-{17}$|--- no python application|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4} - )/;
+/** Of the chatter, what a worker that begins may say in the midst of a long line of another one's. */
+const begun = 'running "print:reeve: started" (accepting1-once)...';
 /** What uWSGI says of a failure that the app's own words have told, if it has any. */
 const told = /^(unable to load app|DAMN ! )/;
 
@@ -147,7 +149,7 @@ export function reasonOfFailure(whole: string[]): string[] {
   const words = log
     .slice(0, again)
     .filter((line) => line.trim() !== "" && !chatter.test(line))
-    .map((line) => shortened(line));
+    .map((line) => shortened(line.replace(begun, "")));
   const own = withoutUnfinished(words.filter((line) => !told.test(line)));
   const last = lastTraceback(own);
   if (last === -1) return words.slice(-mostLines);

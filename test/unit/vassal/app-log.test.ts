@@ -231,6 +231,15 @@ describe("why an app did not start", () => {
     expect(reasonOfFailure(log).at(-1)!.length).toBeLessThan(600);
   });
 
+  it("has nothing in it of a worker that begins in the midst of a long line", () => {
+    const log = [
+      "Traceback (most recent call last):",
+      '  File "app.py", line 2, in app',
+      `ValueError: ${"x".repeat(300)}running "print:reeve: started" (accepting1-once)...`,
+    ];
+    expect(reasonOfFailure(log).at(-1)).toBe(`ValueError: ${"x".repeat(300)}`);
+  });
+
   it("may be unknown", () => {
     expect(reasonOfFailure([])).toEqual([]);
     expect(reasonOfFailure(bootLog())).toEqual([]);
