@@ -54,8 +54,18 @@ export async function follow(
   if (text !== undefined) workspace.write({ [file]: text });
   const [, line] = /Add this line to the Procfile: (.*)$/.exec(hint) ?? [];
   if (line !== undefined) append("Procfile", line);
+  if (hint.startsWith("Have git lfs untrack it")) await untrack(workspace);
   const [, command] = /push again: ((?!reeve ).*)$/.exec(hint) ?? [];
   if (command !== undefined) await shell?.(command);
+}
+
+/** What `git lfs untrack` does: with its rule there, a later `git add` may make a pointer of the file again. */
+async function untrack(workspace: Workspace): Promise<void> {
+  const { output } = await workspace.git("ls-files", "*.gitattributes");
+  for (const path of output.split("\n").filter(Boolean)) {
+    const rules = workspace.read(path).split("\n");
+    workspace.write({ [path]: rules.filter((rule) => !rule.includes("filter=lfs")).join("\n") });
+  }
 }
 
 function shellIn(
