@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { isRootFolder } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import { decodeRequirements } from "./encoding.ts";
-import { moduleOfProcfile } from "./procfile.ts";
+import { moduleOfProcesses, parseProcfile } from "./procfile.ts";
 import type { CommitTree, Entry } from "./tree.ts";
 
 /** Whose commit it is, and in which folder of its tree that app runs; empty: the whole tree. */
@@ -24,14 +24,14 @@ export async function findModule(tree: CommitTree, where: Where): Promise<string
   const [app, wsgi] = (await tree.look([inRoot("app.py"), inRoot("wsgi.py")])) as [Entry, Entry];
   const usual =
     app.kind === "file" ? "app:app" : wsgi.kind === "file" ? "wsgi:application" : undefined;
-  const processes = await tree.readBytes(inRoot("Procfile"));
-  if (processes !== undefined) {
-    const text = decodeProcfile(inRoot("Procfile"), processes);
+  const procfile = await tree.readBytes(inRoot("Procfile"));
+  if (procfile !== undefined) {
+    const processes = parseProcfile(decodeProcfile(inRoot("Procfile"), procfile));
     // What runs without one is only told where it names none.
-    const isNamed = usual !== undefined || /^[ \t]*wsgi[ \t]*:/m.test(text);
+    const isNamed = usual !== undefined || processes.has("wsgi");
     const [project, ...others] = isNamed ? [] : await findProjects(tree, root);
     const only = project !== undefined && others.length === 0 ? moduleOf(project) : undefined;
-    return moduleOfProcfile(text, where.app, usual ?? only);
+    return moduleOfProcesses(processes, where.app, usual ?? only);
   }
   if (usual !== undefined) return usual;
 

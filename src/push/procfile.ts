@@ -2,11 +2,8 @@ import { isRootFolder, moduleName } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import { linesOf } from "../host/lines.ts";
 
-/**
- * The module that a Procfile names; Heroku's form, with `wsgi` as the process that answers requests. `usual`: what would
- * run without a Procfile.
- */
-export function moduleOfProcfile(text: string, app = "APP", usual?: string): string {
+/** The commands of a Procfile's processes, by their names; Heroku's form. */
+export function parseProcfile(text: string): Map<string, string> {
   const processes = new Map<string, string>();
   let index = 0;
   for (const words of linesOf(text)) {
@@ -22,6 +19,15 @@ export function moduleOfProcfile(text: string, app = "APP", usual?: string): str
     }
     processes.set(name, command);
   }
+  return processes;
+}
+
+/** The module that a Procfile names for `wsgi`, the process that answers requests. `usual`: what would run without it. */
+export function moduleOfProcesses(
+  processes: Map<string, string>,
+  app = "APP",
+  usual?: string,
+): string {
   const wsgi = processes.get("wsgi");
   if (wsgi === undefined) throw withoutWsgi(processes.get("web") ?? "", app, usual);
   if (!moduleName.safeParse(wsgi).success) {

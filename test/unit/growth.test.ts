@@ -29,7 +29,7 @@ import { declaresPackages } from "../../src/push/declared.ts";
 import { decodeRequirements } from "../../src/push/encoding.ts";
 import { refusalOfPack } from "../../src/push/objects.ts";
 import { judgeRef, parseRefUpdates, refAction } from "../../src/push/policy.ts";
-import { moduleOfProcfile } from "../../src/push/procfile.ts";
+import { moduleOfProcesses, parseProcfile } from "../../src/push/procfile.ts";
 import { readProposal } from "../../src/push/proposal.ts";
 import { includesOf } from "../../src/push/requirements.ts";
 import { subjectOf } from "../../src/push/subject.ts";
@@ -67,6 +67,9 @@ function treeOf(path: string, text: string): CommitTree {
     folders: () => Promise.resolve([]),
   } as unknown as CommitTree;
 }
+
+/** What is looked at of a Procfile is a line of it. */
+const moduleOfProcfile: Parser = (text) => moduleOfProcesses(parseProcfile(text));
 
 /** A commit without an app, and with these folders. */
 function foldersOf(text: string): CommitTree {
@@ -236,7 +239,8 @@ const parsers: Record<string, Parser | Parser[]> = {
     (text) => declaresPackages(`[project]\n${text}`),
     (text) => declaresPackages(`[tool.poetry.dependencies]\n${text}`),
   ],
-  "push/procfile.ts moduleOfProcfile": [
+  "push/procfile.ts parseProcfile": parseProcfile,
+  "push/procfile.ts moduleOfProcesses": [
     moduleOfProcfile,
     (text) => moduleOfProcfile(`web: ${text}`),
     (text) => moduleOfProcfile(`wsgi: ${text}`),

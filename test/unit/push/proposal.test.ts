@@ -6,7 +6,7 @@ import { questions } from "../../../src/protocol/questions.ts";
 import { LocalHost } from "../../../src/host/host.ts";
 import { UserError } from "../../../src/errors.ts";
 import { decodeRequirements } from "../../../src/push/encoding.ts";
-import { moduleOfProcfile } from "../../../src/push/procfile.ts";
+import { moduleOfProcesses, parseProcfile } from "../../../src/push/procfile.ts";
 import { readProposal } from "../../../src/push/proposal.ts";
 import { CommitTree } from "../../../src/push/tree.ts";
 import { sharedFolder, temporaryFolder } from "../../support/unit-folder.ts";
@@ -42,6 +42,8 @@ function hintOf(work: () => unknown): string {
 }
 
 describe("the Procfile", () => {
+  const moduleOf = (text: string): string => moduleOfProcesses(parseProcfile(text));
+
   it.each([
     ["wsgi: app:app", "app:app"],
     ["wsgi: app:app\n", "app:app"],
@@ -51,7 +53,7 @@ describe("the Procfile", () => {
     ["web: gunicorn x:y\nwsgi: shop:app\nrelease: ./manage.py migrate", "shop:app"],
     ["wsgi: first:app\nwsgi: last:app", "last:app"],
   ])("%j runs %s", (text, module) => {
-    expect(moduleOfProcfile(text)).toBe(module);
+    expect(moduleOf(text)).toBe(module);
   });
 
   it.each([
@@ -65,7 +67,7 @@ describe("the Procfile", () => {
     ["wsgi: app:make()", /is not module:callable$/],
     ["\u001b[2Jwsgi: app:app", /^Procfile, line 1: "\\u001b\[2Jwsgi: app:app" is not/],
   ])("%j is refused by its line", (text, message) => {
-    expect(() => moduleOfProcfile(text)).toThrow(
+    expect(() => moduleOf(text)).toThrow(
       expect.objectContaining({
         code: "BUILD_TREE_INVALID",
         message: expect.stringMatching(message) as string,
@@ -74,7 +76,7 @@ describe("the Procfile", () => {
   });
 
   it("is refused where its module is longer than any, and not repeated at length", () => {
-    expect(() => moduleOfProcfile(`wsgi: ${"a".repeat(10_000)}:app`)).toThrow(
+    expect(() => moduleOf(`wsgi: ${"a".repeat(10_000)}:app`)).toThrow(
       expect.objectContaining({
         code: "BUILD_TREE_INVALID",
         message: `Procfile: wsgi: "${"a".repeat(100)}" is not module:callable`,
@@ -135,7 +137,7 @@ describe("the Procfile", () => {
     ["worker: celery -A shop:app", "Add one to the Procfile: wsgi: module:callable"],
     ["", "Add one to the Procfile: wsgi: module:callable"],
   ])("%j has no line for reeve, and the hint says which one it needs", (text, hint) => {
-    expect(() => moduleOfProcfile(text)).toThrow(
+    expect(() => moduleOf(text)).toThrow(
       expect.objectContaining({ code: "MODULE_NOT_FOUND", hint }),
     );
   });
