@@ -1,10 +1,10 @@
-import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { eventually, TestServer } from "../support/server.ts";
+import { limit, limitOf, openFilesOf } from "../support/shortage.ts";
 import type { Workspace } from "../support/workspace.ts";
 
 describe("a front that the system gives no more", () => {
@@ -23,33 +23,26 @@ describe("a front that the system gives no more", () => {
   });
   afterAll(() => server.remove());
 
-  /** As the process's own user, who may do so without any right of root's. */
-  const prlimit = (pid: number, ...words: string[]): string => {
-    const { uid, gid } = statSync(`/proc/${pid}`);
-    return execFileSync("prlimit", ["--pid", String(pid), ...words], { uid, gid }).toString();
-  };
-  /** The soft limit alone, which may be raised again. */
-  const limit = (what: string, to: string | number, pid = front): void => {
-    prlimit(pid, `--${what}=${to}:`);
-  };
-  const limitOf = (what: string, pid = front): string =>
-    prlimit(pid, `--${what}`, "--noheadings", "--output", "SOFT").trim();
   const begin = (): Promise<string> =>
     server.receivePack("demo", "0000").then(({ status, body }) => `${status} ${body}`);
-  const open = (pid = front): number => readdirSync(`/proc/${pid}/fd`).length;
 
-  it.each<[string, string, () => number, RegExp]>([
+  it.each<[string, "nofile" | "nproc", () => number, RegExp]>([
     ["processes", "nproc", () => 1, /^503 error\[RESOURCES_EXHAUSTED]/],
     // It cannot even take the connection.
-    ["open files, at its last", "nofile", () => open(), /^50[23] /],
-    ["open files, with a few left", "nofile", () => open() + 6, /^503 error\[RESOURCES_EXHAUSTED]/],
+    ["open files, at its last", "nofile", () => openFilesOf(front), /^50[23] /],
+    [
+      "open files, with a few left",
+      "nofile",
+      () => openFilesOf(front) + 6,
+      /^503 error\[RESOURCES_EXHAUSTED]/,
+    ],
   ])("of %s refuses the push and runs on", async (_, what, few, told) => {
-    const before = limitOf(what);
-    limit(what, few());
+    const before = limitOf(front, what);
+    limit(front, what, few());
     const answer = await begin();
     const { exitCode, output } = await demo
       .deploy(plainApp(`not ${what}`), "Two")
-      .finally(() => limit(what, before));
+      .finally(() => limit(front, what, before));
 
     expect(answer).toMatch(told);
     expect(exitCode, output).not.toBe(0);
@@ -64,11 +57,11 @@ describe("a front that the system gives no more", () => {
   it.each([0, 3, 6, 9, 12])(
     "has an agent beside it that with %i files left refuses the push and runs on",
     async (few) => {
-      const before = limitOf("nofile", agent);
-      limit("nofile", open(agent) + few, agent);
+      const before = limitOf(agent, "nofile");
+      limit(agent, "nofile", openFilesOf(agent) + few);
       const { exitCode, output } = await demo
         .deploy(plainApp(`few ${few}`), "Few")
-        .finally(() => limit("nofile", before, agent));
+        .finally(() => limit(agent, "nofile", before));
 
       expect(server.servicePid("agent")).toBe(agent);
       const served = (await server.get("demo")).body === `few ${few}`;
@@ -78,16 +71,16 @@ describe("a front that the system gives no more", () => {
   );
 
   it("looks in vain for pushes that are gone, as the agent does, and both run on", async () => {
-    const both = [front, agent].map((pid) => ({ pid, before: limitOf("nofile", pid) }));
+    const both = [front, agent].map((pid) => ({ pid, before: limitOf(pid, "nofile") }));
     const push = demo.deploy(plainApp("slow", { importFor: 3 }), "Slow");
     // Its process is looked for twice a second while it is under way, by both.
     await eventually(async () => {
       const [record] = await server.json<{ state: string }[]>("deploys", "demo");
       return record?.state === "preparing";
     });
-    for (const { pid } of both) limit("nofile", 0, pid);
+    for (const { pid } of both) limit(pid, "nofile", 0);
     await sleep(1200);
-    for (const { pid, before } of both) limit("nofile", before, pid);
+    for (const { pid, before } of both) limit(pid, "nofile", before);
     await push;
 
     const next = await demo.deploy(plainApp("looked"), "Looked");

@@ -1,9 +1,8 @@
-import { execFileSync } from "node:child_process";
-import { readdirSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { TestServer } from "../support/server.ts";
+import { limit, limitOf, openFilesOf } from "../support/shortage.ts";
 import type { Workspace } from "../support/workspace.ts";
 import { isLong } from "./stage.ts";
 
@@ -27,13 +26,11 @@ describe.runIf(isLong)("files that run out at any moment, whatever is done", () 
     while (!until()) {
       await sleep(upTo(1000));
       const pid = pids[Math.floor(upTo(pids.length))] ?? 0;
-      const { uid, gid } = statSync(`/proc/${pid}`);
-      const limit = (files: number): void => {
-        execFileSync("prlimit", ["--pid", String(pid), `--nofile=${files}:`], { uid, gid });
-      };
-      limit(Math.random() < 0.4 ? 0 : readdirSync(`/proc/${pid}/fd`).length + Math.floor(upTo(12)));
+      const before = limitOf(pid, "nofile");
+      const few = Math.random() < 0.4 ? 0 : openFilesOf(pid) + Math.floor(upTo(12));
+      limit(pid, "nofile", few);
       await sleep(upTo(900));
-      limit(1024);
+      limit(pid, "nofile", before);
     }
   }
 

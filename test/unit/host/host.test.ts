@@ -1,5 +1,3 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -7,6 +5,7 @@ import { waitFor } from "../../../src/host/clock.ts";
 import { CommandFailed, LocalHost, type Command } from "../../../src/host/host.ts";
 import { ensureIdentity, findIdentity, ownIdentity } from "../../../src/host/identity.ts";
 import { findProcess } from "../../../src/host/processes.ts";
+import { whileOutOfDescriptors } from "../../support/shortage.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 import { RecordingHost } from "../../support/unit-host.ts";
 
@@ -183,17 +182,10 @@ describe("a command that fails", () => {
   });
 
   it("is the system's own error too where no file can be opened any more, and we live on", async () => {
-    // It is there before, and gives back what it cannot be started for any more.
-    const { pid } = process;
-    const limit = `prlimit --pid ${pid} --nofile`;
-    const script = `was=$(${limit} --noheadings --output SOFT) && ${limit}=0: && echo taken && read back && ${limit}="$was:"`;
-    const keeper = spawn("sh", ["-c", script], { stdio: ["pipe", "pipe", "inherit"] });
-    const isBack = once(keeper, "exit");
-    await once(keeper.stdout, "data");
     const wanted = [sh("true"), { ...sh("cat"), input: "words" }];
-    const failures = await Promise.allSettled(wanted.map((command) => host.run(command)));
-    keeper.stdin.write("back\n");
-    await isBack;
+    const failures = await whileOutOfDescriptors(() =>
+      Promise.allSettled(wanted.map((command) => host.run(command))),
+    );
 
     for (const failure of failures)
       expect(failure).toMatchObject({ status: "rejected", reason: { code: "EMFILE" } });

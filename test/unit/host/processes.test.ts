@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -16,6 +15,7 @@ import {
   titleOf,
   workingFolders,
 } from "../../../src/host/processes.ts";
+import { whileOutOfDescriptors } from "../../support/shortage.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
 const soon = { within: 5000 };
@@ -31,21 +31,6 @@ async function start(file: string, args: string[], cwd = "/") {
 /** A shell that says `ready` when it has got so far. */
 function shell(script: string, cwd = "/") {
   return start("sh", ["-c", script], cwd);
-}
-
-/** This process may open nothing more meanwhile; who lets it again is another one. */
-async function whileOutOfDescriptors<T>(look: () => Promise<T>): Promise<T> {
-  const set = (limit: string): string =>
-    `prlimit --pid ${process.pid} --nofile=${limit}: && echo set`;
-  const soft = `$(prlimit --pid ${process.pid} --nofile --noheadings --output SOFT)`;
-  const other = await shell(`soft=${soft}; ${set("0")}; read line; ${set("$soft")}; read line`);
-  try {
-    return await look();
-  } finally {
-    const isSet = once(other.stdout, "data");
-    other.stdin.write("again\n");
-    await isSet;
-  }
 }
 
 describe("a process", () => {
