@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { eventually, TestServer } from "../support/server.ts";
 import { limit, limitOf, openFilesOf } from "../support/shortage.ts";
 import type { Workspace } from "../support/workspace.ts";
+import { carried, hold, prepareToHold, release } from "./held.ts";
 
 describe("a front that the system gives no more", () => {
   let server: TestServer;
@@ -15,6 +15,7 @@ describe("a front that the system gives no more", () => {
 
   beforeAll(async () => {
     server = await TestServer.start();
+    prepareToHold(server);
     demo = await server.workspace("demo", plainApp("one"));
     await demo.push();
     await server.settled("demo");
@@ -72,15 +73,19 @@ describe("a front that the system gives no more", () => {
 
   it("looks in vain for pushes that are gone, as the agent does, and both run on", async () => {
     const both = [front, agent].map((pid) => ({ pid, before: limitOf(pid, "nofile") }));
-    const push = demo.deploy(plainApp("slow", { importFor: 3 }), "Slow");
-    // Its process is looked for twice a second while it is under way, by both.
-    await eventually(async () => {
-      const [record] = await server.json<{ state: string }[]>("deploys", "demo");
-      return record?.state === "preparing";
-    });
+    const said = (name: string): string =>
+      readFileSync(join(server.home, "log", `${name}.log`), "utf8");
+    demo.write(plainApp("held"));
+    await demo.commit("Held");
+    hold(server, carried.refMoves);
+    const push = demo.push();
+    // Its process is looked for twice a second while it is under way, by both, which have nothing else to do.
+    await eventually(() => carried.refMoves.isReached(server), 20_000);
     for (const { pid } of both) limit(pid, "nofile", 0);
-    await sleep(1200);
+    await eventually(() => said("agent").includes("could not look for pushes that are gone"));
+    await eventually(() => said("front").includes("could not look for gits that are gone"));
     for (const { pid, before } of both) limit(pid, "nofile", before);
+    release(server);
     await push;
 
     const next = await demo.deploy(plainApp("looked"), "Looked");
@@ -88,9 +93,5 @@ describe("a front that the system gives no more", () => {
     expect(next.exitCode, next.output).toBe(0);
     expect(server.servicePid("front")).toBe(front);
     expect(server.servicePid("agent")).toBe(agent);
-    const said = (name: string): string =>
-      readFileSync(join(server.home, "log", `${name}.log`), "utf8");
-    expect(said("agent")).toContain("could not look for pushes that are gone");
-    expect(said("front")).toContain("could not look for gits that are gone");
   });
 });

@@ -175,6 +175,7 @@ describe("a server that creates no app on a push", () => {
     expect(push.output).toContain("error[APP_UNKNOWN]: there is no app demo");
     expect(push.output).toContain("reeve create APP");
     await server.reeve("create", "demo");
-    expect((await demo.push()).exitCode).toBe(0);
+    const next = await demo.push();
+    expect(next.exitCode, next.output).toBe(0);
   });
 });
