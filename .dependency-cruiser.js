@@ -1,7 +1,8 @@
 // The layout of src/ (docs/architecture.md). Each row may import what is beside it and below it, types as well as
 // values. The siblings do not import each other, and neither do the wings.
 const rows = [
-  ["main.ts"],
+  ["main.ts", "program.ts"],
+  ["server"],
   ["cli"],
   ["front"],
   ["push"],
@@ -51,6 +52,16 @@ export default {
       from: { path: inside(from) },
       to: { path: inside(to) },
     })),
+    {
+      name: "the command line only asks",
+      comment: "It knows protocol/ and what that is made of, and nothing of how it is answered.",
+      severity: "error",
+      from: { path: "^src/cli/" },
+      to: {
+        path: "^src/",
+        pathNot: inside(["cli", "protocol", "app", "config", "errors.ts"]),
+      },
+    },
     {
       name: "every folder has its row",
       comment: "Say here and in docs/architecture.md where it stands.",

@@ -54,7 +54,8 @@ export const walksByNames = [
   `ImportDeclaration[source.value=${fileSystem}] > :matches(ImportDefaultSpecifier, ImportNamespaceSpecifier)`,
   `ImportSpecifier[imported.name=/^(default|promises)$/]`,
   `:matches(ExportNamedDeclaration, ExportAllDeclaration)[source.value=${fileSystem}]`,
-  `ImportExpression:not([source.value=/^\\.\\.?\\u002f/])`,
+  // Where it begins with a dot it is a file of ours, whatever its name: these lines look at that one too.
+  `ImportExpression:not(:matches(${["value", "quasis.0.value.cooked"].map((beginning) => `[source.${beginning}=/^\\.\\.?\\u002f/]`).join(", ")}))`,
   `ImportDeclaration[source.value=/^(node:)?(module|vm)$/]`,
   `CallExpression[callee.name=/^(require|createRequire)$/]`,
   `MemberExpression[object.name="process"]:matches(${["name", "value"].map((of) => `[property.${of}=/^(binding|getBuiltinModule|dlopen)$/]`).join(", ")})`,

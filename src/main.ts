@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { CommanderError } from "commander";
-import { makeProgram } from "./cli/program.ts";
+import { makeProgram } from "./program.ts";
 import { readKey } from "./config/config.ts";
 import { asUserError, describeError } from "./errors.ts";
-import { splitWords } from "./front/ssh.ts";
+import { splitWords } from "./protocol/ssh-words.ts";
 
 // `reeve … | head` has read what it wanted.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -19,7 +19,8 @@ if (overSsh) endWithTheConnection();
 
 try {
   const words = overSsh ? wordsOfTheClient() : process.argv.slice(2);
-  await makeProgram({ overSsh }).parseAsync(words, { from: "user" });
+  const program = await makeProgram({ overSsh });
+  await program.parseAsync(words, { from: "user" });
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : usage;
   else {

@@ -13,7 +13,7 @@ import { reconcile, reconcileAnew } from "../deploy/reconcile.ts";
 import { sweepPreviews } from "../deploy/sweep.ts";
 import { Traffic } from "../deploy/traffic.ts";
 import { pip, type Installer } from "../environment/environment-commands.ts";
-import { answerVerbs, listenOn, verbServer } from "../host/channel.ts";
+import { answerVerbs, listenOn, verbServer } from "../protocol/channel.ts";
 import { ControlGroups, ownGroup } from "../host/control-groups.ts";
 import { isExecutable } from "../host/files.ts";
 import { LocalHost } from "../host/host.ts";
@@ -24,7 +24,7 @@ import type { Holder } from "../app/deploy.ts";
 import { AgentStore } from "../store/agent/store.ts";
 import { emperorOf, longestQueue } from "../vassal/emperor.ts";
 import { SleepWatch } from "../vassal/sleep-watch.ts";
-import { agentVerbs } from "./verbs.ts";
+import { verbsOf } from "./verbs.ts";
 
 const sweepEvery = 500;
 /** Milliseconds: previews are kept for days, so that nobody waits for this. */
@@ -38,7 +38,7 @@ export async function runAgent(config: Config): Promise<void> {
   const context = await makeContext(config);
   const { postponed } = await reconcile(context, true);
 
-  const verbs = agentVerbs(context);
+  const verbs = verbsOf(context);
   const server = verbServer(
     answerVerbs(verbs, (error) =>
       context.log.error({ err: error }, "a question failed by a mistake of reeve's"),

@@ -12,7 +12,7 @@ import {
   readSettings,
   writeSettings,
 } from "../settings/settings.ts";
-import type { Question } from "../protocol/questions.ts";
+import type { Question } from "../protocol/agent-verbs.ts";
 import { expectApp } from "./queries.ts";
 
 /** Makes an app's folders and its options file, or leaves those that are there. */

@@ -21,7 +21,7 @@ import { readSettings } from "../settings/settings.ts";
 import type { Deploy } from "../store/agent/deploys.ts";
 import type { InstanceRow } from "../store/agent/instances.ts";
 import { listVassals, type VassalStatus } from "../vassal/emperor.ts";
-import type { Question } from "../protocol/questions.ts";
+import type { BranchPolicy, Question } from "../protocol/agent-verbs.ts";
 import type {
   AppDetails,
   AppState,
@@ -31,7 +31,7 @@ import type {
   OptionValue,
   PreviewSummary,
   ReleaseSummary,
-} from "../protocol/answers.ts";
+} from "../protocol/readings.ts";
 
 /** What reeve believes, for people and for programs; nothing here changes anything. */
 export async function summarizeApps(context: DeployContext): Promise<AppSummary[]> {
@@ -220,6 +220,12 @@ export async function listOptions(context: DeployContext, app: string): Promise<
       sentence: option.sentence,
     })),
   };
+}
+
+export async function readPolicy(context: DeployContext, app: string): Promise<BranchPolicy> {
+  expectApp(context, app);
+  const { production_branch: productionBranch, previews, root } = await optionsOf(context, app);
+  return { productionBranch, previews, root };
 }
 
 /** Of a secret only whether it is set: whoever may read the app may see its options. */

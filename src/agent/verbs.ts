@@ -21,12 +21,11 @@ import { understudiesOf } from "../deploy/vassals.ts";
 import { confineGit } from "../deploy/git-groups.ts";
 import { pinKept } from "../deploy/kept.ts";
 import { UserError } from "../errors.ts";
-import type { Exchange, Verb, Verbs } from "../host/channel.ts";
+import type { Exchange, Verb, Verbs } from "../protocol/channel.ts";
 import { expectSettingsChange } from "../settings/settings.ts";
-import type { Answers } from "../protocol/answers.ts";
 import { streamLog } from "./app-log-stream.ts";
 import { changeSettings, createApp, setOptions } from "./apps.ts";
-import { questions, type Question, type QuestionName } from "../protocol/questions.ts";
+import { agentVerbs, type AgentVerb, type Answer, type Question } from "../protocol/agent-verbs.ts";
 import {
   expectApp,
   expectInstance,
@@ -37,16 +36,17 @@ import {
   listReleases,
   listSettings,
   readDeployLog,
+  readPolicy,
   showApp,
   summarizeApps,
 } from "./queries.ts";
 
 type Answering = {
-  [N in QuestionName]: (question: Question<N>, exchange: Exchange) => Promise<Answers[N]>;
+  [N in AgentVerb]: (question: Question<N>, exchange: Exchange) => Promise<Answer<N>>;
 };
 
 /** Everything that the agent does when asked, and nothing else. */
-export function agentVerbs(context: DeployContext): Verbs {
+export function verbsOf(context: DeployContext): Verbs {
   const answering: Answering = {
     ...deployVerbs(context),
     ...appVerbs(context),
@@ -55,7 +55,7 @@ export function agentVerbs(context: DeployContext): Verbs {
   const verbs = Object.entries(answering).map(([name, run]): [string, Verb<unknown>] => [
     name,
     {
-      input: questions[name as QuestionName] as z.ZodType,
+      input: agentVerbs[name as AgentVerb].input as z.ZodType,
       run: run as Verb<unknown>["run"],
     },
   ]);
@@ -70,6 +70,7 @@ type DeployVerb =
   | "switch"
   | "confirm"
   | "finished"
+  | "policy"
   | "confine"
   | "cancel"
   | "reconcile"
@@ -107,6 +108,11 @@ function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
     finished: async ({ holder }) => {
       await judgeHolder(context, holder);
       return null;
+    },
+    policy: ({ app }) => {
+      // Its git is put into a group in a moment.
+      context.groups.announce();
+      return readPolicy(context, app);
     },
     confine: async (process) => {
       await confineGit(context, process);
@@ -183,7 +189,7 @@ function appVerbs(context: DeployContext): Pick<Answering, AppVerb> {
   };
 }
 
-type ReadingVerb = Exclude<QuestionName, AppVerb | DeployVerb>;
+type ReadingVerb = Exclude<AgentVerb, AppVerb | DeployVerb>;
 
 function readingVerbs(context: DeployContext): Pick<Answering, ReadingVerb> {
   return {
@@ -193,11 +199,7 @@ function readingVerbs(context: DeployContext): Pick<Answering, ReadingVerb> {
     releases: (question) => listReleases(context, question),
     deploys: (question) => Promise.resolve(listDeploys(context, question)),
     deployLog: ({ app, number }) => readDeployLog(context, app, number),
-    options: ({ app, isPush }) => {
-      // Its git is put into a group in a moment.
-      if (isPush) context.groups.announce();
-      return listOptions(context, app);
-    },
+    options: ({ app }) => listOptions(context, app),
     previews: ({ app }) => listPreviews(context, app),
     preview: ({ app, branch: named }) => {
       expectApp(context, app);

@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
+import { InvalidArgumentError } from "commander";
 
 /** More bytes than any value may have: what is longer is refused for its length, and need not be held. */
 const longest = 256 * 1024;
@@ -40,4 +41,10 @@ async function askUnseen(question: string): Promise<string> {
   terminal.close();
   process.stderr.write("\n");
   return answer;
+}
+
+/** An option's value, for commander. */
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError("It is not a whole number.");
+  return Number(text);
 }

@@ -15,7 +15,7 @@ import {
 } from "../host/files.ts";
 import { currentCommit, listLocks } from "../host/git.ts";
 import { isAlive, workingFolders } from "../host/processes.ts";
-import type { Reconciled } from "../protocol/answers.ts";
+import type { Reconciled } from "../protocol/agent-verbs.ts";
 import { sweepStaging } from "../release/release.ts";
 import { walk, type Errand } from "../host/walker.ts";
 import { mendSettings } from "../settings/settings.ts";

@@ -3,7 +3,7 @@ import { programRoot } from "../config/config.ts";
 import type { Layout } from "../config/layout.ts";
 import { writeAtomically } from "../host/files.ts";
 import { Turns } from "../host/turns.ts";
-import type { PublicKey } from "../store/front/keys.ts";
+import type { PublicKey } from "../app/account.ts";
 import type { FrontStore } from "../store/front/store.ts";
 
 /** What OpenSSH reads: every key that there is, and what runs for it whatever its owner asks for. */

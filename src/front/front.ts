@@ -5,13 +5,13 @@ import { AgentClient } from "../protocol/client.ts";
 import { repositoryPath, submodulesPath } from "../app/instance.ts";
 import { programRoot, readNotifySocket, type Config } from "../config/config.ts";
 import { gitLimits, mebibyte, type ServerOptions } from "../config/server-options.ts";
-import { listenOn, verbServer } from "../host/channel.ts";
+import { listenOn, verbServer } from "../protocol/channel.ts";
 import { gitEnvironment, withQuarantine, type GitContext } from "../host/git.ts";
 import { shellLimits } from "../host/limits.ts";
 import { LocalHost } from "../host/host.ts";
 import { openLog } from "../host/log.ts";
 import { tellReady } from "../host/ready.ts";
-import { branchPolicy } from "../push/deploys.ts";
+import { holding } from "../push/deploys.ts";
 import { recordUntold } from "../push/hooks.ts";
 import { holderOf, Pushers, type Running } from "../push/pushers.ts";
 import { noteUnclaimed } from "../push/readable.ts";
@@ -20,7 +20,8 @@ import type { Holder } from "../app/deploy.ts";
 import { FrontStore } from "../store/front/store.ts";
 import { AppMaker } from "./app-maker.ts";
 import { AuthorizedKeys } from "./authorized-keys.ts";
-import { commandHolder, controlListener, reconcileAll, type Control } from "./control.ts";
+import { reconcileAll } from "./commands/reconcile.ts";
+import { controlListener, type Control } from "./control.ts";
 import { Credentials } from "./credentials.ts";
 import { gateListener, type Gate } from "./gate.ts";
 import { Places } from "./places.ts";
@@ -115,7 +116,7 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
     ...gitsOf(config),
   };
   const pushers = new Pushers({
-    policyOf: (app) => branchPolicy(agent, app),
+    policyOf: (app) => agent.ask("policy", { app }),
     onGone: (pusher) => {
       noteGone(pusher, repositories, log);
       recordUntold(judging, pusher).catch((error: unknown) =>
@@ -128,7 +129,10 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
   const apps = new AppMaker({
     ...{ store, rights, repositories, appsEach: server.apps_each },
     createApp: (app) => agent.ask("create", { app }),
-    removeApp: (app) => agent.ask("destroy", { app, holder: commandHolder() }),
+    removeApp: (app) =>
+      holding({ agent }, async (holder) => {
+        await agent.ask("destroy", { app, holder });
+      }),
     wasDeployed: async (app) => (await agent.ask("deploys", { app, limit: 1 })).length > 0,
   });
   const tidying = new Tidying({ ...judging, repositories, apps, log });

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { UserError } from "../errors.ts";
 import { printable } from "../host/lines.ts";
-import type { PublicKey } from "../store/front/keys.ts";
+import type { PublicKey } from "../app/account.ts";
 
 /** How many parts follow the type in a key's body (RFC 4253, 5656, 8709; PROTOCOL.u2f of OpenSSH). */
 const parts: Record<string, number> = {

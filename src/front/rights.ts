@@ -1,7 +1,12 @@
 import { rightNames, type Right } from "../app/names.ts";
 import { UserError } from "../errors.ts";
-import type { Account } from "../store/front/accounts.ts";
+import type { Account } from "../app/account.ts";
+import { readings, type Reading } from "../protocol/readings.ts";
 import type { Caller, FrontStore } from "../store/front/store.ts";
+
+const forWhoReads = Object.fromEntries(
+  Object.keys(readings).map((name) => [name, "read"]),
+) as Record<Reading, "read">;
 
 /**
  * What everything needs that can be asked of reeve, by any transport: a right in the app, or a quality of
@@ -14,13 +19,8 @@ export const needs = {
   pushProduction: "deploy",
 
   apps: "anybody",
-  show: "read",
-  previews: "read",
-  releases: "read",
-  deploys: "read",
-  deployLog: "read",
+  ...forWhoReads,
   logs: "read",
-  options: "read",
   // Whoever can deploy can have the app print its settings.
   settings: "deploy",
   // What a push of the branch, or of its end, does as well.

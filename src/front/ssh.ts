@@ -7,6 +7,8 @@ import { asUserError, describeError, UserError } from "../errors.ts";
 import { gitEnvironment } from "../host/git.ts";
 import { shellLimits, type Limits } from "../host/limits.ts";
 import { parentOf } from "../host/processes.ts";
+import { commandNames } from "../protocol/command-names.ts";
+import { splitWords } from "../protocol/ssh-words.ts";
 import { holderOf, type Pushers } from "../push/pushers.ts";
 import type { Caller, FrontStore } from "../store/front/store.ts";
 import type { Credentials } from "./credentials.ts";
@@ -38,34 +40,6 @@ export interface SshQuestion {
   /** `SSH_ORIGINAL_COMMAND`: what the client asked for, to the letter. */
   command: string;
 }
-
-/** The commands of the CLI that are answered over SSH; for each of them rights are judged when it asks. */
-export const sshCommands = [
-  "help",
-  "apps",
-  "show",
-  "create",
-  "settings",
-  "options",
-  "previews",
-  "preview",
-  "releases",
-  "rollback",
-  "redeploy",
-  "rebuild",
-  "cancel",
-  "reconcile",
-  "logs",
-  "deploys",
-  "deploy-log",
-  "destroy",
-  "account",
-  "token",
-  "key",
-  "grant",
-  "revoke",
-  "audit",
-];
 
 /** `git push` and `git fetch` write the path in single quotes; nothing else is let in. */
 const gitCommand =
@@ -100,7 +74,7 @@ async function judgeSession(world: SshWorld, question: SshQuestion): Promise<str
     });
 
   const [name = ""] = splitWords(question.command) ?? [];
-  if (sshCommands.includes(name)) {
+  if (name === "help" || commandNames.includes(name)) {
     const { pid } = question;
     await takePlace(world, world.commandPlaces, { account: caller.account, pid });
     return startCommand(world, question, name);
@@ -204,36 +178,4 @@ function refused({ store }: SshWorld, { account, via }: Caller, command: string)
       ? `hello, ${account}: there is no shell here`
       : `${shown} is nothing that reeve answers over SSH`,
   );
-}
-
-const longestCommand = 64 * 1024;
-
-/**
- * A command line in words, as a shell would split it, and nothing else of a shell: quotes and backslashes
- * keep a character as it is. Undefined where a quote is not closed or a control character is in it.
- */
-export function splitWords(line: string): string[] | undefined {
-  if (line.length > longestCommand || /\p{Cc}/u.test(line.replaceAll("\t", " "))) return undefined;
-  const words: string[] = [];
-  let word: string | undefined;
-  let quote = "";
-  for (let position = 0; position < line.length; position++) {
-    const letter = line.charAt(position);
-    const isBlank = letter === " " || letter === "\t";
-    if (quote === "" && isBlank) {
-      if (word !== undefined) words.push(word);
-      word = undefined;
-    } else if (letter === quote) quote = "";
-    else if (quote === "" && (letter === "'" || letter === '"')) {
-      quote = letter;
-      word ??= "";
-    } else if (letter === "\\" && quote !== "'") {
-      position += 1;
-      if (position === line.length) return undefined;
-      word = (word ?? "") + line.charAt(position);
-    } else word = (word ?? "") + letter;
-  }
-  if (quote !== "") return undefined;
-  if (word !== undefined) words.push(word);
-  return words;
 }

@@ -1,6 +1,5 @@
-import { callVerb } from "../host/channel.ts";
-import type { Answers } from "./answers.ts";
-import type { Question, QuestionName } from "./questions.ts";
+import { callVerb } from "./channel.ts";
+import type { AgentVerb, Answer, Question } from "./agent-verbs.ts";
 
 interface AskOptions {
   onLine?: (line: string) => void;
@@ -16,11 +15,11 @@ export class AgentClient {
     this.#socketPath = socketPath;
   }
 
-  ask<N extends QuestionName>(
+  ask<N extends AgentVerb>(
     name: N,
     question: Question<N>,
     options: AskOptions = {},
-  ): Promise<Answers[N]> {
+  ): Promise<Answer<N>> {
     const whenDown = "reeve's agent does not answer: nothing was deployed, and the apps run on";
     const hintWhenDown =
       "Try again in a moment; if that does not help, ask the server's administrator.";
@@ -28,6 +27,6 @@ export class AgentClient {
       ...options,
       whenDown,
       hintWhenDown,
-    }) as Promise<Answers[N]>;
+    }) as Promise<Answer<N>>;
   }
 }

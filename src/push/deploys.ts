@@ -5,9 +5,8 @@ import { waitFor } from "../host/clock.ts";
 import { currentCommit, gitCommand, type GitContext } from "../host/git.ts";
 import type { Host } from "../host/host.ts";
 import { headline } from "../app/headline.ts";
-import type { Question } from "../protocol/questions.ts";
+import type { Question } from "../protocol/agent-verbs.ts";
 import type { DeployReason, Holder } from "../app/deploy.ts";
-import type { BranchPolicy } from "./policy.ts";
 import { confirm } from "./confirm.ts";
 import { readProposal, type Proposal } from "./proposal.ts";
 import { holderOf } from "./pushers.ts";
@@ -181,7 +180,7 @@ export async function deployByCommand(
   const { reason, account, settings, judge } = command;
   const { app, branch: preview } = command.target;
   const git = world.gitOf(app);
-  const { productionBranch, root } = await branchPolicy(world.agent, app);
+  const { productionBranch, root } = await world.agent.ask("policy", { app });
   const ref = `refs/heads/${preview ?? productionBranch}`;
   const oldCommit = await currentCommit(world.host, git, ref);
   if (oldCommit === absentCommit)
@@ -245,12 +244,6 @@ function fellAtTheSwitch(app: string, cause: unknown): UserError {
     hint: `It is started anew and ends or takes back what it had begun. See what is on the air: reeve deploys ${app}`,
     cause,
   });
-}
-
-export async function branchPolicy(agent: AgentClient, app: string): Promise<BranchPolicy> {
-  const { values } = await agent.ask("options", { app, isPush: true });
-  const of = (option: string): string => String(values.find(({ name }) => name === option)?.value);
-  return { productionBranch: of("production_branch"), previews: of("previews"), root: of("root") };
 }
 
 /** The hooks are left out: they are how git asks us, and here it is we who ask git. */

@@ -11,14 +11,14 @@ import { asUserError, describeError, UserError } from "../errors.ts";
 import { currentCommit, isChild, withQuarantine, type GitContext } from "../host/git.ts";
 import { printable } from "../host/lines.ts";
 import { findProcess } from "../host/processes.ts";
+import type { BranchPolicy } from "../protocol/agent-verbs.ts";
 import { deployLine, expectCommit, expectName } from "./commits.ts";
 import { confirm } from "./confirm.ts";
-import { branchPolicy, expectStillAllowed, prepare, type DeployWorld } from "./deploys.ts";
+import { expectStillAllowed, prepare, type DeployWorld } from "./deploys.ts";
 import {
   judgeRef,
   parseRefUpdates,
   refAction,
-  type BranchPolicy,
   type RefAction,
   type RefUpdate,
   type Verdict,
@@ -396,7 +396,7 @@ export function policyOf(
   { agent }: HookWorld,
   { policy, app }: Pick<Running, "policy" | "app">,
 ): Promise<BranchPolicy> {
-  return policy.catch(() => branchPolicy(agent, app));
+  return policy.catch(() => agent.ask("policy", { app }));
 }
 
 export function expectPusher(

@@ -1,6 +1,7 @@
 import { absentCommit, branchOf, isBranchRef } from "../app/names.ts";
 import { UserError } from "../errors.ts";
 import { isPreviewed } from "../config/preview-pattern.ts";
+import type { BranchPolicy } from "../protocol/agent-verbs.ts";
 
 /** One line of a push: a ref, where it was and where it shall be. */
 export interface RefUpdate {
@@ -10,15 +11,6 @@ export interface RefUpdate {
 }
 
 export type Verdict = "deploy" | "remove" | "store";
-
-/** What an app's options say of its branches, and of what stands in their trees. */
-export interface BranchPolicy {
-  productionBranch: string;
-  /** all, off, or patterns. */
-  previews: string;
-  /** The folder that the app runs in; empty: the whole tree. */
-  root: string;
-}
 
 const longestBranch = 400;
 

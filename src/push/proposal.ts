@@ -1,4 +1,4 @@
-import type { Question } from "../protocol/questions.ts";
+import type { Question } from "../protocol/agent-verbs.ts";
 import { UserError } from "../errors.ts";
 import { findModule, type Where } from "./app-module.ts";
 import { expectNoneDeclared } from "./declared.ts";

@@ -1,7 +1,8 @@
 import type { Holder } from "../app/deploy.ts";
 import { expectProcess, isAlive } from "../host/processes.ts";
 import type { Caller } from "../store/front/store.ts";
-import type { BranchPolicy, RefAction, RefUpdate, Verdict } from "./policy.ts";
+import type { BranchPolicy } from "../protocol/agent-verbs.ts";
+import type { RefAction, RefUpdate, Verdict } from "./policy.ts";
 
 export interface Pusher {
   caller: Caller;

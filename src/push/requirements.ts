@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import type { Question } from "../protocol/questions.ts";
+import type { Question } from "../protocol/agent-verbs.ts";
 import { UserError } from "../errors.ts";
 import { linesOf } from "../host/lines.ts";
 import { decodeRequirements } from "./encoding.ts";

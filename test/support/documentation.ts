@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { z } from "zod";
-import { makeProgram } from "../../src/cli/program.ts";
+import { makeProgram } from "../../src/program.ts";
 import { appOptions } from "../../src/config/app-options.ts";
 import { variableName } from "../../src/config/config.ts";
 import type { Option, OptionTable } from "../../src/config/option-table.ts";
@@ -58,8 +58,8 @@ function takenBy(option: Option): string {
 }
 
 /** docs/cli.md: what each command prints when it is asked for help. */
-export function cliPage(): string {
-  const program = makeProgram();
+export async function cliPage(): Promise<string> {
+  const program = await makeProgram();
   const commands = visibleCommands(program);
   const sections = [
     program,

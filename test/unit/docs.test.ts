@@ -11,7 +11,7 @@ describe("the documentation", () => {
   });
 
   it("holds the help of every command, word for word", async () => {
-    await expect(cliPage()).toMatchFileSnapshot("../../docs/cli.md");
+    await expect(await cliPage()).toMatchFileSnapshot("../../docs/cli.md");
   });
 
   it("has one section for each error that there is, and for no other", async () => {

@@ -1,9 +1,9 @@
 import { InvalidArgumentError } from "commander";
 import { describe, expect, it } from "vitest";
-import { questions } from "../../src/protocol/questions.ts";
+import { agentVerbs } from "../../src/protocol/agent-verbs.ts";
 import * as names from "../../src/app/names.ts";
 import { isUntouched, sign } from "../../src/app/signature.ts";
-import { wholeNumber } from "../../src/cli/logs.ts";
+import { wholeNumber } from "../../src/cli/input.ts";
 import { table } from "../../src/cli/table.ts";
 import { appOptions } from "../../src/config/app-options.ts";
 import { readOptions, withOption } from "../../src/config/option-table.ts";
@@ -15,11 +15,12 @@ import { withoutUser } from "../../src/environment/netrc.ts";
 import { constraintsOf } from "../../src/environment/requirements.ts";
 import { withoutCredentials } from "../../src/host/credentials.ts";
 import { describeError, isErrorCode, tellsNoSpace, UserError } from "../../src/errors.ts";
-import { accountQuestions } from "../../src/front/account-verbs.ts";
+import { commands } from "../../src/protocol/commands.ts";
 import { parseAuthorization } from "../../src/front/credentials.ts";
 import { parsePublicKey } from "../../src/front/public-key.ts";
 import { findRoute } from "../../src/front/route.ts";
-import { answerSsh, splitWords, type SshWorld } from "../../src/front/ssh.ts";
+import { answerSsh, type SshWorld } from "../../src/front/ssh.ts";
+import { splitWords } from "../../src/protocol/ssh-words.ts";
 import type { Command } from "../../src/host/host.ts";
 import { LineSplitter, linesOf, printable } from "../../src/host/lines.ts";
 import { isPreviewed } from "../../src/config/preview-pattern.ts";
@@ -146,17 +147,17 @@ const parsers: Record<string, Parser | Parser[]> = {
   "app/names.ts reservedSetting": (text) => names.reservedSetting.test(text),
   "app/signature.ts sign": sign,
   "app/signature.ts isUntouched": isUntouched,
-  "protocol/questions.ts questions": [
-    (text) => questions.prepareRemoval.safeParse({ ref: `refs/heads/${text}` }),
+  "protocol/agent-verbs.ts agentVerbs": [
+    (text) => agentVerbs.prepareRemoval.input.safeParse({ ref: `refs/heads/${text}` }),
     (text) =>
-      questions.prepare.safeParse({
+      agentVerbs.prepare.input.safeParse({
         deploy: 1,
         subject: text,
         proposal: { module: text, root: text, requirements: [{ path: text, text }] },
       }),
-    (text) => questions.deployLog.safeParse({ app: text, number: 1 }),
+    (text) => agentVerbs.deployLog.input.safeParse({ app: text, number: 1 }),
   ],
-  "cli/logs.ts wholeNumber": wholeNumber,
+  "cli/input.ts wholeNumber": wholeNumber,
   "cli/table.ts table": (text) => table(["A"], [[text]]),
   "config/option-table.ts withOption": [
     (text) => withOption(appOptions, text, "workers", "4"),
@@ -186,9 +187,9 @@ const parsers: Record<string, Parser | Parser[]> = {
     (text) => parseCoverage(JSON.stringify({ ...nothingCovered, files: [text] })),
   ],
   "environment/requirements.ts constraintsOf": constraintsOf,
-  "front/account-verbs.ts accountQuestions": [
-    (text) => accountQuestions.addAccount.safeParse({ account: text, mayCreate: true }),
-    (text) => accountQuestions.removeKey.safeParse({ fingerprint: text }),
+  "protocol/commands.ts commands": [
+    (text) => commands.addAccount.input.safeParse({ account: text, mayCreate: true }),
+    (text) => commands.removeKey.input.safeParse({ fingerprint: text }),
   ],
   "front/credentials.ts parseAuthorization": [
     parseAuthorization,
@@ -202,7 +203,7 @@ const parsers: Record<string, Parser | Parser[]> = {
   ],
   "front/route.ts findRoute": (text) =>
     findRoute({ method: "GET", url: `/${text}`, contentType: text }),
-  "front/ssh.ts splitWords": splitWords,
+  "protocol/ssh-words.ts splitWords": splitWords,
   "front/ssh.ts answerSsh": [
     (text) => answerSsh(sshWorld, { key: "", pid: 1, command: text }),
     (text) => answerSsh(sshWorld, { key: "", pid: 1, command: `git-upload-pack '${text}` }),

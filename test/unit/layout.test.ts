@@ -30,6 +30,7 @@ const type = "export interface One { one: 1 }\n";
 /** What a tree needs for the others to have something to import. */
 const ground = {
   "main.ts": one,
+  "server/one.ts": one,
   "cli/one.ts": one,
   "front/one.ts": one,
   "push/one.ts": one,
@@ -56,6 +57,7 @@ describe("the layout", () => {
     ["push/planted.ts", 'import "../front/one.ts";'],
     ["front/planted.ts", 'export * from "../cli/one.ts";'],
     ["cli/planted.ts", 'import { one } from "../main.ts";'],
+    ["cli/commands/planted.ts", 'import { one } from "../../server/one.ts";'],
     ["errors.ts", 'import { one } from "./agent/one.ts";'],
     ["protocol/planted.ts", 'import { one } from "../vassal/one.ts";'],
     ["app/planted.ts", 'import { one } from "../protocol/one.ts";'],
@@ -98,8 +100,18 @@ describe("the layout", () => {
   });
 
   it.each([
+    ["cli/planted.ts", 'import { one } from "../front/one.ts";'],
+    ["cli/commands/planted.ts", 'import type { One } from "../../deploy/type.ts";'],
+    ["cli/planted.ts", 'const { one } = await import("../host/one.ts");'],
+  ])("has the command line know nothing of how it is answered: %s: %s", async (file, line) => {
+    expect(await complaints({ ...ground, [file]: line })).toEqual([
+      `the command line only asks: ${file}`,
+    ]);
+  });
+
+  it.each([
     ["agent/planted.ts", 'import { one } from "../deploy/steps/one.ts";'],
-    ["cli/up/planted.ts", 'import { one } from "../../deploy/steps/one.ts";'],
+    ["server/planted.ts", 'import { one } from "../deploy/steps/one.ts";'],
   ])("leaves the steps to the deploy: %s: %s", async (file, line) => {
     expect(await complaints({ ...ground, [file]: line })).toEqual([
       `steps are the deploy's own: ${file}`,
@@ -160,7 +172,7 @@ describe("the layout", () => {
 
   it.each([
     ["main.ts", 'import { one } from "./cli/one.ts";'],
-    ["cli/up/planted.ts", 'import { one } from "../../vassal/one.ts";'],
+    ["server/planted.ts", 'import { one } from "../vassal/one.ts";'],
     ["deploy/planted.ts", 'import { one } from "./steps/one.ts";'],
     ["deploy/steps/planted.ts", 'import { one } from "../one.ts";'],
     ["vassal/planted.ts", 'import { one } from "./one.ts";'],
@@ -168,7 +180,8 @@ describe("the layout", () => {
     ["store/planted.ts", 'import { one } from "../host/one.ts";'],
     ["front/planted.ts", 'import { one } from "../protocol/one.ts";'],
     ["vhost/planted.ts", 'import { one } from "../protocol/one.ts";'],
-    ["cli/planted.ts", 'import { one } from "../agent/one.ts";\nimport "../front/one.ts";'],
+    ["server/planted.ts", 'import { one } from "../agent/one.ts";\nimport "../front/one.ts";'],
+    ["cli/planted.ts", 'import { one } from "../protocol/one.ts";\nimport "../errors.ts";'],
     ["front/planted.ts", 'import type { ChildProcess } from "node:child_process";'],
     ["front/planted.ts", 'import { z } from "zod";\nimport { join } from "node:path";'],
   ])("lets pass what points down: %s: %s", async (file, line) => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { ESLint } from "eslint";
 import { describe, expect, it } from "vitest";
-import { makeProgram } from "../../src/cli/program.ts";
+import { makeProgram } from "../../src/program.ts";
 import { appOptions } from "../../src/config/app-options.ts";
 import { programRoot } from "../../src/config/config.ts";
 import type { OptionTable } from "../../src/config/option-table.ts";
@@ -87,16 +87,17 @@ function takesSecret(command: Command): string[] {
   return names.filter((name) => new RegExp(named, "i").test(name));
 }
 
+const program = await makeProgram();
+
 describe("a secret for one of reeve's commands", () => {
-  const program = makeProgram();
   const commands = [...program.commands, ...program.commands.flatMap(({ commands: all }) => all)];
 
   it("is no flag's value and no argument", () => {
     expect(commands.flatMap(takesSecret)).toEqual([]);
   });
 
-  it("is found where the next one would be", () => {
-    const [planted] = makeProgram().commands;
+  it("is found where the next one would be", async () => {
+    const [planted] = (await makeProgram()).commands;
     planted?.option("--json-token <text>").argument("[preview-password]");
 
     expect(planted && takesSecret(planted)).toEqual(["--json-token", "preview-password"]);
@@ -105,7 +106,7 @@ describe("a secret for one of reeve's commands", () => {
   it("may be read from standard input by each command that takes NAME=VALUE", () => {
     const taking = visibleCommands(program).filter((command) => /NAME=VALUE/.test(helpOf(command)));
 
-    expect(taking.map((command) => command.name())).toEqual(["settings", "options"]);
+    expect(taking.map((command) => command.name())).toEqual(["options", "settings"]);
     for (const command of taking) expect(helpOf(command)).toMatch(/set \w+ < FILE$/m);
   });
 

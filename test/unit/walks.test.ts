@@ -89,6 +89,8 @@ describe("a walk by names", () => {
     "import { opendir } from 'node:fs/promises'",
     "const { cp: copy } = await import('node:fs/promises')",
     "const fs = await import(name)",
+    "const fs = await import(`${name}`)",
+    "const fs = await import(`node:fs${part}`)",
     "const fs = require('fs')",
     "import { createRequire } from 'node:module'",
     "process.binding('fs').rmdir(path)",
@@ -108,7 +110,8 @@ describe("a walk by names", () => {
     "throw new UserError(code, what, { hint: `Type: git rm --cached ${path} && rm -rf ${path}/.git` })",
     'run({ file: uv, args: ["pip", "install"] })',
     'run({ file: "git", args: ["rev-list"] }); run({ file: build.python, args: ["-m", "venv"] })',
-    'const { up } = await import("./up/up.ts")',
+    'const { up } = await import("./up.ts")',
+    "const command = await import(`./commands/${name}.ts`)",
     'const entry = { path, file: "requirements.txt" }',
   ])("is told from what is none: %s", (code) => {
     expect(complaintsAbout(code)).toBe(0);
@@ -200,9 +203,9 @@ describe("a call that changes something by its name", () => {
    * belong there: it is the walker's to do, or that user's own.
    */
   const known: Record<string, [calls: string, folder: string]> = {
-    "cli/up/checks.ts": ["mkdir", "reeve's own folder, before anybody else is there"],
-    "cli/up/furnish.ts": ["chmod chown mkdir", "root's: only these folders themselves are others'"],
-    "cli/up/up.ts": ["writeFile", "root's: reeve's own folder"],
+    "server/checks.ts": ["mkdir", "reeve's own folder, before anybody else is there"],
+    "server/furnish.ts": ["chmod chown mkdir", "root's: only these folders themselves are others'"],
+    "server/up.ts": ["writeFile", "root's: reeve's own folder"],
     "deploy/deploy-log.ts": ["appendFile mkdir", "root's: the deploys' logs"],
     "deploy/folders.ts": ["chmod chown mkdir", "root's: /srv/APP and etc/apps/APP"],
     "deploy/hand-over.ts": ["chmod", "root's: /srv/APP"],
@@ -217,7 +220,7 @@ describe("a call that changes something by its name", () => {
     "environment/workshop.ts": ["chmod mkdir", "root's: the same"],
     "front/node-git-server.ts": ["open", "nobody's: it runs as the front"],
     "front/repositories.ts": ["mkdir rename", "nobody's: it runs as the front"],
-    "host/channel.ts": ["chmod", "of who listens"],
+    "protocol/channel.ts": ["chmod", "of who listens"],
     "host/control-groups.ts": ["mkdir rmdir writeFile", "the kernel's, and root's there"],
     "host/files.ts": [
       "open rename symlink unlink",

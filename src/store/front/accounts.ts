@@ -1,20 +1,6 @@
-import type { Right } from "../../app/names.ts";
+import type { Account, AccountSummary } from "../../app/account.ts";
 import { now, text, type Row, type Sqlite } from "../sqlite.ts";
 import type { Rights } from "./rights.ts";
-
-export interface Account {
-  name: string;
-  /** The server's: may do everything. */
-  administrator: boolean;
-  mayCreate: boolean;
-}
-
-export interface AccountSummary extends Account {
-  createdAt: string;
-  tokens: number;
-  keys: number;
-  rights: { app: string; right: Right }[];
-}
 
 export class Accounts {
   readonly #database: Sqlite;

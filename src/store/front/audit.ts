@@ -1,34 +1,6 @@
-import type { Right } from "../../app/names.ts";
+import type { AuditEntry, AuditRecord, PastRight, Via } from "../../app/account.ts";
 import { printable } from "../../host/lines.ts";
 import { now, text, type Sqlite } from "../sqlite.ts";
-
-export type Via = "http" | "ssh" | "local";
-
-export interface AuditEntry {
-  account: string | null;
-  via: Via;
-  action: string;
-  app?: string | undefined;
-  outcome: "done" | "refused";
-  detail?: string | undefined;
-}
-
-export interface AuditRecord extends Omit<AuditEntry, "app" | "detail"> {
-  id: number;
-  at: string;
-  app: string | null;
-  detail: string | null;
-  /** How often it was refused within the minute, and when last: app and detail are the first one's. */
-  times: number;
-  lastAt: string | null;
-}
-
-/** What an account could do at some time: a right in an app, or to create apps. */
-export interface PastRight {
-  account: string;
-  app: string | null;
-  right: Right | "create";
-}
 
 export interface AuditKeeping {
   /** Days that changes are kept. */

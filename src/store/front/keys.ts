@@ -1,19 +1,6 @@
+import type { KeySummary, PublicKey } from "../../app/account.ts";
 import { now, text, type Row, type Sqlite } from "../sqlite.ts";
 import { noteUse } from "./uses.ts";
-
-/** A public key, taken apart: nothing else of what somebody handed in is kept. */
-export interface PublicKey {
-  fingerprint: string;
-  type: string;
-  body: string;
-  comment: string | null;
-}
-
-export interface KeySummary extends PublicKey {
-  account: string;
-  createdAt: string;
-  usedAt: string | null;
-}
 
 const ofKey = "fingerprint, account, type, body, comment, created_at, used_at";
 

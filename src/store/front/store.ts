@@ -1,6 +1,7 @@
 import { Sqlite } from "../sqlite.ts";
 import { Accounts } from "./accounts.ts";
-import { Audit, type AuditKeeping, type Via } from "./audit.ts";
+import type { Via } from "../../app/account.ts";
+import { Audit, type AuditKeeping } from "./audit.ts";
 import { Keys } from "./keys.ts";
 import { MadeApps } from "./made-apps.ts";
 import { Rights } from "./rights.ts";

@@ -1,14 +1,6 @@
+import type { TokenSummary } from "../../app/account.ts";
 import { now, text, type Sqlite } from "../sqlite.ts";
 import { noteUse } from "./uses.ts";
-
-export interface TokenSummary {
-  id: number;
-  account: string;
-  note: string | null;
-  createdAt: string;
-  expiresAt: string | null;
-  usedAt: string | null;
-}
 
 export class Tokens {
   readonly #database: Sqlite;

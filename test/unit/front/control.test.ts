@@ -8,7 +8,7 @@ import { z } from "zod";
 import { AgentClient } from "../../../src/protocol/client.ts";
 import { controlListener, type Control } from "../../../src/front/control.ts";
 import { Rights } from "../../../src/front/rights.ts";
-import { answerVerbs, callVerb, listenOn, verbServer } from "../../../src/host/channel.ts";
+import { answerVerbs, callVerb, listenOn, verbServer } from "../../../src/protocol/channel.ts";
 import { FrontStore } from "../../../src/store/front/store.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 

@@ -8,7 +8,7 @@ import { createGzip } from "node:zlib";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { pino } from "pino";
 import { answerService } from "../../../src/front/git-http.ts";
-import { listenOn } from "../../../src/host/channel.ts";
+import { listenOn } from "../../../src/protocol/channel.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
 /** Parts of one gzip, each of which unfolds to so many bytes. */

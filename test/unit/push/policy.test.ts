@@ -4,12 +4,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { quotedBranch } from "../../../src/app/names.ts";
 import { UserError } from "../../../src/errors.ts";
-import {
-  judgeRef,
-  parseRefUpdates,
-  refAction,
-  type BranchPolicy,
-} from "../../../src/push/policy.ts";
+import type { BranchPolicy } from "../../../src/protocol/agent-verbs.ts";
+import { judgeRef, parseRefUpdates, refAction } from "../../../src/push/policy.ts";
 import { Repository } from "../../support/unit-repository.ts";
 
 const commit = "3f2a91c0123456789abcdef0123456789abcdef0";

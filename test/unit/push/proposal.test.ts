@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { questions } from "../../../src/protocol/questions.ts";
+import { agentVerbs } from "../../../src/protocol/agent-verbs.ts";
 import { LocalHost } from "../../../src/host/host.ts";
 import { UserError } from "../../../src/errors.ts";
 import { decodeRequirements } from "../../../src/push/encoding.ts";
@@ -327,7 +327,7 @@ describe("what a repository wants to run", () => {
 
   it("is never a question that the agent would not take", async () => {
     const long = `${"a".repeat(300)}:app`;
-    const { proposal } = questions.prepare.shape;
+    const { proposal } = agentVerbs.prepare.input.shape;
 
     const proposed = await Promise.all([
       proposalOf({ Procfile: "wsgi: x:y", "requirements.txt": "-r a/b.txt", "a/b.txt": "x" }),

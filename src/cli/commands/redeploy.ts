@@ -1,0 +1,21 @@
+import { Command } from "commander";
+import { expectAppName } from "../../app/names.ts";
+import { withExamples } from "../examples.ts";
+import { askServer } from "../ask.ts";
+
+export function makeCommand(): Command {
+  const command = new Command("redeploy")
+    .description(
+      "Deploy the commit that is on the air once more; git itself sends nothing when nothing changed.",
+    )
+    .argument("<app>", "its name", expectAppName)
+    .option("-b, --branch <branch>", "the preview of this branch, and not the app itself")
+    .action(async (app: string, { branch }: { branch?: string }) => {
+      await askServer("redeploy", { app, branch });
+    });
+  return withExamples(
+    command,
+    "reeve redeploy demo",
+    "reeve options demo set workers=4 && reeve redeploy demo",
+  );
+}

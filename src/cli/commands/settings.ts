@@ -1,0 +1,57 @@
+import { Command } from "commander";
+import { expectAppName } from "../../app/names.ts";
+import { UserError } from "../../errors.ts";
+import { assignmentWords, readAssignments } from "../assignments.ts";
+import { withExamples } from "../examples.ts";
+import { askServer } from "../ask.ts";
+import { printJson } from "../table.ts";
+
+export function makeCommand(): Command {
+  const command = new Command("settings")
+    .description(
+      "Show an app's environment variables, or change them: a change is a deploy of the same commit.",
+    )
+    .argument("<app>", "its name", expectAppName)
+    .argument("[action]", "set or unset")
+    .argument("[words...]", `to set: ${assignmentWords}; to unset: NAME`)
+    .option("--preview", "the set that the app's previews get, in place of its own")
+    .option("--json", "for programs")
+    .action(
+      async (
+        app: string,
+        action: string | undefined,
+        words: string[],
+        { json, preview: ofPreviews = false }: { json?: boolean; preview?: boolean },
+      ) => {
+        if (action !== undefined) {
+          const change = await readChange(app, action, words);
+          await askServer("changeSettings", { app, change, ofPreviews });
+          return;
+        }
+        const settings = await askServer("settings", { app, ofPreviews });
+        if (json) printJson(settings);
+        else for (const [name, value] of Object.entries(settings)) console.log(`${name}=${value}`);
+      },
+    );
+  return withExamples(
+    command,
+    'reeve settings demo set GREETING="good morning" DEBUG=1',
+    "reeve settings demo set API_KEY < FILE",
+    "reeve settings demo unset DEBUG",
+    "reeve settings demo --preview set DEBUG=1",
+  );
+}
+
+async function readChange(
+  app: string,
+  action: string,
+  words: string[],
+): Promise<{ set: Record<string, string>; unset: string[] }> {
+  if (words.length > 0 && action === "set")
+    return { set: await readAssignments(words, "SETTING_INVALID"), unset: [] };
+  if (words.length > 0 && action === "unset") return { set: {}, unset: words };
+  throw new UserError(
+    "SETTING_INVALID",
+    `write: reeve settings ${app} set NAME=VALUE, set NAME < FILE, or unset NAME`,
+  );
+}

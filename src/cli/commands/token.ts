@@ -1,0 +1,67 @@
+import { Command } from "commander";
+import { expectAccountName } from "../../app/names.ts";
+import { withExamples } from "../examples.ts";
+import { wholeNumber } from "../input.ts";
+import { askServer } from "../ask.ts";
+import { printJson, shortTime, table } from "../table.ts";
+
+export function makeCommand(): Command {
+  const command = new Command("token").description(
+    "Give out tokens: what git gives as the password over HTTP.",
+  );
+  command.addCommand(createCommand()).addCommand(revokeCommand()).addCommand(listCommand());
+  return withExamples(
+    command,
+    "reeve token create ada --days 90 --note laptop",
+    "reeve token revoke 7",
+  );
+}
+
+function createCommand(): Command {
+  return new Command("create")
+    .description("Make a token and print it, this once: only its hash is kept.")
+    .argument("<account>", "whose it is", expectAccountName)
+    .option("--days <number>", "after which it is worth nothing", wholeNumber)
+    .option("--note <text>", "what it is for")
+    .action(async (account: string, { days, note }: { days?: number; note?: string }) => {
+      const made = await askServer("createToken", { account, days, note });
+      console.log(made.token);
+      // Beside the token, so that a program reads nothing but it.
+      console.error(
+        `token ${made.id} of ${account}${made.expiresAt ? `, until ${shortTime(made.expiresAt) ?? ""}` : ""}; it is not shown again. git asks for it as the password`,
+      );
+    });
+}
+
+function revokeCommand(): Command {
+  return new Command("revoke")
+    .description("Take a token back. It is worth nothing from now on.")
+    .argument("<number>", "as `reeve token list` shows it", wholeNumber)
+    .action(async (id: number) => {
+      await askServer("revokeToken", { id });
+      console.log(`token ${id} is worth nothing any more.`);
+    });
+}
+
+function listCommand(): Command {
+  return new Command("list")
+    .description("List the tokens, of one account or of all: never what they are.")
+    .argument("[account]", "whose", expectAccountName)
+    .option("--json", "for programs")
+    .action(async (account: string | undefined, { json }: { json?: boolean }) => {
+      const tokens = await askServer("tokens", { account });
+      if (json) {
+        printJson(tokens);
+        return;
+      }
+      const rows = tokens.map((token) => [
+        token.id,
+        token.account,
+        token.note,
+        shortTime(token.createdAt),
+        token.expiresAt === null ? "never" : shortTime(token.expiresAt),
+        shortTime(token.usedAt),
+      ]);
+      console.log(table(["NO", "ACCOUNT", "NOTE", "MADE", "EXPIRES", "LAST USED"], rows));
+    });
+}

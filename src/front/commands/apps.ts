@@ -1,0 +1,51 @@
+import { appOptions } from "../../config/app-options.ts";
+import type { OptionTable } from "../../config/option-table.ts";
+import { hasCode } from "../../errors.ts";
+import type { Asked, Commands, CommandWorld } from "./command.ts";
+import { inTurn } from "./turn.ts";
+
+export function appCommands(world: CommandWorld): Commands<"create" | "setOptions" | "destroy"> {
+  const { agent, apps, rights } = world;
+  return {
+    create: {
+      run: async ({ app }, { caller }) => {
+        await apps.make(app, caller);
+        return null;
+      },
+    },
+    setOptions: {
+      run: (question, { caller }) => {
+        rights.expectOptions(caller, question.app, Object.keys(question.set));
+        return agent.ask("setOptions", question);
+      },
+      record: ({ set }) => Object.entries(set).map(recordOption).join(" "),
+    },
+    destroy: {
+      run: async ({ app }, asked) => {
+        await apps.during(app, () => destroy(world, app, asked));
+        return null;
+      },
+      record: () => undefined,
+    },
+  };
+}
+
+async function destroy(world: CommandWorld, app: string, asked: Asked): Promise<void> {
+  const { agent, repositories, store } = world;
+  const removing = inTurn(world, { app }, asked, (holder) => agent.ask("destroy", { app, holder }));
+  await removing.catch(async (error: unknown) => {
+    // One that was cut off after the agent's part left the repository alone.
+    const isGone = hasCode(error, "APP_UNKNOWN");
+    if (!isGone || !(await repositories.has(app))) throw error;
+  });
+  await repositories.remove(app);
+  store.forgetApp(app);
+}
+
+/** Of a secret the name only. */
+function recordOption([name, value]: [string, string]): string {
+  const options: OptionTable = appOptions;
+  // What is no option may be a secret whose name was misspelt.
+  const option = Object.hasOwn(options, name) ? options[name] : undefined;
+  return !option || option.secret ? name : `${name}=${value}`;
+}

@@ -1,0 +1,57 @@
+import type { AgentClient } from "../../protocol/client.ts";
+import type { CommandQuestion } from "../../protocol/commands.ts";
+import { readings, type Reading } from "../../protocol/readings.ts";
+import type { Caller } from "../../store/front/store.ts";
+import type { Rights } from "../rights.ts";
+import type { Asked, Commands, CommandWorld } from "./command.ts";
+
+/** What the agent answers, and the front hands on to whoever may ask. */
+export function readingCommands(world: CommandWorld): Commands<Reading | "apps" | "logs"> {
+  const { agent, rights } = world;
+  return {
+    ...handedOn(agent),
+    apps: {
+      run: async (_, { caller }) =>
+        (await agent.ask("apps", {})).filter(({ app }) => rights.may(caller, "show", app)),
+    },
+    logs: { run: (question, asked) => streamLogs(world, question, asked) },
+  };
+}
+
+function handedOn(agent: AgentClient): Commands<Reading> {
+  const names = Object.keys(readings) as Reading[];
+  const each = names.map((name) => [name, { run: (question: never) => agent.ask(name, question) }]);
+  return Object.fromEntries(each) as Commands<Reading>;
+}
+
+const rejudgeEvery = 1000;
+
+/** A log may be followed for days: the right to it is judged again and again. */
+async function streamLogs(
+  { agent, rights }: CommandWorld,
+  question: CommandQuestion<"logs">,
+  { caller, exchange: { say, gone } }: Asked,
+): Promise<null> {
+  const over = new AbortController();
+  const watch = setInterval(() => {
+    if (!mayStill(rights, caller, question.app)) over.abort();
+  }, rejudgeEvery);
+  const signal = AbortSignal.any([gone, over.signal]);
+  try {
+    return await agent.ask("logs", question, { onLine: say, signal });
+  } catch (error) {
+    if (over.signal.aborted) rights.expect(caller, "logs", question.app);
+    throw error;
+  } finally {
+    clearInterval(watch);
+  }
+}
+
+/** Thrown in a timer, what keeps it from being judged would end us: it is thrown where this log ends. */
+function mayStill(rights: Rights, caller: Caller, app: string): boolean {
+  try {
+    return rights.may(caller, "logs", app);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,43 @@
+import type { CommandQuestion } from "../../protocol/commands.ts";
+import { deployByCommand } from "../../push/deploys.ts";
+import type { Asked, Commands, CommandWorld } from "./command.ts";
+
+export function settingsCommands(world: CommandWorld): Commands<"changeSettings"> {
+  return {
+    changeSettings: {
+      run: async (question, asked) => {
+        await changeSettings(world, question, asked);
+        return null;
+      },
+      // Names only: values are secrets.
+      record: ({ change }) => [...Object.keys(change.set), ...change.unset].join(", "),
+    },
+  };
+}
+
+/**
+ * A change of an app that is on the air is a deploy of the same commit; before the first push it just waits.
+ * So does a change of the set for previews, for the next push of each.
+ */
+async function changeSettings(
+  world: CommandWorld,
+  question: CommandQuestion<"changeSettings">,
+  { caller: { account }, exchange: { say }, judge }: Asked,
+): Promise<void> {
+  const { agent, apps } = world;
+  const { app, change, ofPreviews } = question;
+  if (ofPreviews) {
+    await agent.ask("changeSettings", question);
+    say(`${app}: kept; each preview has it with its next push`);
+    return;
+  }
+  const { state } = await agent.ask("show", { app });
+  if (state === "never deployed") {
+    await agent.ask("changeSettings", question);
+    say(`${app}: kept for its first deploy`);
+    return;
+  }
+  const target = { app, instance: app, branch: undefined };
+  const command = { target, account, reason: "settings" as const, settings: change, judge };
+  await apps.during(app, () => deployByCommand(world, command, say));
+}

@@ -1,0 +1,97 @@
+import { z } from "zod";
+import type { DeployReason, DeployState, Step } from "../app/deploy.ts";
+import { app, instance, number, page } from "./fields.ts";
+import { asks } from "./verb.ts";
+
+/** `down`: the permanent vassal does not run; `degraded`: an understudy carries the traffic in its stead. */
+export type AppState = "never deployed" | "live" | "settling" | "degraded" | "down";
+
+export interface AppSummary {
+  app: string;
+  state: AppState;
+  url: string | null;
+  commit: string | null;
+  subject: string | null;
+  liveSince: string | null;
+}
+
+export interface AppDetails extends AppSummary {
+  branch: string;
+  module: string | null;
+  release: string | null;
+  environment: string | null;
+  /** The system user that it runs as; without root there is none of its own. */
+  user: string | null;
+  packages: string[];
+  degraded: string | null;
+  deploys: number;
+}
+
+export interface PreviewSummary {
+  branch: string;
+  preview: string;
+  state: AppState | "asleep";
+  url: string;
+  commit: string | null;
+  subject: string | null;
+  usedAt: string;
+  pinned: boolean;
+  /** When its age removes it. */
+  goesAt: string | null;
+}
+
+export interface ReleaseSummary {
+  commit: string;
+  subject: string;
+  deploy: number;
+  account: string;
+  liveAt: string;
+  live: boolean;
+  onDisk: boolean;
+}
+
+export interface DeploySummary {
+  number: number;
+  /** The app itself, or the preview that it was about. */
+  instance: string;
+  reason: DeployReason;
+  state: DeployState;
+  ref: string;
+  oldCommit: string;
+  newCommit: string;
+  subject: string;
+  account: string;
+  startedAt: string;
+  milliseconds: number | null;
+  error: string | null;
+  note: string | null;
+  steps: Step[];
+}
+
+export type OptionValue = string | number | boolean;
+
+export interface OptionsAnswer {
+  path: string;
+  values: {
+    name: string;
+    /** Of a secret that is set: asterisks. */
+    value: OptionValue;
+    sentence: string;
+    default: OptionValue;
+  }[];
+}
+
+/** What changes nothing, about one app. The agent answers; the front judges who asks, and hands it on. */
+export const readings = {
+  show: asks(app).answers<AppDetails>(),
+  releases: asks(instance.extend({ ...page, limit: page.limit.optional() })).answers<
+    ReleaseSummary[]
+  >(),
+  deploys: asks(app.extend(page)).answers<DeploySummary[]>(),
+  deployLog: asks(app.extend({ number })).answers<string>(),
+  options: asks(app).answers<OptionsAnswer>(),
+  settings: asks(app.extend({ ofPreviews: z.boolean() })).answers<Record<string, string>>(),
+  previews: asks(app).answers<PreviewSummary[]>(),
+};
+
+export type Reading = keyof typeof readings;

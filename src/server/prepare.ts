@@ -1,0 +1,126 @@
+import { join } from "node:path";
+import { frontVariables, programRoot, type Config } from "../config/config.ts";
+import { provideBuilders } from "../deploy/builders.ts";
+import { ensureIdentities, type Identities } from "../deploy/identities.ts";
+import { UserError } from "../errors.ts";
+import { writeAtomically } from "../host/files.ts";
+import { CommandFailed, LocalHost, type Host, type Identity } from "../host/host.ts";
+import { ensureIdentity, ownIdentity } from "../host/identity.ts";
+import { AgentStore } from "../store/agent/store.ts";
+import { testNginx } from "../vhost/nginx.ts";
+import {
+  expectOnlyServer,
+  expectPackages,
+  expectReachable,
+  isReadableBy,
+  sayUnprotected,
+} from "./checks.ts";
+import { closeLogs, copyProgram, makeFolders, writeConfigurations } from "./furnish.ts";
+
+type Say = (line: string) => void;
+
+/** Under systemd the Emperor's control group is its unit's own. */
+const unitGroup = ".";
+
+/**
+ * What has to stand before anything starts: users, folders, configurations. nginx takes its own, or it is named why
+ * not. `group`: the control group of the Emperor and the apps, below the one that the Emperor is started in.
+ */
+export async function prepare(
+  config: Config,
+  { host, group, say }: { host: LocalHost; group: string; say: Say },
+): Promise<{ identities: Identities; program: string }> {
+  const identities = await ensureIdentities(config, host);
+  await expectReachable(host, config.layout.home, [identities.front, await anybody(host)]);
+  await makeFolders(config, host, identities);
+  await makeBuilders(config, host, identities);
+  await closeLogs(config);
+  if (!host.isRoot)
+    say("reeve: not root, so apps, git and reeve all run as one user: nothing keeps them apart");
+  else if (!(await host.hasNamespaces()))
+    say(
+      "reeve: this system makes no PID namespace for root, as in a container: what a build leaves running is not ended with it",
+    );
+  for (const line of await sayUnprotected()) say(line);
+  const program = await findProgram(config, host, identities, say);
+  const web = host.isRoot ? identities.web : undefined;
+  await writeConfigurations(config, program, { web, group });
+
+  // What comes from here on is for root and the group of whoever makes it: an address in nginx's log may hold a
+  // secret, and a test of its configuration makes the log.
+  process.umask(0o027);
+  await expectNginxTakes(config, host);
+  return { identities, program };
+}
+
+/** The same for systemd, whose units start the rest: the program must be where they say, and not a copy. */
+export async function prepareForUnits(config: Config, say: Say): Promise<void> {
+  await expectPackages();
+  await expectOnlyServer(config);
+  const host = new LocalHost();
+  const { identities, program } = await prepare(config, { host, group: unitGroup, say });
+  if (program !== programRoot) {
+    throw new UserError(
+      "FOLDER_CLOSED",
+      `the user ${identities.front.name} may not read ${programRoot}`,
+      { hint: "Put reeve where everybody can read it: the units start it from /opt/reeve." },
+    );
+  }
+  await writeAtomically(config.layout.frontVariables, environmentFile(frontVariables(config)), {
+    mode: 0o600,
+  });
+}
+
+/** As systemd.exec(5) reads an EnvironmentFile: between double quotes a backslash keeps what follows it as it is. */
+function environmentFile(variables: Record<string, string>): string {
+  const lines = Object.entries(variables).map(
+    ([name, value]) => `${name}="${value.replace(/["\\`$]/g, "\\$&")}"\n`,
+  );
+  return lines.join("");
+}
+
+/** What somebody wrote into a server block since the last start is named before anything starts. */
+async function expectNginxTakes({ layout }: Config, host: Host): Promise<void> {
+  const nginx = {
+    configuration: layout.nginxConfiguration,
+    prefix: layout.nginx,
+    pidFile: layout.nginxPid,
+  };
+  try {
+    await host.run(testNginx(nginx));
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    throw new UserError("VHOST_REJECTED", `nginx refuses its configuration:\n${error.output}`, {
+      hint: "Mend the file that nginx names, then start again.",
+      cause: error,
+    });
+  }
+}
+
+/** Environments are built by users of their own, which are there before the first of them. */
+async function makeBuilders(config: Config, host: Host, identities: Identities): Promise<void> {
+  const store = new AgentStore(join(config.layout.agentState, "agent.db"));
+  try {
+    await provideBuilders({ config, host, store, identities });
+  } finally {
+    store.close();
+  }
+}
+
+/** Stands for the apps' system users, which come with the apps. */
+async function anybody(host: Host): Promise<Identity> {
+  return host.isRoot ? ensureIdentity(host, "nobody") : ownIdentity();
+}
+
+async function findProgram(
+  config: Config,
+  host: Host,
+  { front }: Identities,
+  say: Say,
+): Promise<string> {
+  if (!host.isRoot) return programRoot;
+  if (await isReadableBy(host, join(programRoot, "dist", "main.js"), front)) return programRoot;
+  const program = await copyProgram(config, host);
+  say(`reeve: ${front.name} may not read ${programRoot}, so it runs from a copy in ${program}`);
+  return program;
+}

@@ -1,0 +1,50 @@
+import { join } from "node:path";
+import { programRoot, type Config } from "../config/config.ts";
+import { tokenFile } from "../front/token.ts";
+import type { SshAccess } from "./ssh.ts";
+
+/** What is said once the server runs: lines to paste, none of which holds a secret. */
+export function welcome(config: Config, ssh: SshAccess | undefined): string[] {
+  const { domain, port } = config.server;
+  return [
+    "",
+    `reeve is ready. Apps answer at http://<app>.${domain}:${port}/`,
+    "",
+    "Put one on the air, from its repository:",
+    "",
+    ...remoteLines(config).map((line) => `  ${line}`),
+    "  git push deploy main",
+    "",
+    ...(ssh
+      ? [
+          `Or over SSH, at ssh://${ssh.user}@${domain}:${ssh.port}/demo.git, once your key is known:`,
+          "",
+          `  ${commandLine(config)} key add admin < ~/.ssh/id_ed25519.pub`,
+          "",
+        ]
+      : []),
+    `What is on the air: ${commandLine(config)} apps`,
+    "Ctrl-C stops reeve and all apps; `npm start` brings them back.",
+  ];
+}
+
+/**
+ * Below the domain itself, whose name every client finds: those below localhost only some do.
+ *
+ * Everybody on the machine can read git's arguments, the remote's address among them. So git asks a helper, for this
+ * address and user alone, and the helper reads the token's file: sed prints nothing to whoever may not, and git asks
+ * somebody else then. The name of the file needs no quotes (expectUsableHome).
+ */
+function remoteLines({ layout, server: { domain, port } }: Config): string[] {
+  const address = `http://admin@${domain}:${port}`;
+  return [
+    `git remote add deploy ${address}/git/demo.git`,
+    `git config credential.${address}.helper '!f() { sed s/^/password=/ ${tokenFile(layout)}; }; f'`,
+  ];
+}
+
+/** How this server's commands are typed, from any folder. */
+function commandLine({ layout }: Config): string {
+  const home = layout.home === join(programRoot, "var") ? "" : `REEVE_HOME=${layout.home} `;
+  return `${home}node ${join(programRoot, "dist", "main.js")}`;
+}
