@@ -1,5 +1,6 @@
 import { chmod, lstat } from "node:fs/promises";
 import { isPreviewName } from "../app/names.ts";
+import { workshopsOf } from "../environment/workshop.ts";
 import { isPresent } from "../host/files.ts";
 import type { Identity } from "../host/host.ts";
 import { removeTrees, walk, type Errand } from "../host/walker.ts";
@@ -27,7 +28,7 @@ export async function handOver(context: DeployContext, instance: string): Promis
     await sealOf(paths.previewSettings, previews),
   ];
   // What these hold is made anew by the next deploy that wants it.
-  await removeTrees(host, paths.staging, `${paths.environments}/.cache`);
+  await removeTrees(host, paths.staging, workshopsOf(paths.environments));
   await host.run(walk(sealed.flat()));
   if (await isPresent(paths.requirements)) await chmod(paths.requirements, 0o640);
   if (await isPresent(paths.log)) await provideLog(paths.log, runner, true);

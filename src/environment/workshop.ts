@@ -35,7 +35,8 @@ export function scratchOf(workshop: string, hash: string): string {
   return join(workshop, hash);
 }
 
-function workshopsOf(environments: string): string {
+/** All of them, with the caches of installers. */
+export function workshopsOf(environments: string): string {
   return join(environments, ".cache");
 }
 

@@ -23,6 +23,8 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 # For an opening that waited, its former owner could have a lease on it.
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 OTHERS_WRITE = 0o022
+# So many files with several names are told apart: what a set of them takes in memory has an end.
+MOST_COUNTED = 1_000_000
 # Of the folders that lie above the one at hand so many stay open, however deep the tree is.
 MOST_OPEN = 64
 
@@ -546,12 +548,13 @@ class Sweep(Errand):
 
 
 class Measure(Errand):
-    """Prints how many bytes of the disk what is at the path takes."""
+    """Prints how many bytes of the disk what is at the path takes, of a file with several names once."""
 
     needed = 0o500
 
     def run(self):
         self.bytes = 0
+        self.counted = set()
         super().run()
         print(self.bytes, flush=True)
 
@@ -562,6 +565,11 @@ class Measure(Errand):
         pass
 
     def visit(self, parent, name, look):
+        if look.st_nlink > 1:
+            if identity(look) in self.counted:
+                return
+            if len(self.counted) < MOST_COUNTED:
+                self.counted.add(identity(look))
         self.bytes += look.st_blocks * 512
 
     def leave(self, parent, folder, is_top):

@@ -297,6 +297,9 @@ describe("a tree that is measured", () => {
     expect(bytes).toBeGreaterThanOrEqual(150_000);
     expect(bytes).toBeLessThan(200_000);
     expect(await host.run(walk([{ do: "measure", path: join(home, "absent") }]))).toBe("0\n");
+
+    linkSync(join(tree, "a", "file"), join(tree, "b", "again"));
+    expect(Number(await host.run(walk([{ do: "measure", path: tree }])))).toBe(bytes);
   });
 });
 
