@@ -47,6 +47,17 @@ export function shortTime(iso: string | null): string | null {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
+const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/** `1.4 GiB`, rounded up: what is not empty never looks so. */
+export function shortSize(bytes: number | null): string {
+  if (bytes === null) return "?";
+  let [size, unit] = [bytes, 0];
+  for (; size > 1023 && unit < units.length - 1; unit += 1) size /= 1024;
+  const shown = size < 10 && unit > 0 ? Math.ceil(size * 10) / 10 : Math.ceil(size);
+  return `${shown} ${units[unit] ?? ""}`;
+}
+
 /** For programs: one document of JSON. */
 export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, null, 2));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { shortTime, table } from "../../../src/cli/table.ts";
+import { shortSize, shortTime, table } from "../../../src/cli/table.ts";
 
 describe("a table", () => {
   it("is columns under headings, with nothing drawn around them and nothing behind them", () => {
@@ -19,6 +19,22 @@ describe("a table", () => {
 
   it("of nothing is its headings", () => {
     expect(table(["APP", "STATE"], [])).toBe("APP  STATE");
+  });
+});
+
+describe("a size", () => {
+  it.each<[number | null, string]>([
+    [0, "0 B"],
+    [1, "1 B"],
+    [1023, "1023 B"],
+    [1024, "1 KiB"],
+    [1025, "1.1 KiB"],
+    [10 * 1024 + 1, "11 KiB"],
+    [1.5 * 1024 ** 3, "1.5 GiB"],
+    [2 ** 60, "1048576 TiB"],
+    [null, "?"],
+  ])("of %s bytes is %s", (bytes, size) => {
+    expect(shortSize(bytes)).toBe(size);
   });
 });
 
