@@ -24,6 +24,7 @@ import { UserError } from "../errors.ts";
 import type { Exchange, Verb, Verbs } from "../protocol/channel.ts";
 import { expectSettingsChange } from "../settings/settings.ts";
 import { streamLog } from "./app-log-stream.ts";
+import { measureDisk } from "./disk.ts";
 import { changeSettings, createApp, setOptions } from "./apps.ts";
 import { agentVerbs, type AgentVerb, type Answer, type Question } from "../protocol/agent-verbs.ts";
 import {
@@ -194,6 +195,7 @@ type ReadingVerb = Exclude<AgentVerb, AppVerb | DeployVerb>;
 function readingVerbs(context: DeployContext): Pick<Answering, ReadingVerb> {
   return {
     apps: () => summarizeApps(context),
+    disk: ({ app }) => measureDisk(context, app),
     show: ({ app }) => showApp(context, app),
     release: (question) => Promise.resolve({ commit: findRelease(context, question) }),
     releases: (question) => listReleases(context, question),

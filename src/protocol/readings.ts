@@ -81,6 +81,22 @@ export interface OptionsAnswer {
   }[];
 }
 
+/** Bytes of the disk that an app takes, or all of its previews together; null where they could not be counted. */
+export interface DiskUse {
+  of: "app" | "previews";
+  releases: number | null;
+  environments: number | null;
+  /** What installers keep, so as to fetch and build nothing twice. */
+  caches: number | null;
+  data: number | null;
+  /** Its own, and what its deploys said. */
+  logs: number | null;
+  /** With what was fetched for its submodules. */
+  repository: number | null;
+  /** Of these what reeve makes again where it is wanted: releases and environments that are not on the air, and caches. */
+  mayGo: number | null;
+}
+
 /** What changes nothing, about one app. The agent answers; the front judges who asks, and hands it on. */
 export const readings = {
   show: asks(app).answers<AppDetails>(),
@@ -92,6 +108,7 @@ export const readings = {
   options: asks(app).answers<OptionsAnswer>(),
   settings: asks(app.extend({ ofPreviews: z.boolean() })).answers<Record<string, string>>(),
   previews: asks(app).answers<PreviewSummary[]>(),
+  disk: asks(app).answers<DiskUse[]>(),
 };
 
 export type Reading = keyof typeof readings;

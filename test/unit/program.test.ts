@@ -43,6 +43,7 @@ describe("the command line", () => {
       "deploy-log",
       "deploys",
       "destroy",
+      "disk",
       "grant",
       "key",
       "logs",

@@ -39,6 +39,7 @@ function refusalOf(work: () => void): UserError | undefined {
 const matrix: Record<Action, readonly Person[]> = {
   apps: people,
   fetch: ["reader", "reviewer", "deployer", "owner"],
+  disk: ["reader", "reviewer", "deployer", "owner"],
   show: ["reader", "reviewer", "deployer", "owner"],
   previews: ["reader", "reviewer", "deployer", "owner"],
   removePreview: ["reviewer", "deployer", "owner"],
