@@ -318,6 +318,7 @@ const ours = [
   "host/git.ts withQuarantine",
   "host/identity.ts newUser",
   "environment/workshop.ts scratchOf",
+  "environment/workshop.ts workshopsOf",
   "front/authorized-keys.ts authorizedKey",
   "release/release-commands.ts linkedCopyOf",
   "release/release-commands.ts openingOf",
