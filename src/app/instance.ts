@@ -13,6 +13,7 @@ export interface Instance {
 
 /** Where an instance answers. Granted by the administrator, never by the repository. */
 export interface Place {
+  scheme: "http" | "https";
   host: string;
   /** Begins and ends with a slash; another one than `/` where several instances share the host. */
   path: string;
@@ -124,7 +125,7 @@ export function deployLogPath(layout: Layout, app: string, number: number): stri
 
 /** The address to give to people; the standard port is not said. */
 export function placeUrl(place: Place, serversPort: number): string {
-  return `http://${placeHost(place, serversPort)}${place.path}`;
+  return `${place.scheme}://${placeHost(place, serversPort)}${place.path}`;
 }
 
 /** What a browser says as its `Host` there. */
@@ -134,7 +135,12 @@ export function placeHost({ host, port }: Place, serversPort: number): string {
 }
 
 export function isSamePlace(one: Place, other: Place): boolean {
-  return one.host === other.host && one.path === other.path && one.port === other.port;
+  return (
+    one.scheme === other.scheme &&
+    one.host === other.host &&
+    one.path === other.path &&
+    one.port === other.port
+  );
 }
 
 /** Whether a path tells the instance from others at the same host, which then have a server block in common. */

@@ -145,7 +145,7 @@ function choosePreviewPlace(
     return place;
   }
   const [first] = places;
-  if (first?.port === 0) context.store.instances.expectPlaceFree({ name, place: first });
+  if (first?.port === 0) context.store.places.expectFree(name, first);
   throw new UserError(
     "PREVIEW_LIMIT",
     `none of the ports ${options.preview_ports} is free for a preview of ${app}`,
@@ -157,7 +157,7 @@ function choosePreviewPlace(
 
 /** The app's own instance, at the place that the administrator's options give it. */
 function productionInstance(context: DeployContext, app: string, options: AppOptions): Instance {
-  const place = { host: appHost(context, app, options), path: "/", port: 0 };
+  const place: Place = { scheme: "http", host: appHost(context, app, options), path: "/", port: 0 };
   expectGrantable(context, place);
   return { name: app, app, branch: options.production_branch, place };
 }
@@ -166,13 +166,13 @@ function productionInstance(context: DeployContext, app: string, options: AppOpt
 export function expectPlaces(context: DeployContext, app: string, options: AppOptions): void {
   const { store } = context;
   if (options.host !== "")
-    store.instances.expectPlaceFree(productionInstance(context, app, options));
+    store.places.expectFree(app, productionInstance(context, app, options).place);
   if (options.preview_ports !== "") expectPort(context, app, options);
   if (options.preview_host === "" || options.preview_ports !== "") return;
   // A path that no preview has: only somebody's whole host runs into it.
-  const place = { host: options.preview_host, path: "/-/", port: 0 };
+  const place: Place = { scheme: "http", host: options.preview_host, path: "/-/", port: 0 };
   expectGrantable(context, place);
-  store.instances.expectPlaceFree({ name: "", place });
+  store.places.expectFree("", place);
 }
 
 /** At least one of the ports is a preview's of this app already, or could become one's. */

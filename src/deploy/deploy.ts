@@ -101,7 +101,7 @@ export async function startDeploy(
     const options = await optionsOf(context, request.app);
     const instance = await lockInstance(context, { request, options, say });
     who.instance = instance.name;
-    store.instances.expectPlaceFree(instance);
+    store.places.expectFree(instance.name, instance.place);
     await expectRefUnmoved(context, request);
     await tidiedFor(context, instance.name);
     expectHeld(context, instance.name, request.holder);

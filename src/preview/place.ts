@@ -15,10 +15,16 @@ export function placesOf(
   }: Pick<AppOptions, "preview_host" | "preview_ports">,
 ): Place[] {
   if (ports !== "")
-    return numbersIn(ports).map((port) => ({ host: shared || domain, path: "/", port }));
-  if (shared === "") return [{ host: `${preview}.${domain}`, path: "/", port: 0 }];
+    return numbersIn(ports).map((port) => ({
+      scheme: "http",
+      host: shared || domain,
+      path: "/",
+      port,
+    }));
+  if (shared === "") return [{ scheme: "http", host: `${preview}.${domain}`, path: "/", port: 0 }];
   // Another app may have a branch of that name at the same host; the whole name is nobody else's.
   return [slugOfPreview(preview), preview].map((word) => ({
+    scheme: "http",
     host: shared,
     path: `/${word}/`,
     port: 0,

@@ -1,14 +1,15 @@
 import { join } from "node:path";
+import { placeUrl } from "../app/instance.ts";
 import { programRoot, type Config } from "../config/config.ts";
 import { tokenFile } from "../front/token.ts";
 import type { SshAccess } from "./ssh.ts";
 
 /** What is said once the server runs: lines to paste, none of which holds a secret. */
 export function welcome(config: Config, ssh: SshAccess | undefined): string[] {
-  const { domain, port } = config.server;
+  const { domain } = config.server;
   return [
     "",
-    `reeve is ready. Apps answer at http://<app>.${domain}:${port}/`,
+    `reeve is ready. Apps answer at ${urlOf(config, `<app>.${domain}`)}`,
     "",
     "Put one on the air, from its repository:",
     "",
@@ -35,12 +36,16 @@ export function welcome(config: Config, ssh: SshAccess | undefined): string[] {
  * address and user alone, and the helper reads the token's file: sed prints nothing to whoever may not, and git asks
  * somebody else then. The name of the file needs no quotes (expectUsableHome).
  */
-function remoteLines({ layout, server: { domain, port } }: Config): string[] {
-  const address = `http://admin@${domain}:${port}`;
+function remoteLines(config: Config): string[] {
+  const address = urlOf(config, `admin@${config.server.domain}`).replace(/\/$/, "");
   return [
     `git remote add deploy ${address}/git/demo.git`,
-    `git config credential.${address}.helper '!f() { sed s/^/password=/ ${tokenFile(layout)}; }; f'`,
+    `git config credential.${address}.helper '!f() { sed s/^/password=/ ${tokenFile(config.layout)}; }; f'`,
   ];
+}
+
+function urlOf({ server }: Config, host: string): string {
+  return placeUrl({ scheme: "http", host, path: "/", port: 0 }, server.port);
 }
 
 /** How this server's commands are typed, from any folder. */

@@ -57,9 +57,10 @@ export class Sqlite {
     );
   }
 
-  /** All of it or nothing. */
+  /** All of it or nothing; within another one it is a part of that. */
   transaction(work: () => void): void {
-    this.#database.transaction(work)();
+    if (this.#database.inTransaction) work();
+    else this.#database.transaction(work)();
   }
 
   #prepare(sql: string): Database.Statement {

@@ -75,7 +75,7 @@ function vhostOf(name: string, host: string): string {
   return vhostText({
     name,
     url: `http://${host}/`,
-    place: { host, path: "/", port: 0 },
+    place: { scheme: "http", host, path: "/", port: 0 },
     listen: ["127.0.0.1:8080"],
     standardPort: false,
     socket: instancePaths(layout, "demo").link,

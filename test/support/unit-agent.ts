@@ -83,7 +83,7 @@ export function previewOf(world: World, branch: string, liveAt: Date): Deploy {
 
 const instanceOf = (branch: string): Instance => ({
   ...{ name: `${branch}--demo`, app: "demo", branch },
-  place: { host: `${branch}--demo.localhost`, path: "/", port: 0 },
+  place: { scheme: "http", host: `${branch}--demo.localhost`, path: "/", port: 0 },
 });
 
 export function claim({ context: { store } }: World, branch: string): void {

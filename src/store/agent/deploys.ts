@@ -61,7 +61,12 @@ type DeployChange = Partial<
   >
 >;
 
-const formerPlace = z.object({ host: z.string(), path: z.string(), port: z.int() }).nullable();
+const formerPlace = z
+  .object({
+    scheme: z.enum(["http", "https"]).default("http"),
+    ...{ host: z.string(), path: z.string(), port: z.int() },
+  })
+  .nullable();
 
 const columns = {
   state: "state",

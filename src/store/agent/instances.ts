@@ -1,7 +1,6 @@
 import type { Instance } from "../../app/instance.ts";
-import { UserError } from "../../errors.ts";
 import { text, type Row, type Sqlite } from "../sqlite.ts";
-import { holderOf, toPlace } from "./places.ts";
+import { toPlace, type Places } from "./places.ts";
 
 export interface InstanceRow extends Instance {
   live: number | null;
@@ -15,54 +14,55 @@ const columns = { live: "live", settled: "settled", degraded: "degraded" } as co
 /** Characters. */
 const longest = { degraded: 1024 };
 // A list names its columns: one that is added later and is large is not in it.
-const ofInstance = "name, app, branch, host, path, port, live, settled, degraded";
+const ofInstance = "name, instance.app, branch, live, settled, degraded, scheme, host, path, port";
+/** With the first of its places. */
+const placedInstance = `instance JOIN place ON place.rowid =
+  (SELECT min(rowid) FROM place AS own WHERE own.instance = name AND own.state = 'held')`;
 
 export class Instances {
   readonly #database: Sqlite;
+  readonly #places: Places;
 
-  constructor(database: Sqlite) {
+  constructor(database: Sqlite, places: Places) {
     this.#database = database;
-  }
-
-  /** A place belongs to one instance at a time: `PLACE_TAKEN`. */
-  expectPlaceFree({ name, place }: Pick<Instance, "name" | "place">): void {
-    const holder = holderOf(this.#database, place, name);
-    if (holder === undefined) return;
-    const { host, path, port } = place;
-    const said = `${host}${port === 0 ? "" : `:${port}`}${path}`;
-    throw new UserError("PLACE_TAKEN", `${said} belongs to ${holder}`);
+    this.#places = places;
   }
 
   /** Writes the instance down, or gives it its new place: `PLACE_TAKEN`. */
-  place(instance: Instance): void {
-    this.expectPlaceFree(instance);
-    const { name, app, branch, place } = instance;
-    this.#database.run(
-      `INSERT INTO instance (name, app, branch, host, path, port) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (name) DO UPDATE
-         SET branch = excluded.branch, host = excluded.host, path = excluded.path, port = excluded.port`,
-      name,
-      app,
-      branch,
-      place.host,
-      place.path,
-      place.port,
-    );
+  place({ name, app, branch, place }: Instance): void {
+    this.#database.transaction(() => {
+      this.#places.set({ name, app }, "held", [place]);
+      this.#database.run(
+        `INSERT INTO instance (name, app, branch) VALUES (?, ?, ?)
+         ON CONFLICT (name) DO UPDATE SET branch = excluded.branch`,
+        name,
+        app,
+        branch,
+      );
+    });
   }
 
   /** Puts back what `place` changed. */
   putBack(name: string, former: Instance | undefined): void {
     if (former) this.place(former);
-    else this.#database.run("DELETE FROM instance WHERE name = ?", name);
+    else {
+      this.#database.run("DELETE FROM place WHERE instance = ? AND state = 'held'", name);
+      this.#database.run("DELETE FROM instance WHERE name = ?", name);
+    }
   }
 
   get(name: string): InstanceRow | undefined {
-    const row = this.#database.get(`SELECT ${ofInstance} FROM instance WHERE name = ?`, name);
+    const row = this.#database.get(
+      `SELECT ${ofInstance} FROM ${placedInstance} WHERE name = ?`,
+      name,
+    );
     return row && toInstance(row);
   }
 
   all(): InstanceRow[] {
-    return this.#database.all(`SELECT ${ofInstance} FROM instance ORDER BY name`).map(toInstance);
+    return this.#database
+      .all(`SELECT ${ofInstance} FROM ${placedInstance} ORDER BY name`)
+      .map(toInstance);
   }
 
   change(name: string, change: InstanceChange): void {

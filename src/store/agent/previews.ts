@@ -1,6 +1,6 @@
 import { isSamePlace, type Place } from "../../app/instance.ts";
 import { text, type Row, type Sqlite } from "../sqlite.ts";
-import { holderOf, toPlace } from "./places.ts";
+import { toPlace, type Places } from "./places.ts";
 
 /** A branch's claim to its name and its place; it comes before the instance of that name, and goes after it. */
 export interface Preview {
@@ -17,13 +17,17 @@ interface PreviewChoice {
   place: (name: string, current: Place | undefined, isFree: (place: Place) => boolean) => Place;
 }
 
-const ofPreview = "instance, app, branch, host, path, port, pinned";
+const ofPreview = "preview.instance, preview.app, branch, pinned, scheme, host, path, port";
+const placedPreview =
+  "preview JOIN place ON place.instance = preview.instance AND place.state = 'claimed'";
 
 export class Previews {
   readonly #database: Sqlite;
+  readonly #places: Places;
 
-  constructor(database: Sqlite) {
+  constructor(database: Sqlite, places: Places) {
     this.#database = database;
+    this.#places = places;
   }
 
   /**
@@ -34,19 +38,18 @@ export class Previews {
     const claimed = this.of(app, branch);
     const instance = claimed?.instance ?? choose.name((name) => this.#isNameTaken(name));
     const isFree = (offered: Place): boolean =>
-      holderOf(this.#database, offered, instance) === undefined;
+      this.#places.holderOf(offered, instance) === undefined;
     const place = choose.place(instance, claimed?.place, isFree);
     if (claimed && isSamePlace(claimed.place, place)) return claimed;
-    this.#database.run(
-      `INSERT INTO preview (instance, app, branch, host, path, port) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (instance) DO UPDATE SET host = excluded.host, path = excluded.path, port = excluded.port`,
-      instance,
-      app,
-      branch,
-      place.host,
-      place.path,
-      place.port,
-    );
+    this.#database.transaction(() => {
+      this.#places.set({ name: instance, app }, "claimed", [place]);
+      this.#database.run(
+        "INSERT INTO preview (instance, app, branch) VALUES (?, ?, ?) ON CONFLICT (instance) DO NOTHING",
+        instance,
+        app,
+        branch,
+      );
+    });
     return { pinned: false, ...claimed, instance, app, branch, place };
   }
 
@@ -58,7 +61,7 @@ export class Previews {
 
   of(app: string, branch: string): Preview | undefined {
     const row = this.#database.get(
-      `SELECT ${ofPreview} FROM preview WHERE app = ? AND branch = ?`,
+      `SELECT ${ofPreview} FROM ${placedPreview} WHERE preview.app = ? AND branch = ?`,
       app,
       branch,
     );
@@ -66,7 +69,9 @@ export class Previews {
   }
 
   all(): Preview[] {
-    return this.#database.all(`SELECT ${ofPreview} FROM preview ORDER BY instance`).map(toPreview);
+    return this.#database
+      .all(`SELECT ${ofPreview} FROM ${placedPreview} ORDER BY preview.instance`)
+      .map(toPreview);
   }
 
   pin(instance: string, pinned: boolean): void {
@@ -79,7 +84,10 @@ export class Previews {
 
   /** The name is free again. */
   forget(instance: string): void {
-    this.#database.run("DELETE FROM preview WHERE instance = ?", instance);
+    this.#database.transaction(() => {
+      this.#database.run("DELETE FROM place WHERE instance = ? AND state = 'claimed'", instance);
+      this.#database.run("DELETE FROM preview WHERE instance = ?", instance);
+    });
   }
 }
 

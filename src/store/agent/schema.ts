@@ -121,4 +121,47 @@ export const schema = [
   ) STRICT;
   CREATE UNIQUE INDEX builder_at_place ON builder (place) WHERE removed_at IS NULL;
   `,
+  `
+  -- Where an instance answers (held), and where it is to (claimed): a preview's branch claims its place before there is
+  -- an instance, and what that holds until its next deploy may be another one.
+  CREATE TABLE place (
+    instance TEXT NOT NULL,
+    app TEXT NOT NULL REFERENCES app(name) ON DELETE CASCADE,
+    state TEXT NOT NULL CHECK (state IN ('claimed', 'held')),
+    scheme TEXT NOT NULL,
+    host TEXT NOT NULL,
+    path TEXT NOT NULL,
+    -- 0: the one at which all answer; of another one's its instance is the only one, whatever the host.
+    port INTEGER NOT NULL,
+    PRIMARY KEY (port, host, path, state)
+  ) STRICT;
+  CREATE INDEX place_of_instance ON place (instance, state);
+  CREATE INDEX place_of_app ON place (app);
+  CREATE TRIGGER place_is_taken BEFORE INSERT ON place WHEN EXISTS (
+    SELECT 1 FROM place
+    WHERE instance <> NEW.instance AND port = NEW.port
+      AND (port <> 0 OR (host = NEW.host AND (path = NEW.path OR path = '/' OR NEW.path = '/')))
+  ) BEGIN SELECT RAISE(ABORT, 'the place is taken'); END;
+
+  INSERT INTO place (instance, app, state, scheme, host, path, port)
+    SELECT name, app, 'held', 'http', host, path, port FROM instance;
+  INSERT INTO place (instance, app, state, scheme, host, path, port)
+    SELECT instance, app, 'claimed', 'http', host, path, port FROM preview;
+
+  CREATE TABLE placed_instance (
+    name TEXT PRIMARY KEY,
+    app TEXT NOT NULL REFERENCES app(name) ON DELETE CASCADE,
+    branch TEXT NOT NULL,
+    live INTEGER,
+    settled INTEGER,
+    degraded TEXT
+  ) STRICT;
+  INSERT INTO placed_instance (name, app, branch, live, settled, degraded)
+    SELECT name, app, branch, live, settled, degraded FROM instance;
+  DROP TABLE instance;
+  ALTER TABLE placed_instance RENAME TO instance;
+  ALTER TABLE preview DROP COLUMN host;
+  ALTER TABLE preview DROP COLUMN path;
+  ALTER TABLE preview DROP COLUMN port;
+  `,
 ];

@@ -4,6 +4,7 @@ import { Apps } from "./apps.ts";
 import { Deploys, type Deploy } from "./deploys.ts";
 import { Environments } from "./environments.ts";
 import { Instances } from "./instances.ts";
+import { Places } from "./places.ts";
 import { Previews } from "./previews.ts";
 import { Requirements } from "./requirements.ts";
 import { schema } from "./schema.ts";
@@ -12,6 +13,7 @@ import { Users } from "./users.ts";
 /** The agent's memory, by its tables. */
 export class AgentStore {
   readonly apps: Apps;
+  readonly places: Places;
   readonly instances: Instances;
   readonly previews: Previews;
   readonly users: Users;
@@ -24,8 +26,9 @@ export class AgentStore {
     const database = new Sqlite(path, "agent", schema);
     this.#database = database;
     this.apps = new Apps(database);
-    this.instances = new Instances(database);
-    this.previews = new Previews(database);
+    this.places = new Places(database);
+    this.instances = new Instances(database, this.places);
+    this.previews = new Previews(database, this.places);
     this.users = new Users(database);
     this.deploys = new Deploys(database);
     this.requirements = new Requirements(database);

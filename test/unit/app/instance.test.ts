@@ -85,13 +85,24 @@ describe("the address of a place", () => {
     [8080, { path: "/new-cart/" }, "http://demo.example.org:8080/new-cart/"],
     [8080, { port: 9001 }, "http://demo.example.org:9001/"],
   ])("where the server's port is %i and it has %j, is %s", (port, more, url) => {
-    const place = { host: "demo.example.org", path: "/", port: 0, ...more };
+    const place = {
+      scheme: "http" as const,
+      host: "demo.example.org",
+      path: "/",
+      port: 0,
+      ...more,
+    };
 
     expect(placeUrl(place, port)).toBe(url);
   });
 
   it("holds everything that is asked of the instance", () => {
-    const place = { host: "demo.example.org", path: "/new-cart/", port: 0 };
+    const place = {
+      scheme: "http" as const,
+      host: "demo.example.org",
+      path: "/new-cart/",
+      port: 0,
+    };
 
     expect(pathUnder(place, "/up?now")).toBe("/new-cart/up?now");
     expect(pathUnder({ ...place, path: "/" }, "/up?now")).toBe("/up?now");

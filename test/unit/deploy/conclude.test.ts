@@ -13,7 +13,7 @@ import { agentWorld, gone, type AgentWorld } from "../../support/unit-agent.ts";
 function begun(reason: DeployReason = "push"): AgentWorld & { deploy: Deploy } {
   const world = agentWorld();
   const { store } = world.context;
-  const place = { host: "demo.localhost", path: "/", port: 0 };
+  const place = { scheme: "http" as const, host: "demo.localhost", path: "/", port: 0 };
   store.instances.place({ name: "demo", app: "demo", branch: "main", place });
   const deploy = store.deploys.start({
     ...{ app: "demo", instance: "demo", reason, account: "ada", holder: gone },

@@ -7,7 +7,7 @@ import { AgentStore } from "../../../src/store/agent/store.ts";
 
 const own = { preview_host: "", preview_ports: "" };
 const domain = "example.org";
-const place = { host: "preview.intranet", path: "/", port: 0 };
+const place = { scheme: "http" as const, host: "preview.intranet", path: "/", port: 0 };
 
 describe("the places of a preview", () => {
   it.each([
@@ -112,7 +112,7 @@ describe("whatever branches are called, however options change, and in whatever 
         const store = new AgentStore(":memory:");
         for (const name of ["a", "b", "a-b"]) {
           store.apps.create(name);
-          const at = { host: `${name}.${domain}`, path: "/", port: 0 };
+          const at = { scheme: "http" as const, host: `${name}.${domain}`, path: "/", port: 0 };
           store.instances.place({ name, app: name, branch: "main", place: at });
         }
         for (const taken of steps) {

@@ -113,7 +113,7 @@ function afterEach(
   for (const taken of steps) {
     const claim = store.previews.claim(taken.app, taken.branch, {
       name: (isTaken) => choosePreviewName(taken.app, taken.branch, isTaken),
-      place: (name) => ({ host: `${name}.example.org`, path: "/", port: 0 }),
+      place: (name) => ({ scheme: "http", host: `${name}.example.org`, path: "/", port: 0 }),
     });
     if (taken.leaves) store.previews.forget(claim.instance);
     look(new Map(store.previews.all().map((one) => [`${one.app} ${one.branch}`, one.instance])));

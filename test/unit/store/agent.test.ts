@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Instance, Place } from "../../../src/app/instance.ts";
 import type { NewDeploy } from "../../../src/store/agent/deploys.ts";
+import { schema } from "../../../src/store/agent/schema.ts";
 import { AgentStore } from "../../../src/store/agent/store.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
@@ -21,7 +22,7 @@ function withApps(...names: string[]): AgentStore {
 }
 
 function instance(name: string, host = `${name}.localhost`, path = "/"): Instance {
-  return { name, app: name, branch: "main", place: { host, path, port: 0 } };
+  return { name, app: name, branch: "main", place: { scheme: "http", host, path, port: 0 } };
 }
 
 function newDeploy(app: string, commit = "a", more: Partial<NewDeploy> = {}): NewDeploy {
@@ -120,7 +121,7 @@ describe("a place", () => {
 
   const at = (name: string, place: Partial<Place>): Instance => ({
     ...instance(name),
-    place: { host: "example.org", path: "/", port: 0, ...place },
+    place: { scheme: "http", host: "example.org", path: "/", port: 0, ...place },
   });
 
   it.each<[Partial<Place>, Partial<Place>]>([
@@ -179,10 +180,84 @@ describe("a place", () => {
       name: "demo",
       app: "demo",
       branch: "release",
-      place: { host: "two.example.org", path: "/", port: 0 },
+      place: { scheme: "http", host: "two.example.org", path: "/", port: 0 },
       live: 1,
       settled: null,
       degraded: "it did not start",
+    });
+  });
+
+  it("is one of several that an instance may have, of which people are told the first", () => {
+    const store = withApps("demo", "shop");
+    store.instances.place(at("demo", {}));
+    const several = [at("demo", { host: "www.example.org" }), at("demo", {})].map(
+      ({ place }) => place,
+    );
+
+    store.places.set({ name: "demo", app: "demo" }, "held", several);
+
+    expect(store.places.of("demo", "held")).toEqual(several);
+    expect(store.instances.get("demo")?.place.host).toBe("www.example.org");
+    expect(store.instances.all()).toHaveLength(1);
+    expect(() => store.instances.place(at("shop", { path: "/shop/" }))).toThrow("belongs to demo");
+    expect(store.places.of("shop", "held")).toEqual([]);
+  });
+
+  it("is nobody else's by the database's own word, whoever asks it", () => {
+    const path = join(temporaryFolder(), "agent.db");
+    const store = open(path);
+    for (const name of ["demo", "shop"]) store.apps.create(name);
+    store.instances.place(at("demo", { path: "/one/" }));
+    const database = new Database(path);
+    onTestFinished(() => void database.close());
+    const insert = (host: string, place: string, port: number): void =>
+      void database
+        .prepare("INSERT INTO place VALUES ('shop', 'shop', 'held', 'https', ?, ?, ?)")
+        .run([host, place, port]);
+
+    expect(() => insert("example.org", "/one/", 0)).toThrow("the place is taken");
+    expect(() => insert("example.org", "/", 0)).toThrow("the place is taken");
+    insert("example.org", "/two/", 0);
+    store.places.set({ name: "demo", app: "demo" }, "held", [at("demo", { port: 9000 }).place]);
+    expect(() => insert("example.net", "/", 9000)).toThrow("the place is taken");
+  });
+
+  it("is kept for the branch where the first deploy of its preview is taken back", () => {
+    const store = withApps("demo");
+    const place = at("new-cart--demo", { path: "/new-cart/" }).place;
+    store.previews.claim("demo", "new-cart", { name: () => "new-cart--demo", place: () => place });
+    store.instances.place({ name: "new-cart--demo", app: "demo", branch: "new-cart", place });
+
+    store.instances.putBack("new-cart--demo", undefined);
+
+    expect(store.places.of("new-cart--demo", "held")).toEqual([]);
+    expect(store.previews.of("demo", "new-cart")?.place).toEqual(place);
+    store.previews.forget("new-cart--demo");
+    expect(store.places.of("new-cart--demo", "claimed")).toEqual([]);
+  });
+
+  it("is where it was, of an instance and of a preview that were there before places had a table", () => {
+    const path = join(temporaryFolder(), "agent.db");
+    const former = new Database(path);
+    former.exec(`${schema[0] ?? ""}; PRAGMA user_version = 1`);
+    former.exec(`INSERT INTO app (name, created_at) VALUES ('demo', '');
+      INSERT INTO instance (name, app, branch, host, path, port, live, degraded)
+        VALUES ('demo', 'demo', 'main', 'www.example.org', '/', 0, 7, 'it did not start');
+      INSERT INTO preview (instance, app, branch, host, path, port, pinned)
+        VALUES ('new-cart--demo', 'demo', 'new-cart', 'example.org', '/', 9000, 1)`);
+    former.close();
+
+    const store = open(path);
+
+    expect(store.instances.all()).toEqual([
+      {
+        ...instance("demo", "www.example.org"),
+        ...{ live: 7, settled: null, degraded: "it did not start" },
+      },
+    ]);
+    expect(store.previews.of("demo", "new-cart")).toEqual({
+      ...{ instance: "new-cart--demo", app: "demo", branch: "new-cart", pinned: true },
+      place: at("demo", { port: 9000 }).place,
     });
   });
 
@@ -386,7 +461,7 @@ describe("what is kept as JSON", () => {
     ...{ whole: false, forms: [], problems: [] },
   };
   const origin = { hash: "abc", ground: "uv", lines: ["flask"] };
-  const place = { host: "www.example.org", path: "/", port: 0 };
+  const place = { scheme: "http" as const, host: "www.example.org", path: "/", port: 0 };
 
   /** A deploy with all of it; `damage` writes into a column itself, as somebody may. */
   function kept() {

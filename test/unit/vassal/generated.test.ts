@@ -164,7 +164,7 @@ describe("whatever passes the grammars", () => {
         vhostText({
           name: given.name,
           url: `http://${given.host}/`,
-          place: { host: given.host, path: "/", port: 0 },
+          place: { scheme: "http", host: given.host, path: "/", port: 0 },
           listen: ["127.0.0.1:8080", "[::1]:8080"],
           standardPort,
           socket: instancePaths(layout, given.name).link,

@@ -26,7 +26,7 @@ import { RecordingHost } from "../../support/unit-host.ts";
 const values: VhostValues = {
   name: "demo",
   url: "http://demo.example.org/",
-  place: { host: "demo.example.org", path: "/", port: 0 },
+  place: { scheme: "http", host: "demo.example.org", path: "/", port: 0 },
   listen: ["127.0.0.1:80", "[::1]:80"],
   standardPort: true,
   socket: "/run/reeve/sockets/demo.sock",
@@ -120,7 +120,7 @@ describe("the server block", () => {
 });
 
 describe("the location of a preview that shares its host", () => {
-  const place = { host: "preview.intranet", path: "/new-cart/", port: 0 };
+  const place = { scheme: "http" as const, host: "preview.intranet", path: "/new-cart/", port: 0 };
 
   it("has everything of its own inside it, the administrator's lines as well", () => {
     const passwords = "/etc/reeve/apps/new-cart--demo/passwords";
@@ -168,7 +168,7 @@ function nginx() {
 }
 
 function vhostOf(name: string, place: Partial<Place>): Vhost {
-  const at = { host: `${name}.example.org`, path: "/", port: 0, ...place };
+  const at = { scheme: "http" as const, host: `${name}.example.org`, path: "/", port: 0, ...place };
   return { name, place: at, listen: ["127.0.0.1:80"], text: `new ${name}` };
 }
 

@@ -23,7 +23,7 @@ function world(strategy: DeployStrategy | null) {
   const { store } = context;
   const background = new ToldWork();
   context.background = background;
-  const place = { host: "demo.localhost", path: "/", port: 0 };
+  const place = { scheme: "http" as const, host: "demo.localhost", path: "/", port: 0 };
   store.instances.place({ name: "demo", app: "demo", branch: "main", place });
   const start = (): Deploy =>
     store.deploys.start({
