@@ -25,6 +25,8 @@ FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 OTHERS_WRITE = 0o022
 # So many files with several names are told apart: what a set of them takes in memory has an end.
 MOST_COUNTED = 1_000_000
+# What the names in a tree come to that is in use meanwhile; a user's own file system (FUSE) is closed to root.
+PASSING = (EACCES, EPERM, ENOENT, ENOTDIR, ELOOP, ESTALE)
 # Of the folders that lie above the one at hand so many stay open, however deep the tree is.
 MOST_OPEN = 64
 
@@ -519,8 +521,8 @@ class Sweep(Errand):
         try:
             super().look_at(folder, name)
         except OSError as error:
-            # A user's own file system (FUSE) is closed to root; others go on removing and renaming what is theirs.
-            if error.errno not in (EACCES, EPERM, ENOENT, ENOTDIR, ELOOP, ESTALE):
+            # Others go on removing and renaming what is theirs.
+            if error.errno not in PASSING:
                 raise
 
     def enter(self, parent, folder):
@@ -548,9 +550,18 @@ class Sweep(Errand):
 
 
 class Measure(Errand):
-    """Prints how many bytes of the disk what is at the path takes, of a file with several names once."""
+    """
+    Prints how many bytes of the disk what is at the path takes, its folders too, of a file with several names once.
+    "only=inside": not the folder at the path itself. "live=1": it is in use; what goes or is swapped before it is
+    counted is left out.
+    """
 
     needed = 0o500
+
+    def __init__(self, words):
+        super().__init__(words)
+        self.only_inside = words.get("only") == "inside"
+        self.is_live = "live" in words
 
     def run(self):
         self.bytes = 0
@@ -561,8 +572,17 @@ class Measure(Errand):
     def find_nothing(self):
         pass
 
+    def look_at(self, folder, name):
+        try:
+            super().look_at(folder, name)
+        except OSError as error:
+            if not self.is_live or error.errno not in PASSING:
+                raise
+
     def enter(self, parent, folder):
-        pass
+        is_top = len(self.stack) == 1
+        if not is_top or not self.only_inside:
+            self.bytes += folder.look.st_blocks * 512
 
     def visit(self, parent, name, look):
         if look.st_nlink > 1:

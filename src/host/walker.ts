@@ -59,10 +59,14 @@ interface Sweeping {
   of: number;
 }
 
-/** Prints how many bytes of the disk a tree takes. */
+/** Prints how many bytes of the disk a tree takes, its folders too. */
 interface Measuring {
   do: "measure";
   path: string;
+  /** Not what the tree's own folder takes. */
+  only?: "inside";
+  /** The tree is in use: what goes or is swapped before it is counted is left out. */
+  live?: true;
 }
 
 export type Errand = Giving | Copying | Removal | Sweeping | Measuring;

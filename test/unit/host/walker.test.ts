@@ -9,6 +9,7 @@ import {
   readFileSync,
   readlinkSync,
   readdirSync,
+  renameSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -301,6 +302,34 @@ describe("a tree that is measured", () => {
     linkSync(join(tree, "a", "file"), join(tree, "b", "again"));
     expect(Number(await host.run(walk([{ do: "measure", path: tree }])))).toBe(bytes);
   });
+
+  it("takes what its folders do as well, whatever is in their files", async () => {
+    const { tree } = treeOf({});
+    const names = Array.from({ length: 2000 }, (_, number) => `${number}${"x".repeat(240)}`);
+    writeFiles(tree, Object.fromEntries(names.map((name) => [name, ""])));
+
+    const bytes = Number(await host.run(walk([{ do: "measure", path: tree }])));
+
+    expect(bytes).toBe(lstatSync(tree).blocks * 512);
+    const inside: Errand = { do: "measure", path: tree, only: "inside" };
+    expect(await host.run(walk([inside]))).toBe("0\n");
+  });
+
+  it.each([
+    ["is not measured where somebody swaps what is in it", {}, 1],
+    ["is measured without what somebody swaps, where it is in use", { live: true as const }, 0],
+  ])("%s", async (_, how, code) => {
+    const { home, tree } = treeOf({ "a/file": "", "b/file": "" });
+    const [one, other, aside] = [join(tree, "a"), join(tree, "b"), join(home, "aside")];
+    const swap = (): Promise<void> => {
+      renameSync(one, aside);
+      renameSync(other, one);
+      renameSync(aside, other);
+      return Promise.resolve();
+    };
+
+    expect(await runHeld(walk([{ do: "measure", path: tree, ...how }]), swap)).toBe(code);
+  });
 });
 
 describe("a tree that is removed", () => {
@@ -487,6 +516,7 @@ describe.runIf(isRoot)("a tree whose owner swaps names at every call", () => {
     ],
     ["removed", (tree): Errand[] => [{ do: "remove", path: tree }]],
     ["swept", (tree): Errand[] => [{ do: "sweep", path: tree, of: nobody.uid }]],
+    ["measured in use", (tree): Errand[] => [{ do: "measure", path: tree, live: true }]],
     [
       "copied",
       (tree): Errand[] => [
