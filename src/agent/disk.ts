@@ -3,66 +3,104 @@ import { environmentPath, releasePath, repositoryPath, submodulesPath } from "..
 import { isPreviewName } from "../app/names.ts";
 import { pathsOf, type DeployContext } from "../deploy/context.ts";
 import { workshopsOf } from "../environment/workshop.ts";
+import { UserError } from "../errors.ts";
 import type { Identity } from "../host/host.ts";
-import { walk } from "../host/walker.ts";
+import type { Limits } from "../host/limits.ts";
+import { walk, type Errand } from "../host/walker.ts";
 import type { DiskUse } from "../protocol/readings.ts";
-import type { InstanceRow } from "../store/agent/instances.ts";
 import { expectApp } from "./queries.ts";
 
 /** Milliseconds for what one row tells: an app may have any number of files. */
 const deadline = 30_000;
+/** And any number of names in one folder, which are read at once. */
+const limits: Limits = { memory: 512 * 1024 * 1024, seconds: deadline / 1000 };
 
-/** A row for the app itself, and one for all of its previews where there are any. */
-export async function measureDisk(context: DeployContext, app: string): Promise<DiskUse[]> {
+/** How it is counted for whoever asked; it ends when they have gone. */
+interface Measuring extends Pick<DeployContext, "host" | "log"> {
+  gone: AbortSignal;
+}
+
+/**
+ * A row for the app itself, and one for all of its previews where there are any. One question is worked on at a time:
+ * root looks at as many files as an app likes to have, for as many people as may read it.
+ */
+export async function measureDisk(
+  context: DeployContext,
+  app: string,
+  gone: AbortSignal,
+): Promise<DiskUse[]> {
   expectApp(context, app);
-  const { store, config } = context;
-  const rows = store.instances.all().filter((row) => row.app === app);
-  const previews = rows.filter(({ name }) => isPreviewName(name));
-  const itself = rows.filter(({ name }) => !isPreviewName(name));
+  try {
+    return await context.turns.run("disk", () => measureApp(context, app, gone), gone);
+  } catch (error) {
+    if (!gone.aborted) throw error;
+    throw new UserError("PUSH_GONE", "whoever asked has gone meanwhile");
+  }
+}
+
+async function measureApp(
+  context: DeployContext,
+  app: string,
+  gone: AbortSignal,
+): Promise<DiskUse[]> {
+  expectApp(context, app);
+  const { host, log, store, config } = context;
+  const measuring = { host, log, gone };
+  const names = store.instances.all().flatMap((row) => (row.app === app ? row.name : []));
+  const previews = names.filter(isPreviewName);
   const deployLogs = join(config.layout.deployLogs, app);
-  return [
-    {
-      of: "app",
-      ...(await measureInstances(context, itself, [deployLogs])),
-      repository: await measureRepository(context, app),
-    },
-    ...(previews.length > 0
-      ? [
-          {
-            of: "previews" as const,
-            ...(await measureInstances(context, previews)),
-            repository: 0,
-          },
-        ]
-      : []),
-  ];
+  const itself: DiskUse = {
+    of: "app",
+    // A first deploy that failed has left something, and no instance.
+    ...(await measureInstances(context, measuring, [app], [deployLogs])),
+    repository: await measureRepository(context, measuring, app),
+  };
+  if (previews.length === 0) return [itself];
+  const theirs = await measureInstances(context, measuring, previews);
+  return [itself, { of: "previews", ...theirs, repository: 0 }];
 }
 
 type Measured = Omit<DiskUse, "of" | "repository">;
 
 async function measureInstances(
   context: DeployContext,
-  rows: InstanceRow[],
+  measuring: Measuring,
+  names: string[],
   deployLogs: string[] = [],
 ): Promise<Measured> {
-  const paths = rows.map(({ name }) => pathsOf(context, name));
-  const live = rows.flatMap((row) => onAir(context, row));
+  const paths = names.map((name) => pathsOf(context, name));
+  const live = names.flatMap((name) => onAir(context, name));
   // Previews have theirs together.
-  const environments = [...new Set(paths.map((of) => of.environments))];
-  const sums = await measure(context, [
-    paths.map((of) => of.releases),
-    live.map(({ release }) => release),
-    environments,
-    [...new Set(live.flatMap(({ environment }) => environment ?? []))],
-    environments.map(workshopsOf),
-    paths.map((of) => of.data),
-    [...paths.map((of) => of.log), ...deployLogs],
+  const folders = [...new Set(paths.map((of) => of.environments))];
+  const sums = await measure(measuring, [
+    inside(paths.map((of) => of.releases)),
+    whole(live.map(({ release }) => release)),
+    inside(folders),
+    whole([...new Set(live.flatMap(({ environment }) => environment ?? []))]),
+    whole(folders.map(workshopsOf)),
+    inside(paths.map((of) => of.data)),
+    whole([...paths.map((of) => of.log), ...deployLogs]),
   ]);
   if (!sums) return unknown;
   const [releases = 0, releasesOnAir = 0, all = 0, environmentsOnAir = 0, caches = 0] = sums;
   const [data = 0, logs = 0] = sums.slice(5);
-  const mayGo = releases - releasesOnAir + all - environmentsOnAir;
-  return { releases, environments: all - caches, caches, data, logs, mayGo };
+  const environments = without(all, caches);
+  const idle = without(releases, releasesOnAir) + without(environments, environmentsOnAir);
+  return { releases, environments, caches, data, logs, mayGo: idle + caches };
+}
+
+function whole(paths: string[]): Errand[] {
+  return paths.map((path) => ({ do: "measure", path, live: true }));
+}
+
+/** Where what is there can go and the folder stays. */
+function inside(paths: string[]): Errand[] {
+  return paths.map((path) => ({ do: "measure", path, only: "inside", live: true }));
+}
+
+/** The part was counted later, and may have grown beyond all: a build goes on meanwhile. */
+function without(all: number, part: number): number {
+  return Math.max(0, all - part);
 }
 
 const unknown: Measured = {
@@ -72,9 +110,11 @@ const unknown: Measured = {
 /** What of an instance cannot go, where it is. */
 function onAir(
   context: DeployContext,
-  { name, live }: InstanceRow,
+  name: string,
 ): { release: string; environment: string | undefined }[] {
-  const deploy = live === null ? undefined : context.store.deploys.get(live);
+  const { store } = context;
+  const live = store.instances.get(name)?.live ?? null;
+  const deploy = live === null ? undefined : store.deploys.get(live);
   if (!deploy) return [];
   const paths = pathsOf(context, name);
   const { newCommit, environment } = deploy;
@@ -87,30 +127,34 @@ function onAir(
 }
 
 /** The repository is the front's, in a folder of its own. */
-async function measureRepository(context: DeployContext, app: string): Promise<number | null> {
-  const { layout } = context.config;
+async function measureRepository(
+  { config: { layout }, identities }: DeployContext,
+  measuring: Measuring,
+  app: string,
+): Promise<number | null> {
   const repository = await measure(
-    context,
-    [[repositoryPath(layout, app)]],
-    context.identities.front,
+    measuring,
+    [whole([repositoryPath(layout, app)])],
+    identities.front,
   );
-  const submodules = await measure(context, [[submodulesPath(layout, app)]]);
+  const submodules = await measure(measuring, [whole([submodulesPath(layout, app)])]);
   if (!repository || !submodules) return null;
   return (repository[0] ?? 0) + (submodules[0] ?? 0);
 }
 
-/** The bytes of each of these groups of paths; undefined where that takes too long, or the app changed it meanwhile. */
+/** The bytes of each of these groups; undefined where that takes too much time or memory. */
 async function measure(
-  { host, log }: DeployContext,
-  groups: string[][],
+  { host, log, gone }: Measuring,
+  groups: Errand[][],
   as?: Identity,
 ): Promise<number[] | undefined> {
-  const errands = groups.flat().map((path) => ({ do: "measure" as const, path }));
   try {
-    const lines = await host.run({ ...walk(errands, as), deadline });
+    const command = { ...walk(groups.flat(), as), deadline, limits };
+    const lines = await host.run(command, { signal: gone });
     const bytes = lines.split("\n").map(Number);
     return groups.map(({ length }) => bytes.splice(0, length).reduce((sum, one) => sum + one, 0));
   } catch (error) {
+    gone.throwIfAborted();
     log.warn({ err: error }, "could not measure what an app takes on the disk");
     return undefined;
   }

@@ -195,7 +195,7 @@ type ReadingVerb = Exclude<AgentVerb, AppVerb | DeployVerb>;
 function readingVerbs(context: DeployContext): Pick<Answering, ReadingVerb> {
   return {
     apps: () => summarizeApps(context),
-    disk: ({ app }) => measureDisk(context, app),
+    disk: ({ app }, { gone }) => measureDisk(context, app, gone),
     show: ({ app }) => showApp(context, app),
     release: (question) => Promise.resolve({ commit: findRelease(context, question) }),
     releases: (question) => listReleases(context, question),

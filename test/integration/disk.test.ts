@@ -80,6 +80,21 @@ describe("what an app takes on the disk", () => {
     expect(previews?.environments).toBeGreaterThan(0);
   });
 
+  it("is also what a first push has left that failed", async () => {
+    const broken = await server.workspace("broken", {
+      "app.py": "raise SystemExit",
+      "requirements.txt": "six\n",
+    });
+    const { exitCode, output } = await broken.push();
+    expect(exitCode, output).toBe(1);
+
+    const [left] = await server.json<DiskUse[]>("disk", "broken");
+
+    expect(left?.environments).toBeGreaterThan(0);
+    expect(left?.mayGo).toBeGreaterThanOrEqual(left?.environments ?? 0);
+    await server.reeve("destroy", "broken", "--yes");
+  });
+
   it("is listed for every app that one may read, in sizes for people", async () => {
     await server.reeve("create", "empty");
 
@@ -89,7 +104,7 @@ describe("what an app takes on the disk", () => {
     expect(head).toMatch(/^APP +RELEASES +ENVIRONMENTS +CACHES +DATA +LOGS +REPOSITORY +MAY GO$/);
     expect(rows.map((row) => row.split(/  +/)[0])).toEqual(["demo", "demo, previews", "empty"]);
     expect(rows[0]).toMatch(/^demo  +4(\.\d)? MiB .* 1(\.\d)? MiB$/);
-    expect(rows[2]).toMatch(/^empty  +0 B /);
+    expect(rows[2]).toMatch(/^empty  +0 B .* 0 B$/);
   });
 
   it("says so where there is no such app", async () => {

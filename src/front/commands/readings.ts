@@ -18,9 +18,16 @@ export function readingCommands(world: CommandWorld): Commands<Reading | "apps" 
   };
 }
 
+/** What takes the agent long, it stops when nobody waits for it any more. */
 function handedOn(agent: AgentClient): Commands<Reading> {
   const names = Object.keys(readings) as Reading[];
-  const each = names.map((name) => [name, { run: (question: never) => agent.ask(name, question) }]);
+  const each = names.map((name) => [
+    name,
+    {
+      run: (question: never, { exchange: { gone } }: Asked) =>
+        agent.ask(name, question, { signal: gone }),
+    },
+  ]);
   return Object.fromEntries(each) as Commands<Reading>;
 }
 

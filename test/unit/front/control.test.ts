@@ -12,9 +12,10 @@ import { answerVerbs, callVerb, listenOn, verbServer } from "../../../src/protoc
 import { FrontStore } from "../../../src/store/front/store.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
-/** The front's control socket, over a store of its own and an agent that has a log without an end. */
+/** The front's control socket, over a store of its own and an agent that has a log, and counts files, without an end. */
 async function listening(
   onChange: () => void = () => undefined,
+  onCounting: (what: "begun" | "left") => void = () => undefined,
 ): Promise<{ path: string; database: string; store: FrontStore }> {
   const folder = temporaryFolder();
   const database = join(folder, "front.db");
@@ -28,12 +29,20 @@ async function listening(
       await new Promise((resolve) => gone.addEventListener("abort", resolve));
     },
   };
+  const counting = {
+    input: z.looseObject({}),
+    run: async (_: object, { gone }: { gone: AbortSignal }) => {
+      onCounting("begun");
+      await new Promise((resolve) => gone.addEventListener("abort", resolve));
+      onCounting("left");
+    },
+  };
   const control: Partial<Control> = {
     ...{ store, log, rights: new Rights(store) },
     agent: new AgentClient(join(folder, "agent.sock")),
   };
   const servers = {
-    "agent.sock": verbServer(answerVerbs({ logs: agent }, () => undefined)),
+    "agent.sock": verbServer(answerVerbs({ logs: agent, disk: counting }, () => undefined)),
     "control.sock": verbServer(controlListener(control as Control)),
   };
   for (const [name, server] of Object.entries(servers)) {
@@ -75,6 +84,25 @@ describe("the control socket", () => {
     disk.close();
 
     await expect(following).rejects.toMatchObject({ code: "INTERNAL" });
+  });
+
+  it("has the agent count no more for whoever asked and has gone", async () => {
+    const said: string[] = [];
+    const { path } = await listening(undefined, (what) => said.push(what));
+    const asking = new AbortController();
+    const answer = callVerb(
+      path,
+      "disk",
+      { app: "demo" },
+      { whenDown: "the front is gone", signal: asking.signal },
+    );
+    while (said.length === 0) await sleep(10);
+
+    asking.abort();
+
+    await expect(answer).rejects.toMatchObject({ code: "SERVER_DOWN" });
+    while (said.length === 1) await sleep(10);
+    expect(said).toEqual(["begun", "left"]);
   });
 
   it("calls nothing refused that was done, where that cannot be written down", async () => {
