@@ -1,3 +1,4 @@
+import { milliseconds } from "../host/clock.ts";
 import { symlinkAtomically } from "../host/files.ts";
 import { Turns } from "../host/turns.ts";
 
@@ -8,6 +9,9 @@ import { Turns } from "../host/turns.ts";
  */
 export class Traffic {
   readonly #turns = new Turns();
+  readonly #movedAt = new Map<string, number>();
+  /** What was moved before may have been moved a moment before. */
+  readonly #began = milliseconds();
 
   /** `expectCurrent` throws where something newer has come, whose traffic this would take. */
   async lead(
@@ -18,6 +22,12 @@ export class Traffic {
     await this.#turns.run(link, async () => {
       expectCurrent();
       await symlinkAtomically(socket, link);
+      this.#movedAt.set(link, milliseconds());
     });
+  }
+
+  /** The milliseconds since the link was moved last. */
+  restsFor(link: string): number {
+    return milliseconds() - (this.#movedAt.get(link) ?? this.#began);
   }
 }

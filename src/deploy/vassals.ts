@@ -119,6 +119,11 @@ export function lead(
   return context.traffic.lead(pathsOf(context, instance).link, socket, expectCurrent);
 }
 
+/** Whether nobody waits any more in the queue of whom the link led to before. */
+export function isDrained(context: DeployContext, instance: string): boolean {
+  return context.traffic.restsFor(pathsOf(context, instance).link) >= drain;
+}
+
 /** In milliseconds. */
 export interface Terms {
   /** For what it is answering. */
