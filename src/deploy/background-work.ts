@@ -20,6 +20,8 @@ export class BackgroundWork {
   readonly #settling = new Turns();
   /** Of each instance, by their inis. */
   readonly #retiring = new Map<string, Map<Promise<void>, string>>();
+  /** The inis of those that could not be ended, and are tried again. */
+  readonly #unended = new Set<string>();
   readonly #tidying = new Turns();
   /** Instances that were to be tidied, and could not be. */
   readonly #untidy = new Set<string>();
@@ -60,6 +62,7 @@ export class BackgroundWork {
 
   /** A vassal is ending by itself. `retiring` does not fail. */
   retires({ instance, ini }: Pick<Vassal, "instance" | "ini">, retiring: Promise<void>): void {
+    this.#unended.delete(ini);
     const all = this.#retiring.get(instance) ?? new Map<Promise<void>, string>();
     this.#retiring.set(instance, all);
     all.set(retiring, ini);
@@ -67,9 +70,14 @@ export class BackgroundWork {
     retiring.then(forget, forget);
   }
 
-  /** The inis of those that are ending by themselves just now. */
+  /** It could not be ended, and whoever tried will try again. */
+  leaveUnended({ ini }: Pick<Vassal, "ini">): void {
+    this.#unended.add(ini);
+  }
+
+  /** The inis of those that are ending by themselves just now, or are to be ended once more. */
   retiring(instance: string): Set<string> {
-    return new Set(this.#retiring.get(instance)?.values());
+    return new Set([...(this.#retiring.get(instance)?.values() ?? []), ...this.#unended]);
   }
 
   async allRetired(instance: string): Promise<void> {

@@ -1,28 +1,28 @@
 import { readlink } from "node:fs/promises";
 import { relative } from "node:path";
-import { environmentPath, type Instance, type InstancePaths } from "../app/instance.ts";
+import { environmentPath, type Instance } from "../app/instance.ts";
 import type { AppOptions } from "../config/app-options.ts";
 import { isPresent, symlinkAtomically, writeAtomically } from "../host/files.ts";
 import type { Deploy } from "../store/agent/deploys.ts";
-import { isAwake } from "../vassal/on-demand.ts";
-import { holdVassal, steady } from "../vassal/vassal.ts";
-import type { DeployContext } from "./context.ts";
+import { writeOnDemand } from "../vassal/on-demand.ts";
+import { dropHeldIni, steady } from "../vassal/vassal.ts";
+import { pathsOf, type DeployContext } from "./context.ts";
 import { iniOf, planIni } from "./inis.ts";
 import { boot, expectServing, settledVassal, vassalsOf } from "./vassals.ts";
 
-/** A deploy that settles, and all that it settles with. */
+/** A deploy that is live, and what its vassal for good is made from. */
 export interface Settling {
   row: Instance;
   deploy: Deploy;
   options: AppOptions;
-  paths: InstancePaths;
 }
 
 /** Whether the links and the vassal for good are what this deploy wants. */
 export async function isBroughtOver(
   context: DeployContext,
-  { row, deploy, options, paths }: Settling,
+  { row, deploy, options }: Settling,
 ): Promise<boolean> {
+  const paths = pathsOf(context, row.name);
   const own = settledVassal(context, deploy);
   if (own.role === "on demand") {
     const others = await vassalsOf(context, row.name);
@@ -42,11 +42,30 @@ export async function isBroughtOver(
   );
 }
 
-/** The links, the settings and the ini that the permanent vassal boots from, as this deploy wants them. */
-export async function moveLinks(
+/**
+ * The links, the settings and the ini that the vassal for good boots from become the deploy's, and the Emperor has it.
+ * A vassal that runs is stopped before: a reload would keep variables that were taken away and children of the former
+ * release.
+ */
+export async function startForGood(context: DeployContext, settling: Settling): Promise<void> {
+  await boot(context, settledVassal(context, settling.deploy), await moveLinks(context, settling));
+}
+
+/** The same for an Emperor that is yet to start. */
+export async function writeForGood(context: DeployContext, settling: Settling): Promise<void> {
+  const vassal = settledVassal(context, settling.deploy);
+  const text = await moveLinks(context, settling);
+  if (vassal.role === "on demand") return writeOnDemand(vassal, text);
+  await writeAtomically(vassal.ini, text);
+  await dropHeldIni(vassal.ini);
+}
+
+/** Resolves to the ini of the vassal for good. */
+async function moveLinks(
   context: DeployContext,
-  { row, deploy, options, paths }: Settling,
-): Promise<{ text: string; changed: boolean }> {
+  { row, deploy, options }: Settling,
+): Promise<string> {
+  const paths = pathsOf(context, row.name);
   const [main] = context.store.requirements.of(deploy);
   await symlinkAtomically(`releases/${deploy.newCommit}`, paths.app);
   const environment = environmentPath(paths, deploy.environment ?? "");
@@ -54,52 +73,21 @@ export async function moveLinks(
   // It may name an index with its password.
   await writeAtomically(paths.requirements, main?.text ?? "", { mode: 0o640 });
 
-  const planned = await planIni(context, { instance: row, deploy, options });
-  return { text: planned.text, changed: planned.text !== planned.current };
+  const { text } = await planIni(context, { instance: row, deploy, options });
+  return iniOf(context, settledVassal(context, deploy), { deploy, options, text });
 }
 
-/**
- * Brings the permanent vassal to the deploy, behind the understudy: it is stopped, with all that its app started, and
- * started anew. A reload would keep variables that were taken away and children of the former release. Resolves to
- * whether requests had to be cut.
- */
-export async function bringOver(
+/** Waits until the vassal that was started stands, and asks it: throws where it is not well. */
+export async function proveForGood(
   context: DeployContext,
-  settling: Settling,
+  { row, deploy, options }: Settling,
   goOn: () => void,
-): Promise<boolean> {
+): Promise<void> {
   const { emperor } = context;
-  const { deploy, options } = settling;
   const vassal = settledVassal(context, deploy);
-  const killed = await holdVassal(emperor, vassal.ini, options.grace * 1000);
+  const within = options.health_deadline * 1000;
+  if (vassal.role === "permanent" && !(await steady(emperor, vassal.ini, { within, goOn })))
+    throw new Error(`the vassal did not come up with ${deploy.newCommit}`);
   goOn();
-  const { text } = await moveLinks(context, settling);
-  await boot(context, vassal, text);
-
-  const isUp = await steady(emperor, vassal.ini, { within: options.health_deadline * 1000, goOn });
-  if (!isUp) throw new Error(`the vassal did not come up with ${deploy.newCommit}`);
-  return killed > 0;
-}
-
-/**
- * A preview's release gets its own vassal, which nobody has to wait for: it sleeps. Only where somebody looks
- * at the one before is it woken, so that they notice nothing.
- */
-export async function putToSleep(
-  context: DeployContext,
-  settling: Settling,
-  goOn: () => void,
-): Promise<boolean> {
-  const { row, deploy, options } = settling;
-  const { text } = await moveLinks(context, settling);
-  goOn();
-  const vassal = settledVassal(context, deploy);
-  await boot(context, vassal, iniOf(context, vassal, { deploy, options, text }));
-  for (const former of await vassalsOf(context, row.name)) {
-    if (former.role !== vassal.role || former.ini === vassal.ini) continue;
-    if (!(await isAwake(context.emperor, former))) continue;
-    await expectServing(context, vassal, { instance: row, options });
-    break;
-  }
-  return false;
+  await expectServing(context, vassal, { instance: row, options });
 }

@@ -4,7 +4,6 @@ import type { AppOptions } from "../config/app-options.ts";
 import type { RequirementsFile } from "../environment/requirements.ts";
 import type { PushedTag } from "../environment/tree-contents.ts";
 import { asUserError, describeError, UserError, type ErrorCode } from "../errors.ts";
-import { sleep } from "../host/clock.ts";
 import { isPresent } from "../host/files.ts";
 import { currentCommit } from "../host/git.ts";
 import { isPreviewed } from "../config/preview-pattern.ts";
@@ -19,6 +18,7 @@ import type { Deploy, DeployStrategy } from "../store/agent/deploys.ts";
 import type { InstanceRow } from "../store/agent/instances.ts";
 import { conclude } from "./conclude.ts";
 import { gitOf, instanceOf, optionsOf, pathsOf, runnerOf, type DeployContext } from "./context.ts";
+import { converge } from "./converge.ts";
 import { expectRoom } from "./previews.ts";
 import { keyOf } from "./locks.ts";
 import { confirmRemoval, expectUse, startBranchRemoval } from "./remove.ts";
@@ -34,7 +34,7 @@ import { settingsStep } from "./steps/settings.ts";
 import { understudyStep } from "./steps/understudy.ts";
 import { vhostStep } from "./steps/vhost.ts";
 import { tidiedFor, tidy } from "./tidy.ts";
-import { drain, lead, permanentOf, retire, settledVassal, understudyFor } from "./vassals.ts";
+import { drained, lead, permanentOf, retire, understudyFor } from "./vassals.ts";
 
 /**
  * The story of a deploy, in order, with the undoing of each step beside it. When all is done, nothing of what
@@ -443,17 +443,17 @@ async function finishRequests(
 ): Promise<void> {
   const understudy = understudyFor(context, deploy);
   if (!(await isPresent(understudy.ini))) return;
-  await sleep(drain);
+  await drained(context, deploy.instance);
   const { grace } = await optionsOf(context, deploy.app);
   await retire(context, understudy, { grace: Math.min(grace * 1000, atMost), waking: 0 });
 }
 
-/** To the understudy of the deploy that is live, where that has not settled; else to the vassal. */
+/** To whom it belongs by the deploy that is live. */
 async function leadBack(context: DeployContext, row: InstanceRow): Promise<void> {
-  const live = row.live === null ? undefined : context.store.deploys.get(row.live);
-  if (!live) return lead(context, permanentOf(context, row.name));
-  const isSettled = row.settled === row.live;
-  await lead(context, isSettled ? settledVassal(context, live) : understudyFor(context, live));
+  const deploy = row.live === null ? undefined : context.store.deploys.get(row.live);
+  if (!deploy) return lead(context, permanentOf(context, row.name));
+  const progress = row.settled === row.live ? "settled" : "unsettled";
+  await converge(context, { row, deploy }, { progress, onDisk: false, goOn: () => undefined });
 }
 
 /** A redeploy's ref stands where it stood, so its switch must have happened as well. */

@@ -58,8 +58,7 @@ function underWay({ store }: DeployContext, { name }: InstanceRow): number[] {
 async function progressOf(context: DeployContext, { row, deploy }: Live): Promise<Progress> {
   if (row.settled !== deploy.id) return "unsettled";
   const options = await optionsOf(context, row.app);
-  const paths = pathsOf(context, row.name);
-  return (await isBroughtOver(context, { row, deploy, options, paths })) ? "settled" : "astray";
+  return (await isBroughtOver(context, { row, deploy, options })) ? "settled" : "astray";
 }
 
 /** Where the Emperor does not answer, nobody knows of a death. */

@@ -1,18 +1,12 @@
 import { lstat, readdir } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { releasePath, repositoryPath, socketStem } from "../app/instance.ts";
-import { absentCommit, isPreviewName, shortCommit } from "../app/names.ts";
+import { absentCommit, shortCommit } from "../app/names.ts";
 import { parseNameOfDeploy } from "../app/vassal.ts";
 import { hasEnvironment } from "../environment/environment.ts";
 import { asUserError, UserError } from "../errors.ts";
 import { waitFor } from "../host/clock.ts";
-import {
-  isPresent,
-  leadsTo,
-  removeFile,
-  symlinkAtomically,
-  writeAtomically,
-} from "../host/files.ts";
+import { isPresent, removeFile } from "../host/files.ts";
 import { currentCommit, listLocks } from "../host/git.ts";
 import { isAlive, workingFolders } from "../host/processes.ts";
 import type { Reconciled } from "../protocol/agent-verbs.ts";
@@ -22,14 +16,9 @@ import { mendSettings } from "../settings/settings.ts";
 import type { Holder } from "../app/deploy.ts";
 import type { Deploy } from "../store/agent/deploys.ts";
 import type { InstanceRow } from "../store/agent/instances.ts";
-import { writeOnDemand } from "../vassal/on-demand.ts";
 import { isEmperorRunning } from "../vassal/emperor.ts";
 import { reloadNginx, runningNginx } from "../vhost/nginx.ts";
-import { mergeLogs } from "../vassal/app-log.ts";
-import { releaseIni } from "../vassal/vassal.ts";
-import { isBroughtOver, moveLinks } from "./bring-over.ts";
 import { conclude } from "./conclude.ts";
-import { iniOf } from "./inis.ts";
 import {
   gitOf,
   optionsOf,
@@ -38,6 +27,7 @@ import {
   runnerOf,
   type DeployContext,
 } from "./context.ts";
+import { converge, type Attempt } from "./converge.ts";
 import {
   confirmDeploy,
   goLive,
@@ -50,23 +40,17 @@ import { destroyApp } from "./destroy.ts";
 import { provideFolders } from "./folders.ts";
 import { handOver } from "./hand-over.ts";
 import { ownHolder } from "./locks.ts";
+import { observe } from "./observe.ts";
+import { plan } from "./plan.ts";
 import { confirmRemoval, removeInstance, startRemoval } from "./remove.ts";
 import { provideRunners } from "./runners.ts";
-import { retireBefore } from "./retiring.ts";
 import { startSettling } from "./settle.ts";
 import type { Preparation } from "./step.ts";
 import { environmentStep } from "./steps/environment.ts";
 import { releaseStep } from "./steps/release.ts";
 import { provideVhost } from "./steps/vhost.ts";
 import { tidy } from "./tidy.ts";
-import {
-  clearAway,
-  lead,
-  permanentOf,
-  settledVassal,
-  understudiesOf,
-  vassalsOf,
-} from "./vassals.ts";
+import { settledVassal } from "./vassals.ts";
 
 /** How long a push that survived the agent may take to move its ref, or to end, before the agent judges it. */
 const patience = 30_000;
@@ -290,9 +274,8 @@ class Reconciling {
     if (!live) return;
 
     const isRemade = await this.#provideParts(row, live);
-    if (await this.#emperorRuns()) await this.#settleBehind(row, live, isRemade);
-    else await this.#settleOnDisk(row, live);
-    await this.#compareRef(row, live, holder);
+    await this.#putRight(row, live, isRemade);
+    await this.#followBranch(row, live, holder);
   }
 
   /**
@@ -329,84 +312,41 @@ class Reconciling {
     return isToBuild;
   }
 
-  /** The vassals run: what differs settles behind what carries the traffic. */
-  async #settleBehind(row: InstanceRow, live: Deploy, isRemade: boolean): Promise<void> {
+  /** What differs from what is live; what settles does so beside what comes next. */
+  async #putRight(row: InstanceRow, live: Deploy, isRemade: boolean): Promise<void> {
     const context = this.#context;
-    const options = await optionsOf(context, row.app);
-    const paths = pathsOf(context, row.name);
-    if (row.live !== row.settled || this.#handedOver.has(row.name)) {
-      startSettling(context, row.name, live.id);
-      this.#did(row.name, `goes on settling ${shortCommit(live.newCommit)}`);
-      return;
-    }
-    // Before the look: one that goes meanwhile was not left behind either.
-    const retiring = context.background.retiring(row.name);
-    const left = (await understudiesOf(context, row.name))
-      .filter(({ ini }) => !retiring.has(ini))
-      .map(({ deploy }) => deploy);
-    if (left.length > 0) {
-      // Also one of a deploy after the live one, which could not be taken back; not of those that are yet to come.
-      await retireBefore(context, row, options, Math.max(...left) + 1);
-      this.#did(row.name, "understudies retired");
-    }
-    const vassal = settledVassal(context, live);
-    if (!(await leadsTo(paths.link, vassal.socket))) {
-      await lead(context, vassal);
-      this.#did(row.name, "nginx's link led back to the vassal");
-    }
-    if (!isRemade && (await isBroughtOver(context, { row, deploy: live, options, paths }))) return;
-    this.#did(row.name, `its vassal is brought to ${shortCommit(live.newCommit)} again`);
-    // It carries the traffic itself, and can only be stopped behind an understudy, which a deploy boots.
-    if (vassal.role === "on demand") startSettling(context, row.name, live.id);
-    else this.#goesAstray(row.app);
-  }
-
-  /** No vassal runs: what the Emperor will start is what the ref says, and nothing else. */
-  async #settleOnDisk(row: InstanceRow, live: Deploy): Promise<void> {
-    const context = this.#context;
-    const paths = pathsOf(context, row.name);
-    const vassal = settledVassal(context, live);
-    for (const other of await vassalsOf(context, row.name)) {
-      if (other.ini === vassal.ini) continue;
-      await clearAway(context, other);
-      if (other.role === "understudy") await mergeLogs(other.log, paths.log);
-    }
-    await releaseIni(permanentOf(context, row.name).ini);
+    const { name } = row;
+    const commit = shortCommit(live.newCommit);
+    const isSettled = row.live === row.settled && !this.#handedOver.has(name);
+    const progress = !isSettled ? "unsettled" : isRemade ? "astray" : undefined;
+    const onDisk = !(await this.#emperorRuns());
     // Whoever bound it is gone.
-    await removeFile(vassal.socket);
-    if (!(await leadsTo(paths.link, vassal.socket)))
-      await symlinkAtomically(vassal.socket, paths.link);
-
-    const options = await optionsOf(context, row.app);
-    const settling = { row, deploy: live, options, paths };
-    const isSettled = row.settled === live.id && !this.#handedOver.has(row.name);
-    if (isSettled && (await isBroughtOver(context, settling))) return;
-    const ini = await moveLinks(context, settling);
-    if (vassal.role === "on demand")
-      await writeOnDemand(
-        vassal,
-        iniOf(context, vassal, { deploy: live, options, text: ini.text }),
-      );
-    else if (ini.changed) await writeAtomically(vassal.ini, ini.text);
-    context.store.instances.change(row.name, { settled: live.id, degraded: null });
-    this.#did(
-      row.name,
-      `${basename(permanentOf(context, row.name).ini)} brought to ${shortCommit(live.newCommit)}`,
-    );
+    if (onDisk) await removeFile(settledVassal(context, live).socket);
+    const attempt: Attempt = { progress, onDisk, goOn: () => undefined };
+    const next = await converge(context, { row, deploy: live }, attempt, (done) => {
+      if (done.do === "write") this.#did(name, `${name}.ini brought to ${commit}`);
+      if (onDisk) return;
+      if (done.do === "retire") this.#did(name, "understudies retired");
+      if (done.do === "point" && done.to.role !== "understudy")
+        this.#did(name, "nginx's link led back to the vassal");
+    });
+    if (next.do === "rest") return;
+    if (next.do === "deploy") this.#goesAstray(row.app);
+    else startSettling(context, name, live.id);
+    const again = `its vassal is brought to ${commit} again`;
+    this.#did(name, isSettled ? again : `goes on settling ${commit}`);
   }
 
-  async #compareRef(row: InstanceRow, live: Deploy, holder: Holder): Promise<void> {
-    const { host } = this.#context;
-    const commit = await currentCommit(host, gitOf(this.#context, row.app), live.ref);
-    if (commit === live.newCommit) return;
-    if (isPreviewName(row.name)) {
-      if (commit !== absentCommit) return;
-      await this.#removeWithRef(row, live, holder);
-      return;
-    }
-    if (commit === absentCommit) return;
+  async #followBranch(row: InstanceRow, live: Deploy, holder: Holder): Promise<void> {
+    const context = this.#context;
+    const named = await currentCommit(context.host, gitOf(context, row.app), live.ref);
+    const wanted = { commit: named === absentCommit ? undefined : named, onDisk: false };
+    const seen = await observe(context, { row, deploy: live }, "left to others");
+    const next = plan(wanted, seen);
+    if (next.do === "remove") await this.#removeWithRef(row, live, holder);
+    if (next.do !== "deploy") return;
     this.#goesAstray(row.app);
-    this.#did(row.name, `${live.ref} names ${shortCommit(commit)}, which is to be deployed`);
+    this.#did(row.name, `${live.ref} names ${shortCommit(named)}, which is to be deployed`);
   }
 
   /** Somebody removed the branch on the server itself: the record has the removal as it has any other. */

@@ -1,60 +1,30 @@
-import type { Instance } from "../app/instance.ts";
+import { appOfInstance } from "../app/names.ts";
 import type { Vassal } from "../app/vassal.ts";
-import type { AppOptions } from "../config/app-options.ts";
-import type { DeployContext } from "./context.ts";
-import { retire, vassalsOf } from "./vassals.ts";
+import { optionsOf, type DeployContext } from "./context.ts";
+import { retire } from "./vassals.ts";
 
 /** Milliseconds. */
 export const retrySoon = 2000;
 
-/** Understudies of deploys before this number, which end in their own time, beside what comes next. */
-export function retireBefore(
-  context: DeployContext,
-  row: Instance,
-  options: AppOptions,
-  number: number,
-): Promise<void> {
-  const isFormer = ({ role, deploy }: Vassal): boolean => role === "understudy" && deploy < number;
-  return retireThose(context, row, options, isFormer);
-}
-
-/** The same for all that are over. One that cannot be ended is tried again. */
-export async function retireThose(
-  context: DeployContext,
-  row: Instance,
-  options: AppOptions,
-  isOver: (vassal: Vassal) => boolean,
-): Promise<void> {
-  const terms = { grace: options.grace * 1000, waking: options.health_deadline * 1000 };
-  for (const vassal of (await vassalsOf(context, row.name)).filter(isOver)) {
-    const retiring = retire(context, vassal, terms)
-      .then((killed) => {
-        if (killed > 0) noteCut(context, row, vassal, options);
-      })
-      .catch((error: unknown) => {
-        context.log.error({ err: error, ini: vassal.ini }, "could not retire");
-        later(context, () => retireThose(context, row, options, isOver));
-      });
+/** They end in their own time, beside what comes next. One that cannot be ended is tried again. */
+export function retireThose(context: DeployContext, vassals: Vassal[]): void {
+  for (const vassal of vassals) {
+    const retiring = retireInTime(context, vassal).catch((error: unknown) => {
+      context.log.error({ err: error, ini: vassal.ini }, "could not retire");
+      context.background.leaveUnended(vassal);
+      setTimeout(() => retireThose(context, [vassal]), retrySoon).unref();
+    });
     context.background.retires(vassal, retiring);
   }
 }
 
-function noteCut(
-  { store }: DeployContext,
-  row: Instance,
-  vassal: Vassal,
-  { grace }: AppOptions,
-): void {
-  const deploy = store.deploys.byNumber(row.app, vassal.deploy);
-  if (!deploy) return;
+async function retireInTime(context: DeployContext, vassal: Vassal): Promise<void> {
+  const app = appOfInstance(vassal.instance);
+  const { grace, health_deadline: waking } = await optionsOf(context, app);
+  const killed = await retire(context, vassal, { grace: grace * 1000, waking: waking * 1000 });
+  const deploy = context.store.deploys.byNumber(app, vassal.deploy);
+  if (killed === 0 || !deploy) return;
   const who = vassal.role === "understudy" ? "understudy" : "vassal";
   const note = `its ${who} retired; requests were cut after ${grace} s`;
-  store.deploys.change(deploy.id, { note: [deploy.note, note].filter(Boolean).join("; ") });
-}
-
-/** Clears away once more what could not be cleared away just now. */
-export function later({ log }: DeployContext, work: () => Promise<void>): void {
-  setTimeout(() => {
-    work().catch((error: unknown) => log.error({ err: error }, "could not clear away"));
-  }, retrySoon).unref();
+  context.store.deploys.change(deploy.id, { note: [deploy.note, note].filter(Boolean).join("; ") });
 }

@@ -9,7 +9,7 @@ import {
   type Vassal,
 } from "../app/vassal.ts";
 import type { AppOptions } from "../config/app-options.ts";
-import { sleep } from "../host/clock.ts";
+import { sleep, waitFor } from "../host/clock.ts";
 import { removeFile } from "../host/files.ts";
 import { dropProposedSettings, findProposedSettings } from "../settings/settings.ts";
 import type { Deploy } from "../store/agent/deploys.ts";
@@ -124,6 +124,19 @@ export function isDrained(context: DeployContext, instance: string): boolean {
   return context.traffic.restsFor(pathsOf(context, instance).link) >= drain;
 }
 
+/** Waits for that. `goOn` throws where nobody wants to wait any more. */
+export async function drained(
+  context: DeployContext,
+  instance: string,
+  goOn: () => void = () => undefined,
+): Promise<void> {
+  const isOver = (): Promise<boolean> => {
+    goOn();
+    return Promise.resolve(isDrained(context, instance));
+  };
+  await waitFor(isOver, { within: drain, every: 20 });
+}
+
 /** In milliseconds. */
 export interface Terms {
   /** For what it is answering. */
@@ -162,7 +175,7 @@ export async function discard(context: DeployContext, vassal: Vassal): Promise<v
 }
 
 /** Its files, also where no Emperor runs; its log is for the caller to keep. */
-export async function clearAway(context: DeployContext, vassal: Vassal): Promise<void> {
+async function clearAway(context: DeployContext, vassal: Vassal): Promise<void> {
   await removeVassalFiles(vassal);
   if (vassal.role !== "understudy") return;
   const { settings } = pathsOf(context, vassal.instance);

@@ -4,7 +4,6 @@ import {
   lstat,
   open,
   readFile,
-  readlink,
   rename,
   symlink,
   unlink,
@@ -43,11 +42,6 @@ export function writeAtomically(
 /** Leads `link` to `target` by one rename; what it led to before is untouched. */
 export function symlinkAtomically(target: string, link: string): Promise<void> {
   return replace(link, (temporary) => symlink(target, temporary));
-}
-
-/** Whether the link is there and leads just there, whatever stands at its other end. */
-export async function leadsTo(link: string, target: string): Promise<boolean> {
-  return (await readlink(link).catch(() => undefined)) === target;
 }
 
 /** What cannot be made, or cannot take its place, is not left beside it. */

@@ -45,8 +45,10 @@ export async function writeOnDemand({ ini, socket }: OnDemand, text: string): Pr
   if (text !== "") await writeAtomically(ini, text);
 }
 
+/** Where no Emperor answers, nobody is. */
 export async function isAwake(emperor: Emperor, { ini }: OnDemand): Promise<boolean> {
-  return ((await findVassal(emperor, basename(ini)))?.pid ?? -1) > 0;
+  const status = await findVassal(emperor, basename(ini)).catch(() => undefined);
+  return status !== undefined && status.pid > 0;
 }
 
 /** The files of any vassal, the socket included, which the Emperor leaves where it was. */

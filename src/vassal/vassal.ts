@@ -1,8 +1,7 @@
-import { rename } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { hasCode } from "../errors.ts";
 import { milliseconds, sleep, waitFor } from "../host/clock.ts";
-import { isPresent, kindOf, readIfPresent, removeFile, writeAtomically } from "../host/files.ts";
+import { kindOf, readIfPresent, removeFile, writeAtomically } from "../host/files.ts";
 import { ask, type Answer, type Question } from "../host/probe.ts";
 import {
   catchesHangup,
@@ -207,12 +206,6 @@ export async function holdVassal(emperor: Emperor, ini: string, grace: number): 
 /** The vassal's ini, also while it is held. */
 export async function readIni(ini: string): Promise<string | undefined> {
   return (await readIfPresent(ini)) ?? readIfPresent(heldOf(ini));
-}
-
-/** Puts a held ini back, where none has come in its place. */
-export async function releaseIni(ini: string): Promise<void> {
-  if (await isPresent(ini)) return;
-  if (await isPresent(heldOf(ini))) await rename(heldOf(ini), ini);
 }
 
 export async function dropHeldIni(ini: string): Promise<void> {

@@ -8,12 +8,12 @@ import type { InstanceRow } from "../../store/agent/instances.ts";
 import { lengthOfLog, logSince } from "../../vassal/app-log.ts";
 import { findVassal } from "../../vassal/emperor.ts";
 import { dropHeldIni, holdVassal } from "../../vassal/vassal.ts";
-import { moveLinks } from "../bring-over.ts";
+import { startForGood } from "../bring-over.ts";
 import { optionsOf, pathsOf, runnerOf, type DeployContext } from "../context.ts";
-import { retireBefore } from "../retiring.ts";
+import { retireThose } from "../retiring.ts";
 import { startSettling } from "../settle.ts";
 import { note, type Step } from "../step.ts";
-import { boot, lead, permanentOf, prove } from "../vassals.ts";
+import { lead, permanentOf, prove, understudiesOf } from "../vassals.ts";
 import { unhealthy } from "./understudy.ts";
 
 /** Without an Emperor nobody would start again what the restart stops: it has to answer before. */
@@ -40,7 +40,9 @@ export const restartStep: Step = {
     const vassal = permanentOf(context, instance.name);
     context.background.supersede(instance.name);
     // Those before this one: the settings that this deploy proposes count as its understudy's.
-    await retireBefore(context, instance, options, deploy.number);
+    const standing = await understudiesOf(context, instance.name);
+    const former = standing.filter((understudy) => understudy.deploy < deploy.number);
+    retireThose(context, former);
     await context.background.idle(instance.name);
     await lead(context, vassal);
 
@@ -49,7 +51,7 @@ export const restartStep: Step = {
     const owner = { host: context.host, app: runnerOf(context, instance.name) };
     await adoptSettings(owner, paths.settings, deploy.number);
     const before = await lengthOfLog(paths.log);
-    await startVassal(context, { row: instance, deploy, options, paths });
+    await startForGood(context, { row: instance, deploy, options });
     const health = await prove(context, vassal, { instance, options }, signal);
     if (!health.healthy) throw unhealthy(health.problem, await logSince(paths.log, before));
     const off = Math.round(milliseconds() - began);
@@ -84,7 +86,7 @@ async function bringBack(
   if (former && options) {
     const { row, live } = former;
     try {
-      await startVassal(context, { row, deploy: live, options, paths });
+      await startForGood(context, { row, deploy: live, options });
       // Who reads that the former release is on the air finds it there.
       const health = await prove(context, vassal, { instance: row, options });
       if (!health.healthy)
@@ -98,12 +100,4 @@ async function bringBack(
   }
   await dropHeldIni(vassal.ini);
   await removeFile(vassal.socket);
-}
-
-async function startVassal(
-  context: DeployContext,
-  settling: Parameters<typeof moveLinks>[1],
-): Promise<void> {
-  const { text } = await moveLinks(context, settling);
-  await boot(context, permanentOf(context, settling.row.name), text);
 }

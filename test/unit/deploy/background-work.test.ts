@@ -67,11 +67,25 @@ describe("an instance is idle", () => {
     expect(await isOver(idle)).toBe(false);
     settling.resolve();
     expect(await isOver(idle)).toBe(false);
-    expect(background.retiring("demo")).toEqual(new Set(["demo.u1.ini"]));
+    expect(background.retiring("demo")).toEqual(new Set([vassal.ini]));
     retiring.resolve();
     expect(await isOver(idle)).toBe(false);
     tidying.resolve();
     await Promise.all([idle, tidied]);
+    expect(background.retiring("demo")).toEqual(new Set());
+  });
+
+  it("also while a vassal that could not be ended is to be ended once more", async () => {
+    const background = new BackgroundWork();
+    const vassal = { ini: "demo.u1.ini", instance: "demo" };
+    background.retires(vassal, Promise.resolve());
+    background.leaveUnended(vassal);
+
+    await background.idle("demo");
+
+    expect(background.retiring("demo")).toEqual(new Set([vassal.ini]));
+    background.retires(vassal, Promise.resolve());
+    await background.idle("demo");
     expect(background.retiring("demo")).toEqual(new Set());
   });
 });
