@@ -146,7 +146,7 @@ function putInOrder({ forGood, progress, others, link }: Seen): Next | undefined
   if (link !== forGood.socket) return { do: "point", to: forGood };
   const left = others.filter(({ ending }) => !ending);
   if (left.length > 0) return { do: "retire", vassals: left };
-  return progress === "settled" || progress === "left to others" ? undefined : { do: "write" };
+  return progress === "settled" ? undefined : { do: "write" };
 }
 
 function followBranch({ commit }: Wanted, { live, forGood }: Seen): Next {

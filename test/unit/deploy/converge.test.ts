@@ -91,6 +91,22 @@ describe("settling", () => {
     context.background.supersede(name);
   });
 
+  it("is given up for a while where it fails: the understudy goes on", async () => {
+    const { context, deploy, row, understudy, isLeft, leads } = await world();
+    context.store.instances.change(name, { settled: null });
+    rmSync(pathsOf(context, name).folder, { recursive: true });
+
+    startSettling(context, name, deploy.id);
+    await context.background.rested(name);
+
+    expect(leads()).toBe(understudy.socket);
+    expect(isLeft(understudy)).toBe(true);
+    expect(row().settled).toBeNull();
+    expect(row().degraded).toMatch(/^ENOENT/);
+    expect(context.store.deploys.get(deploy.id)?.note).toMatch(/^degraded: ENOENT/);
+    context.background.supersede(name);
+  });
+
   it("is left to the newer deploy that has come", async () => {
     const { context, deploy, row } = await world();
     context.store.instances.change(name, { settled: null });
