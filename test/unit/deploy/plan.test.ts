@@ -81,7 +81,11 @@ describe("an app whose files were changed since it settled", () => {
       see({ ...astray, others: [ending] }),
       { do: "deploy", because: "vassal" },
     ],
-    ["rests where that is left to others", see({ progress: "left to others" }), rest],
+    [
+      "rests where that is left to others, wherever its link leads",
+      see({ progress: "left to others", others: [understudy, former], link: nowhere }),
+      rest,
+    ],
   ]);
 });
 
@@ -115,6 +119,11 @@ describe("an app that has yet to settle", () => {
       "leads its traffic to the vassal where the link is gone and there is no understudy",
       see({ ...unsettled, link: undefined }),
       point(app.forGood),
+    ],
+    [
+      "does not lead its traffic to an understudy that ends",
+      see({ ...unsettled, others: [{ ...understudy, ending: true }] }),
+      settle,
     ],
     [
       "leaves its traffic with a former understudy where there is no other",
@@ -156,6 +165,11 @@ describe("settling an app", () => {
       stop,
     ],
     ["stops the vassal also where the understudy died", see({ ...outdated, others: [dead] }), stop],
+    [
+      "does not retire a former understudy that has the traffic, as nobody else could",
+      see({ progress: "outdated", others: [former], link: former.socket }),
+      stop,
+    ],
     ["stops the vassal also where nobody stands in", see({ progress: "outdated" }), stop],
     [
       "starts the vassal that it has stopped",
@@ -298,6 +312,14 @@ describe("a preview", () => {
     [
       "that was woken has settled",
       seePreview({ progress: "proven", others: [ofPreview, formerOfPreview] }),
+      { do: "record" },
+    ],
+    [
+      "that fell asleep again has settled",
+      seePreview({
+        ...{ progress: "proven", others: [ofPreview, formerOfPreview] },
+        forGood: { ...preview.forGood, awake: false },
+      }),
       { do: "record" },
     ],
     [
