@@ -12,7 +12,8 @@ export const page = { limit: number.max(100_000), before: number.optional() };
 /** What is meant among an app's releases: the start of a commit's id, or a deploy's number. */
 export const release = z.string().max(100).optional();
 
+/** How long each may be is the agent's to say, in words that help: `SETTING_INVALID`. A question has an end as it is. */
 export const settingsChange = z.object({
-  set: z.record(z.string().max(128), z.string().max(64 * 1024)),
-  unset: z.array(z.string().max(128)),
+  set: z.record(z.string(), z.string()),
+  unset: z.array(z.string()),
 });

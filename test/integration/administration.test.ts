@@ -74,6 +74,20 @@ describe("settings", () => {
       expect(output).toContain("error[SETTING_INVALID]");
     },
   );
+
+  it.each([
+    ["value", `A=${"x".repeat(64 * 1024 + 1)}`, "the value of A holds a zero byte or is longer"],
+    ["name", `${"A".repeat(129)}=x`, "cannot be the name of a setting"],
+  ])(
+    "whose %s is longer than reeve takes are refused, in words that say so",
+    async (_, words, said) => {
+      const answer = await server.reeve("settings", "demo", "set", words);
+
+      expect(answer).toMatchObject({ exitCode: 2 });
+      expect(answer.output).toContain("error[SETTING_INVALID]");
+      expect(answer.output).toContain(said);
+    },
+  );
 });
 
 describe("the administrator's own hand", () => {
