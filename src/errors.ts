@@ -48,6 +48,7 @@ const catalogue = {
     hint: "The lines above are the installer's own. Mend requirements.txt and push again.",
   },
   FOLDER_CLOSED: { exit: 2, hint: "Put reeve's folder elsewhere: npm start -- --home /srv/reeve" },
+  INPUT_INVALID: { exit: 2, hint: "Type the command again; its --help says what it takes." },
   INTERNAL: {
     exit: 70,
     hint: "This is a mistake in reeve. Its log holds the details; please report it with them.",

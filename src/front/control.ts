@@ -22,8 +22,10 @@ export interface Control extends HookWorld, CommandWorld, Omit<SshWorld, "log"> 
  * commands, which are the administrator's unless they come on behalf of a key.
  */
 export function controlListener(control: Control): RequestListener {
-  const commands = answerVerbs(commandVerbs(control), (error) =>
-    control.log.error({ err: error }, "a command failed by a mistake of reeve's"),
+  const commands = answerVerbs(
+    commandVerbs(control),
+    (error) => control.log.error({ err: error }, "a command failed by a mistake of reeve's"),
+    "INPUT_INVALID",
   );
   return (question, answer) => {
     const address = `http://reeve${question.url ?? "/"}`;

@@ -9,7 +9,7 @@ import {
 } from "node:http";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
-import { asUserError, isErrorCode, UserError } from "../errors.ts";
+import { asUserError, isErrorCode, UserError, type ErrorCode } from "../errors.ts";
 import { removeFile } from "../host/files.ts";
 import { LineSplitter } from "../host/lines.ts";
 
@@ -41,11 +41,16 @@ export type Verbs = Record<string, Verb<any>>;
 
 /**
  * Answers `POST /v1/<verb>` with lines of JSON: any number of `{"line": …}`, then `{"result": …}` or
- * `{"error": …}`. HTTP, so that git's hooks can ask as well.
+ * `{"error": …}`. HTTP, so that git's hooks can ask as well. `wrongFields`: what it is called where a verb does not take
+ * its fields, which one of our halves has made, or a person has typed.
  */
-export function answerVerbs(verbs: Verbs, onMistake: (error: unknown) => void): RequestListener {
+export function answerVerbs(
+  verbs: Verbs,
+  onMistake: (error: unknown) => void,
+  wrongFields: ErrorCode = "INTERNAL",
+): RequestListener {
   return (question, answer) => {
-    answerOne(verbs, question, answer).catch((error: unknown) => {
+    answerOne(verbs, question, answer, wrongFields).catch((error: unknown) => {
       const told = asUserError(error);
       if (told.code === "INTERNAL" && !told.said) onMistake(error);
       const { code, message, hint, said } = told;
@@ -59,6 +64,7 @@ async function answerOne(
   verbs: Verbs,
   question: IncomingMessage,
   answer: ServerResponse,
+  wrongFields: ErrorCode,
 ): Promise<void> {
   const [, asked, name = ""] = (question.url ?? "").split("/");
   const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
@@ -69,7 +75,8 @@ async function answerOne(
   const input = verb.input.safeParse(parseJson(await readQuestion(question)));
   answer.writeHead(200, { "content-type": "application/x-ndjson" });
   if (!input.success) {
-    throw new UserError("INTERNAL", `${name}: ${z.prettifyError(input.error)}`);
+    const wrong = input.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+    throw new UserError(wrongFields, `${name}: ${wrong.join("; ")}`);
   }
   const gone = new AbortController();
   answer.on("close", () => gone.abort());

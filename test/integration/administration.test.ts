@@ -90,6 +90,37 @@ describe("settings", () => {
   );
 });
 
+describe("a command with a word that it does not take", () => {
+  let server: TestServer;
+
+  beforeAll(async () => {
+    server = await TestServer.start();
+    await server.reeve("create", "demo");
+  });
+  afterAll(() => server.remove());
+
+  it.each<[string[], RegExp]>([
+    [["redeploy", "demo", "-b", ""], /redeploy: branch: /],
+    [["rollback", "demo", "x".repeat(101)], /rollback: release: /],
+    [["deploy-log", "demo", "0"], /deployLog: number: /],
+    [["token", "revoke", "0"], /revokeToken: id: /],
+    [["token", "create", "admin", "--days", "0"], /createToken: days: /],
+    [["token", "create", "admin", "--note", "x".repeat(101)], /createToken: note: /],
+    [
+      ["options", "demo", "set", `health_path=/${"x".repeat(2000)}`],
+      /setOptions: set\.health_path: /,
+    ],
+    [["key", "add", "admin", "x".repeat(20_001)], /addKey: key: /],
+    [["preview", "remove", "demo", ""], /removePreview: branch: /],
+  ])("is told which: %j", async (words, told) => {
+    const { exitCode, output } = await server.reeve(...words);
+
+    expect(output).toMatch(/^error\[INPUT_INVALID]: /);
+    expect(output).toMatch(told);
+    expect(exitCode).toBe(2);
+  });
+});
+
 describe("the administrator's own hand", () => {
   let server: TestServer;
   let demo: Workspace;
