@@ -45,6 +45,7 @@ export const seconds: Record<string, number> = {
   "test/apps/apps.test.ts": 44,
   "test/hostile/builds.test.ts": 40,
   "test/integration/leftovers.test.ts": 38,
+  "test/integration/transcripts.test.ts": 37,
   "test/integration/refs.test.ts": 34,
   "test/integration/preview-commands.test.ts": 33,
   "test/hostile/isolation.test.ts": 33,

@@ -2,9 +2,15 @@ import { createServer, type Server } from "node:net";
 
 // Below what the kernel hands out by itself (ip_local_port_range starts at 32768): a port from there may become
 // some connection's own between its choice and its use, or while a server is down to be started again.
-const firstBlock = 10_000;
-const lastBlock = 32_000;
+const blocks: Blocks = { first: 10_000, last: 32_000 };
+/** As wide as the port that reeve takes of itself, so that the columns behind it stand where they do there. */
+const shortBlocks: Blocks = { first: 8_100, last: 9_950 };
 const blockSize = 50;
+
+interface Blocks {
+  first: number;
+  last: number;
+}
 
 let next = 0;
 let end = 0;
@@ -12,26 +18,38 @@ let end = 0;
 /** A port of loopback at which nobody listens, and which no other process of tests is given. */
 export async function freePort(): Promise<number> {
   for (;;) {
-    if (next === end) await claimBlock();
+    if (next === end) {
+      next = (await claimBlock(blocks)) + 1;
+      end = next + blockSize - 1;
+    }
     const port = next++;
-    const probe = await tryListen(port);
-    if (!probe) continue;
-    await new Promise((resolve) => probe.close(resolve));
-    return port;
+    if (await isFree(port)) return port;
   }
 }
 
+/** The same of four digits, for one that is printed. */
+export async function freeShortPort(): Promise<number> {
+  const first = await claimBlock(shortBlocks);
+  for (let port = first + 1; port < first + blockSize; port++) if (await isFree(port)) return port;
+  throw new Error(`every port from ${first} on is taken`);
+}
+
 /** Whoever listens at a block's first port owns the block, until the process ends. */
-async function claimBlock(): Promise<void> {
-  for (let first = firstBlock; first < lastBlock; first += blockSize) {
-    const claim = await tryListen(first);
+async function claimBlock({ first, last }: Blocks): Promise<number> {
+  for (let block = first; block < last; block += blockSize) {
+    const claim = await tryListen(block);
     if (!claim) continue;
     claim.unref();
-    next = first + 1;
-    end = first + blockSize;
-    return;
+    return block;
   }
   throw new Error("every block of ports is taken");
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const probe = await tryListen(port);
+  if (!probe) return false;
+  await new Promise((resolve) => probe.close(resolve));
+  return true;
 }
 
 function tryListen(port: number): Promise<Server | undefined> {
