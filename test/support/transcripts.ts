@@ -30,3 +30,15 @@ export function masked(printed: string): string {
     .replaceAll(/(?<= in )\d+(\.\d+)?m?s$/gm, "12ms")
     .replaceAll(/(?<=Python )\d+\.\d+\.\d+/g, "3.11.2");
 }
+
+/** Whether a transcript has these lines, one after the other; `…` stands for whatever is left out. */
+export function hasLines(transcript: string, lines: string): boolean {
+  let end = 0;
+  return masked(`\n${lines}`)
+    .split("…")
+    .every((piece) => {
+      const start = transcript.indexOf(piece, end);
+      end = start + piece.length;
+      return start >= 0;
+    });
+}
