@@ -6,6 +6,7 @@ import { plan, type Next, type Progress } from "./plan.ts";
 import { retireThose } from "./retiring.ts";
 import { drained, lead, permanentOf } from "./vassals.ts";
 
+/** What is remembered from one look to the next. */
 export interface Attempt {
   /** How far the vassal for good has come; undefined: it is looked for each time. */
   progress?: Progress | undefined;

@@ -308,6 +308,7 @@ const ours = [
   "app/vassal.ts vassalForGood",
   "config/option-table.ts starterFile",
   "deploy/previews.ts expectPreview",
+  "deploy/vassals.ts isDrained",
   "deploy/vassals.ts permanentOf",
   "front/git-http.ts answerAdvertisement",
   "host/control-groups.ts ownGroup",

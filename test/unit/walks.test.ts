@@ -238,7 +238,6 @@ describe("a call that changes something by its name", () => {
       "chmod chown mkdir rename rmdir unlink writeFile",
       "root's: etc/apps/APP, and the folder of settings itself",
     ],
-    "vassal/vassal.ts": ["rename", "root's: vassals/"],
     "vhost/file-changes.ts": ["mkdir rmdir", "root's: nginx's folders"],
     "vhost/passwords.ts": ["chown", "root's: etc/apps/APP"],
   };
