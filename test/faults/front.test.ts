@@ -1,28 +1,25 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
-import { eventually, TestServer } from "../support/server.ts";
+import { eventually } from "../support/server.ts";
 import { limit, limitOf, openFilesOf } from "../support/shortage.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { withServer, withWorkspace } from "../support/with-server.ts";
 import { carried, hold, prepareToHold, release } from "./held.ts";
 
 describe("a front that the system gives no more", () => {
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer();
+  const demo = withWorkspace(server, "demo", plainApp("one"));
   let front: number;
   let agent: number;
 
   beforeAll(async () => {
-    server = await TestServer.start();
     prepareToHold(server);
-    demo = await server.workspace("demo", plainApp("one"));
     await demo.push();
     await server.settled("demo");
     front = server.servicePid("front");
     agent = server.servicePid("agent");
   });
-  afterAll(() => server.remove());
 
   const begin = (): Promise<string> =>
     server.receivePack("demo", "0000").then(({ status, body }) => `${status} ${body}`);

@@ -1,20 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { plainApp } from "../support/apps.ts";
-import { eventually, TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { eventually } from "../support/server.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 
 describe("a log that cannot be written", () => {
-  let server: TestServer;
-  let demo: Workspace;
-  beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", plainApp("one"));
-    await demo.push();
-    await server.settled("demo");
-  });
-  afterAll(() => server.remove());
+  const server = withServer();
+  const demo = withApp(server, "demo", plainApp("one"));
+  beforeAll(() => server.settled("demo"));
 
   it.each(["agent", "front"] as const)("keeps the %s from nothing", async (half) => {
     const before = server.servicePid(half);

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
-import { TestServer } from "../support/server.ts";
 import { limit, limitOf, openFilesOf } from "../support/shortage.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 import { isLong } from "./stage.ts";
 
 const halves = ["front", "agent"] as const;
@@ -11,15 +10,9 @@ const halves = ["front", "agent"] as const;
 const upTo = (most: number): number => Math.random() * most;
 
 describe.runIf(isLong)("files that run out at any moment, whatever is done", () => {
-  let server: TestServer;
-  let demo: Workspace;
-  beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", plainApp("one"));
-    await demo.push();
-    await server.settled("demo");
-  });
-  afterAll(() => server.remove());
+  const server = withServer();
+  const demo = withApp(server, "demo", plainApp("one"));
+  beforeAll(() => server.settled("demo"));
 
   /** The soft limit of either half goes down for a moment, again and again. */
   async function starve(pids: number[], until: () => boolean): Promise<void> {

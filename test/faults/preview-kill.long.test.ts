@@ -4,9 +4,9 @@ import { printTable } from "../../bench/table.ts";
 import { embeddedLayout } from "../../src/config/layout.ts";
 import { emperorOf, listVassals } from "../../src/vassal/emperor.ts";
 import { plainApp } from "../support/apps.ts";
-import { eventually, TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
 import { kill } from "../support/processes.ts";
+import { eventually, type TestServer } from "../support/server.ts";
+import { withServer, withWorkspace } from "../support/with-server.ts";
 import { carried, hold, prepareToHold, release } from "./held.ts";
 import { chosen, killTree, receiver, supervised, victims } from "./victims.ts";
 
@@ -106,26 +106,23 @@ async function recorded(server: TestServer): Promise<{ last: string; unfinished:
 }
 
 describe("kill -9", () => {
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer();
+  const demo = withWorkspace(server, "demo", plainApp("demo"));
   let turn = 0;
   let falls = 0;
   const rows: string[][] = [];
 
   beforeAll(async () => {
-    server = await TestServer.start();
     prepareToHold(server);
-    demo = await server.workspace("demo", plainApp("demo"));
     await demo.push();
     await server.settled("demo");
   });
-  afterAll(async () => {
-    await server.remove();
+  afterAll(() =>
     printTable(
       ["of", "while", "at", "push", "whole after", "then it is", "next push", "removal"],
       rows,
-    );
-  });
+    ),
+  );
 
   const nextCommit = async (): Promise<string> => {
     const text = `turn ${++turn}`;

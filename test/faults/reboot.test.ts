@@ -4,21 +4,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp, plainApp } from "../support/apps.ts";
-import { eventually, TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
 import { kill, processesUnder } from "../support/processes.ts";
+import { eventually, type TestServer } from "../support/server.ts";
+import { withServer, withWorkspace } from "../support/with-server.ts";
 
 describe("a reboot", () => {
   const tools = mkdtempSync(join(tmpdir(), "reeve-shim-"));
-  let server: TestServer;
-  let demo: Workspace;
+  chmodSync(tools, 0o755);
+  const server = withServer([], {
+    environment: { PATH: `${tools}:${process.env["PATH"] ?? ""}` },
+  });
+  const demo = withWorkspace(server, "demo", evaluatingApp("os.environ['WORD']"));
 
   beforeAll(async () => {
-    chmodSync(tools, 0o755);
-    server = await TestServer.start([], {
-      environment: { PATH: `${tools}:${process.env["PATH"] ?? ""}` },
-    });
-    demo = await server.workspace("demo", evaluatingApp("os.environ['WORD']"));
     await server.reeve("create", "demo");
     await server.reeve("settings", "demo", "set", "WORD=one");
     await demo.git("push", "--quiet", "deploy", "main");
@@ -29,7 +27,6 @@ describe("a reboot", () => {
   });
   afterAll(async () => {
     await fall(server);
-    await server.remove();
     rmSync(tools, { recursive: true, force: true });
   });
 

@@ -1,9 +1,9 @@
 import { appendFileSync, rmSync, writeFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { slowlyApp } from "../support/apps.ts";
-import { eventually, TestServer } from "../support/server.ts";
+import { eventually, type TestServer } from "../support/server.ts";
 import { kill } from "../support/processes.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { withServer, withWorkspace } from "../support/with-server.ts";
 import { carried, hold, prepareToHold, release } from "./held.ts";
 import { find, receiver } from "./victims.ts";
 
@@ -11,21 +11,18 @@ import { find, receiver } from "./victims.ts";
 const movesBranch = /update-ref -m reeve: rollback/;
 
 describe("between the switch and the record", () => {
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer();
+  const demo = withWorkspace(server, "demo", slowlyApp("one", 2));
   let first: string;
   const lock = "lib/repositories/demo.git/refs/heads/main.lock";
 
   beforeAll(async () => {
-    server = await TestServer.start();
     prepareToHold(server);
-    demo = await server.workspace("demo", slowlyApp("one", 2));
     await demo.push();
     first = await demo.head();
     await demo.deploy(slowlyApp("two", 2), "Two");
     await server.settled("demo");
   });
-  afterAll(() => server.remove());
 
   it("whoever was led to a release that is taken back gets its answer", async () => {
     demo.write(slowlyApp("three", 2));

@@ -1,10 +1,11 @@
 import { readdirSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { printTable } from "../../bench/table.ts";
 import { plainApp } from "../support/apps.ts";
-import { eventually, TestServer } from "../support/server.ts";
+import { eventually, type TestServer } from "../support/server.ts";
 import type { Workspace } from "../support/workspace.ts";
 import { kill, processesUnder } from "../support/processes.ts";
+import { withServer } from "../support/with-server.ts";
 import { isLong } from "./stage.ts";
 
 const clients = isLong ? 10 : 4;
@@ -17,12 +18,7 @@ const between = 4000;
 
 /** Pushes from all sides while reeve's processes are killed one after the other. */
 describe("the soak", () => {
-  let server: TestServer;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-  });
-  afterAll(() => server.remove());
+  const server = withServer();
 
   it("ends with every app serving its branch, and nothing left over", async () => {
     const names = Array.from({ length: apps }, (_, index) => `app-${index}`);

@@ -48,7 +48,17 @@ export class Stage {
   }
 
   static async open(environment: Record<string, string> = {}): Promise<Stage> {
-    const server = await TestServer.start([], { environment });
+    const server = new TestServer([], { environment });
+    try {
+      await server.begin();
+      return await Stage.#prepare(server);
+    } catch (error) {
+      await server.remove();
+      throw error;
+    }
+  }
+
+  static async #prepare(server: TestServer): Promise<Stage> {
     const other = await server.workspace("other", plainApp("other"));
     await other.git("push", "--quiet", "deploy", "main");
     const demo = await server.workspace("demo", plainApp("turn 0"));

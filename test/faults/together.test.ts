@@ -1,20 +1,16 @@
 import { appendFileSync, cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
-import { projectRoot, TestServer } from "../support/server.ts";
+import { projectRoot, type TestServer } from "../support/server.ts";
+import { withServer } from "../support/with-server.ts";
 import { isLong } from "./stage.ts";
 
 const rounds = isLong ? 20 : 2;
 const apps = isLong ? 20 : 4;
 
 describe("pushes at the same time", () => {
-  let server: TestServer;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-  });
-  afterAll(() => server.remove());
+  const server = withServer();
 
   it("to one app: one wins, and the other is told before anything was built for it", async () => {
     const hooks = server.path("etc/hooks");

@@ -34,7 +34,7 @@ export interface Outcome {
   output: string;
 }
 
-interface Circumstances {
+export interface Circumstances {
   /** The number of the user, and of the group, that it runs as. */
   user?: number;
   /** Without uv, environments are built by pip. */
@@ -53,71 +53,78 @@ interface Circumstances {
 /** The program that is tested: the one of this checkout, or of another that is compared with it. */
 export const program = process.env["REEVE_TEST_PROGRAM"] ?? join(projectRoot, "dist/main.js");
 
+/** Where it is. */
+interface Place {
+  home: string;
+  port: number;
+  /** 0: there is no sshd. */
+  sshPort: number;
+  workspaces: string;
+}
+
 /** The real embedded server, in a folder and on a port of its own. */
 export class TestServer {
-  readonly home: string;
-  readonly port: number;
-  /** 0: there is no sshd. */
-  readonly sshPort: number;
-  readonly workspaces: string;
+  readonly #options: string[];
+  readonly #circumstances: Circumstances;
+  #place: Place | undefined;
   #process: ChildProcess | undefined;
-  readonly #user: number | undefined;
-  readonly #environment: Record<string, string>;
-  readonly #wrapper: string[];
   #said = "";
 
-  private constructor(
-    home: string,
-    ports: { http: number; ssh: number },
-    { user, environment = {}, wrapper = [] }: Circumstances,
-  ) {
-    this.home = home;
-    this.port = ports.http;
-    this.sshPort = ports.ssh;
-    this.#user = user;
-    this.#environment = environment;
-    this.#wrapper = wrapper;
-    this.workspaces = mkdtempSync(join(tmpdir(), "reeve-work-"));
+  /** One that is nowhere until it begins. `options` are lines of its server.toml. */
+  constructor(options: string[] = [], circumstances: Circumstances = {}) {
+    this.#options = options;
+    this.#circumstances = circumstances;
   }
 
-  /** A server that runs. `options` are lines of its server.toml. */
-  static async start(
-    options: string[] = [],
-    circumstances: Circumstances = {},
-  ): Promise<TestServer> {
-    const home = circumstances.home ?? mkdtempSync(join(tmpdir(), "reeve-"));
+  /** A server that runs. */
+  static async start(options?: string[], circumstances?: Circumstances): Promise<TestServer> {
+    const server = new TestServer(options, circumstances);
+    try {
+      await server.begin();
+      return server;
+    } catch (error) {
+      // A folder that it was given may have more in it than what this start has made.
+      await (circumstances?.home === undefined ? server.remove() : server.interrupt());
+      throw error;
+    }
+  }
+
+  /** Gives it its place and starts it. What it is given is there to be removed, also where it does not start. */
+  async begin(): Promise<void> {
+    const { home: given, port, ssh, user, uv } = this.#circumstances;
+    const home = given ?? mkdtempSync(join(tmpdir(), "reeve-"));
+    const workspaces = mkdtempSync(join(tmpdir(), "reeve-work-"));
+    this.#place = { home, workspaces, port: port ?? 0, sshPort: 0 };
+    this.#place.port = port ?? (await freePort());
+    if (ssh) this.#place.sshPort = await freePort();
     mkdirSync(home, { recursive: true });
     chmodSync(home, 0o755);
-    const ports = {
-      http: circumstances.port ?? (await freePort()),
-      ssh: circumstances.ssh ? await freePort() : 0,
-    };
-    const server = new TestServer(home, ports, circumstances);
-    if (circumstances.user !== undefined) chownSync(home, circumstances.user, circumstances.user);
-    if (circumstances.uv !== false && !existsSync(join(home, "tools")))
+    if (user !== undefined) chownSync(home, user, user);
+    if (uv !== false && !existsSync(join(home, "tools")))
       symlinkSync(sharedTools(), join(home, "tools"));
-    if (options.length > 0) await server.write("etc/server.toml", `${options.join("\n")}\n`);
-    await server.up();
-    return server;
+    if (this.#options.length > 0)
+      await this.write("etc/server.toml", `${this.#options.join("\n")}\n`);
+    await this.up();
   }
 
   /** Starts it (again); resolves when it prints its ready lines. */
   async up(variables: Record<string, string> = {}): Promise<void> {
     this.#said = "";
-    const [file, ...words] = [...this.#wrapper, process.execPath, program, "up"];
+    const { user, environment = {}, wrapper = [] } = this.#circumstances;
+    const [file, ...words] = [...wrapper, process.execPath, program, "up"];
     const child = spawn(file, words, {
       env: {
         // A machine that the units' tests run beside counts from where reeve counts by itself.
         REEVE_FIRST_USER_ID: "35000",
         ...process.env,
-        ...this.#environment,
+        ...environment,
         REEVE_HOME: this.home,
         REEVE_PORT: String(this.port),
         REEVE_SSH_PORT: String(this.sshPort),
         ...variables,
       },
       stdio: ["ignore", "pipe", "pipe"],
-      ...(this.#user === undefined ? {} : { uid: this.#user, gid: this.#user }),
+      ...(user === undefined ? {} : { uid: user, gid: user }),
     });
     this.#process = child;
     for (const stream of [child.stdout, child.stderr]) {
@@ -141,10 +148,32 @@ export class TestServer {
   }
 
   async remove(): Promise<void> {
+    if (!this.#place) return;
     await this.interrupt();
     removeUsers(this.home);
     rmSync(this.home, { recursive: true, force: true });
     rmSync(this.workspaces, { recursive: true, force: true });
+  }
+
+  get home(): string {
+    return this.#at.home;
+  }
+
+  get port(): number {
+    return this.#at.port;
+  }
+
+  get sshPort(): number {
+    return this.#at.sshPort;
+  }
+
+  get workspaces(): string {
+    return this.#at.workspaces;
+  }
+
+  get #at(): Place {
+    if (!this.#place) throw new Error("the server has not begun");
+    return this.#place;
   }
 
   get said(): string {
@@ -183,8 +212,13 @@ export class TestServer {
   }
 
   /** A git repository to push from, with these files in its first commit. */
-  async workspace(app: string, files: Record<string, string>): Promise<Workspace> {
-    return Workspace.make(mkdtempSync(join(this.workspaces, `${app}-`)), this.remote(app), files);
+  async workspace(
+    app: string,
+    files: Record<string, string>,
+    workspace = new Workspace(),
+  ): Promise<Workspace> {
+    const folder = mkdtempSync(join(this.workspaces, `${app}-`));
+    return workspace.begin(folder, this.remote(app), files);
   }
 
   /** Runs `reeve …` as the administrator does. */

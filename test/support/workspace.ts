@@ -21,28 +21,36 @@ export interface TreeEntry {
 
 /** A developer's repository, with the remote `deploy`. */
 export class Workspace {
-  readonly folder: string;
-
-  private constructor(folder: string) {
-    this.folder = folder;
-  }
+  #folder = "";
 
   static async make(
     folder: string,
     remote: string,
     files: Record<string, string>,
   ): Promise<Workspace> {
-    const workspace = new Workspace(folder);
-    await workspace.git("init", "--quiet", "--initial-branch=main");
-    await workspace.git("remote", "add", "deploy", remote);
-    workspace.write(files);
-    await workspace.commit("The first commit");
-    return workspace;
+    return new Workspace().begin(folder, remote, files);
+  }
+
+  /** Makes the repository. */
+  async begin(folder: string, remote: string, files: Record<string, string>): Promise<this> {
+    this.#folder = folder;
+    await this.git("init", "--quiet", "--initial-branch=main");
+    await this.git("remote", "add", "deploy", remote);
+    this.write(files);
+    await this.commit("The first commit");
+    return this;
+  }
+
+  get folder(): string {
+    if (this.#folder === "") throw new Error("the workspace is not there yet");
+    return this.#folder;
   }
 
   /** Another repository, as one to push from. */
   within(folder: string): Workspace {
-    return new Workspace(folder);
+    const other = new Workspace();
+    other.#folder = folder;
+    return other;
   }
 
   /** Writes files; a text of `null` removes one. */
