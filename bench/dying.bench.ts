@@ -24,7 +24,6 @@ describe.runIf(process.getuid?.() === 0)("a healthy app beside dying ones", () =
   });
   afterAll(async () => {
     await server.remove();
-    dying.remove();
     printTable(
       ["dying apps", "p99 alone, ms", "p99 beside them, ms", "failed", "boots each"],
       rows,

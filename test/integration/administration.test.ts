@@ -1,20 +1,14 @@
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp, plainApp } from "../support/apps.ts";
-import { eventually, TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { eventually } from "../support/server.ts";
+import { withApp, withServer, withWorkspace } from "../support/with-server.ts";
 
 describe("settings", () => {
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer();
+  const demo = withWorkspace(server, "demo", evaluatingApp("repr(os.environ.get('GREETING'))"));
 
   const page = async (): Promise<string> => (await server.get("demo")).body;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", evaluatingApp("repr(os.environ.get('GREETING'))"));
-  });
-  afterAll(() => server.remove());
 
   it("can be given before the first push", async () => {
     await server.reeve("create", "demo");
@@ -122,16 +116,9 @@ describe("a command with a word that it does not take", () => {
 });
 
 describe("the administrator's own hand", () => {
-  let server: TestServer;
-  let demo: Workspace;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", evaluatingApp("os.environ.get('BY_HAND')"));
-    await demo.push();
-    await server.settled("demo");
-  });
-  afterAll(() => server.remove());
+  const server = withServer();
+  const demo = withApp(server, "demo", evaluatingApp("os.environ.get('BY_HAND')"));
+  beforeAll(() => server.settled("demo"));
 
   it("options change what the next deploy does", async () => {
     const { output } = await server.reeve("options", "demo", "set", "workers=3");
@@ -286,16 +273,10 @@ describe("the administrator's own hand", () => {
 });
 
 describe("an app's log", () => {
-  let server: TestServer;
-  let demo: Workspace;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", {
-      "app.py": `print("booted", flush=True)\n${plainApp("good")["app.py"] ?? ""}`,
-    });
+  const server = withServer();
+  const demo = withWorkspace(server, "demo", {
+    "app.py": `print("booted", flush=True)\n${plainApp("good")["app.py"] ?? ""}`,
   });
-  afterAll(() => server.remove());
 
   it("is empty before the first deploy, and says so", async () => {
     await server.reeve("create", "demo");
@@ -325,12 +306,7 @@ describe("an app's log", () => {
 });
 
 describe("destroy", () => {
-  let server: TestServer;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-  });
-  afterAll(() => server.remove());
+  const server = withServer();
 
   it("asks, and removes nothing for another answer", async () => {
     const demo = await server.workspace("demo", plainApp("good"));

@@ -1,16 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { makePerson, type Person } from "../support/people.ts";
-import { eventually, TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { eventually } from "../support/server.ts";
+import { withServer, withWorkspace } from "../support/with-server.ts";
 
 type Entry = Record<"account" | "action" | "app" | "outcome", string> & {
   detail: string | null;
   times: number;
 };
 
-let server: TestServer;
-let demo: Workspace;
+const server = withServer([], { ssh: true });
+const demo = withWorkspace(server, "demo", plainApp("one"));
 let ada: Person;
 let reader: Person;
 
@@ -23,13 +23,10 @@ const pushAs = ({ name, token }: Person, ...refs: string[]) =>
   demo.start("push", server.remote("demo", `${name}:${token}`), ...refs);
 
 beforeAll(async () => {
-  server = await TestServer.start([], { ssh: true });
-  demo = await server.workspace("demo", plainApp("one"));
   await demo.push("main", "main:shop");
   ada = await makePerson(server, "ada", { demo: "admin" });
   reader = await makePerson(server, "reader", { demo: "read" });
 });
-afterAll(() => server.remove());
 
 describe("the audit log", () => {
   it("says of a deletion that was refused that it was, and of one that was done that it was", async () => {

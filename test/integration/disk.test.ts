@@ -1,28 +1,20 @@
 import { chmodSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import type { DiskUse } from "../../src/protocol/readings.ts";
 import { plainApp } from "../support/apps.ts";
-import { TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 
 const mebibyte = 2 ** 20;
 
 describe("what an app takes on the disk", () => {
-  let server: TestServer;
-  let demo: Workspace;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", {
-      ...plainApp("one"),
-      "large.bin": "x".repeat(2 * mebibyte),
-      "changes.bin": "x".repeat(mebibyte),
-    });
-    await demo.push();
-    await server.settled("demo");
+  const server = withServer();
+  const demo = withApp(server, "demo", {
+    ...plainApp("one"),
+    "large.bin": "x".repeat(2 * mebibyte),
+    "changes.bin": "x".repeat(mebibyte),
   });
-  afterAll(() => server.remove());
+  beforeAll(() => server.settled("demo"));
 
   const use = async (): Promise<(DiskUse & { app: string })[]> => server.json("disk", "demo");
 

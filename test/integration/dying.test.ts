@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { Dying } from "../support/dying.ts";
-import { eventually, TestServer } from "../support/server.ts";
+import { eventually } from "../support/server.ts";
 import { Visitors } from "../support/visitors.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 
 /** `ROUNDS=all` waits in real time; otherwise all pauses are a twentieth. */
 const isLong = process.env["ROUNDS"] !== undefined;
@@ -13,18 +14,13 @@ const longest = 60 * first;
 const watched = 16 * first;
 
 describe.runIf(process.getuid?.() === 0)("an app that dies at its start, again and again", () => {
-  let server: TestServer;
+  const server = withServer([`restart_pause = ${first}`]);
+  withApp(server, "good", plainApp("good"));
   let dying: Dying;
 
   beforeAll(async () => {
-    server = await TestServer.start([`restart_pause = ${first}`]);
     dying = new Dying(server);
-    await (await server.workspace("good", plainApp("good"))).push();
     await server.settled("good");
-  });
-  afterAll(async () => {
-    await server.remove();
-    dying.remove();
   });
 
   it.each([
@@ -63,16 +59,11 @@ describe.runIf(process.getuid?.() === 0)("an app that dies at its start, again a
 });
 
 describe.runIf(process.getuid?.() === 0)("one that is held back for long", () => {
-  let server: TestServer;
+  const server = withServer(["restart_pause = 60000"]);
   let dying: Dying;
 
-  beforeAll(async () => {
-    server = await TestServer.start(["restart_pause = 60000"]);
+  beforeAll(() => {
     dying = new Dying(server);
-  });
-  afterAll(async () => {
-    await server.remove();
-    dying.remove();
   });
 
   it("starts at once when its ini is touched, as somebody has mended it", async () => {

@@ -1,20 +1,17 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { projectRoot, TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { projectRoot, type TestServer } from "../support/server.ts";
+import { withServer, withWorkspace } from "../support/with-server.ts";
 
 describe("the article's Bottle app", () => {
-  let server: TestServer;
-  let bottle: Workspace;
+  const server = withServer();
+  const bottle = withWorkspace(server, "demo", {});
 
   beforeAll(async () => {
-    server = await TestServer.start();
-    bottle = await server.workspace("demo", {});
     bottle.copy(join(projectRoot, "examples/bottle"));
     await bottle.commit("Say hello");
   });
-  afterAll(() => server.remove());
 
   it("is on the air when its first push returns", async () => {
     const push = await bottle.push("main");

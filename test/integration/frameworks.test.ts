@@ -1,10 +1,11 @@
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { projectRoot, TestServer } from "../support/server.ts";
+import { describe, expect, it } from "vitest";
+import { projectRoot } from "../support/server.ts";
+import { withServer } from "../support/with-server.ts";
 import type { Workspace } from "../support/workspace.ts";
 
 describe("the examples", () => {
-  let server: TestServer;
+  const server = withServer();
 
   const example = async (name: string): Promise<Workspace> => {
     const workspace = await server.workspace(name, {});
@@ -12,11 +13,6 @@ describe("the examples", () => {
     await workspace.commit("The example");
     return workspace;
   };
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-  });
-  afterAll(() => server.remove());
 
   it("Flask redirects to its own host and port", async () => {
     const flask = await example("flask");

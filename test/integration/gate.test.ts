@@ -2,10 +2,10 @@ import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
-import { eventually, TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { eventually, type TestServer } from "../support/server.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 
 const pushType = { "content-type": "application/x-git-receive-pack-request" };
 const fetchType = { "content-type": "application/x-git-upload-pack-request" };
@@ -38,8 +38,8 @@ const credentials: [title: string, headers: Record<string, string>][] = [
 ];
 
 describe("the gate", () => {
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer();
+  const demo = withApp(server, "demo", plainApp("good"));
   let front: number;
   let authorization: string;
 
@@ -57,14 +57,10 @@ describe("the gate", () => {
       ...(body ? { body } : {}),
     });
 
-  beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", plainApp("good"));
-    await demo.push();
+  beforeAll(() => {
     front = server.servicePid("front");
     authorization = `Basic ${Buffer.from(`admin:${server.token}`).toString("base64")}`;
   });
-  afterAll(() => server.remove());
 
   afterEach(async () => {
     expect(server.servicePid("front"), "the front is the process that it was").toBe(front);

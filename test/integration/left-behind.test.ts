@@ -4,11 +4,12 @@ import { existsSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { execa } from "execa";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { packOf, pushOf, pushPack, pushRequest } from "../support/packs.ts";
 import { makePerson, type Person } from "../support/people.ts";
-import { eventually, TestServer } from "../support/server.ts";
+import { eventually } from "../support/server.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 import type { Workspace } from "../support/workspace.ts";
 
 const isLong = process.env["ROUNDS"] !== undefined;
@@ -75,20 +76,16 @@ const refusals: Refusal[] = [
 ];
 
 describe.runIf(process.getuid?.() === 0)("what a refused push leaves behind", () => {
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer(["push_limit = 8"], { ssh: true });
+  const demo = withApp(server, "demo", plainApp("good"));
   let ben: Person;
   let ada: Person;
 
   beforeAll(async () => {
-    server = await TestServer.start(["push_limit = 8"], { ssh: true });
-    demo = await server.workspace("demo", plainApp("good"));
-    await demo.push();
     ada = await makePerson(server, "ada", { demo: "admin" });
     ben = await makePerson(server, "ben", { demo: "preview" });
     await server.settled("demo");
   });
-  afterAll(() => server.remove());
 
   const repository = (): string => server.path("lib/repositories/demo.git");
   /** By find, which bears what goes while it looks. */

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { appWithDaemon, plainApp } from "../support/apps.ts";
-import { eventually, TestServer } from "../support/server.ts";
+import { eventually } from "../support/server.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 
 const mark = randomUUID();
 /** `ROUNDS=all` tries a machine without control groups as well. */
@@ -38,12 +39,7 @@ const machines: [string, string[]][] = [
 describe.runIf(process.getuid?.() === 0).each(isLong ? machines : machines.slice(0, 1))(
   "what an app leaves running, %s",
   (_, wrapper) => {
-    let server: TestServer;
-
-    beforeAll(async () => {
-      server = await TestServer.start([], { wrapper });
-    });
-    afterAll(() => server.remove());
+    const server = withServer([], { wrapper });
 
     it("is said to be looked for by its user, where there is no better way", () => {
       const words = "gives no control groups";
@@ -117,13 +113,8 @@ describe.runIf(process.getuid?.() === 0).each(isLong ? machines : machines.slice
 );
 
 describe.runIf(process.getuid?.() === 0)("an app that takes more than it may", () => {
-  let server: TestServer;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-    await (await server.workspace("other", plainApp("other"))).push();
-  });
-  afterAll(() => server.remove());
+  const server = withServer();
+  withApp(server, "other", plainApp("other"));
 
   it("is held by its control group where that limits memory, and its neighbour is not", async (test) => {
     const hungry = plainApp("fed")["app.py"]?.replace(

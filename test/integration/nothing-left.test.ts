@@ -11,11 +11,11 @@ import {
 import { dirname } from "node:path";
 import { execFileSync } from "node:child_process";
 import Database from "libsql";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { aroundAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp } from "../support/apps.ts";
 import { makePerson, type Person } from "../support/people.ts";
-import { eventually, systemUsersOf, TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { eventually, systemUsersOf } from "../support/server.ts";
+import { withServer, withWorkspace } from "../support/with-server.ts";
 
 /** One that nobody has named anywhere: everybody may write in it, below a folder that they may only enter. */
 const open = `/var/lib/reeve-test-${process.pid}/everybodys`;
@@ -95,26 +95,26 @@ function leaveByOthers({ name, uid }: { name: string; uid: number }): string[] {
 }
 
 describe.runIf(process.getuid?.() === 0)("what is deleted", () => {
-  let server: TestServer;
-  let demo: Workspace;
-  let maker: Person;
-  let removeOthers: () => void;
-
-  beforeAll(async () => {
+  aroundAll(async (runBlock) => {
     mkdirSync(open, { recursive: true });
     chmodSync(open, 0o1777);
-    removeOthers = makeOthersObject();
-    server = await TestServer.start(["apps_each = 2"], { ssh: true });
-    demo = await server.workspace("demo", leaving);
+    const removeOthers = makeOthersObject();
+    try {
+      await runBlock();
+    } finally {
+      removeOthers();
+      rmSync(`${open}/..`, { recursive: true, force: true });
+    }
+  });
+  const server = withServer(["apps_each = 2"], { ssh: true });
+  const demo = withWorkspace(server, "demo", leaving);
+  let maker: Person;
+
+  beforeAll(async () => {
     mkdirSync(granted, { mode: 0o700 });
     await server.reeve("create", "demo");
     grant(granted, userOf("reeve-demo").uid);
     maker = await makePerson(server, "maker", {}, ["--may-create"]);
-  });
-  afterAll(async () => {
-    await server.remove();
-    removeOthers();
-    rmSync(`${open}/..`, { recursive: true, force: true });
   });
 
   const userOf = (stem: string): { name: string; uid: number } => {

@@ -1,25 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { objectProblems } from "../../src/push/objects.ts";
 import { plainApp } from "../support/apps.ts";
 import { hintOf, pushShape, shapes } from "../support/objects.ts";
-import { TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 
 const made = Object.entries(shapes);
 const isUntidy = ([name]: [string, unknown]): boolean =>
   objectProblems[name as keyof typeof objectProblems] === "untidy";
 
 describe("an object that is not as it should be", () => {
-  let server: TestServer;
-  let demo: Workspace;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", plainApp("good"));
-    const push = await demo.push();
-    expect(push.exitCode, push.output).toBe(0);
-  });
-  afterAll(() => server.remove());
+  const server = withServer();
+  const demo = withApp(server, "demo", plainApp("good"));
 
   it("is let in where it is only untidy, and what has it in its history is live", async () => {
     const refs: string[] = [];

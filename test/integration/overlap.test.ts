@@ -1,25 +1,22 @@
 import { rmSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp } from "../support/apps.ts";
-import { eventually, TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { eventually } from "../support/server.ts";
+import { withServer, withWorkspace } from "../support/with-server.ts";
 
 const words = (text: string): Record<string, string> =>
   evaluatingApp(`"${text} " + os.environ.get("WORD", "-") + " " + os.environ["REEVE_COMMIT"]`);
 
 describe("an app that cannot run beside itself (overlap = false)", () => {
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer();
+  const demo = withWorkspace(server, "demo", words("one"));
 
   beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", words("one"));
     await server.reeve("create", "demo");
     await server.reeve("options", "demo", "set", "overlap=false");
     await demo.push();
     await server.settled("demo");
   });
-  afterAll(() => server.remove());
 
   const served = async (): Promise<string> => (await server.get("demo")).body;
 

@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { lstatSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import Database from "libsql";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp } from "../support/apps.ts";
-import { systemUsersOf, TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { systemUsersOf, type TestServer } from "../support/server.ts";
+import { withServer, withWorkspace } from "../support/with-server.ts";
 
 const isRoot = process.getuid?.() === 0;
 const ownName = "pwd.getpwuid(os.getuid()).pw_name";
@@ -21,19 +21,16 @@ function processesOf(uid: number): string[] {
 }
 
 describe.runIf(isRoot)("with root, an app", () => {
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer();
+  const demo = withWorkspace(server, "demo", evaluatingApp(ownName, "import os, pwd"));
 
   beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", evaluatingApp(ownName, "import os, pwd"));
     await demo.push("main", "main:shop");
     const other = await server.workspace("other", evaluatingApp(ownName, "import os, pwd"));
     await other.push();
     await server.settled("demo");
     await server.tidied();
   });
-  afterAll(() => server.remove());
 
   it("runs as a system user of its own, and its previews as another", async () => {
     const names = await Promise.all(
@@ -115,10 +112,9 @@ describe.runIf(isRoot)("with root, an app", () => {
 });
 
 describe.runIf(isRoot)("a home from when all apps shared one system user", () => {
-  let server: TestServer;
+  const server = withServer();
 
   beforeAll(async () => {
-    server = await TestServer.start();
     for (const name of ["demo", "edited"]) {
       const app = await server.workspace(name, counting);
       await app.push("main", ...(name === "demo" ? ["main:shop"] : []));
@@ -132,7 +128,6 @@ describe.runIf(isRoot)("a home from when all apps shared one system user", () =>
     await server.interrupt();
     makeShared(server);
   });
-  afterAll(() => server.remove());
 
   it("comes through the next start with everything on the air, each app as itself", async () => {
     await server.up();

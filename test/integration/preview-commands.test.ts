@@ -1,13 +1,13 @@
 import { readdirSync, rmSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { RefLock } from "../support/ref-lock.ts";
-import { eventually, TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { eventually } from "../support/server.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 
 describe("commands about one preview", () => {
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer();
+  const demo = withApp(server, "demo", plainApp("main 1"));
 
   const push = async (text: string, ref: string): Promise<string> => {
     demo.write(plainApp(text));
@@ -24,13 +24,9 @@ describe("commands about one preview", () => {
   const body = async (name: string): Promise<string> => (await server.get(name)).body;
 
   beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", plainApp("main 1"));
-    await demo.push();
     await push("main 2", "HEAD:main");
     for (const text of ["shop 1", "shop 2", "shop 3"]) await push(text, "HEAD:feature/shop");
   });
-  afterAll(() => server.remove());
 
   it("leave a rollback of the app to its own releases", async () => {
     await reeve("rollback", "demo");

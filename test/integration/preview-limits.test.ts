@@ -1,8 +1,8 @@
 import { chmodSync, utimesSync, writeFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
-import { eventually, TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { eventually, type TestServer } from "../support/server.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 
 interface Listed {
   branch: string;
@@ -11,23 +11,19 @@ interface Listed {
 }
 
 describe("previews have an end", () => {
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer();
+  const demo = withApp(server, "demo", plainApp("production"));
 
   const branches = async (): Promise<string[]> =>
     (await server.json<Listed[]>("previews", "demo")).map(({ branch }) => branch).sort();
 
   beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", plainApp("production"));
-    await demo.push();
     await server.reeve("options", "demo", "set", "preview_limit=3");
     for (const name of ["old", "pinned", "visited"]) {
       await demo.push(`main:refs/heads/${name}`);
       await server.asleepAfterPush(`${name}--demo`);
     }
   });
-  afterAll(() => server.remove());
 
   it("they are listed, with where they are and until when", async () => {
     const { exitCode, output } = await server.reeve("previews", "demo");

@@ -18,8 +18,8 @@ import { expectSettingsChange } from "../../src/settings/settings.ts";
 import type { Deploy } from "../../src/store/agent/deploys.ts";
 import { vhostText } from "../../src/vhost/vhost.ts";
 import { plainApp } from "../support/apps.ts";
-import { TestServer } from "../support/server.ts";
 import { readNginx, shapeOf } from "../support/structures.ts";
+import { withServer } from "../support/with-server.ts";
 import type { Workspace } from "../support/workspace.ts";
 
 const commit = "3f2a91c0123456789abcdef0123456789abcdef0";
@@ -67,11 +67,10 @@ const hostile = [
 ];
 
 describe("branches with every name that git takes", () => {
-  let server: TestServer;
+  const server = withServer();
   let demo: Workspace;
 
   beforeAll(async () => {
-    server = await TestServer.start();
     for (const app of ["demo", "other"]) {
       demo = await server.workspace(app, plainApp(app));
       await demo.push();
@@ -81,7 +80,6 @@ describe("branches with every name that git takes", () => {
     await server.reeve("options", "demo", "set", "preview_limit=100");
     rmSync("/tmp/PWNED", { force: true });
   });
-  afterAll(() => server.remove());
 
   it("are each on the air under a host of their own, or refused in one line", async () => {
     const push = await demo.push(...hostile.map((name) => `main:refs/heads/${name}`));

@@ -1,11 +1,12 @@
 import { readdirSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp, plainApp } from "../support/apps.ts";
 import { freePort } from "../support/ports.ts";
-import { eventually, projectRoot, TestServer, type Outcome } from "../support/server.ts";
+import { eventually, projectRoot, type TestServer, type Outcome } from "../support/server.ts";
 import { Visitors } from "../support/visitors.ts";
+import { withApp, withServer, withWorkspace } from "../support/with-server.ts";
 import type { Workspace } from "../support/workspace.ts";
 
 const whereabouts = evaluatingApp(
@@ -56,8 +57,8 @@ function nginxFiles(server: TestServer, name: string): string[] {
 }
 
 describe("previews at one host, told apart by path", () => {
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer();
+  const demo = withWorkspace(server, "demo", whereabouts);
   let other: Workspace;
 
   const get = (path: string) => server.get("preview", path);
@@ -70,8 +71,6 @@ describe("previews at one host, told apart by path", () => {
   };
 
   beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", whereabouts);
     other = await server.workspace("other", whereabouts);
     for (const [app, workspace] of [
       ["demo", demo],
@@ -82,7 +81,6 @@ describe("previews at one host, told apart by path", () => {
     }
     await server.reeve("options", "demo", "set", "preview_idle=2");
   });
-  afterAll(() => server.remove());
 
   it("leave nothing of that host where the first one is refused", async () => {
     demo.write({ "app.py": "import nosuchmodule\n" });
@@ -213,20 +211,16 @@ def app(environ, start_response):
 });
 
 describe("previews at one host, told apart by port", () => {
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer();
+  const demo = withApp(server, "demo", whereabouts);
   let first: number;
 
   const get = (port: number, path = "/") => server.ask({ host: `localhost:${port}`, path, port });
 
   beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", whereabouts);
-    await demo.push();
     first = await freePorts();
     await server.reeve("options", "demo", "set", `preview_ports=${first}-${first + 1}`);
   });
-  afterAll(() => server.remove());
 
   it("answer at the server's domain and a port each, which somebody else's is never", async () => {
     const somebody = await listen(first);

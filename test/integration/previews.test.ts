@@ -1,9 +1,9 @@
 import { existsSync, readdirSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp, plainApp } from "../support/apps.ts";
-import { eventually, TestServer } from "../support/server.ts";
+import { eventually, type TestServer } from "../support/server.ts";
 import { Visitors } from "../support/visitors.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { withApp, withServer, withWorkspace } from "../support/with-server.ts";
 
 /** Every file of the server's that a preview's name is in. */
 function traces(server: TestServer, name: string): string[] {
@@ -25,8 +25,8 @@ function traces(server: TestServer, name: string): string[] {
 }
 
 describe("a push of branches", () => {
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer();
+  const demo = withApp(server, "demo", plainApp("production"));
 
   const branch = async (name: string, files: Record<string, string>): Promise<string> => {
     await demo.git("checkout", "--quiet", "-B", "work", "main");
@@ -36,13 +36,7 @@ describe("a push of branches", () => {
     return commit;
   };
 
-  beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", plainApp("production"));
-    await demo.push();
-    await server.settled("demo");
-  });
-  afterAll(() => server.remove());
+  beforeAll(() => server.settled("demo"));
 
   it("puts each on the air that is well, refuses the broken one, and leaves production alone", async () => {
     const ini = server.read("etc/vassals/demo.ini");
@@ -108,8 +102,8 @@ describe("a push of branches", () => {
 });
 
 describe("a preview that nobody looks at", () => {
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer();
+  const demo = withApp(server, "demo", plainApp("production"));
 
   const push = async (text: string, importFor = 0): Promise<void> => {
     demo.write(plainApp(text, { importFor }));
@@ -123,14 +117,10 @@ describe("a preview that nobody looks at", () => {
       ?.length ?? 0;
 
   beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", plainApp("production"));
-    await demo.push();
     await server.reeve("options", "demo", "set", "preview_idle=2");
     await push("one", 1);
     await server.asleepAfterPush("shop--demo");
   });
-  afterAll(() => server.remove());
 
   it("has no process, and its first visitor just waits for its boot", async () => {
     expect(asleep()).toBe(true);
@@ -218,8 +208,9 @@ def app(environ, start_response):
 });
 
 describe("what a preview has", () => {
-  let server: TestServer;
-  let demo: Workspace;
+  const env = (name: string): string => `os.environ.get('${name}')`;
+  const server = withServer();
+  const demo = withWorkspace(server, "demo", evaluatingApp(env("SECRET")));
   const isRoot = process.getuid?.() === 0;
 
   const push = async (files: Record<string, string>, ...refs: string[]): Promise<string> => {
@@ -229,17 +220,13 @@ describe("what a preview has", () => {
     expect(exitCode, output).toBe(0);
     return output;
   };
-  const env = (name: string): string => `os.environ.get('${name}')`;
 
   beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", evaluatingApp(env("SECRET")));
     await server.reeve("create", "demo");
     await server.reeve("settings", "demo", "set", "SECRET=production");
     await server.reeve("settings", "demo", "--preview", "set", "SECRET=preview");
     await demo.push();
   });
-  afterAll(() => server.remove());
 
   it("is a set of settings of its own, unless the app's are wanted", async () => {
     await push({}, "HEAD:shop");

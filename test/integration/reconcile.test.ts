@@ -10,31 +10,27 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { plainApp, slowlyApp, slowPackage } from "../support/apps.ts";
-import { eventually, TestServer } from "../support/server.ts";
+import { eventually } from "../support/server.ts";
 import { processesUnder } from "../support/processes.ts";
 import { Visitors } from "../support/visitors.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 
 const isEnvironment = (name: string): boolean => /^[0-9a-f]{16}$/.test(name);
 
 describe("what differs from the record", () => {
-  let server: TestServer;
-  let workspace: Workspace;
+  const server = withServer();
+  const workspace = withApp(server, "demo", {
+    ...plainApp("one"),
+    "slowly.py": "import time\ntime.sleep(3)\nfrom app import app\n",
+  });
   let commit: string;
 
   beforeAll(async () => {
-    server = await TestServer.start();
-    workspace = await server.workspace("demo", {
-      ...plainApp("one"),
-      "slowly.py": "import time\ntime.sleep(3)\nfrom app import app\n",
-    });
-    await workspace.push();
     ({ commit } = await workspace.deploy(plainApp("two")));
     await server.settled("demo");
   });
-  afterAll(() => server.remove());
 
   const srv = (...parts: string[]): string => server.path("srv/demo", ...parts);
 

@@ -1,20 +1,13 @@
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { RefLock } from "../support/ref-lock.ts";
-import { eventually, TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { eventually } from "../support/server.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 
 describe("what becomes of a ref", () => {
-  let server: TestServer;
-  let demo: Workspace;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", plainApp("good"));
-    await demo.push();
-  });
-  afterAll(() => server.remove());
+  const server = withServer();
+  const demo = withApp(server, "demo", plainApp("good"));
 
   it("a tag is kept, and deploys nothing", async () => {
     const before = await server.json<unknown[]>("deploys", "demo");
@@ -107,12 +100,7 @@ describe("what becomes of a ref", () => {
 });
 
 describe("a first push that goes to the wrong place", () => {
-  let server: TestServer;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-  });
-  afterAll(() => server.remove());
+  const server = withServer();
 
   it("as master is a preview, and told the command that puts the app itself on the air", async () => {
     const demo = await server.workspace("old", plainApp("good"));
@@ -159,12 +147,7 @@ describe("a first push that goes to the wrong place", () => {
 });
 
 describe("a server that creates no app on a push", () => {
-  let server: TestServer;
-
-  beforeAll(async () => {
-    server = await TestServer.start(["create_on_push = false"]);
-  });
-  afterAll(() => server.remove());
+  const server = withServer(["create_on_push = false"]);
 
   it("says how to make one, and takes the push when it is made", async () => {
     const demo = await server.workspace("demo", plainApp("good"));

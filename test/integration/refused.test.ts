@@ -2,9 +2,9 @@ import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
-import { eventually, TestServer } from "../support/server.ts";
+import { eventually } from "../support/server.ts";
 import { fromWheels, wheelFolder } from "../support/wheels.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 
 const good = { ...plainApp("good"), Procfile: null, "requirements.txt": null };
 
@@ -139,17 +139,13 @@ const mistakes: { title: string; files: Record<string, string | null>; says: Reg
 ];
 
 describe("a push that is refused", () => {
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer();
+  const demo = withApp(server, "demo", plainApp("good"));
 
   beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", plainApp("good"));
-    await demo.push();
     await server.reeve("options", "demo", "set", "health_deadline=3");
     await server.settled("demo");
   });
-  afterAll(() => server.remove());
 
   afterEach(async () => {
     const push = await demo.deploy(good, "All is well again");
@@ -242,15 +238,10 @@ describe("a push that is refused", () => {
 });
 
 describe.runIf(process.getuid?.() === 0)("a full disk", () => {
-  let server: TestServer;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-  });
+  const server = withServer();
   afterAll(async () => {
     await server.interrupt();
     execFileSync("umount", [server.path("srv/demo")]);
-    await server.remove();
   });
 
   it("refuses the push, keeps the old page, and the next push works when there is room", async () => {
@@ -283,12 +274,7 @@ describe.runIf(process.getuid?.() === 0)("a full disk", () => {
 });
 
 describe.runIf(process.getuid?.() === 0)("a server whose links cannot be changed any more", () => {
-  let server: TestServer;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-  });
-  afterAll(() => server.remove());
+  const server = withServer();
 
   it("says why the traffic could not move, which git itself dies of without a word", async () => {
     const demo = await server.workspace("demo", plainApp("good"));

@@ -10,11 +10,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp, slowPackage } from "../support/apps.ts";
 import { PackageIndex } from "../support/package-index.ts";
-import { eventually, TestServer } from "../support/server.ts";
+import { eventually } from "../support/server.ts";
 import { addSource, addWheel, fromWheels, wheelFolder } from "../support/wheels.ts";
+import { withApp, withServer, withWorkspace } from "../support/with-server.ts";
 import type { Workspace } from "../support/workspace.ts";
 
 const isLong = process.env["ROUNDS"] !== undefined;
@@ -26,8 +27,11 @@ const versions = evaluatingApp(
 
 describe("requirements", () => {
   const wheels = wheelFolder();
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer();
+  const demo = withWorkspace(server, "demo", {
+    ...versions,
+    "requirements.txt": fromWheels(wheels, "greeting==1.0", "farewell"),
+  });
   let first: string;
 
   const environments = (): string[] =>
@@ -38,14 +42,8 @@ describe("requirements", () => {
   };
 
   beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", {
-      ...versions,
-      "requirements.txt": fromWheels(wheels, "greeting==1.0", "farewell"),
-    });
     first = (await demo.push()).output;
   });
-  afterAll(() => server.remove());
 
   it("are installed into an environment of the app's own", async () => {
     expect(first).toMatch(/environment {2}built with uv, 2 packages/);
@@ -249,8 +247,7 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
 
 describe("an environment of changed requirements", () => {
   const wheels = wheelFolder();
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer();
 
   const environment = async (): Promise<string> => {
     await server.settled("demo");
@@ -273,7 +270,7 @@ describe("an environment of changed requirements", () => {
   const pythonOf = (folder: string): string =>
     readdirSync(join(folder, "lib")).find((name) => name.startsWith("python")) ?? "";
 
-  beforeAll(async () => {
+  beforeAll(() => {
     addWheel(wheels, "tool", "1.0", {
       "tool.py": "def main(): print('tool')\n",
       "tool-1.0.dist-info/entry_points.txt": "[console_scripts]\ntool = tool:main\n",
@@ -281,14 +278,11 @@ describe("an environment of changed requirements", () => {
     // Both bring along the same file, as packages with tests in them do.
     addWheel(wheels, "left", "1.0", { "left.py": "", "tests/__init__.py": "" });
     addWheel(wheels, "right", "1.0", { "right.py": "", "tests/__init__.py": "" });
-    server = await TestServer.start();
-    demo = await server.workspace("demo", {
-      ...versions,
-      "requirements.txt": fromWheels(wheels, "greeting==1.0", "farewell", "tool", "left", "right"),
-    });
-    await demo.push();
   });
-  afterAll(() => server.remove());
+  const demo = withApp(server, "demo", {
+    ...versions,
+    "requirements.txt": fromWheels(wheels, "greeting==1.0", "farewell", "tool", "left", "right"),
+  });
 
   it.each<[string, string[]]>([
     ["another version", ["greeting==2.0", "farewell", "tool", "left", "right"]],
@@ -399,7 +393,7 @@ def build_editable(folder, *rest):
 
 describe("a package of the tree itself", () => {
   let wheels: string;
-  let server: TestServer;
+  const server = withServer();
   let demo: Workspace;
 
   const page = async (): Promise<string> => (await server.get("demo")).body;
@@ -411,13 +405,11 @@ describe("a package of the tree itself", () => {
     chmodSync(wheels, 0o755);
     addWheel(wheels, "greeting", "1.0", { "greeting.py": "" });
     addWheel(wheels, "farewell", "1.0", { "farewell.py": "" });
-    server = await TestServer.start();
     demo = await server.workspace("demo", {
       ...project("greeting"),
       "requirements.txt": fromWheels(wheels, "-e ."),
     });
   });
-  afterAll(() => server.remove());
 
   it("that is to be edited is in the release, with all that is beside its sources", async () => {
     const push = await demo.push();
@@ -551,12 +543,7 @@ function packagesIn(output: string): unknown {
 
 describe("an environment that was pruned", () => {
   const wheels = wheelFolder();
-  let server: TestServer;
-
-  beforeAll(async () => {
-    server = await TestServer.start(["kept_releases = 1"]);
-  });
-  afterAll(() => server.remove());
+  const server = withServer(["kept_releases = 1"]);
 
   it("is rebuilt with the versions that it had, also when the index has newer ones by now", async () => {
     const demo = await server.workspace("demo", {
@@ -584,12 +571,7 @@ describe("an environment that was pruned", () => {
 
 describe("an installer's cache", () => {
   const wheels = wheelFolder();
-  let server: TestServer;
-
-  beforeAll(async () => {
-    server = await TestServer.start(["build_cache = 0"]);
-  });
-  afterAll(() => server.remove());
+  const server = withServer(["build_cache = 0"]);
 
   it("that holds more than it may is emptied when a build is over, and the next one fills it again", async () => {
     const demo = await server.workspace("demo", {
@@ -614,12 +596,7 @@ describe("an installer's cache", () => {
 
 describe("without uv", () => {
   const wheels = wheelFolder();
-  let server: TestServer;
-
-  beforeAll(async () => {
-    server = await TestServer.start(["builds = 1"], { uv: false });
-  });
-  afterAll(() => server.remove());
+  const server = withServer(["builds = 1"], { uv: false });
 
   it("pip builds the same environments", async () => {
     const demo = await server.workspace("demo", {

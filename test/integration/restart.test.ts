@@ -1,15 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { childrenOf } from "../support/processes.ts";
-import { eventually, TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { eventually } from "../support/server.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 
 describe("the embedded server", () => {
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer();
+  const demo = withApp(server, "demo", plainApp("one"));
 
   /** Everything that runs out of the server's folder. */
   const processes = (): string[] => {
@@ -24,13 +24,7 @@ describe("the embedded server", () => {
     }
   };
 
-  beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", plainApp("one"));
-    await demo.push();
-    await server.settled("demo");
-  });
-  afterAll(() => server.remove());
+  beforeAll(() => server.settled("demo"));
 
   it("prints the lines to paste, and they work", async () => {
     const [remote = "", helper = "", push = ""] = server.said.match(/^ {2}git .*$/gm) ?? [];
@@ -182,12 +176,7 @@ describe("the embedded server", () => {
 });
 
 describe.runIf(process.getuid?.() === 0)("with root", () => {
-  let server: TestServer;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-  });
-  afterAll(() => server.remove());
+  const server = withServer();
 
   it("nothing of an app, and nothing that listens for git, runs as root", async () => {
     const demo = await server.workspace("demo", plainApp("good"));

@@ -1,9 +1,9 @@
 import { readdirSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
-import { eventually, TestServer } from "../support/server.ts";
+import { eventually } from "../support/server.ts";
 import { Visitors } from "../support/visitors.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 
 interface ReleaseLine {
   commit: string;
@@ -22,21 +22,17 @@ interface DeployLine {
 }
 
 describe("a rollback", () => {
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer();
+  const demo = withApp(server, "demo", plainApp("one"));
   const commits: string[] = [];
 
   beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", plainApp("one"));
-    await demo.push();
     commits.push(await demo.head());
     for (const text of ["two", "three", "four"]) {
       commits.push((await demo.deploy(plainApp(text), `Say ${text}`)).commit);
     }
     await server.settled("demo");
   });
-  afterAll(() => server.remove());
 
   it("is a push of an older commit, and builds nothing", async () => {
     const push = await demo.push(`+${commits[0] ?? ""}:main`);
@@ -125,12 +121,7 @@ describe("a rollback", () => {
 });
 
 describe("rollbacks in a row", () => {
-  let server: TestServer;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-  });
-  afterAll(() => server.remove());
+  const server = withServer();
 
   it("go one further back each time, and end at the first release", async () => {
     const demo = await server.workspace("demo", plainApp("one"));
@@ -152,12 +143,7 @@ describe("rollbacks in a row", () => {
 });
 
 describe("a release that can run but once", () => {
-  let server: TestServer;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-  });
-  afterAll(() => server.remove());
+  const server = withServer();
 
   it("goes on in its understudy: degraded, said so, and no visitor notices", async () => {
     const demo = await server.workspace("demo", plainApp("one"));

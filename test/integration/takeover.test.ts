@@ -1,25 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
-import { TestServer } from "../support/server.ts";
 import { Visitors } from "../support/visitors.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 
 describe("while visitors keep coming", () => {
-  let server: TestServer;
-  let demo: Workspace;
-  let visitors: Visitors;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-    demo = await server.workspace("demo", plainApp("0"));
-    await demo.push();
-    await server.settled("demo");
-    visitors = new Visitors(server, "demo");
-  });
-  afterAll(async () => {
-    await visitors.leave();
-    await server.remove();
-  });
+  const server = withServer();
+  const demo = withApp(server, "demo", plainApp("0"));
+  const visitors = new Visitors(server, "demo");
+  beforeAll(() => server.settled("demo"));
+  afterAll(() => visitors.leave());
 
   it("a first deploy settles as unseen as every other", async () => {
     const fresh = await server.workspace("fresh", plainApp("0", { importFor: 1 }));

@@ -1,25 +1,21 @@
 import { execa } from "execa";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { packOf, pushPack, thinPack } from "../support/packs.ts";
 import { makePerson, type Person } from "../support/people.ts";
-import { TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 
 const secret = Array.from({ length: 400 }, (_, index) => `line ${index} of a secret\n`).join("");
 
 describe.runIf(process.getuid?.() === 0)("what is in the repository and belongs to no ref", () => {
-  let server: TestServer;
-  let demo: Workspace;
+  const server = withServer([], { ssh: true });
+  const demo = withApp(server, "demo", plainApp("good"));
   let ben: Person;
   /** A commit, its tree and its file, whose branch is gone; and a release that main has left. */
   let gone = { commit: "", tree: "", blob: "" };
   let former = "";
 
   beforeAll(async () => {
-    server = await TestServer.start([], { ssh: true });
-    demo = await server.workspace("demo", plainApp("good"));
-    await demo.push();
     await server.reeve("options", "demo", "set", "previews=off");
     ben = await makePerson(server, "ben", { demo: "preview" });
     former = (await demo.deploy(plainApp("former"), "A release of its own")).commit;
@@ -30,7 +26,6 @@ describe.runIf(process.getuid?.() === 0)("what is in the repository and belongs 
     await server.tidied();
     gone = await makeGone();
   });
-  afterAll(() => server.remove());
 
   async function makeGone(): Promise<typeof gone> {
     const blob = await demo.blob(secret);

@@ -1,12 +1,13 @@
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import type { Readable } from "node:stream";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { sleep } from "../../src/host/clock.ts";
 import { packetLine } from "../hostile/raw.ts";
 import { pushRequest } from "../support/packs.ts";
 import { basic, makePerson, type Person } from "../support/people.ts";
-import { eventually, TestServer } from "../support/server.ts";
+import { eventually } from "../support/server.ts";
+import { withServer } from "../support/with-server.ts";
 import type { Workspace } from "../support/workspace.ts";
 
 const isLong = process.env["ROUNDS"] !== undefined;
@@ -29,15 +30,13 @@ interface Started {
   ended: Promise<{ exitCode?: number | undefined }>;
 }
 
-let server: TestServer;
+const places = 20;
+const server = withServer([`git_sessions_each = ${places}`], { ssh: true });
 let demo: Workspace;
 let gate: string;
 let turns = 0;
 
-const places = 20;
-
 beforeAll(async () => {
-  server = await TestServer.start([`git_sessions_each = ${places}`], { ssh: true });
   gate = server.path("gate");
   demo = await server.workspace("demo", slow("one", gate));
   for (const text of ["one", "two"]) {
@@ -49,7 +48,6 @@ beforeAll(async () => {
   await server.reeve("options", "demo", "set", "health_deadline=120");
   await server.settled("demo");
 });
-afterAll(() => server.remove());
 
 const holdAll = (): void => writeFileSync(gate, "");
 const letGo = (): void => rmSync(gate);

@@ -1,9 +1,9 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
-import { projectRoot, TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { projectRoot } from "../support/server.ts";
+import { withServer, withWorkspace } from "../support/with-server.ts";
 
 const nobody = 65534;
 const isRoot = process.getuid?.() === 0;
@@ -11,14 +11,8 @@ const isRoot = process.getuid?.() === 0;
 const isOpen = folders(projectRoot).every((folder) => (statSync(folder).mode & 0o001) !== 0);
 
 describe.runIf(isRoot && isOpen)("without root", () => {
-  let server: TestServer;
-  let demo: Workspace;
-
-  beforeAll(async () => {
-    server = await TestServer.start([], { user: nobody });
-    demo = await server.workspace("demo", plainApp("one"));
-  });
-  afterAll(() => server.remove());
+  const server = withServer([], { user: nobody });
+  const demo = withWorkspace(server, "demo", plainApp("one"));
 
   it("the server says that nothing keeps the apps apart", () => {
     expect(server.said).toContain("nothing keeps them apart");

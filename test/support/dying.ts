@@ -1,16 +1,17 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestServer } from "./server.ts";
 
 /** An administrator's own inis, beside those of reeve's: each writes down when it boots, and dies of it. */
 export class Dying {
   readonly #server: TestServer;
-  readonly #folder = mkdtempSync(join(tmpdir(), "reeve-dying-"));
+  /** Goes with the server. */
+  readonly #folder: string;
   #last = 0;
 
   constructor(server: TestServer) {
     this.#server = server;
+    this.#folder = mkdtempSync(server.path("dying-"));
     chmodSync(this.#folder, 0o777);
     writeFileSync(
       join(this.#folder, "dying.py"),
@@ -59,10 +60,6 @@ def app(environ, start_response):
 
   starts(name: string): number {
     return this.#boots(name).length;
-  }
-
-  remove(): void {
-    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   #boots(name: string): number[] {
