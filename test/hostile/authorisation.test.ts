@@ -1,12 +1,12 @@
 import { readdirSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { needs } from "../../src/front/rights.ts";
 import { findRoute } from "../../src/front/route.ts";
 import { plainApp } from "../support/apps.ts";
 import { basic, makePerson, type Person } from "../support/people.ts";
-import { eventually, TestServer, type Outcome } from "../support/server.ts";
+import { eventually, type Outcome } from "../support/server.ts";
 import { SshClient } from "../support/ssh.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 import { isLong } from "./oracle.ts";
 
 /** Who asks. `nobody` gives no credential, `wrong` one that is worth nothing; `other` is another app's admin. */
@@ -23,14 +23,11 @@ const everybody = [
 ] as const;
 type Who = (typeof everybody)[number];
 
-let server: TestServer;
-let demo: Workspace;
+const server = withServer([], { ssh: true });
+const demo = withApp(server, "demo", plainApp("one"));
 const people = new Map<Who, Person>();
 
 beforeAll(async () => {
-  server = await TestServer.start([], { ssh: true });
-  demo = await server.workspace("demo", plainApp("one"));
-  await demo.push();
   await demo.deploy(plainApp("two"), "Another release");
   await server.reeve("create", "shop");
 
@@ -51,7 +48,6 @@ beforeAll(async () => {
   people.set("admin", { name: "admin", token: server.token, ssh });
   people.set("wrong", { name: "reader", token: "reeve_wrong", ssh: new SshClient(server) });
 });
-afterAll(() => server.remove());
 
 function headersOf(who: Who): Record<string, string> {
   const person = people.get(who);

@@ -11,9 +11,10 @@ import {
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
-import { eventually, systemUsersOf, TestServer } from "../support/server.ts";
+import { eventually, systemUsersOf, type TestServer } from "../support/server.ts";
 import type { Outcome } from "../support/server.ts";
 import { fromWheels, wheelFolder } from "../support/wheels.ts";
+import { withServer } from "../support/with-server.ts";
 import type { Workspace } from "../support/workspace.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -185,17 +186,15 @@ async function isHeld(server: TestServer, app: string): Promise<void> {
 }
 
 describe.runIf(isRoot)("builds, one at a time", () => {
-  let server: TestServer;
+  const server = withServer(["builds = 1", "build_memory = 300", "build_deadline = 60"]);
   let held: string;
   let builder: { name: string; uid: number };
 
-  beforeAll(async () => {
-    server = await TestServer.start(["builds = 1", "build_memory = 300", "build_deadline = 60"]);
+  beforeAll(() => {
     const users = systemUsersOf(server.home).filter(({ comment }) => comment.startsWith("build "));
     expect(users).toHaveLength(1);
     builder = users[0]!;
   });
-  afterAll(() => server.remove());
   beforeEach(() => {
     // Root's, so that a build sees it.
     held = mkdtempSync("/tmp/reeve-held-");
@@ -368,13 +367,8 @@ raise SystemExit(1)
 
 describe.runIf(isRoot)("builds in an environment that begins with another one", () => {
   const wheels = wheelFolder();
-  let server: TestServer;
+  const server = withServer(["build_deadline = 60"]);
   let demo: Workspace;
-
-  beforeAll(async () => {
-    server = await TestServer.start(["build_deadline = 60"]);
-  });
-  afterAll(() => server.remove());
 
   const push = async (program: string): Promise<Outcome> =>
     demo.deploy({
@@ -416,18 +410,14 @@ describe.runIf(isRoot)("builds in an environment that begins with another one", 
 });
 
 describe.runIf(isRoot)("a preview's build beside production's", () => {
-  let server: TestServer;
+  const server = withServer(["build_deadline = 60"]);
   let held: string;
 
-  beforeAll(async () => {
-    server = await TestServer.start(["build_deadline = 60"]);
+  beforeAll(() => {
     held = mkdtempSync("/tmp/reeve-held-");
     chmodSync(held, 0o755);
   });
-  afterAll(async () => {
-    await server.remove();
-    rmSync(held, { recursive: true, force: true });
-  });
+  afterAll(() => rmSync(held, { recursive: true, force: true }));
 
   it("B23: changes nothing that the latter reads", async () => {
     const listing = `

@@ -2,16 +2,16 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "libsql";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { basic, makePerson, makeToken, type Person } from "../support/people.ts";
-import { eventually, TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { eventually } from "../support/server.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 import { isLong } from "./oracle.ts";
 import { head, sendRaw } from "./raw.ts";
 
-let server: TestServer;
-let demo: Workspace;
+const server = withServer();
+const demo = withApp(server, "demo", plainApp("good"));
 let front: number;
 let ada: Person;
 
@@ -21,13 +21,9 @@ const ask = (headers: Record<string, string>, path = refs) =>
 const audit = () => server.json<Record<string, string>[]>("audit", "-n", "5000");
 
 beforeAll(async () => {
-  server = await TestServer.start();
-  demo = await server.workspace("demo", plainApp("good"));
-  await demo.push();
   ada = await makePerson(server, "ada", { demo: "deploy" });
   front = server.servicePid("front");
 });
-afterAll(() => server.remove());
 afterEach(async () => {
   expect(server.servicePid("front"), "the front is the process that it was").toBe(front);
   expect((await server.get("demo")).body).toBe("good");

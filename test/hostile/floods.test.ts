@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { embeddedLayout } from "../../src/config/layout.ts";
 import { LocalHost } from "../../src/host/host.ts";
 import { childrenOf } from "../../src/host/processes.ts";
@@ -13,8 +13,8 @@ import { pushRequest } from "../support/packs.ts";
 import { processesUnder } from "../support/processes.ts";
 import { followersOf, SshClient } from "../support/ssh.ts";
 import { makePerson, type Person } from "../support/people.ts";
-import { eventually, projectRoot, TestServer, type Answer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { eventually, projectRoot, type Answer } from "../support/server.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 
 const isLong = process.env["ROUNDS"] !== undefined;
 const visitors = isLong ? 20_000 : 3000;
@@ -33,19 +33,14 @@ def app(environ, start_response):
 `,
 };
 
-let server: TestServer;
-let demo: Workspace;
+const server = withServer(bound, { ssh: true });
+const demo = withApp(server, "demo", app);
 let ada: Person;
 
 beforeAll(async () => {
-  server = await TestServer.start(bound, { ssh: true });
-  demo = await server.workspace("demo", app);
-  const { exitCode, output } = await demo.push();
-  expect(exitCode, output).toBe(0);
   await server.settled("demo");
   ada = await makePerson(server, "ada", { demo: "deploy" });
 });
-afterAll(() => server.remove());
 
 /** What a visitor sees, and one who fetches over HTTP: 200 and 0 where all is well. */
 async function look(): Promise<(number | undefined)[]> {

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { ProcessWatch, type Seen } from "../support/process-watch.ts";
 import { eventually, projectRoot, systemUsersOf, TestServer } from "../support/server.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { withServer, withWorkspace } from "../support/with-server.ts";
 
 const isRoot = process.getuid?.() === 0;
 const probe = readFileSync(join(projectRoot, "test/hostile/probe.py"), "utf8");
@@ -91,8 +91,12 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
 
 describe.runIf(isRoot)("an app that tries another app, the server and root", () => {
   const canary = "canary-1f2e3d";
-  let server: TestServer;
-  let app: Workspace;
+  const server = withServer([], {
+    ssh: true,
+    // Numbers of its own: that of a user that is gone is not reeve's to take again, but another server's.
+    environment: { CANARY: canary, REEVE_FIRST_USER_ID: "41000" },
+  });
+  const app = withWorkspace(server, "mallory", former);
   let facts: Record<string, unknown>;
   let built: Findings;
   let ran: Findings;
@@ -101,14 +105,10 @@ describe.runIf(isRoot)("an app that tries another app, the server and root", () 
   let victimPids: number[];
 
   beforeAll(async () => {
-    // Numbers of its own: that of a user that is gone is not reeve's to take again, but another server's.
-    const environment = { CANARY: canary, REEVE_FIRST_USER_ID: "41000" };
-    server = await TestServer.start([], { ssh: true, environment });
     const other = await server.workspace("victim", victim);
     await server.reeve("create", "victim");
     await server.reeve("settings", "victim", "set", `SECRET=${canary}`);
     await other.push();
-    app = await server.workspace("mallory", former);
     await server.reeve("create", "mallory");
     await server.reeve("settings", "mallory", "set", "FORMER=one");
     await app.push();
@@ -132,7 +132,6 @@ describe.runIf(isRoot)("an app that tries another app, the server and root", () 
   });
   afterAll(async () => {
     for (const name of ["mallory", "victim"]) await server.reeve("destroy", name, "--yes");
-    await server.remove();
   });
   afterEach(async () => {
     expect((await server.get("victim")).body, "the victim answers").toBe("the victim");

@@ -53,7 +53,18 @@ export class Scene {
     chmodSync(around, 0o777);
     const home = join(around, "home");
     mkdirSync(home, { mode: 0o755 });
-    const server = await TestServer.start(options, { ssh: true, home });
+    const server = new TestServer(options, { ssh: true, home });
+    try {
+      await server.begin();
+      return await Scene.#prepare(server, around);
+    } catch (error) {
+      await server.remove();
+      rmSync(around, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  static async #prepare(server: TestServer, around: string): Promise<Scene> {
     const other = await server.workspace("other", plainApp("other"));
     const demo = await server.workspace("demo", plainApp("good"));
     for (const app of [other, demo]) await app.git("push", "--quiet", "deploy", "main");

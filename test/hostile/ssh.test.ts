@@ -12,17 +12,17 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { execa } from "execa";
 import { ask } from "../../src/host/probe.ts";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { makePerson, type Person } from "../support/people.ts";
-import { eventually, TestServer } from "../support/server.ts";
+import { eventually } from "../support/server.ts";
 import { followersOf, SshClient } from "../support/ssh.ts";
-import type { Workspace } from "../support/workspace.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 
 const canary = "/tmp/PWNED";
 
-let server: TestServer;
-let demo: Workspace;
+const server = withServer([], { ssh: true });
+const demo = withApp(server, "demo", plainApp("good"));
 let ada: Person;
 let admin: SshClient;
 let front: number;
@@ -30,16 +30,12 @@ let sshd: number;
 
 beforeAll(async () => {
   rmSync(canary, { force: true });
-  server = await TestServer.start([], { ssh: true });
-  demo = await server.workspace("demo", plainApp("good"));
-  await demo.push();
   ada = await makePerson(server, "ada", { demo: "deploy" });
   admin = new SshClient(server);
   await server.reeve("key", "add", "admin", admin.publicKey);
   front = server.servicePid("front");
   sshd = sshdPid();
 });
-afterAll(() => server.remove());
 afterEach(async () => {
   expect(server.servicePid("front"), "the front is the process that it was").toBe(front);
   expect(sshdPid(), "sshd is the process that it was").toBe(sshd);

@@ -1,10 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, lstatSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { holdAt, Swapper } from "../support/held.ts";
-import { eventually, TestServer } from "../support/server.ts";
+import { eventually, type TestServer } from "../support/server.ts";
+import { withApp, withServer } from "../support/with-server.ts";
 
 const isRoot = process.getuid?.() === 0;
 
@@ -57,15 +58,9 @@ function look(server: TestServer): string[] {
 
 /** Whoever owns a tree, or did, swaps its names each time that root's walk through it is held. */
 describe.runIf(isRoot)("a walk of root's that is held at every step", () => {
-  let server: TestServer;
-
-  beforeAll(async () => {
-    server = await TestServer.start();
-    const first = await server.workspace("demo", { ...plainApp("one"), "lib/agent/file": "" });
-    await first.git("push", "--quiet", "deploy", "main");
-    await server.settled("demo");
-  });
-  afterAll(() => server.remove());
+  const server = withServer();
+  withApp(server, "demo", { ...plainApp("one"), "lib/agent/file": "" });
+  beforeAll(() => server.settled("demo"));
 
   it("W1: an environment, of which a process of the running app's user holds the folders", async () => {
     const environments = server.path("srv/demo/envs");
