@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { TestServer } from "../support/server.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { withServer } from "../support/with-server.ts";
 import { bringOnAir } from "./owner.ts";
 import { answering, type Shape } from "./shapes.ts";
 
@@ -170,18 +170,16 @@ const built = Object.entries(backends).flatMap(([backend, files]) =>
 const byPip = built.filter(({ title }) => /finder|extension|hatchling/.test(title));
 
 describe("an app as people have it, with packages of PyPI", () => {
-  let server: TestServer;
+  const server = withServer();
   const tools = mkdtempSync(join(tmpdir(), "reeve-tools-"));
 
-  beforeAll(async () => {
-    server = await TestServer.start();
+  beforeAll(() => {
     execFileSync("/usr/bin/python3", ["-m", "venv", tools]);
     const wanted = ["poetry", "poetry-plugin-export", "pipenv"];
     execFileSync(server.path("tools/uv/bin/uv"), ["pip", "install", "--quiet", ...wanted], {
       env: { ...process.env, VIRTUAL_ENV: tools },
     });
   });
-  afterAll(() => server.remove());
 
   it.each([...shapes, ...built].map((shape, at) => ({ ...shape, app: `real-${at + 1}` })))(
     "is on the air, once its owner has done what the refusal says: $title",

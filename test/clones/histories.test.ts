@@ -1,19 +1,14 @@
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
-import { TestServer } from "../support/server.ts";
+import { withServer } from "../support/with-server.ts";
 
 /** Paths or addresses of clones, which are only read: `CLONES="../flask ../requests" npm run test:clones`. */
 const clones = (process.env["CLONES"] ?? "").split(/\s+/).filter(Boolean);
 if (clones.length === 0) throw new Error("CLONES names no clone, by its path or address");
 
 describe("the whole history of a real repository", () => {
-  let server: TestServer;
-
-  beforeAll(async () => {
-    server = await TestServer.start(["push_limit = 2048"]);
-  });
-  afterAll(() => server.remove());
+  const server = withServer(["push_limit = 2048"]);
 
   it.each(clones)(
     "is pushed with all its tags, and an app on top of it is live: %s",
