@@ -85,13 +85,11 @@ describe("settings", () => {
 });
 
 describe("a command with a word that it does not take", () => {
-  let server: TestServer;
+  const server = withServer();
 
   beforeAll(async () => {
-    server = await TestServer.start();
     await server.reeve("create", "demo");
   });
-  afterAll(() => server.remove());
 
   it.each<[string[], RegExp]>([
     [["redeploy", "demo", "-b", ""], /redeploy: branch: /],
