@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { evilAppNames, keptNames } from "../support/evil-names.ts";
 import { basic } from "../support/people.ts";
 import type { Outcome } from "../support/server.ts";
 import { catalogue } from "./catalogue.ts";
@@ -46,69 +47,12 @@ function nameCases(scene: SceneNow): void {
   };
   const repositories = (): string[] => readdirSync(scene().server.path("lib/repositories")).sort();
 
-  const paths: [number: string, names: string[]][] = [
-    ["P1", ["../x", "a/../b", "..", ".", "/abs", "~root/x", "~", "a//b", "a/./b", "C:\\x"]],
-    ["P2", ["demo.git/b", "demo.git/../other", "demo.git.b", "demo.gitx", ".git", "demo.git.git"]],
-    [
-      "P3",
-      [
-        "%2e%2e%2fx",
-        "%252e%252e%252fx",
-        "%c0%ae%c0%ae/x",
-        "..%5cx",
-        "%00.git",
-        "demo%2fx",
-        "d%65mo",
-      ],
-    ],
-    ["P4", ["-rf", "--help", "-c core.sshCommand=x", "--upload-pack=x", "-"]],
-    [
-      "P5",
-      [
-        "a;id",
-        "$(id)",
-        "`id`",
-        "a b",
-        "a\tb",
-        "'",
-        '"',
-        "{}",
-        "%n",
-        "@(x)",
-        "\u001b[31m",
-        "\u{1f600}",
-        "caf\u00e9",
-        "cafe\u0301",
-        "\u202edemo",
-        "de\u200bmo",
-        "a--b",
-        "a-",
-        "1a",
-        "a_b",
-        "a.b",
-      ],
-    ],
-    [
-      "P6",
-      [
-        "www",
-        "admin",
-        "git",
-        "default",
-        "localhost",
-        "api",
-        "root",
-        "nginx",
-        "xn--demo",
-        "app",
-        "conf",
-        "reeve",
-        "uwsgi",
-      ],
-    ],
-    ["P7", ["Demo", "DEMO", "demo/", "demo.GIT", "demo.git/"]],
-    ["P8", ["x".repeat(31), "x".repeat(255), "x".repeat(256), "x".repeat(4096)]],
-  ];
+  const { P1, P2, P3, P4, P5, P7, P8 } = evilAppNames;
+  const numbered = { P1, P2, P3, P4, P5, P6: [...keptNames, "xn--demo"], P7, P8 };
+  const paths = Object.entries(numbered).map(([number, names]): [string, string[]] => [
+    number,
+    names.map((name) => (typeof name === "string" ? name : name[1])),
+  ]);
 
   describe.each(byWays(paths))("%s: names %j over %s", (number, names, via) => {
     it("make nothing and reach nothing", async () => {

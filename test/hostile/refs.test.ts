@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
+import { evilBranches } from "../support/evil-names.ts";
 import { makePerson, type Person } from "../support/people.ts";
 import { eventually } from "../support/server.ts";
 import { readIni, readNginx, shapeOf } from "../support/structures.ts";
@@ -12,28 +13,7 @@ import { byWays, some, type SceneNow, type Transport } from "./scene.ts";
 
 catalogue("refs", refCases);
 
-/** git takes all of these as the name of a branch. */
-const branches = some(
-  [
-    "$(touch${IFS}CANARY)",
-    "@(/etc/passwd)",
-    "x".repeat(244),
-    ...["-rf", "--upload-pack=x", "`id`", "a;id", "a'b", 'a"b', "{a}", "a}b", "%n%p", "%(socket)"],
-    ...[
-      "$(PATH)",
-      "refs/heads/x",
-      "MAIN",
-      "HEAD",
-      "café",
-      "cafe\u0301",
-      "xn",
-      "git",
-      "other",
-      "demo",
-    ],
-  ],
-  3,
-);
+const branches = some(["$(touch${IFS}CANARY)", ...evilBranches], 3);
 
 /** Refs, and what a push of them may do. */
 function refCases(scene: SceneNow): void {

@@ -14,6 +14,7 @@ import {
   settingNameGrammar,
   shortCommit,
 } from "../../../src/app/names.ts";
+import { evilAppNames, keptNames } from "../../support/evil-names.ts";
 
 describe("the name of an app", () => {
   it.each(["a", "shop", "my-shop", "shop2", "a-1-b", "x".repeat(30)])("may be %j", (name) => {
@@ -23,10 +24,6 @@ describe("the name of an app", () => {
 
   it.each([
     ["nothing", ""],
-    ["31 characters", "x".repeat(31)],
-    ["255 bytes", "x".repeat(255)],
-    ["256 bytes", "x".repeat(256)],
-    ["4096 bytes", "x".repeat(4096)],
     ["a capital", "Shop"],
     ["a digit first", "2shop"],
     ["a hyphen first", "-shop"],
@@ -35,57 +32,13 @@ describe("the name of an app", () => {
     ["an internationalised label", "xn--shp-jna"],
     ["a dot, which is reeve's own", "shop.dev"],
     ["an underscore", "my_shop"],
-    // Paths (threats P1).
-    ["the folder above", ".."],
-    ["the folder itself", "."],
-    ["a way up", "../x"],
-    ["a way up, inside", "a/../b"],
-    ["an absolute path", "/abs"],
-    ["a home", "~"],
-    ["somebody's home", "~root/x"],
-    ["an empty part", "a//b"],
-    ["a part that is the folder itself", "a/./b"],
-    ["another system's path", "C:\\x"],
-    // Endings (P2).
     ["git's ending", "a.git"],
-    ["git's ending and a part", "a.git/b"],
-    ["git's ending and a way up", "a.git/../b"],
-    ["git's ending inside", "a.git.b"],
-    ["git's ending twice", "a.git.git"],
-    ["git's ending alone", ".git"],
-    // Escapes (P3).
-    ["an escaped way up", "%2e%2e%2f"],
-    ["an escape of an escape", "%252e"],
-    ["an overlong escape", "%c0%ae"],
-    ["an escaped backslash", "..%5c"],
-    ["an escaped zero byte", "%00.git"],
     ["a zero byte", "a\0b"],
-    // Options (P4).
-    ["an option", "-rf"],
-    ["a long option", "--help"],
-    ["an option of git's", "-c core.sshCommand=x"],
-    // What shells, inis and server blocks read (P5).
-    ["a command after another", "a;id"],
-    ["a substitution", "$(id)"],
-    ["a backtick", "`id`"],
-    ["a blank", "a b"],
     ["a line break", "a\nb"],
     ["a line break at the end", "a\n"],
     ["a carriage return", "a\r"],
-    ["a quote", "a'b"],
-    ["a double quote", 'a"b'],
-    ["braces", "{}"],
-    ["uWSGI's magic", "%n"],
-    ["uWSGI's include", "@(x)"],
-    ["an escape of the terminal", "a\u001b[31m"],
-    ["an emoji", "a😀"],
-    ["a composed letter", "caf\u00e9"],
-    ["a decomposed letter", "cafe\u0301"],
-    ["a change of direction", "a\u202eb"],
-    ["a blank of no width", "a\u200bb"],
-    ["a digit of another script", "a\u0661"],
-    // Folders (P7).
     ["a slash at the end", "foo/"],
+    ...Object.values(evilAppNames).flat(),
   ])("may not have %s", (_, name) => {
     expect(isAppName(name)).toBe(false);
     expect(appName.safeParse(name).success).toBe(false);
@@ -94,12 +47,9 @@ describe("the name of an app", () => {
     );
   });
 
-  it.each(["www", "admin", "git", "default", "localhost", "api", "root", "nginx", "app", "conf"])(
-    "may not be %j, which is kept for something else",
-    (name) => {
-      expect(() => expectAppName(name)).toThrow(/is a name that reeve keeps for itself/);
-    },
-  );
+  it.each(keptNames)("may not be %j, which is kept for something else", (name) => {
+    expect(() => expectAppName(name)).toThrow(/is a name that reeve keeps for itself/);
+  });
 
   it("is shown quoted and cut where it is refused, so that it cannot speak for reeve", () => {
     expect(() => expectAppName(`\u001b[2J${"x".repeat(4096)}`)).toThrow(

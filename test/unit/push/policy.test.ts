@@ -6,6 +6,7 @@ import { quotedBranch } from "../../../src/app/names.ts";
 import { UserError } from "../../../src/errors.ts";
 import type { BranchPolicy } from "../../../src/protocol/agent-verbs.ts";
 import { judgeRef, parseRefUpdates, refAction } from "../../../src/push/policy.ts";
+import { allEvilBranches } from "../../support/evil-names.ts";
 import { Repository } from "../../support/unit-repository.ts";
 
 const commit = "3f2a91c0123456789abcdef0123456789abcdef0";
@@ -121,44 +122,17 @@ describe("what becomes of a ref", () => {
 });
 
 describe("the command that the push of another branch is told", () => {
-  // threats D17, R1, R3: git takes all of these as names of branches.
-  const branches = [
-    "master",
-    "-rf",
-    "--upload-pack=x",
-    "--receive-pack=touch",
-    "$(id)",
-    "`id`",
-    "a;id",
-    "a'b",
-    'a"b',
-    "{a}",
-    "a}b",
-    "%n%p",
-    "@(/etc/passwd)",
-    "$(PATH)",
-    "%(socket)",
-    "refs/heads/x",
-    "MAIN",
-    "a&b",
-    "a|b",
-    "a>b",
-    "a#b",
-    "!a",
-    "café",
-    commit,
-    "x".repeat(240),
-  ];
-
   it("works in a shell, to the letter, whatever the branch is called", () => {
     const server = new Repository();
     const work = new Repository();
     work.run(["remote", "add", "deploy", server.folder]);
-    const tips = branches.map((_, number) => work.commit({ "app.py": `# ${number}` }));
-    const refs = branches.map((branch, at) => `create refs/heads/${branch} ${tips[at] ?? ""}\n`);
+    const tips = allEvilBranches.map((_, number) => work.commit({ "app.py": `# ${number}` }));
+    const refs = allEvilBranches.map(
+      (branch, at) => `create refs/heads/${branch} ${tips[at] ?? ""}\n`,
+    );
     work.run(["update-ref", "--stdin"], refs.join(""));
 
-    const arrived = branches.map((branch) => {
+    const arrived = allEvilBranches.map((branch) => {
       const command = `git push deploy ${quotedBranch(branch)}:main --force --quiet`;
       execFileSync("sh", ["-c", command], {
         cwd: work.folder,
