@@ -281,6 +281,7 @@ const commands: [command: string, allowed: Who[]][] = [
   ["show demo", from("reader")],
   ["releases demo", from("reader")],
   ["deploys demo", from("reader")],
+  ["disk demo", from("reader")],
   ["deploy-log demo 1", from("reader")],
   ["logs demo -n 1", from("reader")],
   ["options demo", from("reader")],
