@@ -103,16 +103,22 @@ export async function proveHealthy(
         continue;
       }
       cancelled?.throwIfAborted();
-      // A boot that fails closes what is open: the Emperor says so a moment later.
-      await waitFor(() => Promise.resolve(hasDied()), {
-        within: "failure" in answer ? 300 : 2 * deathEvery,
-      });
+      // A boot that fails closes what is open. The Emperor says so in time: that it died, or that it takes requests.
+      const isKnown = async (): Promise<boolean> =>
+        hasDied() || ("failure" in answer && (await isReady(emperor, ini)));
+      await waitFor(isKnown, { within: "failure" in answer ? knownWithin : 2 * deathEvery });
       const problem = hasDied() ? undefined : problemOf(answer, check.question.path);
       if (problem !== undefined) return { healthy: false, problem };
     }
   } finally {
     watch.stop();
   }
+}
+
+/** Whether it has ever come so far that it takes requests, as it tells the Emperor itself. */
+async function isReady(emperor: Emperor, ini: string): Promise<boolean> {
+  const status = await findVassal(emperor, basename(ini)).catch(() => undefined);
+  return status !== undefined && status.accepting > 0;
 }
 
 /** What is wrong with an answer; undefined where it only means "not yet". */
@@ -135,6 +141,9 @@ function isHealthy(status: number, wanted: number): boolean {
 
 /** Milliseconds: most boots are over before the first look, which costs as much as there are vassals. */
 const deathEvery = 50;
+
+/** Milliseconds for the Emperor to say what became of a boot; on a machine that has much else to do it takes long. */
+const knownWithin = 5000;
 
 const itDied = Symbol("died");
 
