@@ -1,8 +1,8 @@
-// What goes through a tree by names. Only src/host/walker.py may go through trees, by descriptors, because a name can
+// What goes through a tree by names. Only src/system/walker.py may go through trees, by descriptors, because a name can
 // be swapped while root is on its way (docs/decisions/0018-a-walker-of-our-own.md).
 
 const message =
-  "Root goes through what others own by descriptors: use src/host/walker.ts, or a call on one file or folder.";
+  "Root goes through what others own by descriptors: use src/system/walker.ts, or a call on one file or folder.";
 
 const tools =
   "chmod|chown|chgrp|cp|rm|mv|rsync|tar|bsdtar|cpio|pax|unzip|scp|shred|setfacl|setfattr|chcon|chattr|xargs|parallel";

@@ -1,6 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
+import { request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, it } from "vitest";
@@ -102,7 +102,7 @@ describe("deploys under load", () => {
 
   it("the article's way", async () => {
     const article = await Article.start();
-    await measure("the article: replace and touch", article.question, part(5), (round) =>
+    await measure("the article: replace and touch", article.request, part(5), (round) =>
       article.deploy(`round ${round}`),
     );
     await article.stop();
@@ -138,7 +138,7 @@ interface Question {
 
 function ask({ host, path = "/", ...where }: Question): Promise<boolean> {
   return new Promise((resolve) => {
-    const client = request({ ...where, path, headers: { host }, agent: false }, (response) => {
+    const client = httpRequest({ ...where, path, headers: { host }, agent: false }, (response) => {
       response.resume();
       response.on("end", () => resolve(response.statusCode === 200));
       response.on("error", () => resolve(false));
@@ -156,11 +156,11 @@ class Load {
   readonly #asking = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(question: Question) {
+  constructor(request: Question) {
     let due = performance.now();
     this.#timer = setInterval(() => {
       for (; due <= performance.now(); due += 1000 / perSecond) {
-        const asked = this.#one(question);
+        const asked = this.#one(request);
         this.#asking.add(asked);
         void asked.then(() => this.#asking.delete(asked));
       }
@@ -172,9 +172,9 @@ class Load {
     await Promise.all([...this.#asking]);
   }
 
-  async #one(question: Question): Promise<void> {
+  async #one(request: Question): Promise<void> {
     const began = performance.now();
-    if (!(await ask(question))) this.failed += 1;
+    if (!(await ask(request))) this.failed += 1;
     this.took.push(performance.now() - began);
   }
 }
@@ -185,10 +185,10 @@ class SlowVisitor {
   #failed = 0;
   readonly #done: Promise<void>;
 
-  constructor(question: Question) {
+  constructor(request: Question) {
     const visit = async (): Promise<void> => {
       while (this.#isThere) {
-        if (await ask({ ...question, path: "/slow" })) this.#answered += 1;
+        if (await ask({ ...request, path: "/slow" })) this.#answered += 1;
         else this.#failed += 1;
       }
     };
@@ -205,14 +205,14 @@ class SlowVisitor {
 
 async function measure(
   title: string,
-  question: Question,
+  request: Question,
   count: number,
   deploy: (round: number) => Promise<void>,
 ): Promise<void> {
-  const steady = new Load(question);
+  const steady = new Load(request);
   await new Promise((resolve) => setTimeout(resolve, 5000));
   await steady.end();
-  const load = new Load(question);
+  const load = new Load(request);
   for (let round = 0; round < count; round += 1) await deploy(round);
   await new Promise((resolve) => setTimeout(resolve, 4000));
   await load.end();
@@ -230,14 +230,14 @@ async function measure(
 
 /** As the article has it: one ini in an Emperor's folder, and one folder with the code. */
 class Article {
-  readonly question: Question;
+  readonly request: Question;
   readonly #folder: string;
   readonly #emperor: ChildProcess;
 
   private constructor(folder: string, emperor: ChildProcess) {
     this.#folder = folder;
     this.#emperor = emperor;
-    this.question = { socketPath: join(folder, "demo.sock"), host: "demo" };
+    this.request = { socketPath: join(folder, "demo.sock"), host: "demo" };
   }
 
   static async start(): Promise<Article> {
@@ -262,7 +262,7 @@ class Article {
       detached: true,
     });
     const article = new Article(folder, emperor);
-    await eventually(() => ask(article.question), 20_000);
+    await eventually(() => ask(article.request), 20_000);
     return article;
   }
 

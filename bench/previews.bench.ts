@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execaSync } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { findProcess } from "../src/host/processes.ts";
+import { findProcess } from "../src/system/processes.ts";
 import { plainApp } from "../test/support/apps.ts";
 import { eventually, TestServer } from "../test/support/server.ts";
 import type { Workspace } from "../test/support/workspace.ts";

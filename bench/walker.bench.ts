@@ -3,12 +3,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { LocalHost, type Command } from "../src/host/host.ts";
-import { walk, type Errand } from "../src/host/walker.ts";
+import { LocalSystem, type Command } from "../src/system/system.ts";
+import { walk, type Errand } from "../src/system/walker.ts";
 import { median, printTable } from "./table.ts";
 
 const rounds = Number(process.env["ROUNDS"] ?? 10);
-const host = new LocalHost();
+const system = new LocalSystem();
 const stranger = 65_534;
 /** Milliseconds for 10,000 entries. */
 const most = 300;
@@ -72,6 +72,6 @@ describe.runIf(process.getuid?.() === 0)("a walk through 10,000 entries", () => 
 
 async function timed(commands: Command[]): Promise<number> {
   const began = performance.now();
-  for (const command of commands) await host.run(command);
+  for (const command of commands) await system.run(command);
   return performance.now() - began;
 }

@@ -3,13 +3,13 @@ import { chmodSync, copyFileSync, existsSync, readdirSync, rmSync } from "node:f
 
 const root = new URL("../", import.meta.url);
 for (const program of [
-  "release/bytecode.py",
-  "environment/installed.py",
-  "environment/coverage.py",
-  "host/box.pl",
-  "host/walker.py",
-  "host/end-processes.py",
-  "host/open-folders.py",
+  "agent/release/bytecode.py",
+  "agent/environment/installed.py",
+  "agent/environment/coverage.py",
+  "system/box.pl",
+  "system/walker.py",
+  "system/end-processes.py",
+  "system/open-folders.py",
 ])
   copyFileSync(new URL(`src/${program}`, root), new URL(`dist/${program}`, root));
 // Each file there is a command: none of an older build's may stay.

@@ -1,4 +1,4 @@
-import { printable } from "./host/lines.ts";
+import { printable } from "./system/lines.ts";
 
 /**
  * The catalogue of everything that can go wrong and that somebody can mend.

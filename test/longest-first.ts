@@ -49,9 +49,9 @@ export const seconds: Record<string, number> = {
   "test/integration/refs.test.ts": 34,
   "test/integration/preview-commands.test.ts": 33,
   "test/hostile/isolation.test.ts": 33,
-  "test/unit/host/walker.test.ts": 21,
-  "test/unit/environment/coverage.test.ts": 13,
-  "test/unit/release/bytecode.test.ts": 8,
+  "test/unit/system/walker.test.ts": 21,
+  "test/unit/agent/environment/coverage.test.ts": 13,
+  "test/unit/agent/release/bytecode.test.ts": 8,
 };
 
 /** Those that may run beside each other begin with the longest. Without it the largest do, which may be the quickest. */

@@ -1,30 +1,30 @@
 import { join } from "node:path";
 import { readNotifySocket, type Config } from "../config/config.ts";
 import { gitLimits } from "../config/server-options.ts";
-import type { DeployContext } from "../deploy/context.ts";
-import { Attempts } from "../deploy/attempts.ts";
-import { BackgroundWork } from "../deploy/background-work.ts";
-import { Builders, provideBuilders } from "../deploy/builders.ts";
-import { sweepGitGroups } from "../deploy/git-groups.ts";
-import { judgeHolder } from "../deploy/deploy.ts";
-import { ensureIdentities } from "../deploy/identities.ts";
-import { HolderLocks } from "../deploy/locks.ts";
-import { reconcile, reconcileAnew } from "../deploy/reconcile.ts";
-import { sweepPreviews } from "../deploy/sweep.ts";
-import { Traffic } from "../deploy/traffic.ts";
-import { pip, type Installer } from "../environment/environment-commands.ts";
+import type { DeployContext } from "./world/context.ts";
+import { Attempts } from "./world/attempts.ts";
+import { BackgroundWork } from "./world/background-work.ts";
+import { Builders, provideBuilders } from "./users/builders.ts";
+import { sweepGitGroups } from "./verbs/git-groups.ts";
+import { judgeHolder } from "./deploy/deploy.ts";
+import { ensureIdentities } from "./users/identities.ts";
+import { HolderLocks } from "./world/locks.ts";
+import { reconcile, reconcileAnew } from "./reconcile/reconcile.ts";
+import { sweepPreviews } from "./reconcile/sweep.ts";
+import { Traffic } from "./world/traffic.ts";
+import { pip, type Installer } from "./environment/environment-commands.ts";
 import { answerVerbs, listenOn, verbServer } from "../protocol/channel.ts";
-import { ControlGroups, ownGroup } from "../host/control-groups.ts";
-import { isExecutable } from "../host/files.ts";
-import { LocalHost } from "../host/host.ts";
-import { openLog } from "../host/log.ts";
-import { tellReady } from "../host/ready.ts";
-import { Turns } from "../host/turns.ts";
-import type { Holder } from "../app/deploy.ts";
-import { AgentStore } from "../store/agent/store.ts";
-import { emperorOf, longestQueue } from "../vassal/emperor.ts";
-import { SleepWatch } from "../vassal/sleep-watch.ts";
-import { verbsOf } from "./verbs.ts";
+import { ControlGroups, ownGroup } from "../system/control-groups.ts";
+import { isExecutable } from "../system/files.ts";
+import { LocalSystem } from "../system/system.ts";
+import { openLog } from "../system/log.ts";
+import { tellReady } from "../system/ready.ts";
+import { Turns } from "../system/turns.ts";
+import type { Holder } from "../names/deploy.ts";
+import { AgentStore } from "./store/store.ts";
+import { emperorOf, longestQueue } from "./vassal/emperor.ts";
+import { SleepWatch } from "./vassal/sleep-watch.ts";
+import { verbsOf } from "./verbs/verbs.ts";
 
 const sweepEvery = 500;
 /** Milliseconds: previews are kept for days, so that nobody waits for this. */
@@ -41,12 +41,12 @@ export async function runAgent(config: Config): Promise<void> {
   const verbs = verbsOf(context);
   const server = verbServer(
     answerVerbs(verbs, (error) =>
-      context.log.error({ err: error }, "a question failed by a mistake of reeve's"),
+      context.log.error({ err: error }, "a request failed by a mistake of reeve's"),
     ),
   );
   await listenOn(server, config.layout.agentSocket);
   // systemd starts the Emperor after this: what is in the vassals' folder by now is to run.
-  await tellReady(context.host, readNotifySocket());
+  await tellReady(context.system, readNotifySocket());
   const failed = (what: string) => (error: unknown) =>
     context.log.error({ err: error }, `could not ${what}`);
   const sweep = setInterval(() => {
@@ -93,22 +93,22 @@ async function judgeDeadHolders(context: DeployContext): Promise<void> {
 
 async function makeContext(config: Config): Promise<DeployContext> {
   const { layout, server } = config;
-  const host = new LocalHost();
+  const system = new LocalSystem();
   const store = new AgentStore(join(layout.agentState, "agent.db"));
-  const identities = await ensureIdentities(config, host);
+  const identities = await ensureIdentities(config, system);
   const groups = readNotifySocket()
     ? await ControlGroups.ofUnit("agent")
     : await ControlGroups.below(ownGroup(layout.home));
-  const users = await provideBuilders({ config, host, store, identities });
+  const users = await provideBuilders({ config, system, store, identities });
   return {
     config,
-    host,
+    system,
     store,
     identities,
-    builders: new Builders({ config, host, groups }, users),
+    builders: new Builders({ config, system, groups }, users),
     installer: await findInstaller(config),
     abi: (
-      await host.run({
+      await system.run({
         file: server.python,
         args: ["-I", "-S", "-c", "import sys; print(sys.implementation.cache_tag)"],
       })

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { branchName, isHostName, rootFolder } from "../app/names.ts";
+import { branchName, isHostName, rootFolder } from "../names/names.ts";
 import { wholeNumber, type OptionTable, type OptionValues } from "./option-table.ts";
 
 /** `9000-9099`: the first and the last. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { isHostName } from "../app/names.ts";
-import type { Limits } from "../host/limits.ts";
+import { isHostName } from "../names/names.ts";
+import type { Limits } from "../system/limits.ts";
 import { wholeNumber, type OptionTable, type OptionValues } from "./option-table.ts";
 
 const userName = z.string().regex(/^[a-z_][a-z0-9_-]{0,30}$/, "is not a system user's name");

@@ -1,14 +1,14 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { z } from "zod";
-import { appName } from "../app/names.ts";
-import { quarantineName } from "../host/git.ts";
-import { answerVerbs, readQuestion } from "../protocol/channel.ts";
-import { firstLook, readHead } from "../push/first-look.ts";
-import { answerHook, expectPusher, type HookWorld } from "../push/hooks.ts";
+import { appName } from "../names/names.ts";
+import { quarantineName } from "../system/git.ts";
+import { answerVerbs, readBody } from "../protocol/channel.ts";
+import { firstLook, readHead } from "./push/first-look.ts";
+import { answerHook, expectPusher, type HookWorld } from "./push/hooks.ts";
 import type { CommandWorld } from "./commands/command.ts";
 import { commandVerbs } from "./commands/commands.ts";
-import { answerSsh, type SshWorld } from "./ssh.ts";
-import type { Tidying } from "./tidying.ts";
+import { answerSsh, type SshWorld } from "./ssh/ssh.ts";
+import type { Tidying } from "./repositories/tidying.ts";
 
 /** Bytes of what git tells its hooks, or a client asks for over SSH. */
 const longestText = 1024 * 1024;
@@ -27,19 +27,19 @@ export function controlListener(control: Control): RequestListener {
     (error) => control.log.error({ err: error }, "a command failed by a mistake of reeve's"),
     "INPUT_INVALID",
   );
-  return (question, answer) => {
-    const address = `http://reeve${question.url ?? "/"}`;
+  return (request, response) => {
+    const address = `http://reeve${request.url ?? "/"}`;
     if (!URL.canParse(address)) {
-      answer.writeHead(404).end();
+      response.writeHead(404).end();
       return;
     }
     const url = new URL(address);
     const answering = url.pathname.startsWith("/hooks/")
       ? answerHookRequest
       : plainAnswers[url.pathname];
-    // Without a verdict the answer is no: whoever broke off in the middle of a question ends nothing but that.
-    if (answering) answering(control, url, question, answer).catch(() => answer.destroy());
-    else commands(question, answer);
+    // Without a verdict the answer is no: whoever broke off in the middle of a request ends nothing but that.
+    if (answering) answering(control, url, request, response).catch(() => response.destroy());
+    else commands(request, response);
   };
 }
 
@@ -47,8 +47,8 @@ export function controlListener(control: Control): RequestListener {
 async function answerHookRequest(
   control: Control,
   url: URL,
-  question: IncomingMessage,
-  answer: ServerResponse,
+  request: IncomingMessage,
+  response: ServerResponse,
 ): Promise<void> {
   const fields = hookFields.safeParse({
     hook: url.pathname.slice("/hooks/".length),
@@ -57,19 +57,19 @@ async function answerHookRequest(
     quarantine: url.searchParams.get("quarantine") || undefined,
   });
   if (!fields.success) {
-    answer.writeHead(404).end();
+    response.writeHead(404).end();
     return;
   }
   const say = (line: string): void => {
-    for (const piece of line.split("\n")) answer.write(`|${piece}\n`);
+    for (const piece of line.split("\n")) response.write(`|${piece}\n`);
   };
-  answer.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
+  response.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
   const granted = await answerHook(
     control,
-    { ...fields.data, text: await readQuestion(question, longestText) },
+    { ...fields.data, text: await readBody(request, longestText) },
     say,
   );
-  answer.end(granted ? "=yes\n" : "=no\n");
+  response.end(granted ? "=yes\n" : "=no\n");
 }
 
 const pid = z.coerce.number().int().positive();
@@ -82,8 +82,8 @@ const hookFields = z.object({
 async function answerSshRequest(
   control: Control,
   url: URL,
-  question: IncomingMessage,
-  answer: ServerResponse,
+  request: IncomingMessage,
+  response: ServerResponse,
 ): Promise<void> {
   const fields = z
     .object({ key: z.string(), pid })
@@ -93,35 +93,35 @@ async function answerSshRequest(
       pid: url.searchParams.get("pid"),
     });
   if (!fields.success) {
-    answer.writeHead(404).end();
+    response.writeHead(404).end();
     return;
   }
-  answer.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
+  response.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
   const lines = await answerSsh(control, {
     ...fields.data,
-    command: await readQuestion(question, longestText),
+    command: await readBody(request, longestText),
   });
-  answer.end(lines.map((line) => `${line}\n`).join(""));
+  response.end(lines.map((line) => `${line}\n`).join(""));
 }
 
 /** hooks/receive has read what a push over SSH begins with: `=no`, and what is to be said in git's place. */
 async function answerFirstLook(
   control: Control,
   url: URL,
-  question: IncomingMessage,
-  answer: ServerResponse,
+  request: IncomingMessage,
+  response: ServerResponse,
 ): Promise<void> {
   const fields = z
     .object({ app: appName, pid })
     .safeParse({ app: url.searchParams.get("app"), pid: url.searchParams.get("pid") });
   if (!fields.success) {
-    answer.writeHead(404).end();
+    response.writeHead(404).end();
     return;
   }
-  const head = await readHead(question);
+  const head = await readHead(request);
   const refusal = await firstLook(control, expectPusher(control, fields.data), head);
-  answer.writeHead(200, { "content-type": "application/octet-stream" });
-  answer.end(refusal ? Buffer.concat([Buffer.from("=no\n"), refusal]) : "=yes\n");
+  response.writeHead(200, { "content-type": "application/octet-stream" });
+  response.end(refusal ? Buffer.concat([Buffer.from("=no\n"), refusal]) : "=yes\n");
 }
 
 const plainAnswers: Record<string, typeof answerSshRequest> = {

@@ -2,41 +2,41 @@ import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { AgentClient } from "../protocol/client.ts";
-import { repositoryPath, submodulesPath } from "../app/instance.ts";
+import { repositoryPath, submodulesPath } from "../names/instance.ts";
 import { programRoot, readNotifySocket, type Config } from "../config/config.ts";
 import { gitLimits, mebibyte, type ServerOptions } from "../config/server-options.ts";
 import { listenOn, verbServer } from "../protocol/channel.ts";
-import { gitEnvironment, withQuarantine, type GitContext } from "../host/git.ts";
-import { shellLimits } from "../host/limits.ts";
-import { LocalHost } from "../host/host.ts";
-import { openLog } from "../host/log.ts";
-import { tellReady } from "../host/ready.ts";
-import { holding } from "../push/deploys.ts";
-import { recordUntold } from "../push/hooks.ts";
-import { holderOf, Pushers, type Running } from "../push/pushers.ts";
-import { noteUnclaimed } from "../push/readable.ts";
-import { wholeTree } from "../app/whole-tree.ts";
-import type { Holder } from "../app/deploy.ts";
-import { FrontStore } from "../store/front/store.ts";
-import { AppMaker } from "./app-maker.ts";
-import { AuthorizedKeys } from "./authorized-keys.ts";
+import { gitEnvironment, withQuarantine, type GitContext } from "../system/git.ts";
+import { shellLimits } from "../system/limits.ts";
+import { LocalSystem } from "../system/system.ts";
+import { openLog } from "../system/log.ts";
+import { tellReady } from "../system/ready.ts";
+import { holding } from "./push/deploys.ts";
+import { recordUntold } from "./push/hooks.ts";
+import { holderOf, Pushers, type Running } from "./push/pushers.ts";
+import { noteUnclaimed } from "./push/readable.ts";
+import { wholeTree } from "../names/whole-tree.ts";
+import type { Holder } from "../names/deploy.ts";
+import { FrontStore } from "./store/store.ts";
+import { AppMaker } from "./repositories/app-maker.ts";
+import { AuthorizedKeys } from "./accounts/authorized-keys.ts";
 import { reconcileAll } from "./commands/reconcile.ts";
 import { controlListener, type Control } from "./control.ts";
-import { Credentials } from "./credentials.ts";
-import { gateListener, type Gate } from "./gate.ts";
-import { Places } from "./places.ts";
-import { refRights } from "./ref-rights.ts";
-import { Repositories } from "./repositories.ts";
-import { localAdministrator, Rights } from "./rights.ts";
-import { Sessions } from "./sessions.ts";
-import { Throttle } from "./throttle.ts";
-import { Tidying } from "./tidying.ts";
-import { readToken } from "./token.ts";
+import { Credentials } from "./accounts/credentials.ts";
+import { gateListener, type Gate } from "./http/gate.ts";
+import { Slots } from "./slots.ts";
+import { refRights } from "./push/ref-rights.ts";
+import { Repositories } from "./repositories/repositories.ts";
+import { localAdministrator, Rights } from "./accounts/rights.ts";
+import { Sessions } from "./ssh/sessions.ts";
+import { Throttle } from "./http/throttle.ts";
+import { Tidying } from "./repositories/tidying.ts";
+import { readToken } from "./accounts/token.ts";
 
 const sweepEvery = 500;
 const tidyEvery = 2000;
 /** Milliseconds that a fetch, which needs nothing else of the agent, waits for it. */
-const patience = 5000;
+const timeout = 5000;
 
 /** The half that listens and has no rights: git over HTTP behind nginx, and the control socket. */
 export async function runFront(config: Config): Promise<void> {
@@ -51,7 +51,7 @@ export async function runFront(config: Config): Promise<void> {
   await listenOn(verbServer(controlListener(control)), layout.controlSocket);
   const gateServer = makeGateServer(gate);
   await listenOn(gateServer, layout.httpSocket);
-  await tellReady(control.host, notifySocket);
+  await tellReady(control.system, notifySocket);
   const sweep = setInterval(() => {
     Promise.all([control.pushers.sweep(), control.sessions.sweep()]).catch((error: unknown) => {
       control.log.warn({ err: error }, "could not look for gits that are gone");
@@ -83,7 +83,7 @@ export async function runFront(config: Config): Promise<void> {
   }
 }
 
-/** Connections of nginx's: those that work or wait have places, and the others are answered as they come. */
+/** Connections of nginx's: those that work or wait have slots, and the others are answered as they come. */
 const mostConnections = 2000;
 
 function makeGateServer(gate: Gate): Server {
@@ -98,10 +98,10 @@ function makeGateServer(gate: Gate): Server {
 
 async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate }> {
   const { layout, server } = config;
-  const host = new LocalHost();
+  const system = new LocalSystem();
   const log = openLog("front");
   const agent = new AgentClient(layout.agentSocket);
-  const repositories = new Repositories(layout, host);
+  const repositories = new Repositories(layout, system);
   const store = new FrontStore(layout.frontDatabase, {
     days: server.audit_days,
     onChange: (change) => log.info({ change }, "changed"),
@@ -111,7 +111,7 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
   // What HTTP and SSH share: one way to find out who it is, and one to get at a repository.
   const judging = {
     agent,
-    host,
+    system,
     ...refRights(rights, store),
     ...gitsOf(config),
   };
@@ -146,7 +146,7 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
     pushers,
     apps,
     createOnPush: server.create_on_push,
-    ...placesOf(server),
+    ...slotsOf(server),
     limits: gitLimits(server),
     sessions: new Sessions(),
     confine: confining(agent, log),
@@ -187,13 +187,13 @@ function noteGone(
   );
 }
 
-function placesOf({ git_sessions: all, git_sessions_each: each }: ServerOptions): {
-  places: Places;
-  commandPlaces: Places;
+function slotsOf({ git_sessions: all, git_sessions_each: each }: ServerOptions): {
+  slots: Slots;
+  commandSlots: Slots;
 } {
   return {
-    places: new Places({ all, each }),
-    commandPlaces: new Places({ all, each, work: "commands" }),
+    slots: new Slots({ all, each }),
+    commandSlots: new Slots({ all, each, work: "commands" }),
   };
 }
 
@@ -205,7 +205,7 @@ function confining(agent: AgentClient, log: Logger): (pid: number) => Promise<vo
   return async (pid) => {
     try {
       const { startTime } = holderOf(pid);
-      const signal = AbortSignal.timeout(patience);
+      const signal = AbortSignal.timeout(timeout);
       await agent.ask("confine", { pid, startTime }, { signal });
     } catch (error) {
       log.warn({ err: error, pid }, "a git got no control group");

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { appName, commitId, isTagRef, moduleName, rootFolder } from "../app/names.ts";
+import { appName, commitId, isTagRef, moduleName, rootFolder } from "../names/names.ts";
 import { isErrorCode, type ErrorCode } from "../errors.ts";
-import { quarantineName } from "../host/git.ts";
+import { quarantineName } from "../system/git.ts";
 import { app, branch, instance, number, preview, release, settingsChange } from "./fields.ts";
 import { readings, type AppSummary } from "./readings.ts";
-import { asks, type AnswerOf, type QuestionOf } from "./verb.ts";
+import { asks, type ResponseOf, type RequestOf } from "./verb.ts";
 
 const line = z.string().max(500);
 const account = line;
@@ -141,5 +141,5 @@ export const agentVerbs = {
 };
 
 export type AgentVerb = keyof typeof agentVerbs;
-export type Question<N extends AgentVerb> = QuestionOf<(typeof agentVerbs)[N]>;
-export type Answer<N extends AgentVerb> = AnswerOf<(typeof agentVerbs)[N]>;
+export type AgentRequest<N extends AgentVerb> = RequestOf<(typeof agentVerbs)[N]>;
+export type AgentResponse<N extends AgentVerb> = ResponseOf<(typeof agentVerbs)[N]>;

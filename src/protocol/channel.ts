@@ -1,7 +1,7 @@
 import { chmod } from "node:fs/promises";
 import {
   createServer,
-  request,
+  request as httpRequest,
   type IncomingMessage,
   type RequestListener,
   type Server,
@@ -10,14 +10,14 @@ import {
 import { text } from "node:stream/consumers";
 import { z } from "zod";
 import { asUserError, isErrorCode, UserError, type ErrorCode } from "../errors.ts";
-import { removeFile } from "../host/files.ts";
-import { LineSplitter } from "../host/lines.ts";
+import { removeFile } from "../system/files.ts";
+import { LineSplitter } from "../system/lines.ts";
 
 const keyHeader = "reeve-key";
 
-/** The version of what is spoken over our own sockets; the path of every question begins with it. */
+/** The version of what is spoken over our own sockets; the path of every request begins with it. */
 const version = "v1";
-const longestQuestion = 16 * 1024 * 1024;
+const longestRequest = 16 * 1024 * 1024;
 /** Bytes of an answer that wait for whoever asked. */
 const mostUnread = 16 * 1024 * 1024;
 
@@ -28,7 +28,7 @@ export interface Verb<Input, Result = unknown> {
 }
 
 export interface Exchange {
-  /** Passes a line on at once, while the question is still being worked on. */
+  /** Passes a line on at once, while the request is still being worked on. */
   say: (line: string) => void;
   /** Aborted when whoever asked is gone. */
   gone: AbortSignal;
@@ -49,62 +49,62 @@ export function answerVerbs(
   onMistake: (error: unknown) => void,
   wrongFields: ErrorCode = "INTERNAL",
 ): RequestListener {
-  return (question, answer) => {
-    answerOne(verbs, question, answer, wrongFields).catch((error: unknown) => {
+  return (request, response) => {
+    answerOne(verbs, request, response, wrongFields).catch((error: unknown) => {
       const told = asUserError(error);
       if (told.code === "INTERNAL" && !told.said) onMistake(error);
       const { code, message, hint, said } = told;
-      write(answer, { error: { code, message, hint, said } });
-      answer.end();
+      write(response, { error: { code, message, hint, said } });
+      response.end();
     });
   };
 }
 
 async function answerOne(
   verbs: Verbs,
-  question: IncomingMessage,
-  answer: ServerResponse,
+  request: IncomingMessage,
+  response: ServerResponse,
   wrongFields: ErrorCode,
 ): Promise<void> {
-  const [, asked, name = ""] = (question.url ?? "").split("/");
+  const [, asked, name = ""] = (request.url ?? "").split("/");
   const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
-  if (asked !== version || !verb || question.method !== "POST") {
-    answer.writeHead(404).end();
+  if (asked !== version || !verb || request.method !== "POST") {
+    response.writeHead(404).end();
     return;
   }
-  const input = verb.input.safeParse(parseJson(await readQuestion(question)));
-  answer.writeHead(200, { "content-type": "application/x-ndjson" });
+  const input = verb.input.safeParse(parseJson(await readBody(request)));
+  response.writeHead(200, { "content-type": "application/x-ndjson" });
   if (!input.success) {
     const wrong = input.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
     throw new UserError(wrongFields, `${name}: ${wrong.join("; ")}`);
   }
   const gone = new AbortController();
-  answer.on("close", () => gone.abort());
-  const say = (line: string): void => write(answer, { line });
-  const key = question.headersDistinct[keyHeader]?.[0];
+  response.on("close", () => gone.abort());
+  const say = (line: string): void => write(response, { line });
+  const key = request.headersDistinct[keyHeader]?.[0];
   const result = await verb.run(input.data, { say, gone: gone.signal, key });
-  write(answer, { result: result ?? null });
-  answer.end();
+  write(response, { result: result ?? null });
+  response.end();
 }
 
-function write(answer: ServerResponse, message: object): void {
-  if (answer.destroyed) return;
-  answer.write(`${JSON.stringify(message)}\n`);
+function write(response: ServerResponse, message: object): void {
+  if (response.destroyed) return;
+  response.write(`${JSON.stringify(message)}\n`);
   // Whoever follows a log and reads nothing would have it kept here, line by line.
-  if (answer.writableLength > mostUnread) answer.destroy();
+  if (response.writableLength > mostUnread) response.destroy();
 }
 
 /** What somebody posts, up to so many bytes. */
-export async function readQuestion(
-  question: IncomingMessage,
-  longest = longestQuestion,
+export async function readBody(
+  request: IncomingMessage,
+  longest = longestRequest,
 ): Promise<string> {
   let length = 0;
-  question.on("data", (chunk: Buffer) => {
+  request.on("data", (chunk: Buffer) => {
     length += chunk.length;
-    if (length > longest) question.destroy(new Error("the question is too long"));
+    if (length > longest) request.destroy(new Error("the request is too long"));
   });
-  return text(question);
+  return text(request);
 }
 
 function parseJson(words: string): unknown {
@@ -125,7 +125,7 @@ export async function listenOn(server: Server, path: string): Promise<void> {
   await chmod(path, 0o660);
 }
 
-/** A deploy takes as long as it takes: none of Node's own time limits applies to a question. */
+/** A deploy takes as long as it takes: none of Node's own time limits applies to a request. */
 export function verbServer(listener: RequestListener): Server {
   const server = createServer({ requestTimeout: 0, headersTimeout: 10_000 }, listener);
   server.timeout = 0;
@@ -142,7 +142,7 @@ const reply = z.union([
 
 export interface CallOptions {
   onLine?: ((line: string) => void) | undefined;
-  /** The question is on its way, or will never be. */
+  /** The request is on its way, or will never be. */
   onSent?: (() => void) | undefined;
   signal?: AbortSignal | undefined;
   /** What to say when nobody answers, and what to do then where it is not to start the server. */
@@ -152,7 +152,7 @@ export interface CallOptions {
   key?: string | undefined;
 }
 
-/** Asks one question. Rejects with the `UserError` that the other side gave, or with `SERVER_DOWN`. */
+/** Asks one request. Rejects with the `UserError` that the other side gave, or with `SERVER_DOWN`. */
 export function callVerb(
   socketPath: string,
   verb: string,
@@ -183,7 +183,7 @@ export function callVerb(
         else resolve(message.result);
       }
     };
-    const client = request(
+    const client = httpRequest(
       {
         socketPath,
         path: `/${version}/${verb}`,

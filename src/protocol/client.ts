@@ -1,5 +1,5 @@
 import { callVerb } from "./channel.ts";
-import type { AgentVerb, Answer, Question } from "./agent-verbs.ts";
+import type { AgentVerb, AgentResponse, AgentRequest } from "./agent-verbs.ts";
 
 interface AskOptions {
   onLine?: (line: string) => void;
@@ -17,16 +17,16 @@ export class AgentClient {
 
   ask<N extends AgentVerb>(
     name: N,
-    question: Question<N>,
+    request: AgentRequest<N>,
     options: AskOptions = {},
-  ): Promise<Answer<N>> {
+  ): Promise<AgentResponse<N>> {
     const whenDown = "reeve's agent does not answer: nothing was deployed, and the apps run on";
     const hintWhenDown =
       "Try again in a moment; if that does not help, ask the server's administrator.";
-    return callVerb(this.#socketPath, name, question, {
+    return callVerb(this.#socketPath, name, request, {
       ...options,
       whenDown,
       hintWhenDown,
-    }) as Promise<Answer<N>>;
+    }) as Promise<AgentResponse<N>>;
   }
 }

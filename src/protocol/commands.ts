@@ -5,12 +5,12 @@ import type {
   KeySummary,
   PastRight,
   TokenSummary,
-} from "../app/account.ts";
-import { accountName, appName, rightNames, type Right } from "../app/names.ts";
+} from "../names/account.ts";
+import { accountName, appName, rightNames, type Right } from "../names/names.ts";
 import { agentVerbs } from "./agent-verbs.ts";
 import { app, instance, number, page, preview, release } from "./fields.ts";
 import { readings } from "./readings.ts";
-import { asks, type AnswerOf, type QuestionOf } from "./verb.ts";
+import { asks, type ResponseOf, type RequestOf } from "./verb.ts";
 
 const { apps, logs, create, setOptions, changeSettings, pinPreview } = agentVerbs;
 
@@ -60,5 +60,5 @@ export const commands = {
 };
 
 export type CommandName = keyof typeof commands;
-export type CommandQuestion<N extends CommandName> = QuestionOf<(typeof commands)[N]>;
-export type CommandAnswer<N extends CommandName> = AnswerOf<(typeof commands)[N]>;
+export type CommandRequest<N extends CommandName> = RequestOf<(typeof commands)[N]>;
+export type CommandResponse<N extends CommandName> = ResponseOf<(typeof commands)[N]>;

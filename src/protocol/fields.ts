@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { appName } from "../app/names.ts";
+import { appName } from "../names/names.ts";
 
 export const app = z.object({ app: appName });
 export const branch = z.string().min(1).max(500);
@@ -12,7 +12,7 @@ export const page = { limit: number.max(100_000), before: number.optional() };
 /** What is meant among an app's releases: the start of a commit's id, or a deploy's number. */
 export const release = z.string().max(100).optional();
 
-/** How long each may be is the agent's to say, in words that help: `SETTING_INVALID`. A question has an end as it is. */
+/** How long each may be is the agent's to say, in words that help: `SETTING_INVALID`. A request has an end as it is. */
 export const settingsChange = z.object({
   set: z.record(z.string(), z.string()),
   unset: z.array(z.string()),

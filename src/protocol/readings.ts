@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { DeployReason, DeployState, Step } from "../app/deploy.ts";
+import type { DeployReason, DeployState, Step } from "../names/deploy.ts";
 import { app, instance, number, page } from "./fields.ts";
 import { asks } from "./verb.ts";
 

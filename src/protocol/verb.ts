@@ -13,5 +13,5 @@ export function asks<Input extends z.ZodType>(
   return { answers: () => ({ input }) };
 }
 
-export type QuestionOf<A> = A extends Asking<infer Input> ? z.infer<Input> : never;
-export type AnswerOf<A> = A extends Asking<z.ZodType, infer Answer> ? Answer : never;
+export type RequestOf<A> = A extends Asking<infer Input> ? z.infer<Input> : never;
+export type ResponseOf<A> = A extends Asking<z.ZodType, infer Answer> ? Answer : never;

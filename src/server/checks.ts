@@ -3,9 +3,9 @@ import { createConnection, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { UserError } from "../errors.ts";
-import { isPresent, readIfPresent } from "../host/files.ts";
-import type { Host, Identity } from "../host/host.ts";
-import { findProcess, isAlive } from "../host/processes.ts";
+import { isPresent, readIfPresent } from "../system/files.ts";
+import type { System, Identity } from "../system/system.ts";
+import { findProcess, isAlive } from "../system/processes.ts";
 
 const needed = [
   { package: "git", files: ["/usr/bin/git"] },
@@ -82,10 +82,14 @@ export async function describeSelf(): Promise<string> {
 }
 
 /** With root, others than root have to get at the folder: every folder above it must let them pass. */
-export async function expectReachable(host: Host, home: string, users: Identity[]): Promise<void> {
+export async function expectReachable(
+  system: System,
+  home: string,
+  users: Identity[],
+): Promise<void> {
   await mkdir(home, { recursive: true, mode: 0o755 });
   for (const as of users) {
-    const closed = await firstClosed(host, home, as);
+    const closed = await firstClosed(system, home, as);
     if (closed === undefined) continue;
     throw new UserError(
       "FOLDER_CLOSED",
@@ -94,21 +98,25 @@ export async function expectReachable(host: Host, home: string, users: Identity[
   }
 }
 
-export async function isReadableBy(host: Host, path: string, as: Identity): Promise<boolean> {
-  return host.run({ file: "test", args: ["-r", path], as }).then(
+export async function isReadableBy(system: System, path: string, as: Identity): Promise<boolean> {
+  return system.run({ file: "test", args: ["-r", path], as }).then(
     () => true,
     () => false,
   );
 }
 
-async function firstClosed(host: Host, folder: string, as: Identity): Promise<string | undefined> {
-  const open = await host.run({ file: "test", args: ["-x", folder], as }).then(
+async function firstClosed(
+  system: System,
+  folder: string,
+  as: Identity,
+): Promise<string | undefined> {
+  const open = await system.run({ file: "test", args: ["-x", folder], as }).then(
     () => true,
     () => false,
   );
   if (open) return undefined;
   const parent = dirname(folder);
-  return parent === folder ? folder : ((await firstClosed(host, parent, as)) ?? folder);
+  return parent === folder ? folder : ((await firstClosed(system, parent, as)) ?? folder);
 }
 
 const protections = ["protected_hardlinks", "protected_symlinks"];

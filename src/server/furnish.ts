@@ -5,19 +5,19 @@ import Handlebars from "handlebars";
 import { listenAddresses, programRoot, type Config } from "../config/config.ts";
 import { starterFile } from "../config/option-table.ts";
 import { serverOptions } from "../config/server-options.ts";
-import type { Identities } from "../deploy/identities.ts";
-import { longestQueue } from "../vassal/emperor.ts";
-import { isPresent, writeAtomically } from "../host/files.ts";
-import { mostOpenFiles } from "../host/processes.ts";
-import type { Host, Identity } from "../host/host.ts";
-import { webCapacity } from "../vhost/nginx.ts";
-import { removeTrees, walk, type Errand } from "../host/walker.ts";
-import { untidyObjects } from "../push/objects.ts";
+import type { Identities } from "../agent/users/identities.ts";
+import { longestQueue } from "../agent/vassal/emperor.ts";
+import { isPresent, writeAtomically } from "../system/files.ts";
+import { mostOpenFiles } from "../system/processes.ts";
+import type { System, Identity } from "../system/system.ts";
+import { webCapacity } from "../agent/vhost/nginx.ts";
+import { removeTrees, walk, type Errand } from "../system/walker.ts";
+import { untidyObjects } from "../front/push/objects.ts";
 
 /** Makes every folder with its owner: who may enter which is what keeps the halves apart. */
 export async function makeFolders(
   { layout }: Config,
-  host: Host,
+  system: System,
   { front, web }: Identities,
 ): Promise<void> {
   const root = { uid: 0 };
@@ -60,7 +60,7 @@ export async function makeFolders(
   ];
   for (const [path, mode, owner, group] of folders) {
     await mkdir(path, { recursive: true });
-    if (host.isRoot) await chown(path, owner.uid, group.gid);
+    if (system.isRoot) await chown(path, owner.uid, group.gid);
     await chmod(path, mode);
   }
 }
@@ -143,9 +143,9 @@ async function webValues({ server }: Config, isRoot: boolean): Promise<object> {
 }
 
 /** A copy of the program that everybody can read, for a checkout under a closed folder. */
-export async function copyProgram(config: Config, host: Host): Promise<string> {
+export async function copyProgram(config: Config, system: System): Promise<string> {
   const { program } = config.layout;
-  await removeTrees(host, program);
+  await removeTrees(system, program);
   const names = ["dist", "hooks", "templates", "package.json"];
   const lock = JSON.parse(readFileSync(join(programRoot, "package-lock.json"), "utf8")) as {
     packages: Record<string, { dev?: boolean }>;
@@ -162,7 +162,7 @@ export async function copyProgram(config: Config, host: Host): Promise<string> {
     path: join(programRoot, name),
     to: join(program, name),
   }));
-  await host.run(walk([...copies, { do: "give", path: program, share: 0o555 }]));
+  await system.run(walk([...copies, { do: "give", path: program, share: 0o555 }]));
   return program;
 }
 

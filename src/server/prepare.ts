@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { frontVariables, programRoot, type Config } from "../config/config.ts";
-import { provideBuilders } from "../deploy/builders.ts";
-import { ensureIdentities, type Identities } from "../deploy/identities.ts";
+import { provideBuilders } from "../agent/users/builders.ts";
+import { ensureIdentities, type Identities } from "../agent/users/identities.ts";
 import { UserError } from "../errors.ts";
-import { writeAtomically } from "../host/files.ts";
-import { CommandFailed, LocalHost, type Host, type Identity } from "../host/host.ts";
-import { ensureIdentity, ownIdentity } from "../host/identity.ts";
-import { AgentStore } from "../store/agent/store.ts";
-import { testNginx } from "../vhost/nginx.ts";
+import { writeAtomically } from "../system/files.ts";
+import { CommandFailed, LocalSystem, type System, type Identity } from "../system/system.ts";
+import { ensureIdentity, ownIdentity } from "../system/identity.ts";
+import { AgentStore } from "../agent/store/store.ts";
+import { testNginx } from "../agent/vhost/nginx.ts";
 import {
   expectOnlyServer,
   expectPackages,
@@ -28,28 +28,28 @@ const unitGroup = ".";
  */
 export async function prepare(
   config: Config,
-  { host, group, say }: { host: LocalHost; group: string; say: Say },
+  { system, group, say }: { system: LocalSystem; group: string; say: Say },
 ): Promise<{ identities: Identities; program: string }> {
-  const identities = await ensureIdentities(config, host);
-  await expectReachable(host, config.layout.home, [identities.front, await anybody(host)]);
-  await makeFolders(config, host, identities);
-  await makeBuilders(config, host, identities);
+  const identities = await ensureIdentities(config, system);
+  await expectReachable(system, config.layout.home, [identities.front, await anybody(system)]);
+  await makeFolders(config, system, identities);
+  await makeBuilders(config, system, identities);
   await closeLogs(config);
-  if (!host.isRoot)
+  if (!system.isRoot)
     say("reeve: not root, so apps, git and reeve all run as one user: nothing keeps them apart");
-  else if (!(await host.hasNamespaces()))
+  else if (!(await system.hasNamespaces()))
     say(
       "reeve: this system makes no PID namespace for root, as in a container: what a build leaves running is not ended with it",
     );
   for (const line of await sayUnprotected()) say(line);
-  const program = await findProgram(config, host, identities, say);
-  const web = host.isRoot ? identities.web : undefined;
+  const program = await findProgram(config, system, identities, say);
+  const web = system.isRoot ? identities.web : undefined;
   await writeConfigurations(config, program, { web, group });
 
   // What comes from here on is for root and the group of whoever makes it: an address in nginx's log may hold a
   // secret, and a test of its configuration makes the log.
   process.umask(0o027);
-  await expectNginxTakes(config, host);
+  await expectNginxTakes(config, system);
   return { identities, program };
 }
 
@@ -57,8 +57,8 @@ export async function prepare(
 export async function prepareForUnits(config: Config, say: Say): Promise<void> {
   await expectPackages();
   await expectOnlyServer(config);
-  const host = new LocalHost();
-  const { identities, program } = await prepare(config, { host, group: unitGroup, say });
+  const system = new LocalSystem();
+  const { identities, program } = await prepare(config, { system, group: unitGroup, say });
   if (program !== programRoot) {
     throw new UserError(
       "FOLDER_CLOSED",
@@ -80,14 +80,14 @@ function environmentFile(variables: Record<string, string>): string {
 }
 
 /** What somebody wrote into a server block since the last start is named before anything starts. */
-async function expectNginxTakes({ layout }: Config, host: Host): Promise<void> {
+async function expectNginxTakes({ layout }: Config, system: System): Promise<void> {
   const nginx = {
     configuration: layout.nginxConfiguration,
     prefix: layout.nginx,
     pidFile: layout.nginxPid,
   };
   try {
-    await host.run(testNginx(nginx));
+    await system.run(testNginx(nginx));
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
     throw new UserError("VHOST_REJECTED", `nginx refuses its configuration:\n${error.output}`, {
@@ -98,29 +98,29 @@ async function expectNginxTakes({ layout }: Config, host: Host): Promise<void> {
 }
 
 /** Environments are built by users of their own, which are there before the first of them. */
-async function makeBuilders(config: Config, host: Host, identities: Identities): Promise<void> {
+async function makeBuilders(config: Config, system: System, identities: Identities): Promise<void> {
   const store = new AgentStore(join(config.layout.agentState, "agent.db"));
   try {
-    await provideBuilders({ config, host, store, identities });
+    await provideBuilders({ config, system, store, identities });
   } finally {
     store.close();
   }
 }
 
 /** Stands for the apps' system users, which come with the apps. */
-async function anybody(host: Host): Promise<Identity> {
-  return host.isRoot ? ensureIdentity(host, "nobody") : ownIdentity();
+async function anybody(system: System): Promise<Identity> {
+  return system.isRoot ? ensureIdentity(system, "nobody") : ownIdentity();
 }
 
 async function findProgram(
   config: Config,
-  host: Host,
+  system: System,
   { front }: Identities,
   say: Say,
 ): Promise<string> {
-  if (!host.isRoot) return programRoot;
-  if (await isReadableBy(host, join(programRoot, "dist", "main.js"), front)) return programRoot;
-  const program = await copyProgram(config, host);
+  if (!system.isRoot) return programRoot;
+  if (await isReadableBy(system, join(programRoot, "dist", "main.js"), front)) return programRoot;
+  const program = await copyProgram(config, system);
   say(`reeve: ${front.name} may not read ${programRoot}, so it runs from a copy in ${program}`);
   return program;
 }

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { loopbackAddresses, type Config } from "../config/config.ts";
 import { serverOptions } from "../config/server-options.ts";
 import { UserError } from "../errors.ts";
-import { isPresent } from "../host/files.ts";
-import type { Host, Identity } from "../host/host.ts";
-import { allowLogin, findLogin } from "../host/identity.ts";
-import type { Service } from "../host/supervisor.ts";
+import { isPresent } from "../system/files.ts";
+import type { System, Identity } from "../system/system.ts";
+import { allowLogin, findLogin } from "../system/identity.ts";
+import type { Service } from "../system/supervisor.ts";
 import { expectFreePort, isListening } from "./checks.ts";
 import { render } from "./furnish.ts";
 
@@ -25,7 +25,7 @@ export interface SshAccess {
  */
 export async function prepareSsh(
   config: Config,
-  host: Host,
+  system: System,
   front: Identity,
   say: (line: string) => void,
 ): Promise<SshAccess | undefined> {
@@ -34,7 +34,7 @@ export async function prepareSsh(
   const isDemand = port !== serverOptions.ssh_port.default;
   if (!isDemand && !(await isPresent(sshd))) return undefined;
   try {
-    return await furnish(config, host, front);
+    return await furnish(config, system, front);
   } catch (error) {
     if (isDemand || !(error instanceof UserError)) throw error;
     say(`reeve: no SSH: ${error.message}`);
@@ -42,7 +42,7 @@ export async function prepareSsh(
   }
 }
 
-async function furnish(config: Config, host: Host, front: Identity): Promise<SshAccess> {
+async function furnish(config: Config, system: System, front: Identity): Promise<SshAccess> {
   const { layout, server } = config;
   if (!(await isPresent(sshd))) {
     throw new UserError(
@@ -53,12 +53,12 @@ async function furnish(config: Config, host: Host, front: Identity): Promise<Ssh
   await expectFreePort(server.ssh_port, {
     hint: "Choose another one: ssh_port in etc/server.toml, or REEVE_SSH_PORT; 0 for none",
   });
-  const user = host.isRoot ? front.name : userInfo().username;
-  await expectLogin(host, user);
+  const user = system.isRoot ? front.name : userInfo().username;
+  await expectLogin(system, user);
 
   if (!(await isPresent(layout.sshHostKey))) {
     const args = ["-q", "-t", "ed25519", "-N", "", "-C", "reeve", "-f", layout.sshHostKey];
-    await host.run({ file: "ssh-keygen", args, as: host.isRoot ? front : undefined });
+    await system.run({ file: "ssh-keygen", args, as: system.isRoot ? front : undefined });
   }
   await render("sshd.conf", layout.sshConfiguration, {
     listen: loopbackAddresses().map((address) => `${address}:${server.ssh_port}`),
@@ -66,24 +66,26 @@ async function furnish(config: Config, host: Host, front: Identity): Promise<Ssh
     authorizedKeys: layout.authorizedKeys,
     user,
   });
-  const as = host.isRoot ? front : undefined;
-  return { port: server.ssh_port, user, service: await sshService(config, host, as) };
+  const as = system.isRoot ? front : undefined;
+  return { port: server.ssh_port, user, service: await sshService(config, system, as) };
 }
 
 /** It runs as the front's user, like the front: who gets through it has no more than that user's rights. */
 async function sshService(
   { layout, server }: Config,
-  host: Host,
+  system: System,
   as: Identity | undefined,
 ): Promise<Service> {
   const args = ["-f", layout.sshConfiguration];
   // From 9.8 on OpenSSH shuts out an address from which wrong keys came, and with it whoever else is behind it.
   // Older ones do not know the word. A key cannot be guessed, and MaxStartups bounds the rest.
   const noPenalties = ["-o", "PerSourcePenalties=no"];
-  const knowsThem = await host.run({ file: sshd, args: ["-t", ...args, ...noPenalties], as }).then(
-    () => true,
-    () => false,
-  );
+  const knowsThem = await system
+    .run({ file: sshd, args: ["-t", ...args, ...noPenalties], as })
+    .then(
+      () => true,
+      () => false,
+    );
   return {
     name: "sshd",
     file: sshd,
@@ -95,9 +97,9 @@ async function sshService(
   };
 }
 
-async function expectLogin(host: Host, user: string): Promise<void> {
-  if (host.isRoot) await allowLogin(host, user);
-  else if (!(await findLogin(host, user)))
+async function expectLogin(system: System, user: string): Promise<void> {
+  if (system.isRoot) await allowLogin(system, user);
+  else if (!(await findLogin(system, user)))
     throw new UserError("PACKAGES_MISSING", `the user ${user} has no shell, and sshd needs one`, {
       hint: "Run reeve as a user with a shell, or with root.",
     });

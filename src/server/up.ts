@@ -7,13 +7,13 @@ import {
   type Config,
   type Overrides,
 } from "../config/config.ts";
-import type { Identities } from "../deploy/identities.ts";
-import { ControlGroups, ownGroup } from "../host/control-groups.ts";
-import { isPresent, removeFile } from "../host/files.ts";
-import { LocalHost, type Host } from "../host/host.ts";
-import { mostOpenFiles } from "../host/processes.ts";
-import { Supervised, type Service } from "../host/supervisor.ts";
-import { emperorOf, listVassals } from "../vassal/emperor.ts";
+import type { Identities } from "../agent/users/identities.ts";
+import { ControlGroups, ownGroup } from "../system/control-groups.ts";
+import { isPresent, removeFile } from "../system/files.ts";
+import { LocalSystem, type System } from "../system/system.ts";
+import { mostOpenFiles } from "../system/processes.ts";
+import { Supervised, type Service } from "../system/supervisor.ts";
+import { emperorOf, listVassals } from "../agent/vassal/emperor.ts";
 import {
   describeSelf,
   expectFreePort,
@@ -33,13 +33,13 @@ type Say = (line: string) => void;
  */
 export async function up(flags: Overrides, say: Say): Promise<void> {
   const config = readConfig(flags);
-  const host = new LocalHost();
+  const system = new LocalSystem();
   await expectPackages();
   const pidFile = await expectOnlyServer(config);
   await expectFreePort(config.server.port);
 
   const { identities, program } = await prepare(config, {
-    host,
+    system,
     group: ownGroup(config.layout.home),
     say,
   });
@@ -51,9 +51,9 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
     );
   // After a reboot the numbers in them may be others' processes, which would get our signals.
   for (const stale of [config.layout.emperorPid, config.layout.nginxPid]) await removeFile(stale);
-  const ssh = await prepareSsh(config, host, identities.front, say);
+  const ssh = await prepareSsh(config, system, identities.front, say);
 
-  const list = await services(config, host, identities, program);
+  const list = await services(config, system, identities, program);
   // The last: the front writes before which keys are let in.
   if (ssh) list.push(ssh.service);
   const stop = await startServices(list, say);
@@ -83,7 +83,7 @@ const nodeFlags = ["--max-semi-space-size=4"];
 /** Each needs the ones before it, and they are ended in the other direction. */
 async function services(
   config: Config,
-  host: Host,
+  system: System,
   { front }: Identities,
   program: string,
 ): Promise<Service[]> {
@@ -124,18 +124,18 @@ async function services(
       args: [...nodeFlags, join(program, "dist", "main.js"), "front", "--home", layout.home],
       env: { ...environment, ...frontVariables(config) },
       log: join(layout.log, "front.log"),
-      as: host.isRoot ? front : undefined,
+      as: system.isRoot ? front : undefined,
       ready: () => isListening(layout.httpSocket),
     },
   ];
 }
 
-const mercy = 10_000;
+const timeout = 10_000;
 
 async function startServices(list: Service[], say: Say): Promise<() => Promise<void>> {
   const running: Supervised[] = [];
   const stop = async (): Promise<void> => {
-    for (const service of running.reverse()) await service.stop(mercy);
+    for (const service of running.reverse()) await service.stop(timeout);
   };
   try {
     for (const service of list) {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { placeUrl } from "../app/instance.ts";
+import { placeUrl } from "../names/instance.ts";
 import { programRoot, type Config } from "../config/config.ts";
-import { tokenFile } from "../front/token.ts";
+import { tokenFile } from "../front/accounts/token.ts";
 import type { SshAccess } from "./ssh.ts";
 
 /** What is said once the server runs: lines to paste, none of which holds a secret. */

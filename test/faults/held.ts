@@ -34,7 +34,7 @@ export function prepareToHold(server: TestServer): void {
   cpSync(`${projectRoot}/hooks`, hooks, { recursive: true });
   const wait = `
 sub wait_while_held {
-	my ($moment) = "$_[0] $question" =~ /([^?]*)/;
+	my ($moment) = "$_[0] $request" =~ /([^?]*)/;
 	my $held;
 	while (open($held, '<', '${signal(server)}') && (<$held> // '') eq $moment) {
 		$0 = "perl hooks/carry $moment?";

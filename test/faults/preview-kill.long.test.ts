@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { printTable } from "../../bench/table.ts";
 import { embeddedLayout } from "../../src/config/layout.ts";
-import { emperorOf, listVassals } from "../../src/vassal/emperor.ts";
+import { emperorOf, listVassals } from "../../src/agent/vassal/emperor.ts";
 import { plainApp } from "../support/apps.ts";
 import { kill } from "../support/processes.ts";
 import { eventually, type TestServer } from "../support/server.ts";

@@ -2,13 +2,13 @@ import { spawn } from "node:child_process";
 import { appendFileSync } from "node:fs";
 import {
   createServer,
-  request,
+  request as httpRequest,
   type IncomingMessage,
   type Server,
   type ServerResponse,
 } from "node:http";
 import { join } from "node:path";
-import { handOver } from "./hand-over.ts";
+import { chownInstance } from "./hand-over.ts";
 
 /** Where the adapter stands: git's tests on one side, reeve on the other. */
 export interface Standpoint {
@@ -30,18 +30,18 @@ export interface Standpoint {
  * repository has. Only what is no server's business but the test's never reaches reeve.
  */
 export function makeAdapter(standpoint: Standpoint): Server {
-  return createServer({ requestTimeout: 0 }, (question, answer) => {
-    const url = question.url ?? "";
-    const log = logOf(standpoint, question);
-    answer.on("error", () => undefined);
+  return createServer({ requestTimeout: 0 }, (request, response) => {
+    const url = request.url ?? "";
+    const log = logOf(standpoint, request);
+    response.on("error", () => undefined);
     const elsewhere = redirect(url);
     const broken = brokenServers.find(([pattern]) => pattern.test(url))?.[1];
     if (elsewhere) {
       log(elsewhere.status, 0);
-      answer.writeHead(elsewhere.status, { location: elsewhere.path }).end();
-    } else if (broken !== undefined) answerBroken(standpoint, broken, question, answer);
-    else if (lacksMagic(question)) answer.writeHead(403).end();
-    else forward(standpoint, question, answer, log);
+      response.writeHead(elsewhere.status, { location: elsewhere.path }).end();
+    } else if (broken !== undefined) answerBroken(standpoint, broken, request, response);
+    else if (lacksMagic(request)) response.writeHead(403).end();
+    else forward(standpoint, request, response, log);
   });
 }
 
@@ -82,17 +82,17 @@ const brokenServers: [pattern: RegExp, script: string][] = [
 function answerBroken(
   { httpd, user }: Standpoint,
   script: string,
-  question: IncomingMessage,
-  answer: ServerResponse,
+  request: IncomingMessage,
+  response: ServerResponse,
 ): void {
-  question.resume();
+  request.resume();
   const cgi = spawn(join(httpd, script), { cwd: httpd, ...user });
   const said: Buffer[] = [];
   cgi.stdout.on("data", (chunk: Buffer) => said.push(chunk));
   cgi.once("close", () => {
     const text = Buffer.concat(said).toString("latin1");
     const [, type = "", body = ""] = /^Content-Type: (.*)\n\n([^]*)$/.exec(text) ?? [];
-    answer.writeHead(200, { "content-type": type }).end(body, "latin1");
+    response.writeHead(200, { "content-type": type }).end(body, "latin1");
   });
 }
 
@@ -107,45 +107,45 @@ const place =
 
 function forward(
   standpoint: Standpoint,
-  question: IncomingMessage,
-  answer: ServerResponse,
+  request: IncomingMessage,
+  response: ServerResponse,
   log: Log,
 ): void {
   const [, space, kind = "", name = "", rest = "", query = ""] =
-    place.exec(question.url ?? "") ?? [];
+    place.exec(request.url ?? "") ?? [];
   if (name === "") {
     log(404, 0);
-    answer.writeHead(404).end();
+    response.writeHead(404).end();
     return;
   }
-  const app = handOver(standpoint.repositories, name);
+  const app = chownInstance(standpoint.repositories, name);
   const path = kind === "intern-redir" ? rest.replace(/\/foo$/, "") : rest;
-  const headers = { ...question.headers, host: `git.localhost:${standpoint.port}` };
+  const headers = { ...request.headers, host: `git.localhost:${standpoint.port}` };
   if (!asksForPassword(space, path, query))
     headers.authorization = `Basic ${Buffer.from(standpoint.credentials).toString("base64")}`;
 
-  const onward = request({
+  const onward = httpRequest({
     host: "127.0.0.1",
     port: standpoint.port,
     agent: false,
-    method: question.method,
+    method: request.method,
     path: `/${app}.git${path}${query}`,
     headers,
   });
-  question.pipe(onward);
-  onward.on("error", () => answer.destroy());
-  answer.on("close", () => onward.destroy());
+  request.pipe(onward);
+  onward.on("error", () => response.destroy());
+  response.on("close", () => onward.destroy());
   onward.once("response", (reply) => {
     const status = reply.statusCode ?? 502;
-    if (kind === "smart_cookies") answer.setHeader("set-cookie", "name=value");
+    if (kind === "smart_cookies") response.setHeader("set-cookie", "name=value");
     // About the connection to nginx, and not the one to the client.
     delete reply.headers.connection;
-    answer.writeHead(status, reply.statusMessage, reply.headers);
+    response.writeHead(status, reply.statusMessage, reply.headers);
     let bytes = 0;
     reply.on("data", (chunk: Buffer) => (bytes += chunk.length));
     reply.once("end", () => log(status, bytes));
-    reply.on("error", () => answer.destroy());
-    reply.pipe(answer);
+    reply.on("error", () => response.destroy());
+    reply.pipe(response);
   });
 }
 

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { needs } from "../../src/front/rights.ts";
-import { findRoute } from "../../src/front/route.ts";
+import { needs } from "../../src/front/accounts/rights.ts";
+import { findRoute } from "../../src/front/http/route.ts";
 import { plainApp } from "../support/apps.ts";
 import { basic, makePerson, type Person } from "../support/people.ts";
 import { eventually, type Outcome } from "../support/server.ts";

@@ -391,7 +391,7 @@ describe("W8: more gits than an account may have", () => {
     await scene.push("http", [`${commit}:refs/heads/noise`]);
     // What the push was held to is not counted with what comes.
     await eventually(() => !scene.hasGit, 10_000);
-    const question = `${packetLine(`want ${commit} side-band-64k ofs-delta\n`)}0000${packetLine("done\n")}`;
+    const request = `${packetLine(`want ${commit} side-band-64k ofs-delta\n`)}0000${packetLine("done\n")}`;
     const fetchAll = (): Socket => {
       const socket = connect(server.port, "127.0.0.1").on("error", () => undefined);
       socket.pause();
@@ -400,10 +400,10 @@ describe("W8: more gits than an account may have", () => {
           "Host: git.localhost",
           `Authorization: ${basic(eve)}`,
           "Content-Type: application/x-git-upload-pack-request",
-          `Content-Length: ${question.length}`,
+          `Content-Length: ${request.length}`,
         ]),
       );
-      socket.write(question);
+      socket.write(request);
       return socket;
     };
     const gits = (): number =>

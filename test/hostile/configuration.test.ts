@@ -9,12 +9,12 @@ import {
 } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { instancePaths } from "../../src/app/instance.ts";
-import { isAppName, isHostName, moduleName, previewName } from "../../src/app/names.ts";
+import { instancePaths } from "../../src/names/instance.ts";
+import { isAppName, isHostName, moduleName, previewName } from "../../src/names/names.ts";
 import { embeddedLayout } from "../../src/config/layout.ts";
-import { choosePreviewName } from "../../src/preview/slug.ts";
-import { vassalIni } from "../../src/vassal/vassal-ini.ts";
-import { vhostText } from "../../src/vhost/vhost.ts";
+import { choosePreviewName } from "../../src/agent/preview/slug.ts";
+import { vassalIni } from "../../src/agent/vassal/vassal-ini.ts";
+import { vhostText } from "../../src/agent/vhost/vhost.ts";
 import { evaluatingApp, plainApp } from "../support/apps.ts";
 import { readIni, readNginx, shapeOf } from "../support/structures.ts";
 import { Visitors } from "../support/visitors.ts";
@@ -393,9 +393,9 @@ def app(environ, start_response):
           `Host: demo.localhost:${server.port}`,
           "Connection: close",
         ]);
-        const patience = path === "/endless" ? { within: 10_000, atMost: 1e6 } : { within: 700 };
+        const timeout = path === "/endless" ? { within: 10_000, atMost: 1e6 } : { within: 700 };
         const nginx = { port: server.port, host: "127.0.0.1" };
-        const answer = await sendRaw(nginx, [request], patience);
+        const answer = await sendRaw(nginx, [request], timeout);
 
         if (path === "/endless") expect(answer.status).toBe(200);
         else expect([0, 200, 502]).toContain(answer.status);

@@ -5,10 +5,10 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { embeddedLayout } from "../../src/config/layout.ts";
-import { LocalHost } from "../../src/host/host.ts";
-import { childrenOf } from "../../src/host/processes.ts";
-import { Turns } from "../../src/host/turns.ts";
-import { reloadNginx, type Nginx } from "../../src/vhost/nginx.ts";
+import { LocalSystem } from "../../src/system/system.ts";
+import { childrenOf } from "../../src/system/processes.ts";
+import { Turns } from "../../src/system/turns.ts";
+import { reloadNginx, type Nginx } from "../../src/agent/vhost/nginx.ts";
 import { pushRequest } from "../support/packs.ts";
 import { processesUnder } from "../support/processes.ts";
 import { followersOf, SshClient } from "../support/ssh.ts";
@@ -168,7 +168,7 @@ describe("W8: uploads that do not end", () => {
     const uploads: Socket[] = [];
     for (let reload = 0; reload < 50; reload++) {
       for (let count = 0; count < 4; count++) uploads.push(await beginUpload());
-      await reloadNginx(new LocalHost(), nginx());
+      await reloadNginx(new LocalSystem(), nginx());
       if (reload % 10 === 0) expect(await look()).toEqual(well);
     }
 

@@ -136,7 +136,7 @@ describe("a server that is beset", () => {
       expect((await server.get("large--demo")).body).toBe("large");
 
       // Who fetches it and reads nothing is not read for.
-      const question = `${packetLine(`want ${commit} side-band-64k ofs-delta\n`)}0000${packetLine("done\n")}`;
+      const request = `${packetLine(`want ${commit} side-band-64k ofs-delta\n`)}0000${packetLine("done\n")}`;
       const fetches = Array.from({ length: 3 }, () => {
         const socket = connect(server.port, "127.0.0.1").on("error", () => undefined);
         socket.pause();
@@ -145,10 +145,10 @@ describe("a server that is beset", () => {
             "Host: git.localhost",
             `Authorization: ${scene.authorization["authorization"] ?? ""}`,
             "Content-Type: application/x-git-upload-pack-request",
-            `Content-Length: ${question.length}`,
+            `Content-Length: ${request.length}`,
           ]),
         );
-        socket.write(question);
+        socket.write(request);
         return socket;
       });
       await expectOthersServed(new Promise((resolve) => setTimeout(resolve, 20_000)));

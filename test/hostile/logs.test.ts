@@ -11,9 +11,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { streamLog } from "../../src/agent/app-log-stream.ts";
-import { waitFor } from "../../src/host/clock.ts";
-import { mergeLogs, provideLog, tailOfLog } from "../../src/vassal/app-log.ts";
+import { streamLog } from "../../src/agent/verbs/app-log-stream.ts";
+import { waitFor } from "../../src/system/clock.ts";
+import { mergeLogs, provideLog, tailOfLog } from "../../src/agent/vassal/app-log.ts";
 import { temporaryFolder } from "../support/unit-folder.ts";
 import { nobody } from "../support/unit-identity.ts";
 

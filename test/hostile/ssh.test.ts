@@ -11,7 +11,7 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { execa } from "execa";
-import { ask } from "../../src/host/probe.ts";
+import { ask } from "../../src/system/probe.ts";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
 import { makePerson, type Person } from "../support/people.ts";

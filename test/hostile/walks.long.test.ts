@@ -2,13 +2,13 @@ import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, existsSync, lstatSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { LocalHost, type Command } from "../../src/host/host.ts";
-import { walk, type Errand } from "../../src/host/walker.ts";
+import { LocalSystem, type Command } from "../../src/system/system.ts";
+import { walk, type Errand } from "../../src/system/walker.ts";
 import { projectRoot } from "../support/server.ts";
 import { sharedFolder } from "../support/unit-folder.ts";
 import { isRoot, nobody } from "../support/unit-identity.ts";
 
-const host = new LocalHost();
+const system = new LocalSystem();
 const tries = Number(process.env["TRIES"] ?? 2000);
 
 /** No moment is held here: that is test/hostile/walks.test.ts. The two just run against each other. */
@@ -40,7 +40,7 @@ describe.runIf(isRoot)("a race against root's walk", () => {
       ...{ uid: nobody.uid, gid: nobody.gid, stdio: ["ignore", "pipe", "ignore"] as const },
     });
     await new Promise((resolve) => racer.stdout.once("data", resolve));
-    await host.run(command).catch(() => undefined);
+    await system.run(command).catch(() => undefined);
     const gone = new Promise((resolve) => racer.once("exit", resolve));
     racer.kill("SIGKILL");
     await gone;

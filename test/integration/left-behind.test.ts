@@ -155,14 +155,14 @@ describe.runIf(process.getuid?.() === 0)("what a refused push leaves behind", ()
         .output;
       await demo.git("reset", "--quiet", "--hard", "HEAD~1");
       const pack = await packOf(demo.folder, listed.split("\n"));
-      const question = pushOf(pack, { value });
-      const half = question.subarray(0, question.length / 2);
+      const request = pushOf(pack, { value });
+      const half = request.subarray(0, request.length / 2);
 
       if (via === "ssh") {
         await ada.ssh.start("git-receive-pack 'demo'", [], undefined, half);
       } else {
         const socket = connect(server.port, "127.0.0.1");
-        socket.write(pushRequest(ada, question.length));
+        socket.write(pushRequest(ada, request.length));
         socket.write(half);
         await eventually(() => objects().length > before.length, 20_000);
         socket.destroy();

@@ -127,7 +127,7 @@ describe.runIf(process.getuid?.() === 0)("what is deleted", () => {
   /** How many numbers are given to nobody else, as the agent remembers it. */
   const usedUp = (): number => {
     const database = new Database(server.path("lib/agent/agent.db"), { readonly: true });
-    const { used } = database.prepare("SELECT count(*) AS used FROM runner").get() as {
+    const { used } = database.prepare("SELECT count(*) AS used FROM app_user").get() as {
       used: number;
     };
     database.close();

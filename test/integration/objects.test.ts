@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { objectProblems } from "../../src/push/objects.ts";
+import { objectProblems } from "../../src/front/push/objects.ts";
 import { plainApp } from "../support/apps.ts";
 import { hintOf, pushShape, shapes } from "../support/objects.ts";
 import { withApp, withServer } from "../support/with-server.ts";

@@ -165,7 +165,7 @@ describe.runIf(isRoot)("a home from when all apps shared one system user", () =>
 /** `nobody` stands for the user that all apps had. */
 function makeShared(server: TestServer): void {
   const database = new Database(server.path("lib/agent/agent.db"));
-  database.exec("DELETE FROM runner");
+  database.exec("DELETE FROM app_user");
   database.close();
   for (const { name, uid } of systemUsersOf(server.home)) {
     const of = ["-h", "--from", String(uid), "nobody"];

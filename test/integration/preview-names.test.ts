@@ -4,19 +4,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { instancePaths, type Place } from "../../src/app/instance.ts";
+import { instancePaths, type Place } from "../../src/names/instance.ts";
 import { appOptions, type AppOptions } from "../../src/config/app-options.ts";
 import { embeddedLayout } from "../../src/config/layout.ts";
 import { serverOptions } from "../../src/config/server-options.ts";
-import { ControlGroups } from "../../src/host/control-groups.ts";
-import type { DeployContext } from "../../src/deploy/context.ts";
-import { iniOf, planIni } from "../../src/deploy/inis.ts";
-import { settledVassal } from "../../src/deploy/vassals.ts";
-import { placesOf } from "../../src/preview/place.ts";
-import { choosePreviewName } from "../../src/preview/slug.ts";
-import { expectSettingsChange } from "../../src/settings/settings.ts";
-import type { Deploy } from "../../src/store/agent/deploys.ts";
-import { vhostText } from "../../src/vhost/vhost.ts";
+import { ControlGroups } from "../../src/system/control-groups.ts";
+import type { DeployContext } from "../../src/agent/world/context.ts";
+import { iniOf, planIni } from "../../src/agent/instance/inis.ts";
+import { settledVassal } from "../../src/agent/instance/vassals.ts";
+import { placesOf } from "../../src/agent/preview/place.ts";
+import { choosePreviewName } from "../../src/agent/preview/slug.ts";
+import { expectSettingsChange } from "../../src/agent/variables/settings.ts";
+import type { Deploy } from "../../src/agent/store/deploys.ts";
+import { vhostText } from "../../src/agent/vhost/vhost.ts";
 import { plainApp } from "../support/apps.ts";
 import { allEvilBranches } from "../support/evil-names.ts";
 import { readNginx, shapeOf } from "../support/structures.ts";
@@ -91,7 +91,7 @@ describe("branches with every name that git takes", () => {
 
 const folder = mkdtempSync(join(tmpdir(), "reeve-names-"));
 const layout = embeddedLayout(folder);
-const runner = { name: "reeve-demo-preview", uid: 1, gid: 1 };
+const appUser = { name: "reeve-demo-preview", uid: 1, gid: 1 };
 const defaults = (table: object): never =>
   Object.fromEntries(
     Object.entries(table).map(([name, { default: value }]: [string, { default: unknown }]) => [
@@ -102,8 +102,8 @@ const defaults = (table: object): never =>
 const options: AppOptions = defaults(appOptions);
 const context = {
   config: { layout, server: defaults(serverOptions) },
-  store: { users: { runner: () => runner } },
-  host: { isRoot: true },
+  store: { users: { appUser: () => appUser } },
+  system: { isRoot: true },
   groups: new ControlGroups(),
   listen: 1024,
 } as unknown as DeployContext;

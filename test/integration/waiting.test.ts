@@ -2,7 +2,7 @@ import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import type { Readable } from "node:stream";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { sleep } from "../../src/host/clock.ts";
+import { sleep } from "../../src/system/clock.ts";
 import { packetLine } from "../hostile/raw.ts";
 import { pushRequest } from "../support/packs.ts";
 import { basic, makePerson, type Person } from "../support/people.ts";

@@ -46,7 +46,7 @@ export class GitHost {
     execFileSync("openssl", ["req", "-x509", ...key, ...subject, ...files], { stdio: "ignore" });
     this.#server = createServer(
       { key: readFileSync(join(this.#folder, "key.pem")), cert: readFileSync(this.caFile) },
-      (question, answer) => this.#answer(question, answer),
+      (request, response) => this.#answer(request, response),
     );
   }
 
@@ -103,17 +103,17 @@ export class GitHost {
   }
 
   /** The first folder of the path says how it answers; without one of these, as everybody else. */
-  #answer(question: IncomingMessage, answer: ServerResponse): void {
-    const url = new URL(question.url ?? "/", "https://localhost");
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const url = new URL(request.url ?? "/", "https://localhost");
     this.asked.push(url.pathname);
     const [, how = ""] = url.pathname.split("/");
     const rest = url.pathname.slice(how.length + 1);
-    if (how === "moved") answer.writeHead(301, { location: `${rest}${url.search}` }).end();
-    else if (how === "closed") answer.writeHead(401, { "www-authenticate": "Basic" }).end();
+    if (how === "moved") response.writeHead(301, { location: `${rest}${url.search}` }).end();
+    else if (how === "closed") response.writeHead(401, { "www-authenticate": "Basic" }).end();
     else if (how === "hanging") this.onHanging();
     // Without the header that asks for version 2, git gives no commit that no branch names.
-    else if (how === "old") this.#run({ headers: {}, path: rest, url, question }, answer);
-    else this.#run({ headers: question.headers, path: url.pathname, url, question }, answer);
+    else if (how === "old") this.#run({ headers: {}, path: rest, url, request }, response);
+    else this.#run({ headers: request.headers, path: url.pathname, url, request }, response);
   }
 
   /** git-http-backend(1), as a web server runs it. */
@@ -122,11 +122,11 @@ export class GitHost {
       headers: IncomingMessage["headers"];
       path: string;
       url: URL;
-      question: IncomingMessage;
+      request: IncomingMessage;
     },
-    answer: ServerResponse,
+    response: ServerResponse,
   ): void {
-    const { headers, path, url, question } = asked;
+    const { headers, path, url, request } = asked;
     const backend = spawn("git", ["http-backend"], {
       env: {
         ...identity,
@@ -134,14 +134,14 @@ export class GitHost {
         GIT_HTTP_EXPORT_ALL: "1",
         PATH_INFO: path,
         QUERY_STRING: url.search.slice(1),
-        REQUEST_METHOD: question.method ?? "GET",
-        CONTENT_TYPE: question.headers["content-type"] ?? "",
-        HTTP_CONTENT_ENCODING: question.headers["content-encoding"] ?? "",
+        REQUEST_METHOD: request.method ?? "GET",
+        CONTENT_TYPE: request.headers["content-type"] ?? "",
+        HTTP_CONTENT_ENCODING: request.headers["content-encoding"] ?? "",
         GIT_PROTOCOL: String(headers["git-protocol"] ?? ""),
       },
       stdio: ["pipe", "pipe", "ignore"],
     });
-    question.pipe(backend.stdin);
+    request.pipe(backend.stdin);
     const chunks: Buffer[] = [];
     backend.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
     backend.on("close", () => {
@@ -149,10 +149,10 @@ export class GitHost {
       const end = whole.indexOf("\r\n\r\n");
       for (const line of whole.subarray(0, end).toString().split("\r\n")) {
         const [name = "", value = ""] = line.split(": ", 2);
-        if (name === "Status") answer.statusCode = Number(value.slice(0, 3));
-        else if (name !== "") answer.setHeader(name, value);
+        if (name === "Status") response.statusCode = Number(value.slice(0, 3));
+        else if (name !== "") response.setHeader(name, value);
       }
-      answer.end(whole.subarray(end + 4));
+      response.end(whole.subarray(end + 4));
     });
   }
 }

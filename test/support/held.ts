@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { onTestFinished } from "vitest";
-import type { Command, Identity } from "../../src/host/host.ts";
+import type { Command, Identity } from "../../src/system/system.ts";
 import { projectRoot } from "./server.ts";
 
 /** What root's tools and the walker look at a tree by, and change it by. */

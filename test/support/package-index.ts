@@ -11,21 +11,21 @@ export class PackageIndex {
 
   private constructor(folder: string, password: string) {
     const wheels = readdirSync(folder);
-    this.#server = createServer((question, answer) => {
+    this.#server = createServer((request, response) => {
       const right = `Basic ${Buffer.from(`reader:${password}`).toString("base64")}`;
-      const [, , name = "", file = ""] = (question.url ?? "").split("/");
-      if (question.headers.authorization !== right) {
-        answer.writeHead(401, { "www-authenticate": "Basic" }).end();
+      const [, , name = "", file = ""] = (request.url ?? "").split("/");
+      if (request.headers.authorization !== right) {
+        response.writeHead(401, { "www-authenticate": "Basic" }).end();
         return;
       }
       this.answered += 1;
       if (file !== "") {
-        answer.end(wheels.includes(file) ? readFileSync(join(folder, file)) : "");
+        response.end(wheels.includes(file) ? readFileSync(join(folder, file)) : "");
         return;
       }
       const links = wheels.filter((wheel) => wheel.startsWith(`${name}-`));
-      answer.setHeader("content-type", "text/html");
-      answer.end(links.map((wheel) => `<a href="${wheel}">${wheel}</a>\n`).join(""));
+      response.setHeader("content-type", "text/html");
+      response.end(links.map((wheel) => `<a href="${wheel}">${wheel}</a>\n`).join(""));
     });
   }
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { deflateSync } from "node:zlib";
 import { execa } from "execa";
-import { absentCommit } from "../../src/app/names.ts";
+import { absentCommit } from "../../src/names/names.ts";
 import { packetLine } from "../hostile/raw.ts";
 import { basic } from "./people.ts";
 import type { TestServer } from "./server.ts";

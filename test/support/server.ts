@@ -11,7 +11,7 @@ import {
   rmSync,
   symlinkSync,
 } from "node:fs";
-import { request } from "node:http";
+import { request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -261,7 +261,7 @@ export class TestServer {
     });
   }
 
-  async ask(question: {
+  async ask(request: {
     host: string;
     path: string;
     /** nginx's own, unless another one is named. */
@@ -270,9 +270,9 @@ export class TestServer {
     headers?: Record<string, string>;
     body?: string | Buffer;
   }): Promise<Answer> {
-    const { host, path, port = this.port, method = "GET", headers = {}, body } = question;
+    const { host, path, port = this.port, method = "GET", headers = {}, body } = request;
     return new Promise((resolve, reject) => {
-      const client = request(
+      const client = httpRequest(
         {
           host: "127.0.0.1",
           port,

@@ -2,23 +2,23 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
 import { onTestFinished } from "vitest";
-import { repositoryPath, type Instance } from "../../src/app/instance.ts";
-import { absentCommit } from "../../src/app/names.ts";
+import { repositoryPath, type Instance } from "../../src/names/instance.ts";
+import { absentCommit } from "../../src/names/names.ts";
 import { embeddedLayout, type Layout } from "../../src/config/layout.ts";
-import { Attempts } from "../../src/deploy/attempts.ts";
-import { BackgroundWork } from "../../src/deploy/background-work.ts";
-import type { DeployContext } from "../../src/deploy/context.ts";
-import { HolderLocks } from "../../src/deploy/locks.ts";
-import { Traffic } from "../../src/deploy/traffic.ts";
-import { ControlGroups } from "../../src/host/control-groups.ts";
-import { ownIdentity } from "../../src/host/identity.ts";
-import { Turns } from "../../src/host/turns.ts";
-import type { Holder } from "../../src/app/deploy.ts";
-import type { Deploy } from "../../src/store/agent/deploys.ts";
-import { AgentStore } from "../../src/store/agent/store.ts";
-import { emperorOf } from "../../src/vassal/emperor.ts";
+import { Attempts } from "../../src/agent/world/attempts.ts";
+import { BackgroundWork } from "../../src/agent/world/background-work.ts";
+import type { DeployContext } from "../../src/agent/world/context.ts";
+import { HolderLocks } from "../../src/agent/world/locks.ts";
+import { Traffic } from "../../src/agent/world/traffic.ts";
+import { ControlGroups } from "../../src/system/control-groups.ts";
+import { ownIdentity } from "../../src/system/identity.ts";
+import { Turns } from "../../src/system/turns.ts";
+import type { Holder } from "../../src/names/deploy.ts";
+import type { Deploy } from "../../src/agent/store/deploys.ts";
+import { AgentStore } from "../../src/agent/store/store.ts";
+import { emperorOf } from "../../src/agent/vassal/emperor.ts";
 import { temporaryFolder } from "./unit-folder.ts";
-import { UnprivilegedHost } from "./unit-identity.ts";
+import { UnprivilegedSystem } from "./unit-identity.ts";
 import { Repository } from "./unit-repository.ts";
 
 /** An agent's world with real files, a real git and a real store, and no Emperor or nginx that runs. */
@@ -48,7 +48,7 @@ export function agentWorld(): AgentWorld {
   const own = ownIdentity();
   const context = {
     config: { layout, server: { domain: "localhost", port: 80, preview_days: 90 } },
-    host: new UnprivilegedHost(),
+    system: new UnprivilegedSystem(),
     store,
     identities: { front: own, web: own },
     gitConfiguration: "/dev/null",

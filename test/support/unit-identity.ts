@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { onTestFinished } from "vitest";
-import type { Command, Host, Identity, RunOptions } from "../../src/host/host.ts";
-import { LocalHost } from "../../src/host/host.ts";
-import { ownIdentity } from "../../src/host/identity.ts";
+import type { Command, System, Identity, RunOptions } from "../../src/system/system.ts";
+import { LocalSystem } from "../../src/system/system.ts";
+import { ownIdentity } from "../../src/system/identity.ts";
 
 export const isRoot = process.getuid?.() === 0;
 
@@ -39,11 +39,11 @@ export function dropRoot(): void {
 }
 
 /** The real host, that does not take other identities. */
-export class UnprivilegedHost implements Host {
+export class UnprivilegedSystem implements System {
   readonly isRoot = false;
-  readonly #host = new LocalHost();
+  readonly #system = new LocalSystem();
 
   run(command: Command, options?: RunOptions): Promise<string> {
-    return this.#host.run({ ...command, as: undefined }, options);
+    return this.#system.run({ ...command, as: undefined }, options);
   }
 }

@@ -4,9 +4,9 @@ import {
   vassalForGood,
   vassalOfDeploy,
   type Vassal,
-} from "../../src/app/vassal.ts";
+} from "../../src/names/vassal.ts";
 import { embeddedLayout } from "../../src/config/layout.ts";
-import type { Seen, Standing } from "../../src/deploy/plan.ts";
+import type { Seen, Standing } from "../../src/agent/converge/plan.ts";
 
 const layout = embeddedLayout("/srv/reeve");
 

@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { instancePaths, type InstancePaths } from "../../src/app/instance.ts";
+import { instancePaths, type InstancePaths } from "../../src/names/instance.ts";
 import { embeddedLayout } from "../../src/config/layout.ts";
-import { LocalHost, type Host } from "../../src/host/host.ts";
-import type { ReleaseContext } from "../../src/release/release.ts";
+import { LocalSystem, type System } from "../../src/system/system.ts";
+import type { ReleaseContext } from "../../src/agent/release/release.ts";
 import { temporaryFolder } from "./unit-folder.ts";
 import { nobody } from "./unit-identity.ts";
 import { Repository } from "./unit-repository.ts";
@@ -13,13 +13,13 @@ export interface Demo extends ReleaseContext {
 }
 
 /** An app with a repository and no release yet. */
-export function demo(host: Host = new LocalHost()): Demo {
+export function demo(system: System = new LocalSystem()): Demo {
   const repository = new Repository({ owner: nobody });
   const paths = instancePaths(embeddedLayout(temporaryFolder()), "demo");
   mkdirSync(paths.releases, { recursive: true });
   return {
     repository,
-    host,
+    system,
     paths,
     git: repository.git,
     submodules: join(temporaryFolder(), "submodules"),

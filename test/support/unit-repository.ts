@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { chownSync } from "node:fs";
-import type { GitContext } from "../../src/host/git.ts";
-import type { Identity } from "../../src/host/host.ts";
+import type { GitContext } from "../../src/system/git.ts";
+import type { Identity } from "../../src/system/system.ts";
 import { temporaryFolder } from "./unit-folder.ts";
 
 const environment = {

@@ -1,46 +1,46 @@
 import { InvalidArgumentError } from "commander";
 import { describe, expect, it } from "vitest";
 import { agentVerbs } from "../../src/protocol/agent-verbs.ts";
-import * as names from "../../src/app/names.ts";
-import { isUntouched, sign } from "../../src/app/signature.ts";
+import * as names from "../../src/names/names.ts";
+import { isUntouched, sign } from "../../src/system/signature.ts";
 import { wholeNumber } from "../../src/cli/input.ts";
 import { table } from "../../src/cli/table.ts";
 import { appOptions } from "../../src/config/app-options.ts";
 import { readOptions, withOption } from "../../src/config/option-table.ts";
-import { unhealthy } from "../../src/deploy/steps/understudy.ts";
-import { nearestBasis, originOf } from "../../src/environment/basis.ts";
-import { filesCovered, nothingCovered } from "../../src/environment/coverage.ts";
-import { contentsOf } from "../../src/environment/tree-contents.ts";
-import { withoutUser } from "../../src/environment/netrc.ts";
-import { constraintsOf } from "../../src/environment/requirements.ts";
-import { withoutCredentials } from "../../src/host/credentials.ts";
+import { unhealthy } from "../../src/agent/deploy/steps/understudy.ts";
+import { nearestBasis, originOf } from "../../src/agent/environment/basis.ts";
+import { filesCovered, nothingCovered } from "../../src/agent/environment/coverage.ts";
+import { contentsOf } from "../../src/agent/environment/tree-contents.ts";
+import { withoutUser } from "../../src/agent/environment/netrc.ts";
+import { constraintsOf } from "../../src/agent/environment/requirements.ts";
+import { withoutCredentials } from "../../src/system/credentials.ts";
 import { describeError, isErrorCode, tellsNoSpace, UserError } from "../../src/errors.ts";
 import { commands } from "../../src/protocol/commands.ts";
-import { parseAuthorization } from "../../src/front/credentials.ts";
-import { parsePublicKey } from "../../src/front/public-key.ts";
-import { findRoute } from "../../src/front/route.ts";
-import { answerSsh, type SshWorld } from "../../src/front/ssh.ts";
+import { parseAuthorization } from "../../src/front/accounts/credentials.ts";
+import { parsePublicKey } from "../../src/front/accounts/public-key.ts";
+import { findRoute } from "../../src/front/http/route.ts";
+import { answerSsh, type SshWorld } from "../../src/front/ssh/ssh.ts";
 import { splitWords } from "../../src/protocol/ssh-words.ts";
-import type { Command } from "../../src/host/host.ts";
-import { LineSplitter, linesOf, printable } from "../../src/host/lines.ts";
+import type { Command } from "../../src/system/system.ts";
+import { LineSplitter, linesOf, printable } from "../../src/system/lines.ts";
 import { isPreviewed } from "../../src/config/preview-pattern.ts";
-import { placesOf } from "../../src/preview/place.ts";
-import { choosePreviewName, slugOf } from "../../src/preview/slug.ts";
-import { declaresPackages } from "../../src/push/declared.ts";
-import { decodeRequirements } from "../../src/push/encoding.ts";
-import { refusalOfPack } from "../../src/push/objects.ts";
-import { judgeRef, parseRefUpdates, refAction } from "../../src/push/policy.ts";
-import { moduleOfProcesses, parseProcfile } from "../../src/push/procfile.ts";
-import { readProposal } from "../../src/push/proposal.ts";
-import { includesOf } from "../../src/push/requirements.ts";
-import { subjectOf } from "../../src/push/subject.ts";
-import { parseReplies, type CommitTree, type Entry } from "../../src/push/tree.ts";
-import { expectFetchable, parseModules } from "../../src/release/modules.ts";
-import { parseChanges } from "../../src/release/release-commands.ts";
-import { expectSettingsChange } from "../../src/settings/settings.ts";
-import { parseCoverage } from "../../src/store/agent/coverage.ts";
-import { parseNameOfDeploy } from "../../src/app/vassal.ts";
-import { hasTraceback, reasonOfFailure } from "../../src/vassal/app-log.ts";
+import { placesOf } from "../../src/agent/preview/place.ts";
+import { choosePreviewName, slugOf } from "../../src/agent/preview/slug.ts";
+import { declaresPackages } from "../../src/front/push/declared.ts";
+import { decodeRequirements } from "../../src/front/push/encoding.ts";
+import { refusalOfPack } from "../../src/front/push/objects.ts";
+import { judgeRef, parseRefUpdates, refAction } from "../../src/front/push/policy.ts";
+import { moduleOfProcesses, parseProcfile } from "../../src/front/push/procfile.ts";
+import { readProposal } from "../../src/front/push/proposal.ts";
+import { includesOf } from "../../src/front/push/requirements.ts";
+import { subjectOf } from "../../src/front/push/subject.ts";
+import { parseReplies, type CommitTree, type Entry } from "../../src/front/push/tree.ts";
+import { expectFetchable, parseModules } from "../../src/agent/release/modules.ts";
+import { parseChanges } from "../../src/agent/release/release-commands.ts";
+import { expectSettingsChange } from "../../src/agent/variables/settings.ts";
+import { parseCoverage } from "../../src/agent/store/coverage.ts";
+import { parseNameOfDeploy } from "../../src/names/vassal.ts";
+import { hasTraceback, reasonOfFailure } from "../../src/agent/vassal/app-log.ts";
 import { allParsers, parsersOf } from "../support/parsers.ts";
 
 type Parser = (text: string) => unknown;
@@ -100,7 +100,7 @@ const inFolders: Parser = (text) => {
   const run = ({ args }: Command): Promise<string> =>
     Promise.resolve(args.includes("cat-file") ? named : listed);
   const git = { repository: "", configuration: "" };
-  return contentsOf({ host: { isRoot: false, run }, git, commit }, { ...nothingCovered, reads });
+  return contentsOf({ system: { isRoot: false, run }, git, commit }, { ...nothingCovered, reads });
 };
 
 /** As it comes from a pipe. */
@@ -116,37 +116,37 @@ const parsers: Record<string, Parser | Parser[]> = {
   "errors.ts isErrorCode": isErrorCode,
   "errors.ts tellsNoSpace": tellsNoSpace,
   "errors.ts describeError": (text) => describeError(new UserError("INTERNAL", text)),
-  "app/names.ts isAppName": names.isAppName,
-  "app/names.ts expectAppName": names.expectAppName,
-  "app/names.ts appNameError": names.appNameError,
-  "app/names.ts expectAccountName": names.expectAccountName,
-  "app/names.ts isAccountName": names.isAccountName,
-  "app/names.ts isBranchRef": names.isBranchRef,
-  "app/names.ts branchOf": names.branchOf,
-  "app/names.ts isTagRef": names.isTagRef,
+  "names/names.ts isAppName": names.isAppName,
+  "names/names.ts expectAppName": names.expectAppName,
+  "names/names.ts appNameError": names.appNameError,
+  "names/names.ts expectAccountName": names.expectAccountName,
+  "names/names.ts isAccountName": names.isAccountName,
+  "names/names.ts isBranchRef": names.isBranchRef,
+  "names/names.ts branchOf": names.branchOf,
+  "names/names.ts isTagRef": names.isTagRef,
   // As the agent lets it in.
-  "app/names.ts quotedBranch": (text) => names.quotedBranch(text.slice(0, 500)),
+  "names/names.ts quotedBranch": (text) => names.quotedBranch(text.slice(0, 500)),
   // No path of a release is longer.
-  "app/names.ts quoted": (text) => names.quoted(text.slice(0, 1024)),
-  "app/names.ts previewName": (text) => names.previewName(text, text),
-  "app/names.ts appOfInstance": names.appOfInstance,
-  "app/names.ts slugOfPreview": names.slugOfPreview,
-  "app/names.ts isPreviewName": names.isPreviewName,
-  "app/names.ts isHostName": names.isHostName,
-  "app/names.ts shortCommit": names.shortCommit,
-  "app/names.ts moduleName": (text) => names.moduleName.safeParse(text),
-  "app/names.ts isRootFolder": names.isRootFolder,
-  "app/names.ts rootFolder": (text) => names.rootFolder.safeParse(text),
-  "app/names.ts branchName": (text) => names.branchName.safeParse(text),
-  "app/names.ts commitId": (text) => names.commitId.safeParse(text),
-  "app/vassal.ts parseNameOfDeploy": [
+  "names/names.ts quoted": (text) => names.quoted(text.slice(0, 1024)),
+  "names/names.ts previewName": (text) => names.previewName(text, text),
+  "names/names.ts appOfInstance": names.appOfInstance,
+  "names/names.ts slugOfPreview": names.slugOfPreview,
+  "names/names.ts isPreviewName": names.isPreviewName,
+  "names/names.ts isHostName": names.isHostName,
+  "names/names.ts shortCommit": names.shortCommit,
+  "names/names.ts moduleName": (text) => names.moduleName.safeParse(text),
+  "names/names.ts isRootFolder": names.isRootFolder,
+  "names/names.ts rootFolder": (text) => names.rootFolder.safeParse(text),
+  "names/names.ts branchName": (text) => names.branchName.safeParse(text),
+  "names/names.ts commitId": (text) => names.commitId.safeParse(text),
+  "names/vassal.ts parseNameOfDeploy": [
     (text) => parseNameOfDeploy(`demo.next-${text}.ini`),
     (text) => parseNameOfDeploy(`${text}.next-7.ini`),
   ],
-  "app/names.ts settingNameGrammar": (text) => names.settingNameGrammar.test(text),
-  "app/names.ts reservedSetting": (text) => names.reservedSetting.test(text),
-  "app/signature.ts sign": sign,
-  "app/signature.ts isUntouched": isUntouched,
+  "names/names.ts settingNameGrammar": (text) => names.settingNameGrammar.test(text),
+  "names/names.ts reservedSetting": (text) => names.reservedSetting.test(text),
+  "system/signature.ts sign": sign,
+  "system/signature.ts isUntouched": isUntouched,
   "protocol/agent-verbs.ts agentVerbs": [
     (text) => agentVerbs.prepareRemoval.input.safeParse({ ref: `refs/heads/${text}` }),
     (text) =>
@@ -166,8 +166,8 @@ const parsers: Record<string, Parser | Parser[]> = {
   ],
   "config/option-table.ts readOptions": (text) =>
     readOptions(appOptions, { path: "", text, code: "OPTION_INVALID" }),
-  "deploy/steps/understudy.ts unhealthy": (text) => unhealthy(text, text.split("\n")),
-  "environment/basis.ts originOf": (text) => {
+  "agent/deploy/steps/understudy.ts unhealthy": (text) => unhealthy(text, text.split("\n")),
+  "agent/environment/basis.ts originOf": (text) => {
     const inputs: Parameters<typeof originOf>[1] = {
       files: [{ path: "requirements.txt", text }],
       ...{ abi: "", installer: "uv", indexes: [], variables: {}, generation: 0 },
@@ -178,95 +178,95 @@ const parsers: Record<string, Parser | Parser[]> = {
       coverage: nothingCovered,
     });
   },
-  "environment/netrc.ts withoutUser": withoutUser,
-  "environment/coverage.ts filesCovered": (text) =>
+  "agent/environment/netrc.ts withoutUser": withoutUser,
+  "agent/environment/coverage.ts filesCovered": (text) =>
     filesCovered([{ path: text, text }], { ...nothingCovered, files: [text] }),
-  "environment/tree-contents.ts contentsOf": inFolders,
-  "store/agent/coverage.ts parseCoverage": [
+  "agent/environment/tree-contents.ts contentsOf": inFolders,
+  "agent/store/coverage.ts parseCoverage": [
     parseCoverage,
     (text) => parseCoverage(JSON.stringify({ ...nothingCovered, files: [text] })),
   ],
-  "environment/requirements.ts constraintsOf": constraintsOf,
+  "agent/environment/requirements.ts constraintsOf": constraintsOf,
   "protocol/commands.ts commands": [
     (text) => commands.addAccount.input.safeParse({ account: text, mayCreate: true }),
     (text) => commands.removeKey.input.safeParse({ fingerprint: text }),
   ],
-  "front/credentials.ts parseAuthorization": [
+  "front/accounts/credentials.ts parseAuthorization": [
     parseAuthorization,
     (text) => parseAuthorization(`Basic ${text}`),
     (text) => parseAuthorization(`Basic ${Buffer.from(text).toString("base64")}`),
   ],
-  "front/public-key.ts parsePublicKey": [
+  "front/accounts/public-key.ts parsePublicKey": [
     parsePublicKey,
     (text) => parsePublicKey(`ssh-ed25519 AAAA ${text}`),
     (text) => parsePublicKey(`ssh-rsa ${Buffer.from(text).toString("base64")}`),
   ],
-  "front/route.ts findRoute": (text) =>
+  "front/http/route.ts findRoute": (text) =>
     findRoute({ method: "GET", url: `/${text}`, contentType: text }),
   "protocol/ssh-words.ts splitWords": splitWords,
-  "front/ssh.ts answerSsh": [
+  "front/ssh/ssh.ts answerSsh": [
     (text) => answerSsh(sshWorld, { key: "", pid: 1, command: text }),
     (text) => answerSsh(sshWorld, { key: "", pid: 1, command: `git-upload-pack '${text}` }),
   ],
-  "host/credentials.ts withoutCredentials": withoutCredentials,
-  "host/lines.ts LineSplitter": inChunks,
-  "host/lines.ts linesOf": (text) => [...linesOf(text)].length,
-  "host/lines.ts printable": printable,
+  "system/credentials.ts withoutCredentials": withoutCredentials,
+  "system/lines.ts LineSplitter": inChunks,
+  "system/lines.ts linesOf": (text) => [...linesOf(text)].length,
+  "system/lines.ts printable": printable,
   "config/preview-pattern.ts isPreviewed": [
     (text) => isPreviewed(text, "feature/cart"),
     (text) => isPreviewed("feature/*", text),
     (text) => isPreviewed("*a*b*c", text),
   ],
-  "preview/place.ts placesOf": (text) =>
+  "agent/preview/place.ts placesOf": (text) =>
     placesOf(text, "localhost", { preview_host: "", preview_ports: "" }),
-  "preview/slug.ts slugOf": slugOf,
-  "preview/slug.ts choosePreviewName": (text) => choosePreviewName("demo", text, () => false),
-  "push/encoding.ts decodeRequirements": (text) =>
+  "agent/preview/slug.ts slugOf": slugOf,
+  "agent/preview/slug.ts choosePreviewName": (text) => choosePreviewName("demo", text, () => false),
+  "front/push/encoding.ts decodeRequirements": (text) =>
     decodeRequirements(text.slice(0, 500), Buffer.from(text)),
-  "push/policy.ts judgeRef": [
+  "front/push/policy.ts judgeRef": [
     (text) => judgeRef("demo", policy, { ref: text, oldCommit: commit, newCommit: commit }),
     (text) =>
       judgeRef("demo", policy, { ref: `refs/heads/${text}`, oldCommit: commit, newCommit: commit }),
   ],
-  "push/policy.ts refAction": (text) => refAction("main", text),
-  "push/policy.ts parseRefUpdates": [
+  "front/push/policy.ts refAction": (text) => refAction("main", text),
+  "front/push/policy.ts parseRefUpdates": [
     parseRefUpdates,
     (text) => parseRefUpdates(`${commit} ${commit} refs/heads/${text}`),
     (text) =>
       parseRefUpdates(`${commit} ${commit} refs/heads/main\n`.repeat(Math.ceil(text.length / 100))),
   ],
-  "push/declared.ts declaresPackages": [
+  "front/push/declared.ts declaresPackages": [
     declaresPackages,
     (text) => declaresPackages(`[project]\n${text}`),
     (text) => declaresPackages(`[tool.poetry.dependencies]\n${text}`),
   ],
-  "push/procfile.ts parseProcfile": parseProcfile,
-  "push/procfile.ts moduleOfProcesses": [
+  "front/push/procfile.ts parseProcfile": parseProcfile,
+  "front/push/procfile.ts moduleOfProcesses": [
     moduleOfProcfile,
     (text) => moduleOfProcfile(`web: ${text}`),
     (text) => moduleOfProcfile(`wsgi: ${text}`),
   ],
-  "push/proposal.ts readProposal": [
+  "front/push/proposal.ts readProposal": [
     (text) => readProposal(treeOf("requirements.txt", text), where),
     (text) => readProposal(treeOf("Procfile", text), where),
     // git is ended where it lists more.
     (text) => readProposal(foldersOf(text.slice(0, 256 * 1024)), where),
   ],
-  "push/requirements.ts includesOf": [
+  "front/push/requirements.ts includesOf": [
     (text) => [...includesOf("requirements.txt", text)],
     (text) => [...includesOf("requirements.txt", `-r ${text}`)],
   ],
-  "push/subject.ts subjectOf": [
+  "front/push/subject.ts subjectOf": [
     (text) => subjectOf(Buffer.from(text)),
     (text) => subjectOf(Buffer.from(`tree ${commit}\n\n${text}`)),
     (text) => subjectOf(Buffer.from(`encoding ${text}\n\n${text}`)),
   ],
-  "push/objects.ts refusalOfPack": [
+  "front/push/objects.ts refusalOfPack": [
     (text) => refusalOfPack(text, true),
     (text) => refusalOfPack(`error: object ${commit}: ${text}`, false),
     (text) => refusalOfPack(`fatal: ${text}\n`.repeat(3), false),
   ],
-  "push/tree.ts parseReplies": [
+  "front/push/tree.ts parseReplies": [
     (text) => parseReplies(text, [{ what: "info", path: "a" }]),
     (text) =>
       parseReplies(
@@ -276,19 +276,19 @@ const parsers: Record<string, Parser | Parser[]> = {
     (text) =>
       parseReplies(`${commit} blob ${text.length}\n${text}\n`, [{ what: "contents", path: "a" }]),
   ],
-  "release/modules.ts expectFetchable": [
+  "agent/release/modules.ts expectFetchable": [
     (text) => expectFetchable("lib", { name: text, address: text }, ["github.com"]),
     (text) => expectFetchable("lib", { name: "x", address: `https://${text}` }, []),
     (text) => expectFetchable("lib", { name: "x", address: `git@a.b:${text}` }, []),
   ],
-  "release/modules.ts parseModules": parseModules,
-  "release/release-commands.ts parseChanges": parseChanges,
-  "settings/settings.ts expectSettingsChange": [
+  "agent/release/modules.ts parseModules": parseModules,
+  "agent/release/release-commands.ts parseChanges": parseChanges,
+  "agent/variables/settings.ts expectSettingsChange": [
     (text) => expectSettingsChange({ set: { [text]: "1" }, unset: [] }),
     (text) => expectSettingsChange({ set: { NAME: text.slice(0, 64 * 1024) }, unset: [] }),
   ],
-  "vassal/app-log.ts hasTraceback": (text) => hasTraceback([text, ...text.split("\n")]),
-  "vassal/app-log.ts reasonOfFailure": [
+  "agent/vassal/app-log.ts hasTraceback": (text) => hasTraceback([text, ...text.split("\n")]),
+  "agent/vassal/app-log.ts reasonOfFailure": [
     (text) => reasonOfFailure(text.split("\n")),
     (text) => reasonOfFailure([`Python version: ${text}`, text]),
     (text) =>
@@ -298,39 +298,39 @@ const parsers: Record<string, Parser | Parser[]> = {
 
 /** What these look at is reeve's own or the administrator's: a name that has passed its grammar, a row, an ini. */
 const ours = [
-  "agent/queries.ts expectInstance",
-  "agent/queries.ts expectApp",
+  "agent/verbs/queries.ts expectInstance",
+  "agent/verbs/queries.ts expectApp",
   "config/config.ts variableName",
   "config/layout.ts embeddedLayout",
-  "app/vassal.ts nameOfDeploy",
-  "app/vassal.ts permanentVassal",
-  "app/vassal.ts understudyOf",
-  "app/vassal.ts vassalForGood",
+  "names/vassal.ts nameOfDeploy",
+  "names/vassal.ts permanentVassal",
+  "names/vassal.ts understudyOf",
+  "names/vassal.ts vassalForGood",
   "config/option-table.ts starterFile",
-  "deploy/previews.ts expectPreview",
-  "deploy/vassals.ts isDrained",
-  "deploy/vassals.ts permanentOf",
-  "front/git-http.ts answerAdvertisement",
-  "host/control-groups.ts ownGroup",
-  "host/control-groups.ts parseGroups",
-  "host/git.ts gitEnvironment",
-  "host/git.ts quarantinePath",
-  "host/git.ts unclaimedPath",
-  "host/git.ts withQuarantine",
-  "host/identity.ts newUser",
-  "environment/workshop.ts scratchOf",
-  "environment/workshop.ts workshopsOf",
-  "front/authorized-keys.ts authorizedKey",
-  "release/release-commands.ts linkedCopyOf",
-  "release/release-commands.ts openingOf",
-  "release/release-commands.ts sealOf",
-  "settings/settings.ts proposedSettings",
-  "store/sqlite.ts shortened",
-  "vassal/on-demand.ts withIdle",
-  "vassal/vassal.ts groupOf",
-  "vassal/vassal-ini.ts understudyIni",
-  "vassal/vassal-ini.ts withVirtualenv",
-  "vassal/vassal-ini.ts withUser",
+  "agent/instance/previews.ts expectPreview",
+  "agent/instance/vassals.ts isDrained",
+  "agent/instance/vassals.ts permanentOf",
+  "front/http/git-http.ts answerAdvertisement",
+  "system/control-groups.ts ownGroup",
+  "system/control-groups.ts parseGroups",
+  "system/git.ts gitEnvironment",
+  "system/git.ts quarantinePath",
+  "system/git.ts unclaimedPath",
+  "system/git.ts withQuarantine",
+  "system/identity.ts newUser",
+  "agent/environment/workshop.ts scratchOf",
+  "agent/environment/workshop.ts workshopsOf",
+  "front/accounts/authorized-keys.ts authorizedKey",
+  "agent/release/release-commands.ts linkedCopyOf",
+  "agent/release/release-commands.ts openingOf",
+  "agent/release/release-commands.ts sealOf",
+  "agent/variables/settings.ts proposedSettings",
+  "system/sqlite.ts shortened",
+  "agent/vassal/on-demand.ts withIdle",
+  "agent/vassal/vassal.ts groupOf",
+  "agent/vassal/vassal-ini.ts understudyIni",
+  "agent/vassal/vassal-ini.ts withVirtualenv",
+  "agent/vassal/vassal-ini.ts withUser",
 ];
 
 /** What repeats: each alone, and what the grammars above let stand again and again. */

@@ -7,7 +7,7 @@ const eslint = new ESLint({ cwd: programRoot });
 const isAboutTime = /^(regexp\/no-super-linear-(backtracking|move)|no-restricted-syntax)$/;
 
 /** The rules of this kind that refuse a line, if it stood in a file of reeve's. */
-async function refusals(line: string, file = "src/push/subject.ts"): Promise<string[]> {
+async function refusals(line: string, file = "src/front/push/subject.ts"): Promise<string[]> {
   const [result] = await eslint.lintText(
     `export const planted = (text: string): unknown => ${line};\n`,
     {

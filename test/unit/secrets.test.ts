@@ -124,7 +124,7 @@ describe("a secret in the arguments of what reeve starts", () => {
   /** The text as if it stood in a file of reeve's: what the project's own configuration says of it. */
   async function complaints(text: string): Promise<string[]> {
     const eslint = new ESLint({ cwd: programRoot });
-    const results = await eslint.lintText(text, { filePath: "src/vhost/passwords.ts" });
+    const results = await eslint.lintText(text, { filePath: "src/agent/vhost/passwords.ts" });
     const rule = "secrets/as-argument";
     return results.flatMap(({ messages }) =>
       messages.map(({ ruleId }) => ruleId ?? "").filter((id) => id === rule),

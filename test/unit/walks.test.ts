@@ -158,7 +158,7 @@ describe("a walk by names", () => {
 
   it("is in nothing that is no TypeScript either, but for the walker itself and what is not root's to run", () => {
     // The compiler runs as git's user, in a box.
-    const exempt = ["src/host/walker.py", "src/release/bytecode.py"];
+    const exempt = ["src/system/walker.py", "src/agent/release/bytecode.py"];
     const others = ["src", "hooks", "templates", "systemd", "scripts", ".ci"]
       .flatMap(filesIn)
       .filter((path) => !/\.m?[tj]s$/.test(path))
@@ -206,40 +206,40 @@ describe("a call that changes something by its name", () => {
     "server/checks.ts": ["mkdir", "reeve's own folder, before anybody else is there"],
     "server/furnish.ts": ["chmod chown mkdir", "root's: only these folders themselves are others'"],
     "server/up.ts": ["writeFile", "root's: reeve's own folder"],
-    "deploy/deploy-log.ts": ["appendFile mkdir", "root's: the deploys' logs"],
-    "deploy/folders.ts": ["chmod chown mkdir", "root's: /srv/APP and etc/apps/APP"],
-    "deploy/hand-over.ts": ["chmod", "root's: /srv/APP"],
-    "environment/environment.ts": [
+    "agent/deploy/deploy-log.ts": ["appendFile mkdir", "root's: the deploys' logs"],
+    "agent/instance/folders.ts": ["chmod chown mkdir", "root's: /srv/APP and etc/apps/APP"],
+    "agent/reconcile/chown.ts": ["chmod", "root's: /srv/APP"],
+    "agent/environment/environment.ts": [
       "mkdir rename rmdir writeFile",
       "root's: envs/ and its .cache/, a builder's folder in it while it is closed",
     ],
-    "environment/tree-contents.ts": [
+    "agent/environment/tree-contents.ts": [
       "chmod mkdir mkdtemp writeFile",
       "root's: a folder of its own in /tmp, in which nobody else may write",
     ],
-    "environment/workshop.ts": ["chmod mkdir", "root's: the same"],
-    "front/node-git-server.ts": ["open", "nobody's: it runs as the front"],
-    "front/repositories.ts": ["mkdir rename", "nobody's: it runs as the front"],
+    "agent/environment/workshop.ts": ["chmod mkdir", "root's: the same"],
+    "front/repositories/node-git-server.ts": ["open", "nobody's: it runs as the front"],
+    "front/repositories/repositories.ts": ["mkdir rename", "nobody's: it runs as the front"],
     "protocol/channel.ts": ["chmod", "of who listens"],
-    "host/control-groups.ts": ["mkdir rmdir writeFile", "the kernel's, and root's there"],
-    "host/files.ts": [
+    "system/control-groups.ts": ["mkdir rmdir writeFile", "the kernel's, and root's there"],
+    "system/files.ts": [
       "open rename symlink unlink",
       "the caller's; one that is another's is opened by openForeign",
     ],
-    "host/supervisor.ts": ["open", "root's: log/"],
-    "push/brought.ts": ["open", "nobody's: it runs as the front"],
-    "push/readable.ts": ["writeFile", "nobody's: it runs as the front"],
-    "release/release.ts": [
+    "system/supervisor.ts": ["open", "root's: log/"],
+    "front/push/brought.ts": ["open", "nobody's: it runs as the front"],
+    "front/push/readable.ts": ["writeFile", "nobody's: it runs as the front"],
+    "agent/release/release.ts": [
       "chmod lchown lutimes mkdir rename",
       "root's: releases/ and .staging/; of git's user the index, whose time alone is set, following no link",
     ],
-    "release/submodules.ts": ["mkdir rename", "root's: submodules/"],
-    "settings/settings.ts": [
+    "agent/release/submodules.ts": ["mkdir rename", "root's: submodules/"],
+    "agent/variables/settings.ts": [
       "chmod chown mkdir rename rmdir unlink writeFile",
       "root's: etc/apps/APP, and the folder of settings itself",
     ],
-    "vhost/file-changes.ts": ["mkdir rmdir", "root's: nginx's folders"],
-    "vhost/passwords.ts": ["chown", "root's: etc/apps/APP"],
+    "agent/vhost/file-changes.ts": ["mkdir rmdir", "root's: nginx's folders"],
+    "agent/vhost/passwords.ts": ["chown", "root's: etc/apps/APP"],
   };
 
   it("is known, and nobody else can swap the name", () => {

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { shortCommit } from "../../app/names.ts";
+import { shortCommit } from "../../names/names.ts";
 import { withExamples } from "../examples.ts";
 import { askServer } from "../ask.ts";
 import { printJson, shortTime, table } from "../table.ts";

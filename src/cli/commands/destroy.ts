@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import { Command } from "commander";
-import { expectAppName } from "../../app/names.ts";
+import { expectAppName } from "../../names/names.ts";
 import { UserError } from "../../errors.ts";
 import { withExamples } from "../examples.ts";
 import { askServer } from "../ask.ts";

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { expectAccountName } from "../../app/names.ts";
+import { expectAccountName } from "../../names/names.ts";
 import { withExamples } from "../examples.ts";
 import { readInput } from "../input.ts";
 import { askServer } from "../ask.ts";

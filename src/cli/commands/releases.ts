@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { expectAppName, shortCommit } from "../../app/names.ts";
+import { expectAppName, shortCommit } from "../../names/names.ts";
 import { withExamples } from "../examples.ts";
 import { wholeNumber } from "../input.ts";
 import { pagesOf } from "../pages.ts";

@@ -1,5 +1,5 @@
 import { Argument, Command } from "commander";
-import { expectAccountName, expectAppName, rightNames, type Right } from "../../app/names.ts";
+import { expectAccountName, expectAppName, rightNames, type Right } from "../../names/names.ts";
 import { withExamples } from "../examples.ts";
 import { askServer } from "../ask.ts";
 

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { expectAppName } from "../../app/names.ts";
+import { expectAppName } from "../../names/names.ts";
 import { withExamples } from "../examples.ts";
 import { askServer } from "../ask.ts";
 

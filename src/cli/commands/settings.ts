@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { expectAppName } from "../../app/names.ts";
+import { expectAppName } from "../../names/names.ts";
 import { UserError } from "../../errors.ts";
 import { assignmentWords, readAssignments } from "../assignments.ts";
 import { withExamples } from "../examples.ts";

@@ -1,5 +1,5 @@
 import { UserError } from "../../errors.ts";
-import type { FrontStore } from "../../store/front/store.ts";
+import type { FrontStore } from "../store/store.ts";
 import type { Commands, CommandWorld } from "./command.ts";
 import { expectAccount } from "./expect-account.ts";
 import { leaveOutKeys } from "./keys.ts";

@@ -14,9 +14,9 @@ export function appCommands(world: CommandWorld): Commands<"create" | "setOption
       },
     },
     setOptions: {
-      run: (question, { caller }) => {
-        rights.expectOptions(caller, question.app, Object.keys(question.set));
-        return agent.ask("setOptions", question);
+      run: (request, { caller }) => {
+        rights.expectOptions(caller, request.app, Object.keys(request.set));
+        return agent.ask("setOptions", request);
       },
       record: ({ set }) => Object.entries(set).map(recordOption).join(" "),
     },

@@ -1,22 +1,22 @@
 import type { Logger } from "pino";
 import type { z } from "zod";
-import type { AuditEntry } from "../../app/account.ts";
+import type { AuditEntry } from "../../names/account.ts";
 import { asUserError, UserError } from "../../errors.ts";
-import { withoutCredentials } from "../../host/credentials.ts";
+import { withoutCredentials } from "../../system/credentials.ts";
 import type { Exchange, Verb } from "../../protocol/channel.ts";
 import {
   commands,
-  type CommandAnswer,
+  type CommandResponse,
   type CommandName,
-  type CommandQuestion,
+  type CommandRequest,
 } from "../../protocol/commands.ts";
-import type { DeployWorld } from "../../push/deploys.ts";
-import type { Caller, FrontStore } from "../../store/front/store.ts";
-import type { AppMaker } from "../app-maker.ts";
-import type { AuthorizedKeys } from "../authorized-keys.ts";
-import type { Credentials } from "../credentials.ts";
-import type { Repositories } from "../repositories.ts";
-import { localAdministrator, type Action, type Rights } from "../rights.ts";
+import type { DeployWorld } from "../push/deploys.ts";
+import type { Caller, FrontStore } from "../store/store.ts";
+import type { AppMaker } from "../repositories/app-maker.ts";
+import type { AuthorizedKeys } from "../accounts/authorized-keys.ts";
+import type { Credentials } from "../accounts/credentials.ts";
+import type { Repositories } from "../repositories/repositories.ts";
+import { localAdministrator, type Action, type Rights } from "../accounts/rights.ts";
 
 /** What every command needs, whatever it does. */
 interface Judging {
@@ -40,16 +40,16 @@ export interface Asked {
   judge: () => void;
 }
 
-export interface Command<Question, Answer> {
+export interface Command<Request, Response> {
   /** What the right is to, and what the audit log calls it, where that depends on what is asked: else its own name. */
-  action?: (question: Question) => Action;
-  run: (question: Question, asked: Asked) => Answer | Promise<Answer>;
+  action?: (request: Request) => Action;
+  run: (request: Request, asked: Asked) => Response | Promise<Response>;
   /** Of what changes something: what of it stands in the audit log, or false where nothing has changed. */
-  record?: (question: Question, answer?: Answer) => string | undefined | false;
+  record?: (request: Request, answer?: Response) => string | undefined | false;
 }
 
 export type Commands<N extends CommandName = CommandName> = {
-  [One in N]: Command<CommandQuestion<One>, CommandAnswer<One>>;
+  [One in N]: Command<CommandRequest<One>, CommandResponse<One>>;
 };
 
 /** Whoever asks is found out and judged; only then the command runs, and what came of it is written down. */
@@ -57,14 +57,14 @@ export function judged<N extends CommandName>(
   judging: Judging,
   name: N,
   { action: actionOf, run, record }: Commands[N],
-): Verb<CommandQuestion<N>, CommandAnswer<N>> {
+): Verb<CommandRequest<N>, CommandResponse<N>> {
   const { rights, store } = judging;
   return {
-    input: commands[name].input as unknown as z.ZodType<CommandQuestion<N>>,
-    run: async (question, exchange) => {
+    input: commands[name].input as unknown as z.ZodType<CommandRequest<N>>,
+    run: async (request, exchange) => {
       const caller = callerOf(judging, exchange);
-      const action = actionOf?.(question) ?? name;
-      const app = appOf(question);
+      const action = actionOf?.(request) ?? name;
+      const app = appOf(request);
       const judge = (): void => rights.expect(caller, action, app);
       judge();
       const { account, via } = caller;
@@ -74,24 +74,24 @@ export function judged<N extends CommandName>(
           // Whatever was typed where an address can be may hold a password.
           detail: detail && withoutCredentials(detail),
         });
-      const work = async (): Promise<CommandAnswer<N>> =>
-        await run(question, { caller, exchange, judge });
+      const work = async (): Promise<CommandResponse<N>> =>
+        await run(request, { caller, exchange, judge });
       const answer = await work().catch((error: unknown) => {
         const told = asUserError(error);
         if (record && !rights.hasWritten(told))
-          write("refused", `${record(question) || action}: ${told.code}`);
+          write("refused", `${record(request) || action}: ${told.code}`);
         throw error;
       });
       // It is done, also where that cannot be written down.
-      const detail = record?.(question, answer);
+      const detail = record?.(request, answer);
       if (record && detail !== false) write("done", detail);
       return answer;
     },
   };
 }
 
-function appOf(question: object): string | undefined {
-  return "app" in question ? String(question.app) : undefined;
+function appOf(request: object): string | undefined {
+  return "app" in request ? String(request.app) : undefined;
 }
 
 function callerOf({ credentials }: Judging, { key }: Exchange): Caller {

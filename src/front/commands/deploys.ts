@@ -1,15 +1,15 @@
-import { shortCommit } from "../../app/names.ts";
+import { shortCommit } from "../../names/names.ts";
 import { UserError } from "../../errors.ts";
-import { objectType } from "../../host/git.ts";
-import { CommandFailed } from "../../host/host.ts";
-import type { CommandQuestion } from "../../protocol/commands.ts";
-import { deployByCommand, findTarget } from "../../push/deploys.ts";
-import type { Action } from "../rights.ts";
+import { objectType } from "../../system/git.ts";
+import { CommandFailed } from "../../system/system.ts";
+import type { CommandRequest } from "../../protocol/commands.ts";
+import { deployByCommand, findTarget } from "../push/deploys.ts";
+import type { Action } from "../accounts/rights.ts";
 import type { Asked, Command, Commands, CommandWorld } from "./command.ts";
 
 type Reason = "rollback" | "redeploy" | "rebuild";
 /** Of the app itself, or of the preview that is named. */
-type Question = CommandQuestion<"rollback">;
+type Request = CommandRequest<"rollback">;
 
 export function deployCommands(world: CommandWorld): Commands<Reason | "cancel"> {
   return {
@@ -29,15 +29,15 @@ export function deployCommands(world: CommandWorld): Commands<Reason | "cancel">
 }
 
 /** About a preview it is another action, which needs less of a right. */
-function ofPreview(action: Reason | "cancel"): (question: Question) => Action {
+function ofPreview(action: Reason | "cancel"): (request: Request) => Action {
   return ({ branch }) => (branch === undefined ? action : `${action}Preview`);
 }
 
-function deploying(world: CommandWorld, reason: Reason): Command<Question, null> {
+function deploying(world: CommandWorld, reason: Reason): Command<Request, null> {
   return {
     action: ofPreview(reason),
-    run: async (question, asked) => {
-      await deployAgain(world, reason, question, asked);
+    run: async (request, asked) => {
+      await deployAgain(world, reason, request, asked);
       return null;
     },
     record: ({ branch, release }) => [branch, release].filter(Boolean).join(" ") || undefined,
@@ -47,23 +47,23 @@ function deploying(world: CommandWorld, reason: Reason): Command<Question, null>
 async function deployAgain(
   world: CommandWorld,
   reason: Reason,
-  question: Question,
+  request: Request,
   { caller: { account }, exchange: { say }, judge }: Asked,
 ): Promise<void> {
-  const target = await findTarget(world, question.app, question.branch);
-  const commit = reason === "rollback" ? await findRelease(world, question) : undefined;
-  await world.apps.during(question.app, () =>
+  const target = await findTarget(world, request.app, request.branch);
+  const commit = reason === "rollback" ? await findRelease(world, request) : undefined;
+  await world.apps.during(request.app, () =>
     deployByCommand(world, { target, account, reason, commit, judge }, say),
   );
 }
 
 async function findRelease(
-  { agent, host, gitOf }: CommandWorld,
-  { app, branch, release: named }: Question,
+  { agent, system, gitOf }: CommandWorld,
+  { app, branch, release: named }: Request,
 ): Promise<string> {
   const { commit } = await agent.ask("release", { app, branch, named });
   try {
-    await objectType(host, gitOf(app), commit);
+    await objectType(system, gitOf(app), commit);
     return commit;
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;

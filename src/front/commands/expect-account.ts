@@ -1,5 +1,5 @@
 import { UserError } from "../../errors.ts";
-import type { FrontStore } from "../../store/front/store.ts";
+import type { FrontStore } from "../store/store.ts";
 
 export function expectAccount(store: FrontStore, name: string): void {
   if (!store.accounts.get(name))

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { UserError } from "../../errors.ts";
-import { parsePublicKey } from "../public-key.ts";
+import { parsePublicKey } from "../accounts/public-key.ts";
 import type { Commands, CommandWorld } from "./command.ts";
 import { expectAccount } from "./expect-account.ts";
 

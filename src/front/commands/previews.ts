@@ -5,15 +5,15 @@ export function previewCommands(world: CommandWorld): Commands<"pinPreview" | "r
   const { agent } = world;
   return {
     pinPreview: {
-      run: (question, { exchange }) => agent.ask("pinPreview", question, { onLine: exchange.say }),
+      run: (request, { exchange }) => agent.ask("pinPreview", request, { onLine: exchange.say }),
       record: ({ branch, pinned }) => `${branch} ${pinned ? "pinned" : "not pinned"}`,
     },
     removePreview: {
-      run: (question, asked) =>
-        inTurn(world, question, asked, (holder) => {
+      run: (request, asked) =>
+        inTurn(world, request, asked, (holder) => {
           const { account } = asked.caller;
           const { say } = asked.exchange;
-          return agent.ask("removePreview", { ...question, account, holder }, { onLine: say });
+          return agent.ask("removePreview", { ...request, account, holder }, { onLine: say });
         }),
       record: ({ branch }) => branch,
     },

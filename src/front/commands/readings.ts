@@ -1,8 +1,8 @@
 import type { AgentClient } from "../../protocol/client.ts";
-import type { CommandQuestion } from "../../protocol/commands.ts";
+import type { CommandRequest } from "../../protocol/commands.ts";
 import { readings, type Reading } from "../../protocol/readings.ts";
-import type { Caller } from "../../store/front/store.ts";
-import type { Rights } from "../rights.ts";
+import type { Caller } from "../store/store.ts";
+import type { Rights } from "../accounts/rights.ts";
 import type { Asked, Commands, CommandWorld } from "./command.ts";
 
 /** What the agent answers, and the front hands on to whoever may ask. */
@@ -14,7 +14,7 @@ export function readingCommands(world: CommandWorld): Commands<Reading | "apps" 
       run: async (_, { caller }) =>
         (await agent.ask("apps", {})).filter(({ app }) => rights.may(caller, "show", app)),
     },
-    logs: { run: (question, asked) => streamLogs(world, question, asked) },
+    logs: { run: (request, asked) => streamLogs(world, request, asked) },
   };
 }
 
@@ -24,8 +24,8 @@ function handedOn(agent: AgentClient): Commands<Reading> {
   const each = names.map((name) => [
     name,
     {
-      run: (question: never, { exchange: { gone } }: Asked) =>
-        agent.ask(name, question, { signal: gone }),
+      run: (request: never, { exchange: { gone } }: Asked) =>
+        agent.ask(name, request, { signal: gone }),
     },
   ]);
   return Object.fromEntries(each) as Commands<Reading>;
@@ -36,18 +36,18 @@ const rejudgeEvery = 1000;
 /** A log may be followed for days: the right to it is judged again and again. */
 async function streamLogs(
   { agent, rights }: CommandWorld,
-  question: CommandQuestion<"logs">,
+  request: CommandRequest<"logs">,
   { caller, exchange: { say, gone } }: Asked,
 ): Promise<null> {
   const over = new AbortController();
   const watch = setInterval(() => {
-    if (!mayStill(rights, caller, question.app)) over.abort();
+    if (!mayStill(rights, caller, request.app)) over.abort();
   }, rejudgeEvery);
   const signal = AbortSignal.any([gone, over.signal]);
   try {
-    return await agent.ask("logs", question, { onLine: say, signal });
+    return await agent.ask("logs", request, { onLine: say, signal });
   } catch (error) {
-    if (over.signal.aborted) rights.expect(caller, "logs", question.app);
+    if (over.signal.aborted) rights.expect(caller, "logs", request.app);
     throw error;
   } finally {
     clearInterval(watch);

@@ -1,5 +1,5 @@
 import { asUserError, describeError } from "../../errors.ts";
-import { deployByCommand } from "../../push/deploys.ts";
+import { deployByCommand } from "../push/deploys.ts";
 import type { Commands, CommandWorld } from "./command.ts";
 
 export function reconcileCommands(world: CommandWorld): Commands<"reconcile"> {

@@ -1,4 +1,4 @@
-import { rightNames, type Right } from "../../app/names.ts";
+import { rightNames, type Right } from "../../names/names.ts";
 import { UserError } from "../../errors.ts";
 import type { Commands, CommandWorld } from "./command.ts";
 import { expectAccount } from "./expect-account.ts";

@@ -1,12 +1,12 @@
-import type { CommandQuestion } from "../../protocol/commands.ts";
-import { deployByCommand } from "../../push/deploys.ts";
+import type { CommandRequest } from "../../protocol/commands.ts";
+import { deployByCommand } from "../push/deploys.ts";
 import type { Asked, Commands, CommandWorld } from "./command.ts";
 
 export function settingsCommands(world: CommandWorld): Commands<"changeSettings"> {
   return {
     changeSettings: {
-      run: async (question, asked) => {
-        await changeSettings(world, question, asked);
+      run: async (request, asked) => {
+        await changeSettings(world, request, asked);
         return null;
       },
       // Names only: values are secrets.
@@ -21,19 +21,19 @@ export function settingsCommands(world: CommandWorld): Commands<"changeSettings"
  */
 async function changeSettings(
   world: CommandWorld,
-  question: CommandQuestion<"changeSettings">,
+  request: CommandRequest<"changeSettings">,
   { caller: { account }, exchange: { say }, judge }: Asked,
 ): Promise<void> {
   const { agent, apps } = world;
-  const { app, change, ofPreviews } = question;
+  const { app, change, ofPreviews } = request;
   if (ofPreviews) {
-    await agent.ask("changeSettings", question);
+    await agent.ask("changeSettings", request);
     say(`${app}: kept; each preview has it with its next push`);
     return;
   }
   const { state } = await agent.ask("show", { app });
   if (state === "never deployed") {
-    await agent.ask("changeSettings", question);
+    await agent.ask("changeSettings", request);
     say(`${app}: kept for its first deploy`);
     return;
   }

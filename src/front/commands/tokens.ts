@@ -1,5 +1,5 @@
 import { UserError } from "../../errors.ts";
-import { makeToken } from "../credentials.ts";
+import { makeToken } from "../accounts/credentials.ts";
 import type { Commands, CommandWorld } from "./command.ts";
 import { expectAccount } from "./expect-account.ts";
 

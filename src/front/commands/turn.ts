@@ -1,5 +1,5 @@
-import type { Holder } from "../../app/deploy.ts";
-import { holding } from "../../push/deploys.ts";
+import type { Holder } from "../../names/deploy.ts";
+import { holding } from "../push/deploys.ts";
 import type { Asked, CommandWorld } from "./command.ts";
 
 /** Waits for what is under way; the right is judged as it is when the turn has come. */

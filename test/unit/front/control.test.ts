@@ -1,4 +1,4 @@
-import { request } from "node:http";
+import { request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import Database from "libsql";
@@ -7,9 +7,9 @@ import { pino } from "pino";
 import { z } from "zod";
 import { AgentClient } from "../../../src/protocol/client.ts";
 import { controlListener, type Control } from "../../../src/front/control.ts";
-import { Rights } from "../../../src/front/rights.ts";
+import { Rights } from "../../../src/front/accounts/rights.ts";
 import { answerVerbs, callVerb, listenOn, verbServer } from "../../../src/protocol/channel.ts";
-import { FrontStore } from "../../../src/store/front/store.ts";
+import { FrontStore } from "../../../src/front/store/store.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
 /** The front's control socket, over a store of its own and an agent that has a log, and counts files, without an end. */
@@ -57,7 +57,7 @@ async function listening(
 
 function statusOf(path: string, address: string): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
-    request({ socketPath: path, path: address, agent: false }, (answer) => {
+    httpRequest({ socketPath: path, path: address, agent: false }, (answer) => {
       answer.resume();
       resolve(answer.statusCode);
     })
@@ -122,7 +122,7 @@ describe("the control socket", () => {
     expect(store.audit.entries(10).map(({ outcome }) => outcome)).not.toContain("refused");
   });
 
-  it.each(["//", "/v1/apps?", "*"])("answers what is no question of its: %s", async (address) => {
+  it.each(["//", "/v1/apps?", "*"])("answers what is no request of its: %s", async (address) => {
     const { path } = await listening();
 
     expect(await statusOf(path, address)).toBe(404);

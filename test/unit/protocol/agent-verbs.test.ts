@@ -78,16 +78,16 @@ describe("what the agent takes from the front", () => {
     ],
     ["nothing to run", { proposal: undefined }],
   ])("is not %s", (_, change) => {
-    const question = Object.keys(change).some((field) => field in start)
+    const request = Object.keys(change).some((field) => field in start)
       ? agentVerbs.start.input.safeParse({ ...start, ...change })
       : agentVerbs.prepare.input.safeParse({ ...prepare, ...change });
-    expect(question.success).toBe(false);
+    expect(request.success).toBe(false);
   });
 
   it.each(Object.keys(agentVerbs))("for %s is never nothing at all, nor words", (name) => {
-    const question = agentVerbs[name as AgentVerb].input;
+    const request = agentVerbs[name as AgentVerb].input;
 
     for (const input of [undefined, null, "words", 7, []])
-      expect(question.safeParse(input).success).toBe(false);
+      expect(request.safeParse(input).success).toBe(false);
   });
 });

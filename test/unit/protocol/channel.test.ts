@@ -1,4 +1,4 @@
-import { request, type IncomingMessage, type Server } from "node:http";
+import { request as httpRequest, type IncomingMessage, type Server } from "node:http";
 import { statSync, writeFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { join } from "node:path";
@@ -48,14 +48,14 @@ interface Raw {
 
 async function ask(path: string, method: string, url: string, body = "{}"): Promise<Raw> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    request({ socketPath: path, path: url, method, agent: false }, resolve)
+    httpRequest({ socketPath: path, path: url, method, agent: false }, resolve)
       .on("error", reject)
       .end(body);
   });
   return { status: response.statusCode, body: await text(response) };
 }
 
-describe("a question over a socket", () => {
+describe("a request over a socket", () => {
   it("is answered with the result", async () => {
     const { path } = await listen({
       add: verb(z.object({ a: z.int(), b: z.int() }), ({ a, b }) => Promise.resolve(a + b)),
@@ -239,14 +239,14 @@ describe("an asker that is gone", () => {
       }),
     });
 
-    const question = callVerb(
+    const request = callVerb(
       path,
       "follow",
       {},
       { whenDown, signal: asker.signal, onLine: () => asker.abort() },
     );
 
-    await expect(question).rejects.toMatchObject({ code: "SERVER_DOWN" });
+    await expect(request).rejects.toMatchObject({ code: "SERVER_DOWN" });
     await isNoticed;
   });
 });

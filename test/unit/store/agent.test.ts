@@ -1,10 +1,10 @@
 import Database from "libsql";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { Instance, Place } from "../../../src/app/instance.ts";
-import type { NewDeploy } from "../../../src/store/agent/deploys.ts";
-import { schema } from "../../../src/store/agent/schema.ts";
-import { AgentStore } from "../../../src/store/agent/store.ts";
+import type { Instance, Place } from "../../../src/names/instance.ts";
+import type { NewDeploy } from "../../../src/agent/store/deploys.ts";
+import { schema } from "../../../src/agent/store/schema.ts";
+import { AgentStore } from "../../../src/agent/store/store.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
 const holder = { pid: 7, startTime: 100, turn: 0 };

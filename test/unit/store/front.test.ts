@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { FrontStore } from "../../../src/store/front/store.ts";
-import { Sqlite } from "../../../src/store/sqlite.ts";
+import { FrontStore } from "../../../src/front/store/store.ts";
+import { Sqlite } from "../../../src/system/sqlite.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
 function open(path = join(temporaryFolder(), "front.db")): FrontStore {

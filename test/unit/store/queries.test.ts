@@ -3,8 +3,8 @@ import { join } from "node:path";
 import Database from "libsql";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { programRoot } from "../../../src/config/config.ts";
-import { AgentStore } from "../../../src/store/agent/store.ts";
-import { FrontStore } from "../../../src/store/front/store.ts";
+import { AgentStore } from "../../../src/agent/store/store.ts";
+import { FrontStore } from "../../../src/front/store/store.ts";
 import { faultsOf, queriesIn } from "../../support/queries.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
 
@@ -19,7 +19,7 @@ function databaseOf(store: keyof typeof stores): Database.Database {
 }
 
 function sourceOf(store: string): string {
-  const folder = join(programRoot, "src/store", store);
+  const folder = join(programRoot, "src", store, "store");
   return readdirSync(folder)
     .filter((name) => name !== "schema.ts")
     .map((name) => readFileSync(join(folder, name), "utf8"))

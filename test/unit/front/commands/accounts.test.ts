@@ -6,10 +6,10 @@ import { embeddedLayout } from "../../../../src/config/layout.ts";
 import { accountCommands } from "../../../../src/front/commands/accounts.ts";
 import type { Asked } from "../../../../src/front/commands/command.ts";
 import { keyCommands } from "../../../../src/front/commands/keys.ts";
-import { AuthorizedKeys } from "../../../../src/front/authorized-keys.ts";
-import { Repositories } from "../../../../src/front/repositories.ts";
-import { LocalHost } from "../../../../src/host/host.ts";
-import { FrontStore } from "../../../../src/store/front/store.ts";
+import { AuthorizedKeys } from "../../../../src/front/accounts/authorized-keys.ts";
+import { Repositories } from "../../../../src/front/repositories/repositories.ts";
+import { LocalSystem } from "../../../../src/system/system.ts";
+import { FrontStore } from "../../../../src/front/store/store.ts";
 import { temporaryFolder } from "../../../support/unit-folder.ts";
 
 const parts = [Buffer.from("ssh-ed25519"), Buffer.alloc(32, 7)];
@@ -28,7 +28,7 @@ function setUp() {
   const world = {
     store,
     authorizedKeys: new AuthorizedKeys(layout, store),
-    repositories: new Repositories(layout, new LocalHost()),
+    repositories: new Repositories(layout, new LocalSystem()),
     log: pino({ level: "silent" }),
   };
   const commands = { ...accountCommands(world), ...keyCommands(world) };

@@ -1,0 +1,103 @@
+import { basename } from "node:path";
+import { hasCode } from "../../../errors.ts";
+import { milliseconds } from "../../../system/clock.ts";
+import { removeFile } from "../../../system/files.ts";
+import { adoptSettings, bringBackSettings } from "../../variables/settings.ts";
+import type { Deploy } from "../../store/deploys.ts";
+import type { InstanceRow } from "../../store/instances.ts";
+import { lengthOfLog, logSince } from "../../vassal/app-log.ts";
+import { findVassal } from "../../vassal/emperor.ts";
+import { dropHeldIni, holdVassal } from "../../vassal/vassal.ts";
+import { startForGood } from "../../converge/update.ts";
+import { optionsOf, pathsOf, userOf, type DeployContext } from "../../world/context.ts";
+import { retireThose } from "../../converge/retiring.ts";
+import { startSettling } from "../../converge/settle.ts";
+import { note, type Step } from "../step.ts";
+import { lead, permanentOf, prove, understudiesOf } from "../../instance/vassals.ts";
+import { unhealthy } from "./understudy.ts";
+
+/** Without an Emperor nobody would start again what the restart stops: it has to answer before. */
+export const emperorStep: Step = {
+  name: "emperor",
+  run: async ({ context, instance }) => {
+    await findVassal(context.emperor, basename(permanentOf(context, instance.name).ini));
+    return undefined;
+  },
+  undo: () => Promise.resolve(),
+};
+
+/**
+ * For an app that cannot run beside itself (`overlap = false`): the vassal is stopped and started with the
+ * new release, and what that cost is said. Where it does not come up, the former release is started again.
+ */
+export const restartStep: Step = {
+  name: "restart",
+  run: async (preparation) => {
+    const { context, instance, options, deploy, signal } = preparation;
+    // Written down first: whoever takes it back, after a crash as well, starts the former release again.
+    note(preparation, { strategy: "restart" });
+    const paths = pathsOf(context, instance.name);
+    const vassal = permanentOf(context, instance.name);
+    context.background.supersede(instance.name);
+    // Those before this one: the settings that this deploy proposes count as its understudy's.
+    const standing = await understudiesOf(context, instance.name);
+    const former = standing.filter((understudy) => understudy.deploy < deploy.number);
+    retireThose(context, former);
+    await context.background.idle(instance.name);
+    await lead(context, vassal);
+
+    const began = milliseconds();
+    await holdVassal(context.emperor, vassal.ini, options.grace * 1000);
+    const owner = { system: context.system, app: userOf(context, instance.name) };
+    await adoptSettings(owner, paths.settings, deploy.number);
+    const before = await lengthOfLog(paths.log);
+    await startForGood(context, { row: instance, deploy, options });
+    const health = await prove(context, vassal, { instance, options }, signal);
+    if (!health.healthy) throw unhealthy(health.problem, await logSince(paths.log, before));
+    const off = Math.round(milliseconds() - began);
+    return `healthy (GET ${options.health_path} ${health.status}), off the air for ${off} ms`;
+  },
+  undo: async (context, deploy) => {
+    if (deploy.strategy !== "restart") return;
+    const row = context.store.instances.get(deploy.instance);
+    const live = row?.live ? context.store.deploys.get(row.live) : undefined;
+    try {
+      await bringBack(context, deploy, row && live && { row, live });
+    } catch (error) {
+      // Settling brings the vassal to the former release as well, and goes on trying.
+      if (live) startSettling(context, deploy.instance, live.id);
+      throw error;
+    }
+  },
+};
+
+/** `former`: what was on the air before; undefined where nothing was. */
+async function bringBack(
+  context: DeployContext,
+  { instance }: Deploy,
+  former: { row: InstanceRow; live: Deploy } | undefined,
+): Promise<void> {
+  const paths = pathsOf(context, instance);
+  const vassal = permanentOf(context, instance);
+  await bringBackSettings(context.system, paths.settings);
+  // Read before anything is stopped: somebody may be writing them.
+  const options = former && (await optionsOf(context, former.row.app));
+  await holdVassal(context.emperor, vassal.ini, 0);
+  if (former && options) {
+    const { row, live } = former;
+    try {
+      await startForGood(context, { row, deploy: live, options });
+      // Who reads that the former release is on the air finds it there.
+      const health = await prove(context, vassal, { instance: row, options });
+      if (!health.healthy)
+        context.log.warn({ instance: row.name, problem: health.problem }, "not back on the air");
+    } catch (error) {
+      // Its ini is back all the same: an Emperor that is started again starts it.
+      if (!hasCode(error, "EMPEROR_DOWN")) throw error;
+      await dropHeldIni(vassal.ini);
+    }
+    return;
+  }
+  await dropHeldIni(vassal.ini);
+  await removeFile(vassal.socket);
+}

@@ -1,0 +1,183 @@
+import { readdir } from "node:fs/promises";
+import { socketStem, type Instance } from "../../names/instance.ts";
+import {
+  parseNameOfDeploy,
+  permanentVassal,
+  understudyOf,
+  vassalForGood,
+  vassalOfDeploy,
+  type Vassal,
+} from "../../names/vassal.ts";
+import type { AppOptions } from "../../config/app-options.ts";
+import { sleep, waitFor } from "../../system/clock.ts";
+import { removeFile } from "../../system/files.ts";
+import { dropProposedSettings, findProposedSettings } from "../variables/settings.ts";
+import type { Deploy } from "../store/deploys.ts";
+import { mergeLogs, provideLog } from "../vassal/app-log.ts";
+import { installOnDemand, isAwake, removeVassalFiles } from "../vassal/on-demand.ts";
+import {
+  discardVassal,
+  dropHeldIni,
+  installIni,
+  proveHealthy,
+  putIni,
+  retireVassal,
+  steady,
+  type Health,
+} from "../vassal/vassal.ts";
+import { pathsOf, userOf, type DeployContext } from "../world/context.ts";
+import { healthCheck } from "./inis.ts";
+
+// What serves an instance, and what happens to it: it is booted and proven, the traffic is led to it, it ends.
+
+/** Milliseconds, long enough for the requests that wait in a vassal's queue to be taken by a worker (measured: 1 s). */
+export const drain = 1000;
+
+export function permanentOf(context: DeployContext, instance: string): Vassal {
+  return permanentVassal(context.config.layout, instance);
+}
+
+export function understudyFor(context: DeployContext, deploy: Deploy): Vassal {
+  return understudyOf(context.config.layout, deploy.instance, deploy.number);
+}
+
+/** Who has the traffic of an instance when this deploy has settled. */
+export function settledVassal(context: DeployContext, deploy: Deploy): Vassal {
+  return vassalForGood(context.config.layout, deploy.instance, deploy.number);
+}
+
+/**
+ * The vassals of an instance's deploys that stand on disk, with all their files or with one that was left. They are
+ * found by their exact names, never by how these begin.
+ */
+export async function vassalsOf(context: DeployContext, instance: string): Promise<Vassal[]> {
+  const { layout } = context.config;
+  const folders = [layout.vassals, layout.sockets, layout.appLogs];
+  const names = (await Promise.all(folders.map((folder) => readdir(folder)))).flat();
+  const stems = [instance, socketStem(instance)];
+  const proposed = await findProposedSettings(pathsOf(context, instance).settings);
+  const found = new Map<string, Vassal>();
+  const add = (vassal: Vassal): unknown => found.set(vassal.ini, vassal);
+  for (const name of names) {
+    const parsed = parseNameOfDeploy(name);
+    if (parsed && stems.includes(parsed.stem))
+      add(vassalOfDeploy(layout, { instance, role: parsed.role, deploy: parsed.deploy }));
+  }
+  for (const deploy of proposed) add(understudyOf(layout, instance, deploy));
+  return [...found.values()];
+}
+
+export async function understudiesOf(context: DeployContext, instance: string): Promise<Vassal[]> {
+  return (await vassalsOf(context, instance)).filter(({ role }) => role === "understudy");
+}
+
+/** Resolves when the Emperor has its ini, and of one on demand when nginx may be led there. */
+export async function boot(context: DeployContext, vassal: Vassal, text: string): Promise<void> {
+  const { emperor, system } = context;
+  await provideLog(vassal.log, userOf(context, vassal.instance), system.isRoot);
+  switch (vassal.role) {
+    case "understudy":
+      // The Emperor has never seen its name.
+      await putIni(emperor, vassal.ini, { text, newerThan: 0, lasting: false });
+      break;
+    case "on demand":
+      await installOnDemand(emperor, vassal, text);
+      break;
+    case "permanent":
+      await installIni(emperor, vassal.ini, text);
+      await dropHeldIni(vassal.ini);
+  }
+}
+
+/** An answer on the vassal's own socket, on which nobody else calls yet. */
+export function prove(
+  context: DeployContext,
+  vassal: Vassal,
+  { instance, options }: { instance: Instance; options: AppOptions },
+  cancelled?: AbortSignal,
+): Promise<Health> {
+  const check = healthCheck(context, instance, options);
+  return proveHealthy(context.emperor, vassal, check, cancelled);
+}
+
+/** The same of one that has been proven before: throws where it is not well. */
+export async function expectServing(
+  context: DeployContext,
+  vassal: Vassal,
+  serving: { instance: Instance; options: AppOptions },
+): Promise<void> {
+  const health = await prove(context, vassal, serving);
+  if (!health.healthy) throw new Error(`the vassal came up and is not well: ${health.problem}`);
+}
+
+/** `expectCurrent` throws where something newer has come, whose traffic this would take. */
+export function lead(
+  context: DeployContext,
+  { instance, socket }: Vassal,
+  expectCurrent?: () => void,
+): Promise<void> {
+  return context.traffic.point(pathsOf(context, instance).link, socket, expectCurrent);
+}
+
+/** Whether nobody waits any more in the queue of whom the link led to before. */
+export function isDrained(context: DeployContext, instance: string): boolean {
+  return context.traffic.restsFor(pathsOf(context, instance).link) >= drain;
+}
+
+/** Waits for that. `goOn` throws where nobody wants to wait any more. */
+export async function drained(
+  context: DeployContext,
+  instance: string,
+  goOn: () => void = () => undefined,
+): Promise<void> {
+  const isOver = (): Promise<boolean> => {
+    goOn();
+    return Promise.resolve(isDrained(context, instance));
+  };
+  await waitFor(isOver, { within: drain, every: 20 });
+}
+
+/** In milliseconds. */
+export interface Terms {
+  /** For what it is answering. */
+  grace: number;
+  /** For one that is waking up, and then answers who waits for it; 0: nobody does. */
+  waking: number;
+}
+
+/**
+ * Stops a vassal that gets no new requests any more, and removes what it leaves. Resolves to how many processes did
+ * not end within the grace.
+ */
+export async function retire(
+  context: DeployContext,
+  vassal: Vassal,
+  { grace, waking }: Terms,
+): Promise<number> {
+  const { emperor } = context;
+  if (waking > 0 && vassal.role === "on demand" && (await isAwake(emperor, vassal))) {
+    await steady(emperor, vassal.ini, { within: waking, goOn: () => undefined });
+    await sleep(drain);
+  }
+  // Without its ini as well: whoever stopped it may have been killed over that, and it runs on.
+  const killed = await retireVassal(emperor, vassal.ini, grace);
+  await clearAway(context, vassal);
+  if (vassal.role === "understudy")
+    await mergeLogs(vassal.log, pathsOf(context, vassal.instance).log);
+  return killed;
+}
+
+/** The same for one that never carried a request: its words were told to the pusher. */
+export async function discard(context: DeployContext, vassal: Vassal): Promise<void> {
+  await discardVassal(context.emperor, vassal.ini);
+  await clearAway(context, vassal);
+  if (vassal.role === "understudy") await removeFile(vassal.log);
+}
+
+/** Its files, also where no Emperor runs; its log is for the caller to keep. */
+async function clearAway(context: DeployContext, vassal: Vassal): Promise<void> {
+  await removeVassalFiles(vassal);
+  if (vassal.role !== "understudy") return;
+  const { settings } = pathsOf(context, vassal.instance);
+  await dropProposedSettings(context.system, settings, vassal.deploy);
+}

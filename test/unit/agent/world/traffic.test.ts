@@ -1,0 +1,90 @@
+import { mkdirSync, readdirSync, readlinkSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Traffic } from "../../../../src/agent/world/traffic.ts";
+import { ask } from "../../../../src/system/probe.ts";
+import { temporaryFolder } from "../../../support/unit-folder.ts";
+
+describe("the traffic of an instance", () => {
+  let link: string;
+  let vassal: string;
+  let understudy: string;
+  const servers: Server[] = [];
+
+  /** A server behind a unix socket, which answers with this status. */
+  const listen = async (path: string, status: number): Promise<void> => {
+    const server = createServer((_, response) => response.writeHead(status).end());
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+  };
+
+  const status = async (): Promise<unknown> => {
+    const answer = await ask({
+      socketPath: link,
+      path: "/",
+      headers: { Host: "demo" },
+      within: 1000,
+    });
+    return "status" in answer ? { status: answer.status } : answer;
+  };
+
+  beforeEach(async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, "links"));
+    link = join(folder, "links", "demo.sock");
+    vassal = join(folder, "demo.sock");
+    understudy = join(folder, "demo.next-7.sock");
+    await listen(vassal, 200);
+    await listen(understudy, 201);
+  });
+  afterEach(() => {
+    for (const server of servers.splice(0)) server.close();
+  });
+
+  it("goes to an understudy and back, and every connection finds somebody", async () => {
+    const traffic = new Traffic();
+
+    await traffic.point(link, vassal);
+    expect(await status()).toEqual({ status: 200 });
+    await traffic.point(link, understudy);
+    expect(await status()).toEqual({ status: 201 });
+    await traffic.point(link, vassal);
+
+    expect(await status()).toEqual({ status: 200 });
+    expect(readdirSync(join(link, ".."))).toEqual(["demo.sock"]);
+  });
+
+  it("stays where it is when something newer has come", async () => {
+    const traffic = new Traffic();
+    await traffic.point(link, understudy);
+
+    const late = traffic.point(link, vassal, () => {
+      throw new Error("superseded");
+    });
+
+    await expect(late).rejects.toThrow("superseded");
+    expect(readlinkSync(link)).toBe(understudy);
+  });
+
+  it("is moved by one at a time, in the order in which it was asked", async () => {
+    const traffic = new Traffic();
+
+    await Promise.all([
+      traffic.point(link, vassal),
+      traffic.point(link, understudy),
+      traffic.point(link, vassal),
+    ]);
+
+    expect(readlinkSync(link)).toBe(vassal);
+  });
+
+  it("can be moved again after a move that failed", async () => {
+    const traffic = new Traffic();
+    await expect(traffic.point(join(link, "none", "x.sock"), vassal)).rejects.toThrow();
+
+    await traffic.point(link, vassal);
+
+    expect(readlinkSync(link)).toBe(vassal);
+  });
+});
