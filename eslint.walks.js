@@ -1,4 +1,4 @@
-// What goes through a tree by names. Only src/system/walker.py may go through trees, by descriptors, because a name can
+// What goes through a tree by names. Only src/system/walker/ may go through trees, by descriptors, because a name can
 // be swapped while root is on its way (docs/decisions/0018-a-walker-of-our-own.md).
 
 const message =

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { isPresent } from "./files.ts";
 import type { Command, System, Identity } from "./system.ts";
 
-const walkerProgram = fileURLToPath(new URL("walker.py", import.meta.url));
+const walkerProgram = fileURLToPath(new URL("walker/__main__.py", import.meta.url));
 
 type Owner = Pick<Identity, "uid" | "gid">;
 

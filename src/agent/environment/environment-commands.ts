@@ -46,7 +46,7 @@ export function makeEnvironment(build: Build): Command {
     : installerCommand(build, python, ["-m", "venv", environment]);
 }
 
-const installedProgram = fileURLToPath(new URL("installed.py", import.meta.url));
+const installedProgram = fileURLToPath(new URL("installed/__main__.py", import.meta.url));
 
 /** Leaves of another environment, all of which is there by hard links, what can stand in this one, and makes it one. */
 export function takeOver(

@@ -80,7 +80,7 @@ describe("the environment that another one begins with", () => {
 });
 
 const program = fileURLToPath(
-  new URL("../../../../src/agent/environment/installed.py", import.meta.url),
+  new URL("../../../../src/agent/environment/installed/__main__.py", import.meta.url),
 );
 const site = "lib/python3.11/site-packages";
 

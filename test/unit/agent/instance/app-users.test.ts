@@ -158,7 +158,7 @@ describe("the system users of an app", () => {
     expect(machine.ran.slice(0, 4).map(({ file, args }) => [file, args.at(-1)])).toEqual([
       ["/usr/bin/python3", String(before.uid)],
       ["/usr/bin/python3", String(before.uid)],
-      ["/usr/bin/python3", expect.stringMatching(/walker\.py$/)],
+      ["/usr/bin/python3", expect.stringMatching(/walker\/__main__\.py$/)],
       ["userdel", before.name],
     ]);
     for (const folder of ["/tmp", "/srv/all"])
