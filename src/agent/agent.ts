@@ -6,7 +6,7 @@ import { Attempts } from "./world/attempts.ts";
 import { BackgroundWork } from "./world/background-work.ts";
 import { Builders, provideBuilders } from "./users/builders.ts";
 import { sweepGitGroups } from "./verbs/git-groups.ts";
-import { judgeHolder } from "./deploy/deploy.ts";
+import { judgeHolder } from "./deploy/judge.ts";
 import { ensureIdentities } from "./users/identities.ts";
 import { HolderLocks } from "./world/locks.ts";
 import { reconcile, reconcileAnew } from "./reconcile/reconcile.ts";

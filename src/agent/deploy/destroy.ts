@@ -5,7 +5,7 @@ import { removeTrees } from "../../system/walker.ts";
 import type { Holder } from "../../names/deploy.ts";
 import type { Preview } from "../store/previews.ts";
 import type { DeployContext } from "../world/context.ts";
-import { lockFor } from "./deploy.ts";
+import { lockFor } from "./locks.ts";
 import { removeInstance } from "./remove.ts";
 import { removeAppUsers } from "../instance/app-users.ts";
 

@@ -1,15 +1,17 @@
 import { readdir } from "node:fs/promises";
 import { optionsFile, placeUrl, type Instance } from "../../names/instance.ts";
 import { absentCommit, branchOf } from "../../names/names.ts";
-import { UserError } from "../../errors.ts";
 import { isPresent, removeFile } from "../../system/files.ts";
 import { removeTrees } from "../../system/walker.ts";
 import { unpinRelease } from "../release/release-commands.ts";
 import type { Deploy, NewDeploy } from "../store/deploys.ts";
+import type { InstanceRow } from "../store/instances.ts";
 import { dropHeldIni } from "../vassal/vassal.ts";
 import { removeVhost } from "../vhost/vhost.ts";
+import { expectNotProduction } from "./branch-use.ts";
 import { conclude } from "./conclude.ts";
-import { gitOf, optionsOf, pathsOf, type DeployContext } from "../world/context.ts";
+import { expectHeld, expectRefUnmoved, lockFor } from "./locks.ts";
+import { gitOf, pathsOf, type DeployContext } from "../world/context.ts";
 import { tidyEnvironments } from "../converge/prune.ts";
 import { stepLine } from "./report.ts";
 import { sweepPreviewsUser } from "../instance/app-users.ts";
@@ -20,6 +22,27 @@ import { permanentOf, retire, vassalsOf } from "../instance/vassals.ts";
 const grace = 2000;
 
 type NewRemoval = Pick<NewDeploy, "ref" | "oldCommit" | "account" | "holder"> & { subject: string };
+
+/**
+ * A branch is about to go. Its preview stays until it is gone; here it is only locked, and the removal
+ * written down. Resolves to nothing where the branch is not on the air.
+ */
+export async function prepareRemoval(
+  context: DeployContext,
+  request: Pick<NewDeploy, "app" | "ref" | "oldCommit" | "account" | "holder">,
+  say: (line: string) => void,
+): Promise<Deploy | undefined> {
+  const { store } = context;
+  const find = (): InstanceRow | undefined =>
+    store.instances.get(store.previews.of(request.app, branchOf(request.ref))?.instance ?? "");
+  const row = find();
+  if (!row) return undefined;
+  await lockFor(context, row.name, { holder: request.holder, say });
+  if (find()?.name !== row.name) return undefined;
+  await expectRefUnmoved(context, request);
+  expectHeld(context, row.name, request.holder);
+  return startBranchRemoval(context, row, { ...request, subject: "the branch is gone" });
+}
 
 /** Writes down that a preview goes: a deploy of no commit, with a record like any other. */
 export function startRemoval(
@@ -40,7 +63,7 @@ export function startRemoval(
 
 /**
  * The same where its branch is to go as well. Whether that is production by now is asked in the turn in which it
- * would become that, and a branch that goes does not (`expectStays`): what is decided here holds until it is gone.
+ * would become that, and a branch that goes does not (`expectBranchStays`): what is decided here holds until it is gone.
  */
 export function startBranchRemoval(
   context: DeployContext,
@@ -52,52 +75,6 @@ export function startBranchRemoval(
     await expectNotProduction(context, app, removal.ref);
     return startRemoval(context, instance, removal);
   });
-}
-
-/** What somebody began to remove is no production by now: `PRODUCTION_DELETE`. */
-export async function expectNotProduction(
-  context: DeployContext,
-  app: string,
-  ref: string,
-): Promise<void> {
-  if (!(await isProduction(context, app, ref))) return;
-  throw new UserError(
-    "PRODUCTION_DELETE",
-    `${branchOf(ref)} has become the production branch of ${app}: it is not deleted`,
-  );
-}
-
-/** A branch is for what the right to it was judged for, production or not: `BRANCH_REFUSED` where that has changed. */
-export async function expectUse(
-  context: DeployContext,
-  { app, ref, isPreview }: { app: string; ref: string; isPreview: boolean },
-): Promise<void> {
-  if (isPreview !== (await isProduction(context, app, ref))) return;
-  throw new UserError(
-    "BRANCH_REFUSED",
-    `the production branch of ${app} was changed while this push was on its way`,
-    { hint: "Push again, or repeat the command." },
-  );
-}
-
-/** As it is now, whatever it was when a push of the branch began. */
-async function isProduction(context: DeployContext, app: string, ref: string): Promise<boolean> {
-  const { production_branch: production } = await optionsOf(context, app);
-  return ref === `refs/heads/${production}`;
-}
-
-/** A branch that is about to go cannot become production: `REF_MOVED`. */
-export function expectStays({ store }: DeployContext, app: string, branch: string): void {
-  const isGoing = store.deploys
-    .unfinished()
-    .some(
-      (deploy) =>
-        deploy.app === app && deploy.reason === "removal" && deploy.ref === `refs/heads/${branch}`,
-    );
-  if (isGoing)
-    throw new UserError("REF_MOVED", `${branch} of ${app} is being removed`, {
-      hint: "Push it again, then set the option again.",
-    });
 }
 
 /** The branch is gone, and its preview goes after it. */

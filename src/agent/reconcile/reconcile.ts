@@ -4,7 +4,7 @@ import { releasePath, repositoryPath, socketStem } from "../../names/instance.ts
 import { absentCommit, shortCommit } from "../../names/names.ts";
 import { parseNameOfDeploy } from "../../names/vassal.ts";
 import { hasEnvironment } from "../environment/environment.ts";
-import { asUserError, UserError } from "../../errors.ts";
+import { asUserError } from "../../errors.ts";
 import { waitFor } from "../../system/clock.ts";
 import { isPresent, removeFile } from "../../system/files.ts";
 import { currentCommit, listLocks } from "../../system/git.ts";
@@ -18,7 +18,6 @@ import type { Deploy } from "../store/deploys.ts";
 import type { InstanceRow } from "../store/instances.ts";
 import { isEmperorRunning } from "../vassal/emperor.ts";
 import { reloadNginx, runningNginx } from "../vhost/nginx.ts";
-import { conclude } from "../deploy/conclude.ts";
 import {
   gitOf,
   optionsOf,
@@ -28,14 +27,7 @@ import {
   type DeployContext,
 } from "../world/context.ts";
 import { converge, type Attempt } from "../converge/converge.ts";
-import {
-  confirmDeploy,
-  goLive,
-  hasGoneThrough,
-  judgeDeploy,
-  judgeHolder,
-  takeBack,
-} from "../deploy/deploy.ts";
+import { hasGoneThrough, judgeDeploy, judgeHolder, judgeOnDisk } from "../deploy/judge.ts";
 import { destroyApp } from "../deploy/destroy.ts";
 import { provideFolders } from "../instance/folders.ts";
 import { chownInstance } from "./chown.ts";
@@ -250,14 +242,7 @@ class Reconciling {
     const within = deploy.holder.turn > 0 ? commandTimeout : timeout;
     await waitFor(isDecided, { within, every: 100 });
     if (await this.#emperorRuns()) await judgeDeploy(context, deploy, graceAtStart);
-    else if (await hasGoneThrough(context, deploy)) {
-      if (deploy.reason === "removal") await confirmDeploy(context, deploy.id);
-      else await goLive(context, deploy);
-    } else {
-      if (deploy.reason !== "removal") await takeBack(context, deploy);
-      const why = `git did not move ${deploy.ref}: the server was stopped`;
-      conclude(context, deploy, { state: "refused", error: new UserError("REF_MOVED", why) });
-    }
+    else await judgeOnDisk(context, deploy);
   }
 
   async #instance(name: string, holder: Holder): Promise<void> {

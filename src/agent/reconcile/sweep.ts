@@ -9,7 +9,7 @@ import { isPreviewed } from "../../config/preview-pattern.ts";
 import type { Holder } from "../../names/deploy.ts";
 import type { Preview } from "../store/previews.ts";
 import { gitOf, optionsOf, pathsOf, type DeployContext } from "../world/context.ts";
-import { judgeHolder } from "../deploy/deploy.ts";
+import { judgeHolder } from "../deploy/judge.ts";
 import { tidyEnvironments } from "../converge/prune.ts";
 import { ownHolder } from "../world/locks.ts";
 import { previewDays, previewUses, useOf } from "../instance/previews.ts";

@@ -4,7 +4,7 @@ import { readOptions, starterFile, withOption } from "../../config/option-table.
 import { expectPlaces, pathsOf, userOfApp, type DeployContext } from "../world/context.ts";
 import { provideFolders } from "../instance/folders.ts";
 import { provideAppUsers } from "../instance/app-users.ts";
-import { expectStays } from "../deploy/remove.ts";
+import { expectBranchStays } from "../deploy/branch-use.ts";
 import { isPresent, readIfPresent, writeAtomically } from "../../system/files.ts";
 import {
   changedSettings,
@@ -50,7 +50,7 @@ export async function setOptions(
     const options = readOptions(appOptions, { path, text: after, code: "OPTION_INVALID" });
     if (["host", "preview_host", "preview_ports"].some((name) => name in set))
       expectPlaces(context, app, options);
-    if ("production_branch" in set) expectStays(context, app, options.production_branch);
+    if ("production_branch" in set) expectBranchStays(context, app, options.production_branch);
     await writeAtomically(path, after, { mode: 0o640 });
   });
 }

@@ -1,20 +1,14 @@
 import type { z } from "zod";
 import { absentCommit, branchOf } from "../../names/names.ts";
-import {
-  cancelDeploy,
-  confirmRef,
-  judgeHolder,
-  lockFor,
-  prepareDeploy,
-  prepareRemoval,
-  refuseDeploy,
-  startDeploy,
-  switchDeploy,
-} from "../deploy/deploy.ts";
+import { expectNotProduction, expectUse } from "../deploy/branch-use.ts";
+import { cancelDeploy, refuseDeploy } from "../deploy/cancel.ts";
+import { prepareDeploy, startDeploy, switchDeploy } from "../deploy/deploy.ts";
+import { confirmRef, judgeHolder } from "../deploy/judge.ts";
+import { lockFor } from "../deploy/locks.ts";
+import { prepareRemoval } from "../deploy/remove.ts";
 import { pathsOf, type DeployContext } from "../world/context.ts";
 import { expectPreview } from "../instance/previews.ts";
 import { destroyApp, holdApp } from "../deploy/destroy.ts";
-import { expectNotProduction, expectUse } from "../deploy/remove.ts";
 import { reconcileAnew } from "../reconcile/reconcile.ts";
 import { removePreview } from "../reconcile/sweep.ts";
 import { understudiesOf } from "../instance/vassals.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { setOptions } from "../../../../src/agent/verbs/apps.ts";
 import { optionsOf } from "../../../../src/agent/world/context.ts";
-import { prepareRemoval } from "../../../../src/agent/deploy/deploy.ts";
+import { prepareRemoval } from "../../../../src/agent/deploy/remove.ts";
 import { HolderLocks } from "../../../../src/agent/world/locks.ts";
 import { expectPreview } from "../../../../src/agent/instance/previews.ts";
 import { removePreview, sweepPreviews } from "../../../../src/agent/reconcile/sweep.ts";
