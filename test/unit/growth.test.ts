@@ -318,6 +318,7 @@ const ours = [
   "system/git.ts unclaimedPath",
   "system/git.ts withQuarantine",
   "system/identity.ts newUser",
+  "agent/environment/environment.ts markerOf",
   "agent/environment/workshop.ts scratchOf",
   "agent/environment/workshop.ts workshopsOf",
   "front/accounts/authorized-keys.ts authorizedKey",

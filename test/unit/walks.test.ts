@@ -212,10 +212,12 @@ describe("a call that changes something by its name", () => {
     "agent/deploy/deploy-log.ts": ["appendFile mkdir", "root's: the deploys' logs"],
     "agent/instance/folders.ts": ["chmod chown mkdir", "root's: /srv/APP and etc/apps/APP"],
     "agent/reconcile/chown.ts": ["chmod", "root's: /srv/APP"],
-    "agent/environment/environment.ts": [
-      "mkdir rename rmdir writeFile",
+    "agent/environment/begin.ts": [
+      "mkdir rename rmdir",
       "root's: envs/ and its .cache/, a builder's folder in it while it is closed",
     ],
+    "agent/environment/build.ts": ["mkdir writeFile", "root's: the same"],
+    "agent/environment/environment.ts": ["writeFile", "root's: envs/"],
     "agent/environment/tree-contents.ts": [
       "chmod mkdir mkdtemp writeFile",
       "root's: a folder of its own in /tmp, in which nobody else may write",

@@ -8,11 +8,9 @@ import {
 import { isPreviewName } from "../../../names/names.ts";
 import { mebibyte } from "../../../config/server-options.ts";
 import { nearestBasis, originOf } from "../../environment/basis.ts";
+import { beginEarly, clearBeginning } from "../../environment/begin.ts";
+import { buildEnvironment, copyEnvironment } from "../../environment/build.ts";
 import {
-  beginEarly,
-  buildEnvironment,
-  clearBeginning,
-  copyEnvironment,
   hasEnvironment,
   listEnvironments,
   type Basis,

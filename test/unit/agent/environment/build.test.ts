@@ -1,5 +1,4 @@
 import {
-  chmodSync,
   chownSync,
   existsSync,
   mkdirSync,
@@ -12,20 +11,13 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { environmentPath, instancePaths } from "../../../../src/names/instance.ts";
-import { embeddedLayout } from "../../../../src/config/layout.ts";
+import { environmentPath } from "../../../../src/names/instance.ts";
+import { buildEnvironment, copyEnvironment } from "../../../../src/agent/environment/build.ts";
 import { nothingCovered } from "../../../../src/agent/environment/coverage.ts";
-import {
-  beginEarly,
-  buildEnvironment,
-  copyEnvironment,
-  hasEnvironment,
-  pruneEnvironments,
-  type EnvironmentContext,
-} from "../../../../src/agent/environment/environment.ts";
-import { reclaim } from "../../../../src/agent/environment/workshop.ts";
+import { hasEnvironment } from "../../../../src/agent/environment/environment.ts";
+import { pruneEnvironments } from "../../../../src/agent/environment/prune.ts";
 import { LocalSystem, type System } from "../../../../src/system/system.ts";
-import { Turns } from "../../../../src/system/turns.ts";
+import { build, builder, demo, one, two } from "../../../support/unit-environment.ts";
 import { temporaryFolder } from "../../../support/unit-folder.ts";
 import {
   canDropRoot,
@@ -34,58 +26,6 @@ import {
   nobody,
   UnprivilegedSystem,
 } from "../../../support/unit-identity.ts";
-
-const [one, two, three] = ["1", "2", "3"].map((digit) => digit.repeat(16)) as [
-  string,
-  string,
-  string,
-];
-
-interface Demo extends EnvironmentContext {
-  turns: Turns;
-  said: string[];
-}
-
-/** A number that is nobody's, for the time of these tests: whatever else runs as the builder is ended. */
-const number = 61_000 + (process.pid % 4000);
-const builder = isRoot ? { name: "builder", uid: number, gid: number } : nobody;
-
-/** An app whose environments are made by a program of the test's own: `$3` is the environment's path. */
-function demo(script: string, system: System = new LocalSystem(), interpreter = "/bin/sh"): Demo {
-  const home = temporaryFolder();
-  const paths = instancePaths(embeddedLayout(home), "demo");
-  mkdirSync(paths.environments, { recursive: true });
-  const python = join(home, "python");
-  writeFileSync(python, `#!${interpreter}\n${script}\n`);
-  chmodSync(python, 0o755);
-  const said: string[] = [];
-  return {
-    system,
-    paths,
-    python,
-    said,
-    installer: { name: "pip", file: "pip" },
-    sources: { index: "", extraIndex: "", proxy: "", caFile: "" },
-    appUser: nobody,
-    builder: { user: builder, groups: [], isClean: true },
-    box: { processes: 1000, memory: 4 * 2 ** 30, fileSize: 2 ** 30, openFiles: 1000 },
-    deadline: 60_000,
-    onLine: (line) => said.push(line),
-    turns: new Turns(),
-  };
-}
-
-function build(context: Demo, hash = one): Promise<string> {
-  const request = {
-    hash,
-    files: [],
-    coverage: nothingCovered,
-    packages: undefined,
-    described: "",
-    variables: {},
-  };
-  return buildEnvironment(context, { ...request, release: "/nowhere" });
-}
 
 describe("building an environment", () => {
   it("leaves it complete at its final path, without requirements an empty one", async () => {
@@ -186,34 +126,6 @@ describe("building an environment", () => {
   });
 });
 
-describe.runIf(isRoot)("what is laid out before it is known what begins with it", () => {
-  it("is the basis, where the builder cannot come, and goes with what a crash leaves", async () => {
-    const context = demo('mkdir "$3/bin" && touch "$3/bin/python"');
-    await build(context);
-    const workshops = join(context.paths.environments, ".cache");
-
-    const beginning = await beginEarly(context, one, "7");
-
-    const [file, sealed] = [
-      join(beginning?.folder ?? "", one),
-      environmentPath(context.paths, one),
-    ].map((path) => statSync(join(path, "bin/python")).ino);
-    expect(file).toBe(sealed);
-    const look = { file: "ls", args: [join(beginning?.folder ?? "", one)], as: builder };
-    await expect(context.system.run(look)).rejects.toThrow("Permission denied");
-    await reclaim(context, [context.paths.environments]);
-    expect(readdirSync(workshops)).toEqual([String(builder.uid)]);
-  });
-
-  it("is nothing where there is no such basis", async () => {
-    const context = demo("true");
-
-    expect(await beginEarly(context, one, "7")).toBeUndefined();
-
-    expect(readdirSync(join(context.paths.environments, ".cache"))).toEqual([]);
-  });
-});
-
 describe("a build that fails", () => {
   it.each([
     ["with an exit code", "exit 3", "ENVIRONMENT_FAILED", "the installer failed (exit code 3)"],
@@ -266,35 +178,6 @@ describe("a build that prints without end", () => {
     expect(context.said.join("\n").length).toBeLessThan(1_100_000);
     expect(context.said.at(-1)).toBe("(the rest is left out)");
     expect(await hasEnvironment(context.paths, one)).toBe(true);
-  });
-});
-
-describe("environments that nothing needs any more", () => {
-  it("go, with those that were never finished; those that are kept stay", async () => {
-    const context = demo("true");
-    for (const hash of [one, two, three]) await build(context, hash);
-    writeFileSync(`${environmentPath(context.paths, two)}.building`, "");
-    const begun = "f".repeat(16);
-    writeFileSync(`${environmentPath(context.paths, begun)}.building`, "");
-
-    const removed = await pruneEnvironments(context, new Set([one, two]));
-
-    expect(removed.sort()).toEqual([two, three, begun].sort());
-    expect(readdirSync(context.paths.environments).sort()).toEqual([".cache", one]);
-  });
-
-  it("stay as long as they are being built", async () => {
-    const context = demo("true");
-    for (const hash of [one, two]) await build(context, hash);
-    const path = environmentPath(context.paths, one);
-    let end: () => void = () => undefined;
-    const building = context.turns.run(path, () => new Promise<void>((resolve) => (end = resolve)));
-
-    expect(await pruneEnvironments(context, new Set())).toEqual([two]);
-
-    end();
-    await building;
-    expect(await pruneEnvironments(context, new Set())).toEqual([one]);
   });
 });
 
