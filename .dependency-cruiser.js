@@ -7,7 +7,7 @@ const things = ["release", "environment", "vassal", "vhost", "preview", "variabl
 const wings = [
   [
     ["front/front.ts", "front/control.ts"],
-    ["front/http", "front/ssh", "front/commands"],
+    ["front/http", "front/ssh", "front/hooks", "front/commands"],
     ["front/push"],
     ["front/repositories", "front/slots.ts"],
     ["front/accounts"],

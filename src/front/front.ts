@@ -12,7 +12,7 @@ import { LocalSystem } from "../system/system.ts";
 import { openLog } from "../system/log.ts";
 import { tellReady } from "../system/ready.ts";
 import { holding } from "./push/deploys.ts";
-import { recordUntold } from "./push/hooks.ts";
+import { recordUntold } from "./hooks/record.ts";
 import { holderOf, Pushers, type Running } from "./push/pushers.ts";
 import { noteUnclaimed } from "./push/readable.ts";
 import { wholeTree } from "../names/whole-tree.ts";

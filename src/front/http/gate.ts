@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { asUserError, UserError, type ErrorCode } from "../../errors.ts";
 import { isAccountName } from "../../names/names.ts";
 import { firstLook, type Head } from "../push/first-look.ts";
-import type { HookWorld } from "../push/hooks.ts";
+import type { HookWorld } from "../push/hook-world.ts";
 import type { Pushers } from "../push/pushers.ts";
 import type { Caller, FrontStore } from "../store/store.ts";
 import { parseAuthorization, type Credentials } from "../accounts/credentials.ts";

@@ -1,8 +1,8 @@
 import type { Readable } from "node:stream";
 import { asUserError, describeError, UserError } from "../../errors.ts";
-import { expectFewRefs, policyOf, type HookWorld } from "./hooks.ts";
+import { policyOf, type HookWorld } from "./hook-world.ts";
 import type { BranchPolicy } from "../../protocol/agent-verbs.ts";
-import { judgeRef, refAction, type RefUpdate } from "./policy.ts";
+import { expectFewRefs, judgeRef, refAction, type RefUpdate } from "./policy.ts";
 import type { Pusher, Running } from "./pushers.ts";
 
 /** Bytes of what comes before a pack: enough for the most refs that a push may move, with the longest names. */

@@ -13,6 +13,10 @@ export interface RefUpdate {
 export type Verdict = "deploy" | "remove" | "store";
 
 const longestBranch = 400;
+/** Branches that one push may move: each is a deploy. */
+const mostBranches = 100;
+/** All refs of one push; a tag costs next to nothing. hooks/pre-receive reads no more. */
+const mostRefs = 1000;
 
 /**
  * What becomes of a ref. The production branch is deployed, other branches are previews where the app has
@@ -74,6 +78,25 @@ function expectReadable(app: string, { productionBranch }: BranchPolicy, branch:
   throw new UserError("BRANCH_REFUSED", `${branch.slice(0, longestBranch)} ${problem}`, {
     hint: `Give it another name; or, to put it on the air as ${app} itself: git push deploy HEAD:${productionBranch}`,
   });
+}
+
+/** Cheap, and about the push as a whole. */
+export function expectFewRefs(updates: RefUpdate[]): void {
+  const branches = updates.filter(({ ref }) => isBranchRef(ref)).length;
+  if (branches > mostBranches)
+    throw new UserError(
+      "REF_REFUSED",
+      `this push moves ${branches} branches, and ${mostBranches} are the most`,
+      { hint: "Push the branches one after the other." },
+    );
+  if (updates.length > mostRefs)
+    throw new UserError(
+      "REF_REFUSED",
+      `this push moves ${updates.length} refs, and ${mostRefs} are the most`,
+      {
+        hint: "A deploy needs no tags: push without --tags, or some of them at a time: git push deploy 'refs/tags/v1.*'",
+      },
+    );
 }
 
 /** Of white space a ref may hold whatever is not ASCII (git-check-ref-format(1)). */

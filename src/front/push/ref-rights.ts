@@ -1,5 +1,5 @@
 import { absentCommit, shortCommit } from "../../names/names.ts";
-import type { HookWorld } from "./hooks.ts";
+import type { HookWorld } from "./hook-world.ts";
 import type { FrontStore } from "../store/store.ts";
 import type { Rights } from "../accounts/rights.ts";
 

@@ -3,7 +3,7 @@ import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../../../src/errors.ts";
 import { firstLook, readHead, type Head } from "../../../../src/front/push/first-look.ts";
-import type { HookWorld } from "../../../../src/front/push/hooks.ts";
+import type { HookWorld } from "../../../../src/front/push/hook-world.ts";
 
 const zero = "0".repeat(40);
 const one = "1".repeat(40);
