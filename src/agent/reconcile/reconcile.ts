@@ -1,17 +1,13 @@
-import { lstat, readdir } from "node:fs/promises";
-import { join } from "node:path";
-import { releasePath, repositoryPath, socketStem } from "../../names/instance.ts";
+import { releasePath } from "../../names/instance.ts";
 import { absentCommit, shortCommit } from "../../names/names.ts";
-import { parseNameOfDeploy } from "../../names/vassal.ts";
 import { hasEnvironment } from "../environment/environment.ts";
 import { asUserError } from "../../errors.ts";
 import { waitFor } from "../../system/clock.ts";
 import { isPresent, removeFile } from "../../system/files.ts";
-import { currentCommit, listLocks } from "../../system/git.ts";
-import { isAlive, workingFolders } from "../../system/processes.ts";
+import { currentCommit } from "../../system/git.ts";
+import { isAlive } from "../../system/processes.ts";
 import type { Reconciled } from "../../protocol/agent-verbs.ts";
 import { sweepStaging } from "../release/release.ts";
-import { walk, type Errand } from "../../system/walker.ts";
 import { mendSettings } from "../variables/settings.ts";
 import type { Holder } from "../../names/deploy.ts";
 import type { Deploy } from "../store/deploys.ts";
@@ -27,10 +23,13 @@ import {
   type DeployContext,
 } from "../world/context.ts";
 import { converge, type Attempt } from "../converge/converge.ts";
-import { hasGoneThrough, judgeDeploy, judgeHolder, judgeOnDisk } from "../deploy/judge.ts";
+import { judgeHolder } from "../deploy/judge.ts";
 import { destroyApp } from "../deploy/destroy.ts";
 import { provideFolders } from "../instance/folders.ts";
 import { chownInstance } from "./chown.ts";
+import { judgeLeft } from "./judge-left.ts";
+import { removeLeftLocks } from "./left-locks.ts";
+import { removeStrays } from "./strays.ts";
 import { ownHolder } from "../world/locks.ts";
 import { observe } from "../converge/observe.ts";
 import { plan } from "../converge/plan.ts";
@@ -42,16 +41,8 @@ import { provideVhost } from "../instance/vhosts.ts";
 import { tidy } from "../converge/tidy.ts";
 import { settledVassal } from "../instance/vassals.ts";
 
-/** How long a push that survived the agent may take to move its ref, or to end, before the agent judges it. */
-const timeout = 30_000;
-const commandTimeout = 2000;
 /** Milliseconds in which an Emperor that fell, or that is started after the agent, is there. */
 const emperorsStart = 5000;
-/** Milliseconds that requests have to end when a deploy is taken back while everybody waits for the agent. */
-const graceAtStart = 2000;
-/** Milliseconds after which a file that was to be renamed is nobody's any more. */
-const forgotten = 60_000;
-
 /**
  * Compares what is on record with what is on disk and on the air, and puts right what differs. The ref is
  * the truth. Running it twice changes nothing.
@@ -89,7 +80,7 @@ class Reconciling {
   async run(): Promise<void> {
     const { store } = this.#context;
     if (this.#atStart) await this.#tellNginx();
-    if (this.#atStart) await this.#removeLocks();
+    if (this.#atStart) await removeLeftLocks(this.#context);
     for (const app of store.apps.names())
       await this.#alone(app, () => provideAppUsers(this.#context, app));
     for (const name of [
@@ -107,7 +98,7 @@ class Reconciling {
       if (!this.#atStart) await this.#context.background.rested(name);
       await this.#alone(name, () => this.#holding(name, (holder) => this.#instance(name, holder)));
     }
-    await this.#strays();
+    await removeStrays(this.#context, this.#atStart, (name, what) => this.#did(name, what));
     // At the start nobody waits for it: there may be hundreds.
     const tidying = this.#tidy();
     if (!this.#atStart) await tidying;
@@ -120,22 +111,6 @@ class Reconciling {
     await reloadNginx(system, nginx).catch((error: unknown) =>
       log.error({ err: error }, "nginx did not take its configuration"),
     );
-  }
-
-  /** Of gits that died with the agent before this one; not of those that carry a push just now, or begin to. */
-  async #removeLocks(): Promise<void> {
-    const { store, system, identities, config } = this.#context;
-    const repositories: string[] = [];
-    for (const path of store.apps.names().map((app) => repositoryPath(config.layout, app)))
-      if (await isPresent(path)) repositories.push(path);
-    if (repositories.length === 0) return;
-
-    const locks = (await system.run(listLocks(repositories, identities.front))).split("\0");
-    const busy = await workingFolders();
-    const idle = repositories.filter((path) => !busy.has(path));
-    const left = locks.filter((lock) => idle.some((path) => lock.startsWith(`${path}/`)));
-    const removals = left.map((path): Errand => ({ do: "remove", path }));
-    if (left.length > 0) await system.run(walk(removals, identities.front));
   }
 
   /** What was no longer needed, and whose removal was cut off after its deploy had settled. */
@@ -218,7 +193,7 @@ class Reconciling {
   async #judge(deploy: Deploy): Promise<void> {
     if (this.#atStart) {
       const { locks } = this.#context;
-      await this.#judgeLeft(deploy).catch((error: unknown) => {
+      await judgeLeft(this.#context, deploy).catch((error: unknown) => {
         // Nothing else happens to the instance until the agent has succeeded: it tries again and again.
         locks.takeFree(deploy.instance, deploy.holder);
         locks.keep(deploy.holder);
@@ -229,20 +204,6 @@ class Reconciling {
     else await judgeHolder(this.#context, deploy.holder);
     const state = this.#context.store.deploys.get(deploy.id)?.state ?? "gone";
     this.#did(deploy.instance, `deploy ${deploy.number}, which was cut off, is ${state}`);
-  }
-
-  async #judgeLeft(deploy: Deploy): Promise<void> {
-    const context = this.#context;
-    // Without a switch no ref can move; after it, whoever moves the ref may be waiting for this agent.
-    const isDecided = async (): Promise<boolean> =>
-      deploy.state !== "switched" ||
-      (await hasGoneThrough(context, deploy)) ||
-      !(await isAlive(deploy.holder));
-    // A command's holder is the front, which goes on living when it has given up.
-    const within = deploy.holder.turn > 0 ? commandTimeout : timeout;
-    await waitFor(isDecided, { within, every: 100 });
-    if (await this.#emperorRuns()) await judgeDeploy(context, deploy, graceAtStart);
-    else await judgeOnDisk(context, deploy);
   }
 
   async #instance(name: string, holder: Holder): Promise<void> {
@@ -337,40 +298,4 @@ class Reconciling {
     await confirmRemoval(context, removal);
     this.#did(row.name, `removed: ${live.ref} is gone`);
   }
-
-  /** What a crash left in the folders that all instances share, and half written in an instance's own. */
-  async #strays(): Promise<void> {
-    const { layout } = this.#context.config;
-    const { store } = this.#context;
-    const names = [
-      ...store.instances.all().map(({ name }) => name),
-      ...store.previews.all().map(({ instance }) => instance),
-    ];
-    const known = new Set([...names, ...names.map(socketStem)]);
-    const own = names.flatMap((name) => {
-      const { folder, staging } = pathsOf(this.#context, name);
-      return [folder, staging];
-    });
-    const hosts = await readdir(layout.sharedHosts).catch(() => []);
-    const shared = [
-      ...[layout.vassals, layout.sitesAvailable, layout.sitesEnabled, layout.links],
-      ...hosts.map((host) => join(layout.sharedHosts, host)),
-    ];
-    for (const folder of [...shared, layout.apps, layout.sockets, layout.appLogs, ...own]) {
-      for (const name of await readdir(folder).catch(() => [])) {
-        const ofDeploy = parseNameOfDeploy(name);
-        const isStray = /^\..+\.tmp$/.test(name)
-          ? this.#atStart || (await isForgotten(join(folder, name)))
-          : ofDeploy?.role === "understudy" && !known.has(ofDeploy.stem);
-        if (!isStray) continue;
-        await removeFile(join(folder, name));
-        this.#did(name, "left over, removed");
-      }
-    }
-  }
-}
-
-async function isForgotten(path: string): Promise<boolean> {
-  const found = await lstat(path).catch(() => undefined);
-  return found !== undefined && Date.now() - found.mtimeMs > forgotten;
 }
