@@ -90,6 +90,8 @@ export default tseslint.config(
     files: ["src/**/*.ts"],
     rules: {
       "no-restricted-syntax": ["error", ...builtExpressions, ...walksByNames],
+      // What is not TypeScript as well: test/unit/sizes.test.ts.
+      "max-lines": ["error", 400],
       // Node ends a process in which a promise fails that nobody waits for: each says what is done about it then.
       "@typescript-eslint/no-floating-promises": ["error", { ignoreVoid: false }],
     },
