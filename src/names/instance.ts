@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Layout } from "../config/layout.ts";
 import { appOfInstance, isPreviewName } from "./names.ts";
 
-/** What one vassal runs: the app itself, or one preview of it. */
+/** What is on the air under a name: the app itself, or one preview of it. */
 export interface Instance {
   name: string;
   app: string;

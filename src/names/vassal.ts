@@ -9,71 +9,85 @@ import { isPreviewName } from "./names.ts";
  */
 export type Role = "permanent" | "understudy" | "on demand";
 
-/** What serves one release of one instance: the Emperor starts it from its ini, and it answers on its socket. */
+/** What runs one process of one release of an instance: the Emperor starts it from its ini. */
 export interface Vassal {
   instance: string;
+  /** `web`, which answers on its socket; any other by its type and its number: `worker.1`. */
+  process: string;
   role: Role;
-  /** The number of the deploy whose release it serves; 0: the permanent one. */
+  /** The number of the deploy whose release it runs; 0: the permanent one. */
   deploy: number;
   ini: string;
   socket: string;
   log: string;
-  /** The folder of its variables. */
+  /** The folder of its variables, which all processes of a release have in common. */
   settings: string;
 }
 
+/** What tells a vassal of an instance from its others. */
+type Which = Pick<Vassal, "process" | "role" | "deploy">;
+
 const marks = { understudy: ".next-", "on demand": ".rel-" } as const;
 
-/** What the vassal of one deploy, and all that is its own, is called: `demo.next-7`. */
-export function nameOfDeploy(stem: string, role: keyof typeof marks, deploy: number): string {
-  return `${stem}${marks[role]}${deploy}`;
+/**
+ * What a vassal, and all that is its own, is called: `demo`, its understudy `demo.next-7`, another process of the app's
+ * `demo.worker.1`. No instance's name holds a dot, no type of process does, and behind a type comes a number alone.
+ */
+function vassalName(stem: string, { process, role, deploy }: Which): string {
+  const own = process === "web" ? stem : `${stem}.${process}`;
+  return role === "permanent" ? own : `${own}${marks[role]}${deploy}`;
 }
 
-const fileGrammar = /^(.+)(\.next-|\.rel-)(\d{1,9})(?:\.ini|\.ini\.socket|\.sock|\.log)?$/;
+// An instance, or what its sockets are called (`socketStem`); then its process, where that is another one than `web`;
+// then role and deploy, where it is not the permanent one.
+const fileGrammar =
+  /^([a-z0-9-]+(?:\.[0-9a-f]{12})?)(?:\.((?!web\.)[\w-]{1,30}\.[1-9]\d{0,3}))?(?:(\.next-|\.rel-)(\d{1,9}))?(?:\.ini|\.ini\.socket|\.sock|\.log)?$/;
 
-/** What a file of one deploy's vassal tells by its name; `stem`: its instance, or what that one's sockets are called. */
-export function parseNameOfDeploy(
-  name: string,
-): { stem: string; role: keyof typeof marks; deploy: number } | undefined {
-  const [, stem, mark, digits] = fileGrammar.exec(name) ?? [];
-  if (stem === undefined) return undefined;
+/**
+ * What a vassal's file tells by its name; `stem`: its instance, or what that one's sockets are called. Undefined also
+ * of what bears the instance's name alone: not all of that is a vassal's.
+ */
+export function parseVassalName(name: string): (Which & { stem: string }) | undefined {
+  const [, stem, process = "web", mark, digits] = fileGrammar.exec(name) ?? [];
+  if (stem === undefined || (process === "web" && mark === undefined)) return undefined;
+  if (mark === undefined) return { stem, process, role: "permanent", deploy: 0 };
   const role = mark === marks.understudy ? "understudy" : "on demand";
-  return { stem, role, deploy: Number(digits) };
+  return { stem, process, role, deploy: Number(digits) };
+}
+
+/** One of an instance's, of the process `web` unless another one is named. */
+export function vassalOf(
+  layout: Layout,
+  { instance, process = "web", role, deploy }: VassalKey,
+): Vassal {
+  const { settings } = instancePaths(layout, instance);
+  const which = { process, role, deploy };
+  const name = vassalName(instance, which);
+  const lasting = vassalName(instance, { process, role: "permanent", deploy: 0 });
+  const isUnderstudy = role === "understudy";
+  return {
+    ...{ instance, ...which },
+    ini: join(layout.vassals, `${name}.ini`),
+    socket: join(layout.sockets, `${vassalName(socketStem(instance), which)}.sock`),
+    // The former understudy may still be finishing its requests: each deploy's has one of its own name.
+    log: join(layout.appLogs, `${isUnderstudy ? name : lasting}.log`),
+    settings: isUnderstudy ? nameOfUnderstudy(settings, deploy) : settings,
+  };
+}
+
+type VassalKey = Omit<Which, "process"> & { instance: string; process?: string };
+
+/** What is one deploy's alone until its understudy has ended, whatever it runs: `settings.next-7`. */
+export function nameOfUnderstudy(stem: string, deploy: number): string {
+  return vassalName(stem, { process: "web", role: "understudy", deploy });
 }
 
 export function permanentVassal(layout: Layout, instance: string): Vassal {
-  const { log, settings } = instancePaths(layout, instance);
-  return {
-    ...{ instance, role: "permanent", deploy: 0, log, settings },
-    ini: join(layout.vassals, `${instance}.ini`),
-    socket: join(layout.sockets, `${socketStem(instance)}.sock`),
-  };
-}
-
-/** The former one of the same kind may still be finishing its requests: each deploy has one of its own name. */
-export function vassalOfDeploy(
-  layout: Layout,
-  { instance, role, deploy }: { instance: string; role: keyof typeof marks; deploy: number },
-): Vassal {
-  const name = nameOfDeploy(instance, role, deploy);
-  const { log, settings } = instancePaths(layout, instance);
-  const own =
-    role === "understudy"
-      ? {
-          log: join(layout.appLogs, `${name}.log`),
-          settings: nameOfDeploy(settings, role, deploy),
-        }
-      : { log, settings };
-  return {
-    ...{ instance, role, deploy },
-    ini: join(layout.vassals, `${name}.ini`),
-    socket: join(layout.sockets, `${nameOfDeploy(socketStem(instance), role, deploy)}.sock`),
-    ...own,
-  };
+  return vassalOf(layout, { instance, role: "permanent", deploy: 0 });
 }
 
 export function understudyOf(layout: Layout, instance: string, deploy: number): Vassal {
-  return vassalOfDeploy(layout, { instance, role: "understudy", deploy });
+  return vassalOf(layout, { instance, role: "understudy", deploy });
 }
 
 /**
@@ -82,6 +96,6 @@ export function understudyOf(layout: Layout, instance: string, deploy: number): 
  */
 export function vassalForGood(layout: Layout, instance: string, deploy: number): Vassal {
   return isPreviewName(instance)
-    ? vassalOfDeploy(layout, { instance, role: "on demand", deploy })
+    ? vassalOf(layout, { instance, role: "on demand", deploy })
     : permanentVassal(layout, instance);
 }

@@ -2,7 +2,7 @@ import {
   permanentVassal,
   understudyOf,
   vassalForGood,
-  vassalOfDeploy,
+  vassalOf,
   type Vassal,
 } from "../../src/names/vassal.ts";
 import { embeddedLayout } from "../../src/config/layout.ts";
@@ -19,7 +19,7 @@ export const preview = {
   forGood: standing(vassalForGood(layout, "cart--demo", 7)),
   understudy: (deploy: number): Vassal => understudyOf(layout, "cart--demo", deploy),
   onDemand: (deploy: number): Vassal =>
-    vassalOfDeploy(layout, { instance: "cart--demo", role: "on demand", deploy }),
+    vassalOf(layout, { instance: "cart--demo", role: "on demand", deploy }),
 };
 
 /** One that stands, and answers. */

@@ -39,7 +39,7 @@ import { expectFetchable, parseModules } from "../../src/agent/release/modules.t
 import { parseChanges } from "../../src/agent/release/release-commands.ts";
 import { expectSettingsChange } from "../../src/agent/variables/settings.ts";
 import { parseCoverage } from "../../src/agent/store/coverage.ts";
-import { parseNameOfDeploy } from "../../src/names/vassal.ts";
+import { parseVassalName } from "../../src/names/vassal.ts";
 import { hasTraceback, reasonOfFailure } from "../../src/agent/vassal/app-log.ts";
 import { allParsers, parsersOf } from "../support/parsers.ts";
 
@@ -139,9 +139,10 @@ const parsers: Record<string, Parser | Parser[]> = {
   "names/names.ts rootFolder": (text) => names.rootFolder.safeParse(text),
   "names/names.ts branchName": (text) => names.branchName.safeParse(text),
   "names/names.ts commitId": (text) => names.commitId.safeParse(text),
-  "names/vassal.ts parseNameOfDeploy": [
-    (text) => parseNameOfDeploy(`demo.next-${text}.ini`),
-    (text) => parseNameOfDeploy(`${text}.next-7.ini`),
+  "names/vassal.ts parseVassalName": [
+    (text) => parseVassalName(`demo.next-${text}.ini`),
+    (text) => parseVassalName(`${text}.next-7.ini`),
+    (text) => parseVassalName(`demo.${text}.1.ini`),
   ],
   "names/names.ts settingNameGrammar": (text) => names.settingNameGrammar.test(text),
   "names/names.ts reservedSetting": (text) => names.reservedSetting.test(text),
@@ -302,7 +303,7 @@ const ours = [
   "agent/verbs/queries.ts expectApp",
   "config/config.ts variableName",
   "config/layout.ts embeddedLayout",
-  "names/vassal.ts nameOfDeploy",
+  "names/vassal.ts nameOfUnderstudy",
   "names/vassal.ts permanentVassal",
   "names/vassal.ts understudyOf",
   "names/vassal.ts vassalForGood",

@@ -7,7 +7,7 @@ import { listVassals, type VassalStatus } from "../vassal/emperor.ts";
 import { isUpdated } from "./update.ts";
 import { optionsOf, pathsOf, type DeployContext } from "../world/context.ts";
 import type { Progress, Seen, Standing } from "./plan.ts";
-import { isDrained, settledVassal, vassalsOf } from "../instance/vassals.ts";
+import { isDrained, othersThan, settledVassal } from "../instance/vassals.ts";
 
 /** An instance, and the deploy that is live of it. */
 export interface Live {
@@ -15,7 +15,7 @@ export interface Live {
   deploy: Deploy;
 }
 
-/** What there is of an instance just now; `progress`: where that is known, it is not looked for. */
+/** What there is of an instance just now, of the process that has the traffic; `progress`: where that is known, it is not looked for. */
 export async function observe(
   context: DeployContext,
   live: Live,
@@ -27,7 +27,7 @@ export async function observe(
   // Before the look: one that goes meanwhile was not left behind either.
   const retiring = background.retiring(row.name);
   const before = underWay(context, row);
-  const found = (await vassalsOf(context, row.name)).filter(({ ini }) => ini !== forGood.ini);
+  const found = await othersThan(context, forGood);
   // Every answer of the Emperor's costs as much as there are vassals; without others there is nothing to choose.
   const all = found.length > 0 ? await listVassals(emperor).catch(() => undefined) : undefined;
   const standing = (vassal: Vassal): Standing => ({

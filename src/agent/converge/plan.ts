@@ -43,7 +43,7 @@ export interface Standing extends Vassal {
   ending: boolean;
 }
 
-/** What was observed just now. */
+/** What was observed just now of one process, the one that has the traffic, by whichever kind of server it runs. */
 export interface Seen {
   /** The deploy that is live by the record. */
   live: { number: number; commit: string };

@@ -8,7 +8,7 @@ import { writeOnDemand } from "../vassal/on-demand.ts";
 import { dropHeldIni, steady } from "../vassal/vassal.ts";
 import { pathsOf, type DeployContext } from "../world/context.ts";
 import { iniOf, planIni } from "../instance/inis.ts";
-import { boot, expectServing, settledVassal, vassalsOf } from "../instance/vassals.ts";
+import { boot, expectServing, othersThan, settledVassal } from "../instance/vassals.ts";
 
 /** A deploy that is live, and what its vassal for good is made from. */
 export interface Settling {
@@ -25,8 +25,7 @@ export async function isUpdated(
   const paths = pathsOf(context, row.name);
   const own = settledVassal(context, deploy);
   if (own.role === "on demand") {
-    const others = await vassalsOf(context, row.name);
-    const isAlone = others.every(({ role, ini }) => role !== own.role || ini === own.ini);
+    const isAlone = (await othersThan(context, own)).every(({ role }) => role !== own.role);
     return isAlone && (await isPresent(own.ini));
   }
   const [app, env, planned] = await Promise.all([

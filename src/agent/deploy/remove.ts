@@ -119,12 +119,14 @@ async function removeFromNginx(context: DeployContext, instance: string): Promis
 }
 
 async function removeVassals(context: DeployContext, instance: string): Promise<void> {
-  const { link, log } = pathsOf(context, instance);
-  const permanent = permanentOf(context, instance);
-  for (const vassal of [permanent, ...(await vassalsOf(context, instance))])
+  const vassals = [permanentOf(context, instance), ...(await vassalsOf(context, instance))];
+  for (const vassal of vassals) {
     await retire(context, vassal, { grace, waking: 0 });
-  await dropHeldIni(permanent.ini);
-  for (const path of [link, log]) await removeFile(path);
+    await dropHeldIni(vassal.ini);
+  }
+  // An understudy's is added to its instance's when it ends.
+  for (const { log } of vassals) await removeFile(log);
+  await removeFile(pathsOf(context, instance).link);
 }
 
 async function removeFolders(

@@ -1,11 +1,11 @@
 import { readdir } from "node:fs/promises";
 import { socketStem, type Instance } from "../../names/instance.ts";
 import {
-  parseNameOfDeploy,
+  parseVassalName,
   permanentVassal,
   understudyOf,
   vassalForGood,
-  vassalOfDeploy,
+  vassalOf,
   type Vassal,
 } from "../../names/vassal.ts";
 import type { AppOptions } from "../../config/app-options.ts";
@@ -47,8 +47,9 @@ export function settledVassal(context: DeployContext, deploy: Deploy): Vassal {
 }
 
 /**
- * The vassals of an instance's deploys that stand on disk, with all their files or with one that was left. They are
- * found by their exact names, never by how these begin.
+ * The vassals of an instance that stand on disk, with all their files or with one that was left, whichever process they
+ * run; but for the permanent one of `web`, which is always counted. They are found by their exact names, never by how
+ * these begin.
  */
 export async function vassalsOf(context: DeployContext, instance: string): Promise<Vassal[]> {
   const { layout } = context.config;
@@ -59,12 +60,18 @@ export async function vassalsOf(context: DeployContext, instance: string): Promi
   const found = new Map<string, Vassal>();
   const add = (vassal: Vassal): unknown => found.set(vassal.ini, vassal);
   for (const name of names) {
-    const parsed = parseNameOfDeploy(name);
-    if (parsed && stems.includes(parsed.stem))
-      add(vassalOfDeploy(layout, { instance, role: parsed.role, deploy: parsed.deploy }));
+    const parsed = parseVassalName(name);
+    if (parsed && stems.includes(parsed.stem)) add(vassalOf(layout, { instance, ...parsed }));
   }
   for (const deploy of proposed) add(understudyOf(layout, instance, deploy));
   return [...found.values()];
+}
+
+/** The others of the same process: who serves in a vassal's stead, before it and after it. */
+export async function othersThan(context: DeployContext, vassal: Vassal): Promise<Vassal[]> {
+  const { instance, process, ini } = vassal;
+  const standing = await vassalsOf(context, instance);
+  return standing.filter((other) => other.process === process && other.ini !== ini);
 }
 
 export async function understudiesOf(context: DeployContext, instance: string): Promise<Vassal[]> {

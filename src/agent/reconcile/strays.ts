@@ -1,7 +1,7 @@
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { socketStem } from "../../names/instance.ts";
-import { parseNameOfDeploy } from "../../names/vassal.ts";
+import { parseVassalName } from "../../names/vassal.ts";
 import { removeFile } from "../../system/files.ts";
 import { pathsOf, type DeployContext } from "../world/context.ts";
 
@@ -32,10 +32,10 @@ export async function removeStrays(
   ];
   for (const folder of [...shared, layout.apps, layout.sockets, layout.appLogs, ...own]) {
     for (const name of await readdir(folder).catch(() => [])) {
-      const ofDeploy = parseNameOfDeploy(name);
+      const ofVassal = parseVassalName(name);
       const isStray = /^\..+\.tmp$/.test(name)
         ? atStart || (await isForgotten(join(folder, name)))
-        : ofDeploy?.role === "understudy" && !known.has(ofDeploy.stem);
+        : ofVassal?.role === "understudy" && !known.has(ofVassal.stem);
       if (!isStray) continue;
       await removeFile(join(folder, name));
       did(name, "left over, removed");

@@ -11,7 +11,7 @@ import {
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { reservedSetting, settingNameGrammar } from "../../names/names.ts";
-import { nameOfDeploy, parseNameOfDeploy } from "../../names/vassal.ts";
+import { nameOfUnderstudy, parseVassalName } from "../../names/vassal.ts";
 import { UserError } from "../../errors.ts";
 import { isPresent, makeAnew } from "../../system/files.ts";
 import type { System, Identity } from "../../system/system.ts";
@@ -125,15 +125,16 @@ function isVariable(name: string): boolean {
 
 /** The folder of one deploy's understudy; it becomes the app's when the deploy is live. */
 export function proposedSettings(folder: string, deploy: number): string {
-  return nameOfDeploy(folder, "understudy", deploy);
+  return nameOfUnderstudy(folder, deploy);
 }
 
 /** The deploys whose proposed settings stand beside an instance's own. */
 export async function findProposedSettings(folder: string): Promise<number[]> {
   const names = await readdir(dirname(folder)).catch(() => []);
   return names.flatMap((name) => {
-    const parsed = parseNameOfDeploy(name);
-    return parsed?.stem === basename(folder) ? [parsed.deploy] : [];
+    const parsed = parseVassalName(name);
+    const isProposed = parsed?.stem === basename(folder) && parsed.role === "understudy";
+    return isProposed ? [parsed.deploy] : [];
   });
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { symlink } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
-import { understudyOf, vassalOfDeploy, type Vassal } from "../../../../src/names/vassal.ts";
+import { understudyOf, vassalOf, type Vassal } from "../../../../src/names/vassal.ts";
 import { pathsOf } from "../../../../src/agent/world/context.ts";
 import { converge, type Attempt } from "../../../../src/agent/converge/converge.ts";
 import { startSettling } from "../../../../src/agent/converge/settle.ts";
@@ -17,7 +17,7 @@ async function world() {
   Object.assign(context, { listen: 100 });
   const deploy = previewOf(made, "shop", new Date());
   const understudy = understudyOf(layout, name, deploy.number);
-  const former = vassalOfDeploy(layout, { instance: name, role: "on demand", deploy: 99 });
+  const former = vassalOf(layout, { instance: name, role: "on demand", deploy: 99 });
   for (const { ini, socket } of [understudy, former])
     for (const path of [ini, socket]) writeFileSync(path, "");
   const { folder, own, link } = pathsOf(context, name);

@@ -4,10 +4,10 @@ import { createServer } from "node:net";
 import { basename } from "node:path";
 import { onTestFinished, describe, expect, it } from "vitest";
 import { absentCommit } from "../../../../src/names/names.ts";
-import { understudyOf, vassalOfDeploy } from "../../../../src/names/vassal.ts";
+import { understudyOf, vassalOf } from "../../../../src/names/vassal.ts";
 import { pathsOf } from "../../../../src/agent/world/context.ts";
 import { observe } from "../../../../src/agent/converge/observe.ts";
-import { drain, settledVassal } from "../../../../src/agent/instance/vassals.ts";
+import { drain, settledVassal, vassalsOf } from "../../../../src/agent/instance/vassals.ts";
 import { agentWorld, gone, previewOf } from "../../../support/unit-agent.ts";
 
 const name = "shop--demo";
@@ -20,7 +20,7 @@ function world() {
   const row = context.store.instances.get(name)!;
   const forGood = settledVassal(context, deploy);
   const understudy = understudyOf(layout, name, deploy.number);
-  const former = vassalOfDeploy(layout, { instance: name, role: "on demand", deploy: 99 });
+  const former = vassalOf(layout, { instance: name, role: "on demand", deploy: 99 });
   const look = () => observe(context, { row, deploy });
   return { context, layout, deploy, row, forGood, understudy, former, look };
 }
@@ -85,6 +85,22 @@ describe("what is seen of an instance", () => {
       ]),
     );
     expect(progress).toBe("astray");
+  });
+
+  it("is nothing of the instance's other processes: each is brought to what is live by itself", async () => {
+    const { context, layout, understudy, forGood, look } = world();
+    const process = "worker.1";
+    const others = (["permanent", "understudy", "on demand"] as const).map((role) =>
+      vassalOf(layout, { instance: name, process, role, deploy: role === "permanent" ? 0 : 99 }),
+    );
+    for (const { ini } of [forGood, understudy, ...others]) writeFileSync(ini, "");
+
+    expect(await look()).toMatchObject({
+      ...{ progress: "settled", forGood: { process: "web" } },
+      others: [{ ini: understudy.ini }],
+    });
+    const all = await vassalsOf(context, name);
+    expect(all).toEqual(expect.arrayContaining([understudy, ...others]));
   });
 
   it("is who has died, and who sleeps", async () => {

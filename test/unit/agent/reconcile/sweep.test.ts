@@ -53,6 +53,24 @@ describe("a preview whose time is over", () => {
     expect(world.context.store.previews.all()).toEqual([]);
   });
 
+  it("takes along what is left of all its processes, and nothing of others'", async () => {
+    const world = agentWorld();
+    previewOf(world, "shop", longAgo);
+    const { vassals, appLogs } = world.layout;
+    const left = ["rel-1.ini", "worker.1.rel-1.ini", "worker.2.ini"];
+    const kept = ["wish--demo.worker.1.ini", "demo.worker.1.ini"];
+    for (const name of [...left.map((end) => `shop--demo.${end}`), ...kept])
+      writeFileSync(join(vassals, name), "");
+    for (const name of ["shop--demo.log", "shop--demo.worker.1.log", "demo.log"])
+      writeFileSync(join(appLogs, name), "");
+    utimesSync(join(appLogs, "shop--demo.log"), longAgo, longAgo);
+
+    await sweepPreviews(world.context);
+
+    expect(readdirSync(vassals).toSorted()).toEqual(kept.toSorted());
+    expect(readdirSync(appLogs)).toEqual(["demo.log"]);
+  });
+
   it("does not keep those that come after it, where it cannot go", async () => {
     const world = agentWorld();
     previewOf(world, "shop", longAgo);
