@@ -126,6 +126,11 @@ export function lead(
   return context.traffic.point(pathsOf(context, instance).link, socket, expectCurrent);
 }
 
+/** Of an instance that is removed. */
+export function endTraffic(context: DeployContext, instance: string): Promise<void> {
+  return context.traffic.end(pathsOf(context, instance).link);
+}
+
 /** Whether nobody waits any more in the queue of whom the link led to before. */
 export function isDrained(context: DeployContext, instance: string): boolean {
   return context.traffic.restsFor(pathsOf(context, instance).link) >= drain;

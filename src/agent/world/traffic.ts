@@ -1,5 +1,5 @@
 import { milliseconds } from "../../system/clock.ts";
-import { symlinkAtomically } from "../../system/files.ts";
+import { removeFile, symlinkAtomically } from "../../system/files.ts";
 import { Turns } from "../../system/turns.ts";
 
 /**
@@ -23,6 +23,14 @@ export class Traffic {
       expectCurrent();
       await symlinkAtomically(socket, link);
       this.#movedAt.set(link, milliseconds());
+    });
+  }
+
+  /** Removes the link of an instance that is no more, and forgets it. */
+  async end(link: string): Promise<void> {
+    await this.#turns.run(link, async () => {
+      await removeFile(link);
+      this.#movedAt.delete(link);
     });
   }
 

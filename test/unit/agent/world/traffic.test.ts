@@ -79,6 +79,17 @@ describe("the traffic of an instance", () => {
     expect(readlinkSync(link)).toBe(vassal);
   });
 
+  it("is forgotten with its link: what comes by the name is none that has just moved", async () => {
+    const traffic = new Traffic();
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    await traffic.point(link, vassal);
+
+    await traffic.end(link);
+
+    expect(readdirSync(join(link, ".."))).toEqual([]);
+    expect(traffic.restsFor(link)).toBeGreaterThanOrEqual(50);
+  });
+
   it("can be moved again after a move that failed", async () => {
     const traffic = new Traffic();
     await expect(traffic.point(join(link, "none", "x.sock"), vassal)).rejects.toThrow();
