@@ -1,5 +1,5 @@
 import { holdVassal } from "../vassal/vassal.ts";
-import { proveForGood, startForGood, writeForGood } from "./update.ts";
+import { proveForGood, startForGood, writeForGood, type Settling } from "./update.ts";
 import { optionsOf, type DeployContext } from "../world/context.ts";
 import { observe, type Live } from "./observe.ts";
 import { plan, type Next, type Progress } from "./plan.ts";
@@ -61,6 +61,9 @@ async function take(
 ): Promise<Progress | undefined> {
   const { row } = live;
   const { goOn, onDisk, progress } = attempt;
+  const settling = async (): Promise<Settling> => {
+    return { ...live, options: await optionsOf(context, row.app) };
+  };
   switch (next.do) {
     case "point":
       await lead(context, next.to, goOn);
@@ -77,10 +80,10 @@ async function take(
       attempt.cut = await stop(context, live, next.cut);
       return next.cut ? "held" : "stopped";
     case "start":
-      await startForGood(context, { ...live, options: await optionsOf(context, row.app) });
+      await startForGood(context, await settling());
       return "started";
     case "prove":
-      await proveForGood(context, { ...live, options: await optionsOf(context, row.app) }, goOn);
+      await proveForGood(context, await settling(), goOn);
       return "proven";
     case "record":
       recordSettled(context, live, attempt);
@@ -89,7 +92,7 @@ async function take(
       recordDegraded(context, live, attempt);
       return "degraded";
     case "write":
-      await writeForGood(context, { ...live, options: await optionsOf(context, row.app) });
+      await writeForGood(context, await settling());
       context.store.instances.change(row.name, { settled: live.deploy.id, degraded: null });
       return "settled";
   }
