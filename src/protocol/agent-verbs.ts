@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { appName, commitId, isTagRef, moduleName, rootFolder } from "../names/names.ts";
+import { appName, commitId, isTagRef, rootFolder } from "../names/names.ts";
+import { declaredProcesses } from "../names/process.ts";
 import { isErrorCode, type ErrorCode } from "../errors.ts";
 import { quarantineName } from "../system/git.ts";
 import { app, branch, instance, number, preview, release, settingsChange } from "./fields.ts";
@@ -40,7 +41,7 @@ const problem = z.object({
 });
 
 const proposal = z.union([
-  z.object({ module: moduleName, root: rootFolder, requirements }),
+  z.object({ processes: declaredProcesses, root: rootFolder, requirements }),
   z.object({ problem }),
 ]);
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { DeployReason, DeployState, Step } from "../names/deploy.ts";
+import type { Process } from "../names/process.ts";
 import { app, instance, number, page } from "./fields.ts";
 import { asks } from "./verb.ts";
 
@@ -17,7 +18,8 @@ export interface AppSummary {
 
 export interface AppDetails extends AppSummary {
   branch: string;
-  module: string | null;
+  /** None where it was never deployed. */
+  processes: Process[];
   release: string | null;
   environment: string | null;
   /** The system user that it runs as; without root there is none of its own. */

@@ -50,7 +50,7 @@ const runs = { numRuns: isLong ? 10_000 : 500 };
 function iniOf({ name = "demo", host = "demo.localhost", module = "app:app" }): string {
   return vassalIni({
     name,
-    module,
+    process: { type: "web", kind: "wsgi", module },
     root: "",
     url: `http://${host}:8080/`,
     release: undefined,

@@ -32,21 +32,30 @@ function deployOften(server: TestServer): void {
   const database = new Database(server.path("lib/agent/agent.db"));
   const numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)";
   const columns = `INSERT INTO deploy (app, number, instance, reason, account, ref, old_commit, new_commit, subject,
-    module, requirements, state, error, note, holder_pid, holder_start, holder_turn, started_at, live_at)`;
+    processes, requirements, state, error, note, holder_pid, holder_start, holder_turn, started_at, live_at)`;
   const commit = "printf('%040x', i)";
+  const processes = (module: string): string =>
+    `json_array(json_object('type', 'web', 'kind', 'wsgi', 'module', ${module}))`;
   const at = "'2026-11-23T21:55:00.000Z'";
   const live = database.prepare(`${columns} ${numbers} SELECT 'demo', i, 'demo', 'push', 'admin',
-    'refs/heads/main', ${commit}, ${commit}, 'A commit', 'app:app', '', 'live', NULL, 'settled', i, i, 0, ${at}, ${at} FROM n`);
+    'refs/heads/main', ${commit}, ${commit}, 'A commit', ${processes("'app:app'")}, '', 'live', NULL, 'settled', i, i, 0, ${at}, ${at} FROM n`);
   const refused =
     database.prepare(`${columns} ${numbers} SELECT 'demo', 1000000 + i, 'demo', 'push', 'admin',
-    ?2, ${commit}, ${commit}, ?3, ?3, ?3, 'refused', ?4, ?5, i, i, 0, ${at}, NULL FROM n`);
+    ?2, ${commit}, ${commit}, ?3, ${processes("?6")}, ?3, 'refused', ?4, ?5, i, i, 0, ${at}, NULL FROM n`);
   const steps = database.prepare(`INSERT INTO step (deploy, position, name, detail, milliseconds)
     SELECT deploy.id, step.value, 'environment', ?1, 1 FROM deploy, json_each('[1,2,3,4,5,6,7]') AS step
     WHERE deploy.state = 'refused' OR deploy.number % 10 = 0`);
   const large = (length: number): string => "€".repeat(length);
   database.transaction(() => {
     live.run([history.small]);
-    refused.run([history.largest, large(500), large(200), large(2000), large(300)]);
+    refused.run([
+      history.largest,
+      large(500),
+      large(200),
+      large(2000),
+      large(300),
+      `app:${"a".repeat(196)}`,
+    ]);
     steps.run([large(120)]);
   })();
   database.close();

@@ -234,7 +234,7 @@ def app(environ, start_response):
 
     it("has nothing run as root but reeve's own tools, and none of them can gain rights", () => {
       const tools =
-        /^(\/\S*\/)?(setpriv|prlimit|unshare|timeout|chown|chmod|cp|rm|find|getent|install|uwsgi-core|nginx:?|node|perl \/\S+\/host\/box\.pl|perl -w \/\S+\/etc\/emperor-hook|python3 -I -S \/\S+\/host\/(walker|end-processes)\.py) /;
+        /^(\/\S*\/)?(setpriv|prlimit|unshare|timeout|chown|chmod|cp|rm|find|getent|install|uwsgi-core|nginx:?|node|perl \/\S+\/system\/box\.pl|perl -w \/\S+\/etc\/emperor-hook|python3 -I -S \/\S+\/system\/(walker\/__main__|end-processes)\.py) /;
       const root = seen.filter(({ uid, pid }) => uid === 0 && pid !== server.pid);
 
       expect(

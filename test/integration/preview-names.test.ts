@@ -156,7 +156,7 @@ async function generate(
     number: 7,
     newCommit: commit,
     environment: "0123456789abcdef",
-    module: "app:app",
+    processes: [{ type: "web", kind: "wsgi", module: "app:app" }],
   } as Deploy;
   const { text } = await planIni(context, { instance, deploy, options });
   const paths = instancePaths(layout, name);

@@ -105,8 +105,11 @@ export function goLive(
     ...{ ref: `refs/heads/${branch}`, oldCommit: absentCommit, holder: gone },
     newCommit: repository.run(["rev-parse", "refs/heads/main"]).trim(),
   });
+  store.deploys.change(deploy.id, {
+    processes: [{ type: "web", kind: "wsgi", module: "app:app" }],
+  });
   store.recordLive(deploy, { liveAt: liveAt.toISOString(), milliseconds: 1, settled: true });
-  return deploy;
+  return store.deploys.get(deploy.id)!;
 }
 
 /** Beyond the largest number that a process may have. */

@@ -154,7 +154,11 @@ const parsers: Record<string, Parser | Parser[]> = {
       agentVerbs.prepare.input.safeParse({
         deploy: 1,
         subject: text,
-        proposal: { module: text, root: text, requirements: [{ path: text, text }] },
+        proposal: {
+          processes: [{ type: "web", kind: "wsgi", module: text }],
+          root: text,
+          requirements: [{ path: text, text }],
+        },
       }),
     (text) => agentVerbs.deployLog.input.safeParse({ app: text, number: 1 }),
   ],

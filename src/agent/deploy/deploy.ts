@@ -1,5 +1,6 @@
 import { optionsFile, placeUrl } from "../../names/instance.ts";
 import { isPreviewName } from "../../names/names.ts";
+import type { Process } from "../../names/process.ts";
 import type { RequirementsFile } from "../environment/requirements.ts";
 import type { PushedTag } from "../environment/tree-contents.ts";
 import { UserError, type ErrorCode } from "../../errors.ts";
@@ -45,7 +46,7 @@ export interface DeployRequest {
 
 /** What the repository asks for, as the front read it; or why it could not be read. */
 export type Proposal =
-  | { module: string; root: string; requirements: RequirementsFile[] }
+  | { processes: Process[]; root: string; requirements: RequirementsFile[] }
   | { problem: { code: ErrorCode; message: string; hint: string } };
 
 type Say = (line: string) => void;
@@ -110,8 +111,8 @@ export async function prepareDeploy(
     const { proposal, settings, quarantine, tags } = request;
     if ("problem" in proposal)
       throw new UserError(proposal.problem.code, proposal.problem.message, proposal.problem);
-    const { module, root } = proposal;
-    store.deploys.change(started.id, { module, root });
+    const { processes, root } = proposal;
+    store.deploys.change(started.id, { processes, root });
     store.requirements.keep(started.id, proposal.requirements);
 
     const options = await optionsOf(context, started.app);

@@ -9,6 +9,7 @@ import {
   type Instance,
 } from "../../names/instance.ts";
 import { branchName, isPreviewName, slugOfPreview } from "../../names/names.ts";
+import { webOf, type Process } from "../../names/process.ts";
 import { isUntouched } from "../../system/signature.ts";
 import { permanentVassal, type Vassal } from "../../names/vassal.ts";
 import type { AppOptions } from "../../config/app-options.ts";
@@ -48,7 +49,7 @@ export async function planIni(
   }
   const values = vassalValues(context, instance, options, {
     environment,
-    module: deploy.module,
+    process: webOfDeploy(deploy),
     root: deploy.root,
     commit: deploy.newCommit,
   });
@@ -108,7 +109,7 @@ function vassalValues(
   context: DeployContext,
   instance: Instance,
   options: AppOptions,
-  release: Pick<VassalValues, "environment" | "module" | "root"> & { commit: string },
+  release: Pick<VassalValues, "environment" | "process" | "root"> & { commit: string },
 ): VassalValues {
   const { layout, server } = context.config;
   const appUser = userOf(context, instance.name);
@@ -122,7 +123,7 @@ function vassalValues(
     own: layout.apps,
     logs: layout.appLogs,
     environment: release.environment,
-    module: release.module,
+    process: release.process,
     root: release.root,
     mount: sharesHost(instance.place) ? instance.place.path.slice(0, -1) : undefined,
     workers: options.workers,
@@ -133,6 +134,13 @@ function vassalValues(
       ? { user: appUser.name, group: appUser.name, web: server.web_user }
       : undefined,
   };
+}
+
+function webOfDeploy({ id, processes }: Deploy): Process {
+  const web = webOf(processes);
+  if (!web)
+    throw new Error(`deploy ${id} in the agent's database names nothing that answers requests`);
+  return web;
 }
 
 /** A control group's are for the whole vassal; where it has none, uWSGI's own are for each process and for the user. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { DeployReason, DeployState, Holder, Step } from "../../names/deploy.ts";
 import type { Place } from "../../names/instance.ts";
+import { declaredProcess, type Process } from "../../names/process.ts";
 import { fromJson } from "../../system/json.ts";
 import { now, shortened, text, type Row, type Sqlite } from "../../system/sqlite.ts";
 
@@ -27,8 +28,8 @@ export interface Deploy extends NewDeploy {
   number: number;
   /** Empty until the front has read them. */
   subject: string;
-  /** What the commit asks for. */
-  module: string;
+  /** What the commit runs; none until the front has read it. */
+  processes: Process[];
   /** The folder of its tree that it runs in; empty: the whole tree. */
   root: string;
   /** The hash of what `requirements` of the store has. */
@@ -52,7 +53,7 @@ type DeployChange = Partial<
     | "error"
     | "note"
     | "subject"
-    | "module"
+    | "processes"
     | "root"
     | "environment"
     | "strategy"
@@ -61,6 +62,7 @@ type DeployChange = Partial<
   >
 >;
 
+const processes = z.array(declaredProcess);
 const formerPlace = z
   .object({
     scheme: z.enum(["http", "https"]).default("http"),
@@ -73,7 +75,7 @@ const columns = {
   error: "error",
   note: "note",
   subject: "subject",
-  module: "module",
+  processes: "processes",
   root: "root",
   environment: "environment",
   strategy: "strategy",
@@ -81,14 +83,14 @@ const columns = {
   milliseconds: "milliseconds",
 } as const;
 /** Characters of what a deploy says that are kept of it; its log has more. */
-const longest = { error: 2000, note: 300, subject: 500, module: 200 };
+const longest = { error: 2000, note: 300, subject: 500 };
 const longestDetail = 120;
 const longestRequest = 500;
 /** Rows of a list, where nobody says how many. */
 const mostListed = 100;
 
 // A list names its columns: one that is added later and is large is not in it.
-const ofDeploy = `id, app, number, instance, reason, account, ref, old_commit, new_commit, subject, module, root,
+const ofDeploy = `id, app, number, instance, reason, account, ref, old_commit, new_commit, subject, processes, root,
   requirements, environment, strategy, state, error, note, holder_pid, holder_start, holder_turn, started_at,
   live_at, milliseconds`;
 export const isUnfinished = "state IN ('preparing', 'proven', 'switched')";
@@ -108,8 +110,8 @@ export class Deploys {
     const { holder } = deploy;
     const result = this.#database.run(
       `INSERT INTO deploy (app, number, instance, reason, account, ref, old_commit, new_commit, subject,
-         module, requirements, state, holder_pid, holder_start, holder_turn, started_at)
-       VALUES (?, (SELECT coalesce(max(number), 0) + 1 FROM deploy WHERE app = ?), ?, ?, ?, ?, ?, ?, '', '', '[]', 'preparing', ?, ?, ?, ?)`,
+         requirements, state, holder_pid, holder_start, holder_turn, started_at)
+       VALUES (?, (SELECT coalesce(max(number), 0) + 1 FROM deploy WHERE app = ?), ?, ?, ?, ?, ?, ?, '', '[]', 'preparing', ?, ?, ?, ?)`,
       deploy.app,
       deploy.app,
       deploy.instance,
@@ -247,7 +249,9 @@ export class Deploys {
   }
 
   change(id: number, change: DeployChange): void {
-    this.#database.update("deploy", { columns, longest }, change, ["id", id]);
+    const { processes, ...others } = change;
+    const json = processes && { processes: JSON.stringify(processes) };
+    this.#database.update("deploy", { columns, longest }, { ...others, ...json }, ["id", id]);
   }
 
   /** Where the instance was before this deploy gives it another place; null: nowhere. */
@@ -317,7 +321,8 @@ function toDeploy(row: Row): Deploy {
     oldCommit: text(row["old_commit"]),
     newCommit: text(row["new_commit"]),
     subject: text(row["subject"]),
-    module: text(row["module"]),
+    // Of another shape, nothing runs by it any more; the list that it stands in is still told.
+    processes: fromJson(processes, text(row["processes"])) ?? [],
     root: text(row["root"]),
     environment: row["environment"] as string | null,
     strategy: row["strategy"] as DeployStrategy | null,

@@ -169,4 +169,11 @@ export const schema = [
   DROP INDEX runner_of_app;
   CREATE UNIQUE INDEX app_user_of_app ON app_user (app, of_previews) WHERE removed_at IS NULL;
   `,
+  `
+  -- What the commit runs, as JSON; none until the front has read it.
+  ALTER TABLE deploy ADD COLUMN processes TEXT NOT NULL DEFAULT '[]';
+  UPDATE deploy SET processes = json_array(json_object('type', 'web', 'kind', 'wsgi', 'module', module))
+    WHERE module <> '';
+  ALTER TABLE deploy DROP COLUMN module;
+  `,
 ];

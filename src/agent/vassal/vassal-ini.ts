@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import Handlebars from "handlebars";
+import type { Process } from "../../names/process.ts";
 import { sign } from "../../system/signature.ts";
 import { programRoot } from "../../config/config.ts";
 
@@ -17,7 +18,7 @@ export interface VassalValues {
   logs: string;
   /** The environment's resolved path: a worker that imports late must not find another one behind a link. */
   environment: string;
-  module: string;
+  process: Process;
   /** The folder of the tree that it runs in; empty: the whole tree. */
   root: string;
   /** The path, without its last slash, of an instance that does not have its host for itself. */
@@ -37,14 +38,18 @@ export interface VassalValues {
   identity: { user: string; group: string; web: string } | undefined;
 }
 
-const template = Handlebars.compile<VassalValues>(
-  readFileSync(join(programRoot, "templates", "vassal.ini.hbs"), "utf8"),
+const template = compile("vassal");
+/** What an ini has of its kind of server alone. */
+const parts: Record<Process["kind"], Handlebars.TemplateDelegate> = { wsgi: compile("wsgi") };
+
+function compile(name: string): Handlebars.TemplateDelegate<VassalValues> {
+  const text = readFileSync(join(programRoot, "templates", `${name}.ini.hbs`), "utf8");
   // An ini knows no escapes: every value here has passed a grammar.
-  { noEscape: true, strict: true },
-);
+  return Handlebars.compile(text, { noEscape: true, strict: true });
+}
 
 export function vassalIni(values: VassalValues): string {
-  return sign(template(values));
+  return sign(template(values, { partials: { kind: parts[values.process.kind] } }));
 }
 
 export interface UnderstudyValues {

@@ -53,7 +53,7 @@ export async function showApp(context: DeployContext, app: string): Promise<AppD
   return {
     ...summary,
     branch: options.production_branch,
-    module: live?.module ?? null,
+    processes: live?.processes ?? [],
     release: place?.release ?? null,
     environment: place?.environment ?? null,
     user: context.system.isRoot ? userOf(context, app).name : null,

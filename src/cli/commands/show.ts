@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { expectAppName, shortCommit } from "../../names/names.ts";
+import { webOf } from "../../names/process.ts";
 import { withExamples } from "../examples.ts";
 import { askServer } from "../ask.ts";
 import { printJson, shortTime } from "../table.ts";
@@ -22,7 +23,7 @@ export function makeCommand(): Command {
         ["commit", details.commit && `${shortCommit(details.commit)} "${details.subject ?? ""}"`],
         ["since", shortTime(details.liveSince)],
         ["branch", details.branch],
-        ["runs", details.module],
+        ["runs", webOf(details.processes)?.module ?? null],
         ["release", details.release],
         ["environment", details.environment],
         ["user", details.user],

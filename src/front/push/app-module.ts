@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { isRootFolder } from "../../names/names.ts";
+import type { Process } from "../../names/process.ts";
 import { UserError } from "../../errors.ts";
 import { decodeRequirements } from "./encoding.ts";
 import { moduleOfProcesses, parseProcfile } from "./procfile.ts";
@@ -16,8 +17,13 @@ const longestPath = 1000;
 const mostFolders = 1000;
 const mostNamed = 5;
 
+/** What the commit runs; today that is one WSGI app, which answers requests. */
+export async function findProcesses(tree: CommitTree, where: Where): Promise<Process[]> {
+  return [{ type: "web", kind: "wsgi", module: await findModule(tree, where) }];
+}
+
 /** The Procfile's `wsgi` line; else `app.py`, `wsgi.py` or the one Django project, by what frameworks write. */
-export async function findModule(tree: CommitTree, where: Where): Promise<string> {
+async function findModule(tree: CommitTree, where: Where): Promise<string> {
   const { root } = where;
   const inRoot = (name: string): string => posix.join(root, name);
   await expectRoot(tree, where);

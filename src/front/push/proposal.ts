@@ -1,6 +1,6 @@
 import type { AgentRequest } from "../../protocol/agent-verbs.ts";
 import { UserError } from "../../errors.ts";
-import { findModule, type Where } from "./app-module.ts";
+import { findProcesses, type Where } from "./app-module.ts";
 import { expectNoneDeclared } from "./declared.ts";
 import { readRequirements } from "./requirements.ts";
 import type { CommitTree } from "./tree.ts";
@@ -11,10 +11,10 @@ export type Proposal = AgentRequest<"prepare">["proposal"];
 export async function readProposal(tree: CommitTree, where: Where): Promise<Proposal> {
   const { root } = where;
   try {
-    const module = await findModule(tree, where);
+    const processes = await findProcesses(tree, where);
     const requirements = await readRequirements(tree, root);
     if (requirements.length === 0) await expectNoneDeclared(tree, root);
-    return { module, root, requirements };
+    return { processes, root, requirements };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     const { code, message, hint } = error;

@@ -5,7 +5,7 @@ import { linesOf } from "../../system/lines.ts";
 import { decodeRequirements } from "./encoding.ts";
 import type { CommitTree, Entry } from "./tree.ts";
 
-type Proposal = Extract<AgentRequest<"prepare">["proposal"], { module: string }>;
+type Proposal = Extract<AgentRequest<"prepare">["proposal"], { requirements: unknown[] }>;
 type RequirementsFile = Proposal["requirements"][number];
 
 const mostFiles = 50;

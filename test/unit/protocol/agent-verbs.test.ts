@@ -15,7 +15,7 @@ const prepare = {
   deploy: 12,
   subject: "Say hello",
   proposal: {
-    module: "app:app",
+    processes: [{ type: "web", kind: "wsgi", module: "app:app" }],
     root: "backend",
     requirements: [{ path: "requirements/base.txt", text: "bottle\n" }],
   },
@@ -36,6 +36,8 @@ describe("what the agent takes from the front", () => {
   });
 
   const proposal = (change: object): object => ({ proposal: { ...prepare.proposal, ...change } });
+  const web = { type: "web", kind: "wsgi", module: "app:app" };
+  const process = (change: object): object => proposal({ processes: [{ ...web, ...change }] });
   const requirements = (path: unknown): object => proposal({ requirements: [{ path, text: "" }] });
 
   it.each<[string, object]>([
@@ -55,8 +57,13 @@ describe("what the agent takes from the front", () => {
     ["a subject without end", { subject: "x".repeat(501) }],
     ["a holder that is no process", { holder: { pid: 0, startTime: 1, turn: 0 } }],
     ["a holder that is everybody", { holder: { pid: -1, startTime: 1, turn: 0 } }],
-    ["a module that is more", proposal({ module: "app:app\nexec-pre-app = id" })],
-    ["a module that is a path", proposal({ module: "/etc/passwd" })],
+    ["a module that is more", process({ module: "app:app\nexec-pre-app = id" })],
+    ["a module that is a path", process({ module: "/etc/passwd" })],
+    ["a type of process that there is none of", process({ type: "worker" })],
+    ["a kind of server that there is none of", process({ kind: "../../etc/passwd" })],
+    ["a kind of server that every object has", process({ kind: "constructor" })],
+    ["two of a type", proposal({ processes: [web, web] })],
+    ["no process at all", proposal({ processes: [] })],
     ["a requirements file outside", requirements("../x")],
     ["a requirements file outside, further in", requirements("a/../../x")],
     ["a requirements file of the system's", requirements("/etc/passwd")],

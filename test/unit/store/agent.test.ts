@@ -2,6 +2,7 @@ import Database from "libsql";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Instance, Place } from "../../../src/names/instance.ts";
+import type { Process } from "../../../src/names/process.ts";
 import type { NewDeploy } from "../../../src/agent/store/deploys.ts";
 import { schema } from "../../../src/agent/store/schema.ts";
 import { AgentStore } from "../../../src/agent/store/store.ts";
@@ -283,6 +284,43 @@ describe("deploys", () => {
     expect(new Set(made.map(({ id }) => id)).size).toBe(4);
   });
 
+  it("run what they ran before a deploy had a list of processes", () => {
+    const path = join(temporaryFolder(), "agent.db");
+    const former = new Database(path);
+    former.exec(`${schema.slice(0, 3).join(";")}; PRAGMA user_version = 3`);
+    former.exec(`INSERT INTO app (name, created_at) VALUES ('demo', '')`);
+    for (const [number, module] of ["shop.wsgi:application", ""].entries())
+      former.exec(`INSERT INTO deploy (app, number, instance, reason, account, ref, old_commit, new_commit, subject,
+          module, root, requirements, note, state, holder_pid, holder_start, holder_turn, started_at)
+        VALUES ('demo', ${number}, 'demo', 'push', 'ada', 'refs/heads/main', '', '', 'Say hello',
+          '${module}', 'backend', '[]', 'settled', 'live', 7, 100, 0, '')`);
+    former.close();
+
+    expect(open(path).deploys.list("demo", 10)).toMatchObject([
+      { number: 1, processes: [] },
+      {
+        ...{ number: 0, subject: "Say hello", root: "backend", note: "settled", state: "live" },
+        ...{ holder, processes: [{ type: "web", kind: "wsgi", module: "shop.wsgi:application" }] },
+      },
+    ]);
+  });
+
+  it("keep what they run, and are told as well where nobody can read that any more", () => {
+    const path = join(temporaryFolder(), "agent.db");
+    const store = open(path);
+    store.apps.create("demo");
+    const { id } = store.deploys.start(newDeploy("demo"));
+    const processes: Process[] = [{ type: "web", kind: "wsgi", module: "shop:app" }];
+
+    store.deploys.change(id, { processes, root: "backend" });
+
+    expect(store.deploys.get(id)).toMatchObject({ processes, root: "backend" });
+    const database = new Database(path);
+    onTestFinished(() => void database.close());
+    database.exec(`UPDATE deploy SET processes = '[{"type":"web","kind":"nosuch"}]'`);
+    expect(store.deploys.get(id)).toMatchObject({ processes: [], root: "backend" });
+  });
+
   it("keep who, what and why to the letter, and begin as preparing", () => {
     const store = withApps("demo");
     const given = newDeploy("demo", "b", { account: `'"; DROP TABLE app; --`, reason: "rollback" });
@@ -295,7 +333,7 @@ describe("deploys", () => {
       number: 1,
       state: "preparing",
       subject: "",
-      module: "",
+      processes: [],
       root: "",
       requirements: "[]",
       environment: null,
@@ -418,7 +456,7 @@ describe("what is kept of a deploy", () => {
     const { id } = store.deploys.start(
       newDeploy("demo", "a", { ref: `refs/heads/${endless}`, account: endless }),
     );
-    store.deploys.change(id, { subject: endless, module: endless, error: endless, note: endless });
+    store.deploys.change(id, { subject: endless, error: endless, note: endless });
     store.requirements.keep(id, [{ path: "requirements.txt", text: endless }]);
     for (let position = 1; position <= 10; position += 1) {
       store.deploys.startStep(id, position, "environment");

@@ -40,15 +40,18 @@ const number = (option: "workers" | "grace"): fc.Arbitrary<number> =>
 const layout = embeddedLayout("/srv/reeve");
 const identity = { user: "reeve-demo", group: "reeve-demo", web: "www-data" };
 
-function valuesOf(
-  given: Pick<VassalValues, "name" | "module" | "root" | "workers" | "grace"> & {
-    host: string;
-    hash: string;
-    branch?: string;
-  },
-): VassalValues {
+function valuesOf({
+  module,
+  ...given
+}: Pick<VassalValues, "name" | "root" | "workers" | "grace"> & {
+  module: string;
+  host: string;
+  hash: string;
+  branch?: string;
+}): VassalValues {
   return {
     ...given,
+    process: { type: "web", kind: "wsgi", module },
     url: `http://${given.host}:8080/`,
     release: given.branch === undefined ? undefined : `${given.branch} ${"0".repeat(40)}`,
     sockets: layout.sockets,
@@ -197,7 +200,10 @@ describe("whatever passes the grammars", () => {
 describe("a reader that finds the structure", () => {
   it("would have found what a hostile value brings with it", () => {
     const { keys } = readIni(vassalIni(plain));
-    const evil = vassalIni({ ...plain, module: "app:app\nexec-pre-app = touch /tmp/PWNED" });
+    const evil = vassalIni({
+      ...plain,
+      process: { ...plain.process, module: "app:app\nexec-pre-app = touch /tmp/PWNED" },
+    });
     const evilVhost = readNginx("server { server_name x; } server { server_name y; }");
 
     expect(readIni(evil).keys).not.toEqual(keys);

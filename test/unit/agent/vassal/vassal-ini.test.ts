@@ -18,7 +18,7 @@ const values: VassalValues = {
   own: "/etc/reeve/apps",
   logs: "/var/log/reeve/apps",
   environment: "/srv/demo/envs/0123456789abcdef",
-  module: "app:app",
+  process: { type: "web", kind: "wsgi", module: "app:app" },
   root: "",
   mount: undefined,
   workers: 2,

@@ -23,7 +23,10 @@ async function proposalOf(files: Files, root = "") {
 
 async function moduleOf(files: Files): Promise<string> {
   const proposal = await proposalOf(files);
-  return "module" in proposal ? proposal.module : proposal.problem.code;
+  if ("problem" in proposal) return proposal.problem.code;
+  const [process, ...others] = proposal.processes;
+  expect([process?.type, process?.kind, others]).toEqual(["web", "wsgi", []]);
+  return process?.module ?? "";
 }
 
 async function requirementsOf(files: Files) {
@@ -290,7 +293,10 @@ describe("what a repository wants to run", () => {
       "app:app",
     ],
   ])("is looked for in the folder that the option names: %s", async (_, files, module) => {
-    expect(await proposalOf(files, "backend")).toMatchObject({ module, root: "backend" });
+    expect(await proposalOf(files, "backend")).toMatchObject({
+      processes: [{ module }],
+      root: "backend",
+    });
   });
 
   it.each<[string, Files, string]>([
@@ -444,7 +450,7 @@ describe("what a repository requires", () => {
       problem: { hint: `Write it, commit, and push again: cd backend && ${line}` },
     });
     expect(await proposalOf({ ...at(""), "requirements.txt": "" })).toMatchObject({
-      module: "app:app",
+      processes: [{ module: "app:app" }],
     });
   });
 
@@ -463,7 +469,7 @@ describe("what a repository requires", () => {
     });
     expect(
       await proposalOf({ ...files, [`${folder}/requirements.txt`]: "" }, folder),
-    ).toMatchObject({ module: "app:app" });
+    ).toMatchObject({ processes: [{ module: "app:app" }] });
   });
 
   it("are asked for where a heading of pyproject.toml has a comment", async () => {
