@@ -25,7 +25,10 @@ export async function isUpdated(
   const paths = pathsOf(context, row.name);
   const own = settledVassal(context, deploy);
   if (own.role === "on demand") {
-    const isAlone = (await othersThan(context, own)).every(({ role }) => role !== own.role);
+    // Before the look: one that goes meanwhile was not left behind either.
+    const ending = context.background.retiring(row.name);
+    const others = (await othersThan(context, own)).filter(({ ini }) => !ending.has(ini));
+    const isAlone = others.every(({ role }) => role !== own.role);
     return isAlone && (await isPresent(own.ini));
   }
   const [app, env, planned] = await Promise.all([

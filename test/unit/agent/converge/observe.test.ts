@@ -137,6 +137,16 @@ describe("what is seen of an instance", () => {
     expect(await look()).toMatchObject({ others: [{ ending: true }] });
   });
 
+  it("is a preview as it should be, though the vassal of its former release still ends", async () => {
+    const { context, forGood, former, look } = world();
+    for (const { ini } of [forGood, former]) writeFileSync(ini, "");
+    expect(await look()).toMatchObject({ progress: "astray" });
+
+    context.background.retires(former, new Promise(() => undefined));
+
+    expect(await look()).toMatchObject({ progress: "settled", others: [{ ending: true }] });
+  });
+
   it("is no understudy of a deploy that is under way, until that is over", async () => {
     const { context, layout, deploy, look } = world();
     const { id, number } = context.store.deploys.start({
