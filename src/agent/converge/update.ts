@@ -1,14 +1,23 @@
 import { readlink } from "node:fs/promises";
-import { relative } from "node:path";
+import { basename, relative } from "node:path";
 import { environmentPath, type Instance } from "../../names/instance.ts";
 import type { AppOptions } from "../../config/app-options.ts";
+import { sleep } from "../../system/clock.ts";
 import { isPresent, symlinkAtomically, writeAtomically } from "../../system/files.ts";
 import type { Deploy } from "../store/deploys.ts";
 import { writeOnDemand } from "../vassal/on-demand.ts";
-import { dropHeldIni, steady } from "../vassal/vassal.ts";
+import { findVassal } from "../vassal/emperor.ts";
+import { dropHeldIni, holdVassal, steady, type Health } from "../vassal/vassal.ts";
 import { pathsOf, type DeployContext } from "../world/context.ts";
 import { iniOf, planIni } from "../instance/inis.ts";
-import { boot, expectServing, othersThan, settledVassal } from "../instance/vassals.ts";
+import {
+  boot,
+  expectServing,
+  permanentOf,
+  prove,
+  settledVassal,
+  othersThan,
+} from "../instance/vassals.ts";
 
 /** A deploy that is live, and what its vassal for good is made from. */
 export interface Settling {
@@ -79,7 +88,10 @@ async function moveLinks(
   return iniOf(context, settledVassal(context, deploy), { deploy, options, text });
 }
 
-/** Waits until the vassal that was started stands, and asks it: throws where it is not well. */
+/**
+ * Waits until the vassal that was started stands, and asks it: throws where it is not well, `IniRemoved` where it has to
+ * be started anew.
+ */
 export async function proveForGood(
   context: DeployContext,
   { row, deploy, options }: Settling,
@@ -87,9 +99,89 @@ export async function proveForGood(
 ): Promise<void> {
   const { emperor } = context;
   const vassal = settledVassal(context, deploy);
-  const within = options.health_deadline * 1000;
-  if (vassal.role === "permanent" && !(await steady(emperor, vassal.ini, { within, goOn })))
-    throw new Error(`the vassal did not come up with ${deploy.newCommit}`);
-  goOn();
-  await expectServing(context, vassal, { instance: row, options });
+  if (vassal.role !== "permanent") {
+    await expectServing(context, vassal, { instance: row, options });
+    return;
+  }
+  await whileIniStands(context, row.name, async (removed) => {
+    const within = options.health_deadline * 1000;
+    const isWanted = (): void => {
+      goOn();
+      removed.throwIfAborted();
+    };
+    if (!(await steady(emperor, vassal.ini, { within, goOn: isWanted })))
+      throw new Error(`the vassal did not come up with ${deploy.newCommit}`);
+    goOn();
+    return expectServing(context, vassal, { instance: row, options }, removed);
+  });
+}
+
+/**
+ * Starts the permanent vassal of an app that cannot run beside itself, and asks it: nobody else is on the air. `cancelled`:
+ * nobody wants to know any more.
+ */
+export async function startAndProve(
+  context: DeployContext,
+  settling: Settling,
+  cancelled?: AbortSignal,
+): Promise<Health> {
+  const { row, options } = settling;
+  const vassal = permanentOf(context, row.name);
+  for (let isSecond = false; ; isSecond = true) {
+    await startForGood(context, settling);
+    try {
+      return await whileIniStands(context, row.name, (removed) => {
+        const signal = cancelled ? AbortSignal.any([cancelled, removed]) : removed;
+        return prove(context, vassal, { instance: row, options }, signal);
+      });
+    } catch (error) {
+      if (!(error instanceof IniRemoved)) throw error;
+      // Whoever removes it again and again means it.
+      if (isSecond) return { healthy: false, problem: error.message };
+    }
+  }
+}
+
+/** The vassal was ended, and may be started anew. */
+export class IniRemoved extends Error {
+  override message = "its ini was removed while it came up";
+}
+
+/** Milliseconds. */
+const lookEvery = 50;
+
+/**
+ * Proves a permanent vassal that comes up. Where somebody removes its ini meanwhile, the Emperor never starts it; or it
+ * tells it to stop, which a vassal that boots does not hear: then it would end some time after it was proven, and until
+ * then the Emperor would not start another one of its name. So it is ended before `IniRemoved` is thrown.
+ */
+async function whileIniStands(
+  context: DeployContext,
+  instance: string,
+  work: (removed: AbortSignal) => Promise<Health>,
+): Promise<Health> {
+  const { emperor } = context;
+  const { ini } = permanentOf(context, instance);
+  const removed = new AbortController();
+  let isOver = false;
+  const watch = async (): Promise<void> => {
+    while (!isOver && (await isThere())) await sleep(lookEvery);
+    removed.abort();
+  };
+  // That nobody could look says nothing.
+  const isThere = (): Promise<boolean> => isPresent(ini).catch(() => true);
+  // It may be back, but for a vassal that was told to stop meanwhile and is to end.
+  const isEnding = async (): Promise<boolean> =>
+    ((await findVassal(emperor, basename(ini)).catch(() => undefined))?.cursed ?? 0) > 0;
+
+  watch().catch(() => undefined);
+  const [outcome] = await Promise.allSettled([work(removed.signal)]);
+  isOver = true;
+  const isWell = outcome.status === "fulfilled" && outcome.value.healthy;
+  if (!(await isThere()) || (isWell && (await isEnding()))) {
+    await holdVassal(emperor, ini, 0);
+    throw new IniRemoved();
+  }
+  if (outcome.status === "rejected") throw outcome.reason;
+  return outcome.value;
 }

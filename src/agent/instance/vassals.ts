@@ -112,9 +112,11 @@ export async function expectServing(
   context: DeployContext,
   vassal: Vassal,
   serving: { instance: Instance; options: AppOptions },
-): Promise<void> {
-  const health = await prove(context, vassal, serving);
+  cancelled?: AbortSignal,
+): Promise<Health> {
+  const health = await prove(context, vassal, serving, cancelled);
   if (!health.healthy) throw new Error(`the vassal came up and is not well: ${health.problem}`);
+  return health;
 }
 
 /** `expectCurrent` throws where something newer has come, whose traffic this would take. */

@@ -8,12 +8,12 @@ import type { InstanceRow } from "../../store/instances.ts";
 import { lengthOfLog, logSince } from "../../vassal/app-log.ts";
 import { findVassal } from "../../vassal/emperor.ts";
 import { dropHeldIni, holdVassal } from "../../vassal/vassal.ts";
-import { startForGood } from "../../converge/update.ts";
+import { startAndProve } from "../../converge/update.ts";
 import { optionsOf, pathsOf, userOf, type DeployContext } from "../../world/context.ts";
 import { retireThose } from "../../converge/retiring.ts";
 import { startSettling } from "../../converge/settle.ts";
 import { note, type Step } from "../step.ts";
-import { lead, permanentOf, prove, understudiesOf } from "../../instance/vassals.ts";
+import { lead, permanentOf, understudiesOf } from "../../instance/vassals.ts";
 import { unhealthy } from "./understudy.ts";
 
 /** Without an Emperor nobody would start again what the restart stops: it has to answer before. */
@@ -51,8 +51,7 @@ export const restartStep: Step = {
     const owner = { system: context.system, app: userOf(context, instance.name) };
     await adoptSettings(owner, paths.settings, deploy.number);
     const before = await lengthOfLog(paths.log);
-    await startForGood(context, { row: instance, deploy, options });
-    const health = await prove(context, vassal, { instance, options }, signal);
+    const health = await startAndProve(context, { row: instance, deploy, options }, signal);
     if (!health.healthy) throw unhealthy(health.problem, await logSince(paths.log, before));
     const off = Math.round(milliseconds() - began);
     return `healthy (GET ${options.health_path} ${health.status}), off the air for ${off} ms`;
@@ -86,9 +85,8 @@ async function bringBack(
   if (former && options) {
     const { row, live } = former;
     try {
-      await startForGood(context, { row, deploy: live, options });
       // Who reads that the former release is on the air finds it there.
-      const health = await prove(context, vassal, { instance: row, options });
+      const health = await startAndProve(context, { row, deploy: live, options });
       if (!health.healthy)
         context.log.warn({ instance: row.name, problem: health.problem }, "not back on the air");
     } catch (error) {
