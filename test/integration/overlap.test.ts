@@ -1,8 +1,9 @@
-import { rmSync } from "node:fs";
+import { existsSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { evaluatingApp } from "../support/apps.ts";
 import { eventually } from "../support/server.ts";
-import { withServer, withWorkspace } from "../support/with-server.ts";
+import { withApp, withServer, withWorkspace } from "../support/with-server.ts";
 
 const words = (text: string): Record<string, string> =>
   evaluatingApp(`"${text} " + os.environ.get("WORD", "-") + " " + os.environ["REEVE_COMMIT"]`);
@@ -105,5 +106,75 @@ atexit.register(lambda: print("at the end of", os.getpid(), flush=True))
     await demo.git("reset", "--quiet", "--hard", head);
     const { output: reconciled } = await server.reeve("reconcile");
     expect(reconciled).toBe("everything is as it should be");
+  });
+});
+
+/** While the file `held` is there its vassal for good waits in its import; while `slow` is there, who asks for /slow. */
+const held = (word: string): Record<string, string> => ({
+  "app.py": `import os, time, uwsgi
+
+def wait_for(name):
+    while os.path.exists(os.environ["REEVE_DATA"] + "/" + name):
+        time.sleep(0.02)
+
+if b".next-" not in uwsgi.opt["http-socket"]:
+    wait_for("held")
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        wait_for("slow")
+    start_response("200 OK", [])
+    return [b"${word}"]
+`,
+});
+
+describe("an app that may not run beside itself any more, and whose understudy has the traffic", () => {
+  const server = withServer();
+  const demo = withApp(server, "demo", held("one"));
+
+  const data = (name: string): string => server.path("srv/demo/data", name);
+  const leadsTo = (): string => readlinkSync(server.path("lib/sockets/demo.sock"));
+
+  /** Puts it on the air by its understudy, behind which the vassal does not come up. Resolves to that one's ini. */
+  async function servedByUnderstudy(word: string): Promise<string> {
+    await server.reeve("options", "demo", "set", "overlap=true");
+    writeFileSync(data("held"), "");
+    const { exitCode, output } = await demo.deploy(held(word), word);
+    expect(exitCode, output).toBe(0);
+    expect(leadsTo()).toContain(".next-");
+    await server.reeve("options", "demo", "set", "overlap=false");
+    return server.path("etc/vassals", basename(leadsTo(), ".sock") + ".ini");
+  }
+
+  beforeAll(() => server.settled("demo"));
+
+  it("has nobody led to the understudy when that ends, whose requests end well", async () => {
+    const ini = await servedByUnderstudy("two");
+    writeFileSync(data("slow"), "");
+    const slow = server.get("demo", "/slow");
+
+    const deploying = demo.deploy(held("three"), "three");
+    await eventually(() => !existsSync(ini), 30_000);
+    const led = leadsTo();
+    for (const name of ["held", "slow"]) rmSync(data(name));
+
+    const { exitCode, output } = await deploying;
+    expect(exitCode, output).toBe(0);
+    expect(led).toMatch(/\/demo\.sock$/);
+    expect(await slow).toMatchObject({ status: 200, body: "two" });
+    expect((await server.get("demo")).body).toBe("three");
+  });
+
+  it("is live with the former release again where the new one fails, and that has settled then", async () => {
+    const ini = await servedByUnderstudy("four");
+
+    const deploying = demo.deploy({ "app.py": "import nosuchmodule\n" }, "Bad");
+    await eventually(() => !existsSync(ini), 30_000);
+    rmSync(data("held"));
+
+    expect((await deploying).exitCode).toBe(1);
+    expect((await server.get("demo")).body).toBe("four");
+    expect(await server.json("apps")).toMatchObject([{ app: "demo", state: "live" }]);
+    expect((await server.reeve("reconcile")).output).toBe("everything is as it should be");
   });
 });

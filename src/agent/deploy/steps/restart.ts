@@ -1,4 +1,6 @@
+import { readlink } from "node:fs/promises";
 import { basename } from "node:path";
+import type { Vassal } from "../../../names/vassal.ts";
 import { hasCode } from "../../../errors.ts";
 import { milliseconds } from "../../../system/clock.ts";
 import { removeFile } from "../../../system/files.ts";
@@ -8,11 +10,12 @@ import type { InstanceRow } from "../../store/instances.ts";
 import { lengthOfLog, logSince } from "../../vassal/app-log.ts";
 import { findVassal } from "../../vassal/emperor.ts";
 import { dropHeldIni, holdVassal } from "../../vassal/vassal.ts";
-import { startAndProve } from "../../converge/update.ts";
+import { converge } from "../../converge/converge.ts";
+import { startAndProve, type Settling } from "../../converge/update.ts";
 import { optionsOf, pathsOf, userOf, type DeployContext } from "../../world/context.ts";
 import { retireThose } from "../../converge/retiring.ts";
 import { startSettling } from "../../converge/settle.ts";
-import { note, type Step } from "../step.ts";
+import { note, type Preparation, type Step } from "../step.ts";
 import { lead, permanentOf, understudiesOf } from "../../instance/vassals.ts";
 import { unhealthy } from "./understudy.ts";
 
@@ -39,15 +42,14 @@ export const restartStep: Step = {
     const paths = pathsOf(context, instance.name);
     const vassal = permanentOf(context, instance.name);
     context.background.supersede(instance.name);
-    // Those before this one: the settings that this deploy proposes count as its understudy's.
-    const standing = await understudiesOf(context, instance.name);
-    const former = standing.filter((understudy) => understudy.deploy < deploy.number);
-    retireThose(context, former);
-    await context.background.idle(instance.name);
-    await lead(context, vassal);
+    const carrier = await retireIdle(preparation);
 
     const began = milliseconds();
     await holdVassal(context.emperor, vassal.ini, options.grace * 1000);
+    // The vassal may have had an older release: nobody is led to it before it has stopped, nor to an understudy that ends.
+    await lead(context, vassal);
+    retireThose(context, carrier);
+    await context.background.allRetired(instance.name);
     const owner = { system: context.system, app: userOf(context, instance.name) };
     await adoptSettings(owner, paths.settings, deploy.number);
     const before = await lengthOfLog(paths.log);
@@ -70,6 +72,25 @@ export const restartStep: Step = {
   },
 };
 
+/**
+ * Understudies of former deploys end, while whoever has the traffic goes on. Resolves to the one that has it, where that
+ * deploy has not settled.
+ */
+async function retireIdle({ context, instance, deploy }: Preparation): Promise<Vassal[]> {
+  // A settling that was superseded may be about to point the link.
+  await context.background.rested(instance.name);
+  const link = await readlink(pathsOf(context, instance.name).link).catch(() => undefined);
+  // Those before this one: the settings that this deploy proposes count as its understudy's.
+  const standing = await understudiesOf(context, instance.name);
+  const former = standing.filter((understudy) => understudy.deploy < deploy.number);
+  retireThose(
+    context,
+    former.filter(({ socket }) => socket !== link),
+  );
+  await context.background.idle(instance.name);
+  return former.filter(({ socket }) => socket === link);
+}
+
 /** `former`: what was on the air before; undefined where nothing was. */
 async function bringBack(
   context: DeployContext,
@@ -82,20 +103,36 @@ async function bringBack(
   // Read before anything is stopped: somebody may be writing them.
   const options = former && (await optionsOf(context, former.row.app));
   await holdVassal(context.emperor, vassal.ini, 0);
-  if (former && options) {
-    const { row, live } = former;
-    try {
-      // Who reads that the former release is on the air finds it there.
-      const health = await startAndProve(context, { row, deploy: live, options });
-      if (!health.healthy)
-        context.log.warn({ instance: row.name, problem: health.problem }, "not back on the air");
-    } catch (error) {
-      // Its ini is back all the same: an Emperor that is started again starts it.
-      if (!hasCode(error, "EMPEROR_DOWN")) throw error;
-      await dropHeldIni(vassal.ini);
-    }
+  if (!former || !options) {
+    await dropHeldIni(vassal.ini);
+    await removeFile(vassal.socket);
     return;
   }
-  await dropHeldIni(vassal.ini);
-  await removeFile(vassal.socket);
+  const { row, live } = former;
+  const isBack = await start(context, { row, deploy: live, options });
+  if (row.settled === live.id) return;
+  // Its understudy had the traffic, and the vassal has yet to be written down as the one that serves it.
+  if (!isBack) startSettling(context, instance, live.id, "started");
+  else
+    await converge(
+      context,
+      { row, deploy: live },
+      { progress: "proven", onDisk: false, goOn: () => undefined },
+    );
+}
+
+/** Resolves to whether it is well: who reads that the former release is on the air finds it there. */
+async function start(context: DeployContext, settling: Settling): Promise<boolean> {
+  const { name } = settling.row;
+  try {
+    const health = await startAndProve(context, settling);
+    if (!health.healthy)
+      context.log.warn({ instance: name, problem: health.problem }, "not back on the air");
+    return health.healthy;
+  } catch (error) {
+    // Its ini is back all the same: an Emperor that is started again starts it.
+    if (!hasCode(error, "EMPEROR_DOWN")) throw error;
+    await dropHeldIni(permanentOf(context, name).ini);
+    return false;
+  }
 }
