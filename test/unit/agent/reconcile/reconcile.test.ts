@@ -7,7 +7,15 @@ import { confirmRef, judgeHolder } from "../../../../src/agent/deploy/judge.ts";
 import { reconcile } from "../../../../src/agent/reconcile/reconcile.ts";
 import { startRemoval } from "../../../../src/agent/deploy/remove.ts";
 import type { Command, RunOptions } from "../../../../src/system/system.ts";
-import { agentWorld, claim, goLive, gone, place, previewOf } from "../../../support/unit-agent.ts";
+import {
+  agentWorld,
+  claim,
+  goLive,
+  gone,
+  place,
+  previewOf,
+  type AgentWorld,
+} from "../../../support/unit-agent.ts";
 import { UnprivilegedSystem } from "../../../support/unit-identity.ts";
 
 const ref = "refs/heads/shop";
@@ -47,29 +55,89 @@ describe("a reconciliation beside the agent's other work", () => {
     expect(host.lines.filter((line) => line.includes("refs/reeve/releases/"))).toHaveLength(1);
   });
 
-  // Each time a preview's first push begins a little later.
-  it("leaves a preview alone whose first push has come between, at whatever moment", async () => {
-    for (let turns = 0; turns < 12; turns += 1) {
+  // Each moment is held until the push has its lock, or waits for it.
+  describe.each<[string, (world: AgentWorld, comes: () => void) => void]>([
+    ["when what is on the way is looked through", (world, comes) => atList(world, 1, comes)],
+    ["when it was found with nothing on the air", (world, comes) => atList(world, 2, comes)],
+    ["when its lock is about to be taken", (world, comes) => atLock(world, { before: comes })],
+    ["when its lock is taken", (world, comes) => atLock(world, { behind: comes })],
+    ["when what is on the air is looked through", (world, comes) => atInstances(world, comes)],
+    ["when what a crash left is looked for", (world, comes) => atList(world, 3, comes)],
+  ])("leaves a preview alone whose first push comes %s", (_, at) => {
+    it.each([
+      ["and goes live at once", true],
+      ["and goes live when all is reconciled", false],
+    ])("%s", async (__, isAtOnce) => {
       const world = agentWorld();
-      const { context, repository } = world;
+      const { context } = world;
       claim(world, "shop");
+      let goOn = (): void => undefined;
+      const goesOn = new Promise<void>((resolve) => (goOn = resolve));
+      if (isAtOnce) goOn();
+      let pushing: Promise<void> | undefined;
+      at(world, () => {
+        pushing ??= push(world, goesOn);
+      });
 
-      const reconciling = reconcile(context, false);
-      for (let turn = 0; turn < turns; turn += 1) await new Promise(setImmediate);
-      await context.locks.take("shop--demo", gone, () => undefined);
-      claim(world, "shop");
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      place(world, "shop");
-      repository.run(["update-ref", "refs/heads/shop", "refs/heads/main"]);
-      goLive(world, "shop", new Date());
-      context.locks.release(gone);
-      await reconciling;
+      await reconcile(context, false);
+      goOn();
+      expect(pushing).toBeDefined();
+      await pushing;
 
-      expect(context.store.instances.get("shop--demo"), `after ${turns} turns`).toBeDefined();
-      expect(context.store.previews.of("demo", "shop"), `after ${turns} turns`).toBeDefined();
-    }
+      expect(context.store.instances.get("shop--demo")?.live).toBeTruthy();
+      expect(context.store.previews.of("demo", "shop")).toBeDefined();
+    });
   });
 });
+
+/** The first push of a preview, up to its end; `goesOn`: when its release is proven. */
+async function push(world: AgentWorld, goesOn: Promise<void>): Promise<void> {
+  const { context, repository } = world;
+  await context.locks.take("shop--demo", gone, () => undefined);
+  claim(world, "shop");
+  await goesOn;
+  place(world, "shop");
+  repository.run(["update-ref", "refs/heads/shop", "refs/heads/main"]);
+  goLive(world, "shop", new Date());
+  context.locks.release(gone);
+}
+
+/** When all previews were listed so many times. */
+function atList({ context: { store } }: AgentWorld, turn: number, comes: () => void): void {
+  const list = store.previews.all.bind(store.previews);
+  let turns = 0;
+  store.previews.all = () => {
+    const all = list();
+    turns += 1;
+    if (turns === turn) comes();
+    return all;
+  };
+}
+
+function atInstances({ context: { store } }: AgentWorld, comes: () => void): void {
+  const list = store.instances.all.bind(store.instances);
+  store.instances.all = () => {
+    const all = list();
+    comes();
+    return all;
+  };
+}
+
+/** When the reconciliation takes a lock. */
+function atLock(
+  { context }: AgentWorld,
+  { before, behind }: { before?: () => void; behind?: () => void },
+): void {
+  const { locks } = context;
+  const takeFree = locks.takeFree.bind(locks);
+  locks.takeFree = (name, holder) => {
+    if (holder === gone) return takeFree(name, holder);
+    before?.();
+    const isTaken = takeFree(name, holder);
+    behind?.();
+    return isTaken;
+  };
+}
 
 describe("an app that is being removed", () => {
   it("takes no push any more, and no branch of it gets a name", async () => {

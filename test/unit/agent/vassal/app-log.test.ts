@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { streamLog } from "../../../../src/agent/verbs/app-log-stream.ts";
@@ -9,6 +9,7 @@ import {
   reasonOfFailure,
   tailOfLog,
 } from "../../../../src/agent/vassal/app-log.ts";
+import { waitFor } from "../../../../src/system/clock.ts";
 import { temporaryFolder } from "../../../support/unit-folder.ts";
 
 /** uWSGI 2.0.21 of Debian 12, to the letter, with the end of a boot in place of the last line. */
@@ -283,27 +284,49 @@ describe("the end of an app's log", () => {
     expect(readFileSync(join(folder, "demo.log"), "utf8")).toBe("secret\n");
   });
 
-  it("has each line of its understudies once, at whichever moment theirs is added to it", async () => {
-    for (let moment = 0; moment < 40; moment++) {
+  describe("of which an understudy's is added to it", () => {
+    /** So long that to add it takes many turns, in lines that tell their place; the end of it is what is shown. */
+    const length = 60_000;
+    const lines = Array.from({ length }, (_, at) => `line ${String(at).padStart(8, "0")} of it`);
+
+    it.each<
+      [string, (merge: () => Promise<void>, read: () => Promise<void>, log: string) => unknown]
+    >([
+      ["when that begins behind the reading", (merge, read) => Promise.all([read(), merge()])],
+      ["when that has just begun", (merge, read) => Promise.all([merge(), read()])],
+      [
+        "when the first of it is there",
+        async (merge, read, log) => {
+          const merging = merge();
+          await waitFor(() => Promise.resolve(statSync(log).size > 0), {
+            within: 20_000,
+            every: 0,
+          });
+          expect(statSync(log).size).toBeLessThan(lines.join("\n").length);
+          await Promise.all([read(), merging]);
+        },
+      ],
+      ["when all of it is there", (merge, read) => merge().then(read)],
+    ])("is read as one, each line once: %s", async (_, inOrder) => {
       const folder = temporaryFolder();
       const [log, own] = [join(folder, "demo.log"), join(folder, "demo.next-1.log")];
-      writeFileSync(log, "one\n");
-      writeFileSync(own, "two\n");
+      writeFileSync(log, "");
+      writeFileSync(own, `${lines.join("\n")}\n`);
       const said: string[] = [];
-      const request = { log, understudies: [own], lines: 10, follow: false };
+      const request = { log, understudies: [own], lines: 10_000, follow: false };
+      const gone = new AbortController().signal;
 
-      const merging = mergeLogs(own, log);
-      for (let step = 0; step < moment; step++)
-        await new Promise((resolve) => setImmediate(resolve));
-      await streamLog({
-        ...request,
-        say: (line) => said.push(line),
-        gone: new AbortController().signal,
-      });
-      await merging;
+      await inOrder(
+        () => mergeLogs(own, log),
+        () => streamLog({ ...request, say: (line) => said.push(line), gone }),
+        log,
+      );
 
-      expect(said, `at the moment ${moment}`).toEqual(["one", "two"]);
-    }
+      // The first one may have been cut.
+      const whole = said.filter((line) => line !== "").slice(1);
+      expect(whole.length).toBeGreaterThan(1000);
+      expect(whole).toEqual(lines.slice(-whole.length));
+    });
   });
 
   it("goes on, where it is followed, with what came behind it", async () => {
