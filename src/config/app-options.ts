@@ -97,7 +97,8 @@ export const appOptions = {
     sentence:
       "Which domain the app's cookies may have: own, the app's host, whatever domain they name; any, also that of all apps.",
   },
-  workers: {
+  web_processes: {
+    formerly: "workers",
     schema: wholeNumber(1, 64),
     default: 2,
     sentence: "How many processes answer requests.",
@@ -108,7 +109,8 @@ export const appOptions = {
     sentence:
       "MiB of memory that all processes of the app may take together; where there is no control group for that, MiB of address space of each; 0: no limit.",
   },
-  processes: {
+  max_processes: {
+    formerly: "processes",
     schema: wholeNumber(0, 100_000),
     default: 512,
     sentence:

@@ -9,6 +9,8 @@ export interface Option<T extends Scalar = Scalar> {
   default: T;
   /** What it does, for the file, the help and the documentation. */
   sentence: string;
+  /** A name that it had: whoever still writes that one is told of the new one. */
+  formerly?: string;
   /** Its value is for nobody else's eyes: no argument, no log and no error holds it. */
   secret?: true;
 }
@@ -44,8 +46,11 @@ export function readOptions<T extends OptionTable>(table: T, source: Source): Op
   const problems: string[] = [];
   const file = parseFile(source, problems);
   for (const name of Object.keys(file)) {
-    if (!Object.hasOwn(table, name))
-      problems.push(`${source.path}: ${name}: there is no such option`);
+    if (Object.hasOwn(table, name)) continue;
+    const now = renamed(table, name);
+    problems.push(
+      `${source.path}: ${name}: ${now ? `is called ${now} now` : "there is no such option"}`,
+    );
   }
 
   const values = Object.entries(table).map(([name, option]) => {
@@ -70,10 +75,14 @@ export function starterFile(table: OptionTable, heading: string): string {
   return `# ${heading}\n\n${entries.join("\n")}`;
 }
 
-/** The same file with one option changed, everything else to the letter as somebody left it. */
+/** The same file with one option changed, everything else to the letter as somebody left it; a line with its former name is its. */
 export function withOption(table: OptionTable, text: string, name: string, given: string): string {
   const option = Object.hasOwn(table, name) ? table[name] : undefined;
-  if (!option) throw new UserError("OPTION_INVALID", `there is no option ${JSON.stringify(name)}`);
+  if (!option) {
+    const now = renamed(table, name);
+    const problem = `there is no option ${JSON.stringify(name)}`;
+    throw new UserError("OPTION_INVALID", now ? `${problem}: it is called ${now} now` : problem);
+  }
   const value = fromText(option, given);
   if (!value.success) {
     throw new UserError("OPTION_INVALID", `${name}: ${shown(option, given)} ${value.problem}`);
@@ -81,12 +90,20 @@ export function withOption(table: OptionTable, text: string, name: string, given
 
   const line = `${name} = ${JSON.stringify(value.value)}`;
   const lines = text.split("\n");
-  const [set = -1, off = -1] = [/^[ \t]*(\w+)[ \t]*=/, /^#[ \t]*(\w+)[ \t]*=/].map((assignment) =>
-    lines.findIndex((words) => assignment.exec(words)?.[1] === name),
-  );
-  const at = set >= 0 ? set : off;
-  if (at >= 0) return lines.with(at, `${line}${lines[at]?.endsWith("\r") ? "\r" : ""}`).join("\n");
+  const names = option.formerly === undefined ? [name] : [name, option.formerly];
+  const at = [/^[ \t]*(\w+)[ \t]*=/, /^#[ \t]*(\w+)[ \t]*=/]
+    .flatMap((assignment) =>
+      names.map((each) => lines.findIndex((words) => assignment.exec(words)?.[1] === each)),
+    )
+    .find((line) => line >= 0);
+  if (at !== undefined)
+    return lines.with(at, `${line}${lines[at]?.endsWith("\r") ? "\r" : ""}`).join("\n");
   return `${text}${text.endsWith("\n") || text === "" ? "" : "\n"}${line}\n`;
+}
+
+/** The name by now of an option that had this one. */
+function renamed(table: OptionTable, former: string): string | undefined {
+  return Object.entries(table).find(([, { formerly }]) => formerly === former)?.[0];
 }
 
 function parseFile(source: Source, problems: string[]): Record<string, unknown> {

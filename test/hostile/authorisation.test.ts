@@ -294,7 +294,7 @@ const commands: [command: string, allowed: Who[]][] = [
   ["settings demo set A=1", from("owner")],
   ["options demo set grace=30", from("owner")],
   ["options demo set host=shop.localhost", from("admin")],
-  ["options demo set workers=1", from("admin")],
+  ["options demo set web_processes=1", from("admin")],
   ["grant stranger demo read", from("owner")],
   ["revoke stranger demo", from("owner")],
   ["create demo", []],

@@ -119,7 +119,7 @@ describe("the administrator's own hand", () => {
   beforeAll(() => server.settled("demo"));
 
   it("options change what the next deploy does", async () => {
-    const { output } = await server.reeve("options", "demo", "set", "workers=3");
+    const { output } = await server.reeve("options", "demo", "set", "web_processes=3");
     expect(output).toContain("reeve redeploy demo");
 
     await server.reeve("redeploy", "demo");
@@ -127,22 +127,26 @@ describe("the administrator's own hand", () => {
 
     expect(server.read("etc/vassals/demo.ini")).toContain("\nworkers = 3\n");
     expect(server.read("etc/apps/demo.toml")).toMatch(
-      /# How many processes answer requests\.\nworkers = 3\n/,
+      /# How many processes answer requests\.\nweb_processes = 3\n/,
     );
   });
 
-  it.each([["workers=many"], ["workers=0"], ["nosuch=1"], ["host=a b"], ["production_branch=-x"]])(
-    "an option that makes no sense is refused: %s",
-    async (words) => {
-      const before = server.read("etc/apps/demo.toml");
+  it.each([
+    ["web_processes=many"],
+    ["web_processes=0"],
+    ["workers=2"],
+    ["nosuch=1"],
+    ["host=a b"],
+    ["production_branch=-x"],
+  ])("an option that makes no sense is refused: %s", async (words) => {
+    const before = server.read("etc/apps/demo.toml");
 
-      const { exitCode, output } = await server.reeve("options", "demo", "set", words);
+    const { exitCode, output } = await server.reeve("options", "demo", "set", words);
 
-      expect(exitCode).toBe(2);
-      expect(output).toContain("error[OPTION_INVALID]");
-      expect(server.read("etc/apps/demo.toml")).toBe(before);
-    },
-  );
+    expect(exitCode).toBe(2);
+    expect(output).toContain("error[OPTION_INVALID]");
+    expect(server.read("etc/apps/demo.toml")).toBe(before);
+  });
 
   it("a new host is taken with the next deploy, and the old one is nobody's", async () => {
     await server.reeve("options", "demo", "set", "host=shop.localhost");

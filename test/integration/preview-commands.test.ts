@@ -65,7 +65,7 @@ describe("commands about one preview", () => {
   });
 
   it("redeploy it, with what its options say by now", async () => {
-    await reeve("options", "demo", "set", "workers=1");
+    await reeve("options", "demo", "set", "web_processes=1");
 
     await reeve("redeploy", "demo", "-b", "feature/shop");
 

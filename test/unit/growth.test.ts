@@ -165,7 +165,7 @@ const parsers: Record<string, Parser | Parser[]> = {
   "cli/input.ts wholeNumber": wholeNumber,
   "cli/table.ts table": (text) => table(["A"], [[text]]),
   "config/option-table.ts withOption": [
-    (text) => withOption(appOptions, text, "workers", "4"),
+    (text) => withOption(appOptions, text, "web_processes", "4"),
     (text) => withOption(appOptions, "", text, "4"),
     (text) => withOption(appOptions, "", "previews", text),
   ],

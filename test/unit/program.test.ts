@@ -136,8 +136,8 @@ describe("the command line", () => {
     ["settings", ["settings", "demo", "set", "DEBUG", "1"], "SETTING_INVALID"],
     ["settings", ["settings", "demo", "put", "A=1"], "SETTING_INVALID"],
     ["options", ["options", "demo", "set"], "OPTION_INVALID"],
-    ["options", ["options", "demo", "workers=4"], "OPTION_INVALID"],
-    ["options", ["options", "demo", "set", "workers", "4"], "OPTION_INVALID"],
+    ["options", ["options", "demo", "web_processes=4"], "OPTION_INVALID"],
+    ["options", ["options", "demo", "set", "web_processes", "4"], "OPTION_INVALID"],
   ])("refuses a wrong %s before it asks any server: %j", async (_, words, code) => {
     expect((await type(...words)).error).toMatchObject({ code });
   });
@@ -149,7 +149,7 @@ describe("the command line", () => {
     [["create", "demo"]],
     [["settings", "demo"]],
     [["settings", "demo", "set", "A=b=c"]],
-    [["options", "demo", "set", "workers=4"]],
+    [["options", "demo", "set", "web_processes=4"]],
     [["releases", "demo"]],
     [["rollback", "demo"]],
     [["redeploy", "demo"]],

@@ -40,7 +40,7 @@ describe("a secret in a line that somebody types", () => {
     "git -c http.extraHeader='Authorization: Basic eA==' push",
     "reeve settings demo set SECRET_KEY=hush",
     "reeve settings demo --preview set DEBUG=1 'DATABASE_URL=postgres://x'",
-    "reeve options demo set workers=2 preview_password=open-sesame",
+    "reeve options demo set web_processes=2 preview_password=open-sesame",
     "env GIT_TOKEN=hush git push deploy main",
     "reeve login --token reeve_Vn2kYc3",
     "htpasswd -bc passwords preview hush",
@@ -55,7 +55,7 @@ describe("a secret in a line that somebody types", () => {
     "git config credential.http://admin@git.localhost:8080.helper '!f() { sed s/^/password=/ FILE; }; f'",
     "reeve settings demo set API_KEY < FILE",
     'reeve settings demo set GREETING="good morning" DEBUG=1',
-    "reeve options demo set workers=4 health_path=/up",
+    "reeve options demo set web_processes=4 health_path=/up",
     "ssh://reeve@localhost:8022/demo.git",
   ])("is not seen where there is none: %s", (line) => {
     expect(showsSecret(line)).toBe(false);

@@ -126,7 +126,7 @@ function vassalValues(
     process: release.process,
     root: release.root,
     mount: sharesHost(instance.place) ? instance.place.path.slice(0, -1) : undefined,
-    workers: options.workers,
+    webProcesses: options.web_processes,
     listen: context.listen,
     ...limitsOf(context, options),
     grace: options.grace,
@@ -146,12 +146,12 @@ function webOfDeploy({ id, processes }: Deploy): Process {
 /** A control group's are for the whole vassal; where it has none, uWSGI's own are for each process and for the user. */
 function limitsOf(
   { groups: { means }, system }: DeployContext,
-  { memory, processes }: AppOptions,
-): Pick<VassalValues, "group" | "memory" | "processes"> {
+  { memory, max_processes: most }: AppOptions,
+): Pick<VassalValues, "group" | "memory" | "maxProcesses"> {
   return {
-    group: { memory: means.memory ? memory : 0, processes: means.processes ? processes : 0 },
+    group: { memory: means.memory ? memory : 0, processes: means.processes ? most : 0 },
     memory: means.memory ? 0 : memory,
-    processes: means.processes || !system.isRoot ? 0 : processes,
+    maxProcesses: means.processes || !system.isRoot ? 0 : most,
   };
 }
 

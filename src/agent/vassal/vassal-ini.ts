@@ -23,7 +23,7 @@ export interface VassalValues {
   root: string;
   /** The path, without its last slash, of an instance that does not have its host for itself. */
   mount: string | undefined;
-  workers: number;
+  webProcesses: number;
   /** The socket's queue; uWSGI refuses to start with more than net.core.somaxconn. */
   listen: number;
   /** What all processes of the vassal may use together, where there is a control group; 0: as much as they like. */
@@ -31,7 +31,7 @@ export interface VassalValues {
   /** Where there is none. MiB for each process; 0: as many as it likes. */
   memory: number;
   /** Of the user, so only where it is the app's own; 0: as many as it likes. */
-  processes: number;
+  maxProcesses: number;
   /** Seconds. */
   grace: number;
   /** Only with root. */

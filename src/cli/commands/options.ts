@@ -41,7 +41,7 @@ export function makeCommand(): Command {
   return withExamples(
     command,
     "reeve options demo",
-    "reeve options demo set workers=4 health_path=/up",
+    "reeve options demo set web_processes=4 health_path=/up",
     "reeve options demo set preview_password < FILE",
   );
 }

@@ -16,6 +16,6 @@ export function makeCommand(): Command {
   return withExamples(
     command,
     "reeve redeploy demo",
-    "reeve options demo set workers=4 && reeve redeploy demo",
+    "reeve options demo set web_processes=4 && reeve redeploy demo",
   );
 }

@@ -86,6 +86,16 @@ describe("reading options", () => {
     (text) => expect(problemsOf(() => read(text))).toHaveLength(1),
   );
 
+  it("names the new name of an option that is called by a former one", () => {
+    const source = { path: "demo.toml", code: "OPTION_INVALID" } as const;
+    const text = "workers = 2\nprocesses = 100\n";
+
+    expect(problemsOf(() => readOptions(appOptions, { ...source, text }))).toEqual([
+      "demo.toml: workers: is called web_processes now",
+      "demo.toml: processes: is called max_processes now",
+    ]);
+  });
+
   it("says what is wrong with the code of the file it reads", () => {
     const source = { path: "demo.toml", text: "nosuch = 1", code: "OPTION_INVALID" } as const;
 
@@ -131,34 +141,47 @@ describe("changing one option in a file", () => {
   const starter = starterFile(appOptions, "Demo.");
 
   it("switches it on where it stands, and changes no other line", () => {
-    const changed = withOption(appOptions, starter, "workers", "4");
+    const changed = withOption(appOptions, starter, "web_processes", "4");
 
     expect(changed.split("\n").filter((line, at) => line !== starter.split("\n")[at])).toEqual([
-      "workers = 4",
+      "web_processes = 4",
     ]);
     expect(changed.split("\n")).toHaveLength(starter.split("\n").length);
     expect(
-      readOptions(appOptions, { path: "x", text: changed, code: "OPTION_INVALID" }).workers,
+      readOptions(appOptions, { path: "x", text: changed, code: "OPTION_INVALID" }).web_processes,
     ).toBe(4);
   });
 
   it("changes the line that is on, not the one that is switched off above it", () => {
-    const text = "# workers = 2\n# My own words.\n  workers=3\ngrace = 5\n";
+    const text = "# web_processes = 2\n# My own words.\n  web_processes=3\ngrace = 5\n";
 
-    expect(withOption(appOptions, text, "workers", "8")).toBe(
-      "# workers = 2\n# My own words.\nworkers = 8\ngrace = 5\n",
+    expect(withOption(appOptions, text, "web_processes", "8")).toBe(
+      "# web_processes = 2\n# My own words.\nweb_processes = 8\ngrace = 5\n",
     );
   });
 
   it("adds the line where the file has none", () => {
-    expect(withOption(appOptions, "", "workers", "4")).toBe("workers = 4\n");
-    expect(withOption(appOptions, "grace = 5", "workers", "4")).toBe("grace = 5\nworkers = 4\n");
+    expect(withOption(appOptions, "", "web_processes", "4")).toBe("web_processes = 4\n");
+    expect(withOption(appOptions, "grace = 5", "web_processes", "4")).toBe(
+      "grace = 5\nweb_processes = 4\n",
+    );
+  });
+
+  it("changes the line that has the option's former name, on or switched off", () => {
+    expect(withOption(appOptions, "# workers = 2\n", "web_processes", "4")).toBe(
+      "web_processes = 4\n",
+    );
+    expect(withOption(appOptions, "# workers = 2\nworkers = 3\n", "web_processes", "4")).toBe(
+      "# workers = 2\nweb_processes = 4\n",
+    );
   });
 
   it("keeps the line breaks of another system", () => {
-    const text = "workers = 2\r\ngrace = 5\r\n";
+    const text = "web_processes = 2\r\ngrace = 5\r\n";
 
-    expect(withOption(appOptions, text, "workers", "4")).toBe("workers = 4\r\ngrace = 5\r\n");
+    expect(withOption(appOptions, text, "web_processes", "4")).toBe(
+      "web_processes = 4\r\ngrace = 5\r\n",
+    );
   });
 
   it("takes every character of a value to the letter", () => {
@@ -172,8 +195,10 @@ describe("changing one option in a file", () => {
   it.each([
     ["nosuch", "1", /there is no option "nosuch"/],
     ["constructor", "1", /there is no option "constructor"/],
-    ["workers", "0", /^workers: "0" /],
-    ["workers", "many", /^workers: "many" /],
+    ["workers", "2", /there is no option "workers": it is called web_processes now$/],
+    ["processes", "2", /there is no option "processes": it is called max_processes now$/],
+    ["web_processes", "0", /^web_processes: "0" /],
+    ["web_processes", "many", /^web_processes: "many" /],
     ["host", "x.com; } server {", /is not a host name/],
     ["production_branch", "--upload-pack=x", /is not a branch name/],
     ["health_path", "up", /is not a path/],

@@ -32,7 +32,7 @@ const root = fc.oneof(
 );
 const hash = fc.stringMatching(/^[0-9a-f]{16}$/);
 const commit = fc.stringMatching(/^[0-9a-f]{40}$/);
-const number = (option: "workers" | "grace"): fc.Arbitrary<number> =>
+const number = (option: "web_processes" | "grace"): fc.Arbitrary<number> =>
   fc
     .integer({ min: -10, max: 5000 })
     .filter((given) => appOptions[option].schema.safeParse(given).success);
@@ -43,7 +43,7 @@ const identity = { user: "reeve-demo", group: "reeve-demo", web: "www-data" };
 function valuesOf({
   module,
   ...given
-}: Pick<VassalValues, "name" | "root" | "workers" | "grace"> & {
+}: Pick<VassalValues, "name" | "root" | "webProcesses" | "grace"> & {
   module: string;
   host: string;
   hash: string;
@@ -64,7 +64,7 @@ function valuesOf({
     listen: 1024,
     group: { memory: 4096, processes: 512 },
     memory: 0,
-    processes: 0,
+    maxProcesses: 0,
     identity,
   };
 }
@@ -75,7 +75,7 @@ const instance = fc.record({
   module,
   root,
   hash,
-  workers: number("workers"),
+  webProcesses: number("web_processes"),
   grace: number("grace"),
 });
 const plain = valuesOf({
@@ -84,7 +84,7 @@ const plain = valuesOf({
   module: "app:app",
   root: "",
   hash: "0".repeat(16),
-  workers: 2,
+  webProcesses: 2,
   grace: 60,
 });
 /** `npm run test:names` tries ten times as many. */
@@ -103,7 +103,7 @@ describe("whatever passes the grammars", () => {
         expect(ini.values[keys.indexOf("chdir")]).toBe(
           `${layout.srv}/%n/app${given.root && `/${given.root}`}`,
         );
-        expect(ini.values[keys.indexOf("workers")]).toBe(String(given.workers));
+        expect(ini.values[keys.indexOf("workers")]).toBe(String(given.webProcesses));
         expect(ini.values[keys.indexOf("worker-reload-mercy")]).toBe(String(given.grace));
       }),
       runs,

@@ -21,11 +21,11 @@ const values: VassalValues = {
   process: { type: "web", kind: "wsgi", module: "app:app" },
   root: "",
   mount: undefined,
-  workers: 2,
+  webProcesses: 2,
   listen: 1024,
   group: { memory: 0, processes: 0 },
   memory: 4096,
-  processes: 512,
+  maxProcesses: 512,
   grace: 60,
   identity: { user: "reeve-demo", group: "reeve-demo", web: "www-data" },
 };
@@ -57,7 +57,7 @@ module = app:app
   it("leaves the limits to the control group where that has them", () => {
     const group = { memory: 512, processes: 64 };
 
-    const lines = vassalIni({ ...values, group, memory: 0, processes: 0 }).split("\n");
+    const lines = vassalIni({ ...values, group, memory: 0, maxProcesses: 0 }).split("\n");
 
     expect(lines).toContain("group-memory = 512");
     expect(lines).toContain("group-processes = 64");
@@ -93,7 +93,7 @@ module = app:app
         chown-socket = root:www-data
         ; MiB of address space of each process: the option memory.
         limit-as = 4096
-        ; Of all that runs as this user: the option processes.
+        ; Of all that runs as this user: the option max_processes.
         limit-nproc = 512
         logto2 = /var/log/reeve/apps/%n.log
         log-x-forwarded-for = true
@@ -125,7 +125,7 @@ module = app:app
   });
 
   it("limits nothing where the options say so", () => {
-    expect(vassalIni({ ...values, memory: 0, processes: 0 })).not.toContain("limit-");
+    expect(vassalIni({ ...values, memory: 0, maxProcesses: 0 })).not.toContain("limit-");
   });
 
   it("carries its checksum, so that a change by hand is seen", () => {

@@ -211,7 +211,7 @@ describe("options", () => {
     [["production_branch"], true],
     [["health_path", "health_status", "health_deadline", "grace"], true],
     [["host"], false],
-    [["workers"], false],
+    [["web_processes"], false],
     [["health_path", "host"], false],
     [["nosuch"], false],
   ])("%j are the app's admin's to set: %s", (names, allowed) => {

@@ -59,7 +59,7 @@ describe("taking a restart back", () => {
   it("is left to settling where it fails, and stops nothing before its options are read", async () => {
     const { context, layout, background, former, deploy, ini } = world("restart");
     context.store.recordLive(former, { liveAt: "2026-11-23", milliseconds: 1, settled: true });
-    writeFileSync(optionsFile(layout, "demo"), "workers = many");
+    writeFileSync(optionsFile(layout, "demo"), "web_processes = many");
 
     const undone = restartStep.undo(context, deploy);
 
