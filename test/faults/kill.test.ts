@@ -27,7 +27,7 @@ const moments: Moment[] = [
   inGitsHands(carried.taken),
   inGitsHands(carried.updateAsks),
   { name: "the deploy began", isReached: (_, { said }) => said.includes("reeve: demo") },
-  { name: "released", isReached: (_, { said }) => / release +checked/.test(said) },
+  { name: "checked out", isReached: (_, { said }) => / checkout +checked/.test(said) },
   {
     name: "environment half built",
     isReached: (stage, { said }) => /Using Python|Resolved|Installed/.test(said) && stage.has("."),
@@ -37,7 +37,7 @@ const moments: Moment[] = [
     name: "understudy boots",
     isReached: (stage, { deploy }) => stage.has(`etc/vassals/demo.next-${deploy}.ini`),
   },
-  { name: "proven", isReached: (_, { said }) => / understudy +healthy/.test(said) },
+  { name: "proven", isReached: (_, { said }) => / health +healthy/.test(said) },
   inGitsHands(carried.updateWasAnswered),
   inGitsHands(carried.refIsToMove),
   inGitsHands(carried.refMoves),

@@ -32,10 +32,10 @@ const site = `etc/nginx/sites-enabled/${preview}.conf`;
 
 const making: Moment[] = [
   ...Object.values(carried),
-  { name: "released", isReached: (_, said) => / release +checked/.test(said) },
+  { name: "checked out", isReached: (_, said) => / checkout +checked/.test(said) },
   { name: "environment there", isReached: (_, said) => / environment +/.test(said) },
   { name: "understudy boots", isReached: (server) => inis(server, "next").length > 0 },
-  { name: "proven", isReached: (_, said) => / understudy +healthy/.test(said) },
+  { name: "proven", isReached: (_, said) => / health +healthy/.test(said) },
   { name: "vhost made", isReached: (server) => has(server, site) },
   {
     name: "live",

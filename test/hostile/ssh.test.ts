@@ -67,7 +67,7 @@ describe("a session over SSH", () => {
 
     expect(exitCode, all).toBe(0);
     expect(all).toMatch(/remote: reeve: demo \w{7} "Over SSH" by ada/);
-    expect(all).toMatch(/remote: {3}understudy {3}healthy \(GET \/ 200\)/);
+    expect(all).toMatch(/remote: {3}health {7}healthy \(GET \/ 200\)/);
     expect(all).toMatch(/remote: {3}live {9}http:\/\/demo\.localhost/);
     const again = await demo.deploy({ "note.txt": "over http" }, "Over HTTP");
     expect(again.exitCode, again.output).toBe(0);

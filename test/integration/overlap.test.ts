@@ -25,7 +25,7 @@ describe("an app that cannot run beside itself (overlap = false)", () => {
     const { exitCode, output, commit } = await demo.deploy(words("two"), "Two");
 
     expect(exitCode, output).toBe(0);
-    expect(output).toMatch(/ restart +healthy \(GET \/ 200\), off the air for \d+ ms/);
+    expect(output).toMatch(/ health +healthy \(GET \/ 200\), off the air for \d+ ms/);
     expect(await served()).toBe(`two - ${commit}`);
   });
 

@@ -190,6 +190,7 @@ describe("a push that is refused", () => {
 
     expect(push.exitCode).toBe(1);
     expect(push.output).toMatch(/no answer within 3 s/);
+    expect(push.output).toMatch(/ boot +started +\d+ ms\s+remote: +health +failed +\d+ ms/);
     expect((await server.get("demo")).body).toBe("good");
   });
 

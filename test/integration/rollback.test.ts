@@ -38,7 +38,7 @@ describe("a rollback", () => {
     const push = await demo.push(`+${commits[0] ?? ""}:main`);
 
     expect(push.exitCode, push.output).toBe(0);
-    expect(push.output).toMatch(/release {6}on disk already/);
+    expect(push.output).toMatch(/checkout {5}on disk already/);
     expect(push.output).toMatch(/environment {2}unchanged/);
     expect((await server.get("demo")).body).toBe("one");
     expect(await demo.remoteCommit()).toBe(commits[0]);
@@ -115,7 +115,7 @@ describe("a rollback", () => {
     const { exitCode, output } = await server.reeve("rollback", "demo", commits[0] ?? "");
 
     expect(exitCode, output).toBe(0);
-    expect(output).toMatch(/release {6}checked out/);
+    expect(output).toMatch(/checkout {5}checked out/);
     expect((await server.get("demo")).body).toBe("one");
   });
 });

@@ -7,7 +7,7 @@ import { wholeNumber } from "../../src/cli/input.ts";
 import { table } from "../../src/cli/table.ts";
 import { appOptions } from "../../src/config/app-options.ts";
 import { readOptions, withOption } from "../../src/config/option-table.ts";
-import { unhealthy } from "../../src/agent/deploy/steps/understudy.ts";
+import { unhealthy } from "../../src/agent/deploy/steps/health.ts";
 import { nearestBasis, originOf } from "../../src/agent/environment/basis.ts";
 import { filesCovered, nothingCovered } from "../../src/agent/environment/coverage.ts";
 import { contentsOf } from "../../src/agent/environment/tree-contents.ts";
@@ -171,7 +171,7 @@ const parsers: Record<string, Parser | Parser[]> = {
   ],
   "config/option-table.ts readOptions": (text) =>
     readOptions(appOptions, { path: "", text, code: "OPTION_INVALID" }),
-  "agent/deploy/steps/understudy.ts unhealthy": (text) => unhealthy(text, text.split("\n")),
+  "agent/deploy/steps/health.ts unhealthy": (text) => unhealthy(text, text.split("\n")),
   "agent/environment/basis.ts originOf": (text) => {
     const inputs: Parameters<typeof originOf>[1] = {
       files: [{ path: "requirements.txt", text }],

@@ -4,7 +4,7 @@ import type { InstanceRow } from "../store/instances.ts";
 import type { DeployContext } from "../world/context.ts";
 import type { Preparation } from "./step.ts";
 import { environmentStep } from "./steps/environment.ts";
-import { releaseStep } from "./steps/release.ts";
+import { checkoutStep } from "./steps/checkout.ts";
 
 /** What is on the air, of which a part is missing on disk: it was removed by hand, or eaten by a broken disk. */
 interface Live {
@@ -14,7 +14,7 @@ interface Live {
 }
 
 export async function remakeRelease(context: DeployContext, live: Live): Promise<void> {
-  await releaseStep.run(preparationOf(context, live));
+  await checkoutStep.run(preparationOf(context, live));
 }
 
 /** Resolves to the environment's hash. */

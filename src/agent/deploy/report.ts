@@ -8,7 +8,7 @@ const nameWidth = 12;
 const detailWidth = 36;
 const timeWidth = 9;
 
-/** `  release      checked out, 4 files changed             12 ms` */
+/** `  checkout     checked out, 4 files changed             12 ms` */
 export function stepLine(name: string, detail: string, took: number): string {
   const time = took < 10_000 ? `${Math.round(took)} ms` : `${(took / 1000).toFixed(1)} s`;
   return `  ${name.padEnd(nameWidth)} ${printable(detail).padEnd(detailWidth)} ${time.padStart(timeWidth)}`;

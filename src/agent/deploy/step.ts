@@ -3,6 +3,7 @@ import type { Instance } from "../../names/instance.ts";
 import type { AppOptions } from "../../config/app-options.ts";
 import type { SettingsChange } from "../variables/settings.ts";
 import type { Deploy } from "../store/deploys.ts";
+import type { Health } from "../vassal/vassal.ts";
 import type { Wanting } from "../../system/pool.ts";
 import type { DeployContext } from "../world/context.ts";
 
@@ -21,6 +22,18 @@ export interface Preparation {
   line: (text: string) => void;
   /** Aborted when somebody cancels the deploy. */
   signal: AbortSignal;
+  /** Left by the step that boots the release for the one that asks for its health. */
+  booting?: Booting;
+}
+
+/** A vassal that boots, and is asked meanwhile. */
+export interface Booting {
+  health: Promise<Health>;
+  log: string;
+  /** The length of its log before. */
+  from: number;
+  /** When nobody served any more, where what served was stopped before. */
+  stopped?: number | undefined;
 }
 
 /**

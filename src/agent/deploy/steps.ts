@@ -4,19 +4,20 @@ import type { Deploy, DeployStrategy } from "../store/deploys.ts";
 import type { DeployContext } from "../world/context.ts";
 import type { DeployReport } from "./report.ts";
 import type { Preparation, Step } from "./step.ts";
+import { bootStep } from "./steps/boot.ts";
+import { checkoutStep } from "./steps/checkout.ts";
 import { environmentStep } from "./steps/environment.ts";
 import { foldersStep } from "./steps/folders.ts";
-import { releaseStep } from "./steps/release.ts";
+import { healthStep } from "./steps/health.ts";
 import { emperorStep, restartStep } from "./steps/restart.ts";
 import { settingsStep } from "./steps/settings.ts";
-import { understudyStep } from "./steps/understudy.ts";
 import { vhostStep } from "./steps/vhost.ts";
 
 /** What needs to know the commit and no more: the front still reads meanwhile what it asks for. */
-export const beginning: Step[] = [foldersStep, releaseStep];
+export const beginning: Step[] = [foldersStep, checkoutStep];
 
 const boots: Record<DeployStrategy, Step[]> = {
-  overlap: [understudyStep],
+  overlap: [bootStep],
   restart: [emperorStep, restartStep],
 };
 
@@ -24,7 +25,7 @@ const boots: Record<DeployStrategy, Step[]> = {
 export function proofOf(instance: string, { overlap }: Pick<AppOptions, "overlap">): Step[] {
   // A preview has no permanent vassal that could be restarted.
   const strategy = overlap || isPreviewName(instance) ? "overlap" : "restart";
-  return [environmentStep, settingsStep, ...boots[strategy], vhostStep];
+  return [environmentStep, settingsStep, ...boots[strategy], healthStep, vhostStep];
 }
 
 /** Whichever way the deploy went: a step that it did not take has nothing to undo. */
@@ -34,6 +35,7 @@ const allSteps: Step[] = [
   settingsStep,
   ...boots.overlap,
   ...boots.restart,
+  healthStep,
   vhostStep,
 ];
 

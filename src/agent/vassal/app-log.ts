@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
+import { sleep } from "../../system/clock.ts";
 import { openForeign, readAt, removeFile } from "../../system/files.ts";
 import type { Identity } from "../../system/system.ts";
 import { printable } from "../../system/lines.ts";
@@ -55,6 +56,27 @@ const mostOfStart = 1024 * 1024;
 /** What has come to a log since it had this length. */
 export async function logSince(path: string, from: number): Promise<string[]> {
   return (await readEnd(path, { most: mostOfStart, from })).lines.map(printable);
+}
+
+/** What a vassal's ini has it say when its app is imported and it takes requests. */
+const startedLine = "reeve: started";
+
+/** Resolves to whether that has come to a log since it had this length; at the latest when `over` is aborted. */
+export async function untilStarted(
+  path: string,
+  from: number,
+  over: AbortSignal,
+): Promise<boolean> {
+  let seen: number | undefined;
+  for (;;) {
+    const isLast = over.aborted;
+    const length = await lengthOfLog(path);
+    if (length !== seen && (await logSince(path, from)).some((line) => line.endsWith(startedLine)))
+      return true;
+    if (isLast) return false;
+    seen = length;
+    await sleep(5);
+  }
 }
 
 export async function lengthOfLog(path: string): Promise<number> {

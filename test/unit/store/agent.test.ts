@@ -88,7 +88,7 @@ describe("apps", () => {
     const store = withApps("demo", "shop");
     store.instances.place(instance("demo"));
     const id = goLive(store, "demo", "a");
-    store.deploys.startStep(id, 1, "release");
+    store.deploys.startStep(id, 1, "checkout");
     store.environments.keep("demo", "abc", "bottle==0.13.4");
     store.apps.raiseGeneration("demo", true);
 
@@ -382,12 +382,12 @@ describe("deploys", () => {
     const store = withApps("demo");
     const { id } = store.deploys.start(newDeploy("demo"));
 
-    store.deploys.startStep(id, 1, "release");
+    store.deploys.startStep(id, 1, "checkout");
     store.deploys.startStep(id, 2, "environment");
     store.deploys.endStep(id, 1, { detail: "checked out", milliseconds: 12.6 });
 
     expect(store.deploys.steps(id)).toEqual([
-      { name: "release", detail: "checked out", milliseconds: 13 },
+      { name: "checkout", detail: "checked out", milliseconds: 13 },
       { name: "environment", detail: null, milliseconds: null },
     ]);
   });

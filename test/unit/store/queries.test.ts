@@ -58,7 +58,7 @@ describe("a query would be refused that", () => {
     ["looks at every deploy for a state", "SELECT id FROM deploy WHERE state = 'refused'"],
     ["counts", "SELECT count(*) FROM deploy WHERE reason = 'push'"],
     ["changes by what has no index", "UPDATE deploy SET note = '' WHERE subject = ?"],
-    ["looks at every step", "SELECT name FROM step WHERE name = 'restart'"],
+    ["looks at every step", "SELECT name FROM step WHERE name = 'boot'"],
     ["groups a history", "SELECT max(id) FROM deploy WHERE instance = ? GROUP BY subject"],
     ["sorts a history", "SELECT id FROM deploy WHERE instance = ? ORDER BY milliseconds LIMIT 1"],
     ["is about all environments", "SELECT packages FROM environment WHERE hash = ?"],

@@ -7,7 +7,7 @@ import { removeFile } from "../../../system/files.ts";
 import { adoptSettings, bringBackSettings } from "../../variables/settings.ts";
 import type { Deploy } from "../../store/deploys.ts";
 import type { InstanceRow } from "../../store/instances.ts";
-import { lengthOfLog, logSince } from "../../vassal/app-log.ts";
+import { lengthOfLog } from "../../vassal/app-log.ts";
 import { findVassal } from "../../vassal/emperor.ts";
 import { dropHeldIni, holdVassal } from "../../vassal/vassal.ts";
 import { converge } from "../../converge/converge.ts";
@@ -17,7 +17,7 @@ import { retireThose } from "../../converge/retiring.ts";
 import { startSettling } from "../../converge/settle.ts";
 import { note, type Preparation, type Step } from "../step.ts";
 import { lead, permanentOf, understudiesOf } from "../../instance/vassals.ts";
-import { unhealthy } from "./understudy.ts";
+import { bootedOf } from "./health.ts";
 
 /** Without an Emperor nobody would start again what the restart stops: it has to answer before. */
 export const emperorStep: Step = {
@@ -31,10 +31,10 @@ export const emperorStep: Step = {
 
 /**
  * For an app that cannot run beside itself (`overlap = false`): the vassal is stopped and started with the
- * new release, and what that cost is said. Where it does not come up, the former release is started again.
+ * new release; the health says what that cost. Where it does not come up, the former release is started again.
  */
 export const restartStep: Step = {
-  name: "restart",
+  name: "boot",
   run: async (preparation) => {
     const { context, instance, options, deploy, signal } = preparation;
     // Written down first: whoever takes it back, after a crash as well, starts the former release again.
@@ -44,7 +44,7 @@ export const restartStep: Step = {
     context.background.supersede(instance.name);
     const carrier = await retireIdle(preparation);
 
-    const began = milliseconds();
+    const stopped = milliseconds();
     await holdVassal(context.emperor, vassal.ini, options.grace * 1000);
     // The vassal may have had an older release: nobody is led to it before it has stopped, nor to an understudy that ends.
     await lead(context, vassal);
@@ -52,11 +52,9 @@ export const restartStep: Step = {
     await context.background.allRetired(instance.name);
     const owner = { system: context.system, app: userOf(context, instance.name) };
     await adoptSettings(owner, paths.settings, deploy.number);
-    const before = await lengthOfLog(paths.log);
-    const health = await startAndProve(context, { row: instance, deploy, options }, signal);
-    if (!health.healthy) throw unhealthy(health.problem, await logSince(paths.log, before));
-    const off = Math.round(milliseconds() - began);
-    return `healthy (GET ${options.health_path} ${health.status}), off the air for ${off} ms`;
+    const from = await lengthOfLog(paths.log);
+    const health = startAndProve(context, { row: instance, deploy, options }, signal);
+    return bootedOf(preparation, vassal, { from, stopped, health });
   },
   undo: async (context, deploy) => {
     if (deploy.strategy !== "restart") return;

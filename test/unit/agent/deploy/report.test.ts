@@ -8,16 +8,16 @@ import { temporaryFolder } from "../../../support/unit-folder.ts";
 describe("a step's line", () => {
   it("is laid out so that a push can be read at a glance", () => {
     const lines = [
-      stepLine("release", "checked out, 4 files changed", 12),
+      stepLine("checkout", "checked out, 4 files changed", 12),
       stepLine("environment", "unchanged", 0),
-      stepLine("understudy", "healthy (GET / 200)", 160),
+      stepLine("health", "healthy (GET / 200)", 160),
       stepLine("live", "http://demo.localhost:8080/", 310),
     ];
 
     expect(lines).toEqual([
-      "  release      checked out, 4 files changed             12 ms",
+      "  checkout     checked out, 4 files changed             12 ms",
       "  environment  unchanged                                 0 ms",
-      "  understudy   healthy (GET / 200)                     160 ms",
+      "  health       healthy (GET / 200)                     160 ms",
       "  live         http://demo.localhost:8080/             310 ms",
     ]);
   });
@@ -86,15 +86,15 @@ describe("what a deploy says", () => {
     const deploy = startDeploy(agent);
     report.keep(deploy, join(temporaryFolder(), "1.log"));
 
-    await report.step("release", () => {
+    await report.step("checkout", () => {
       expect(agent.deploys.steps(deploy)).toEqual([
-        { name: "release", detail: null, milliseconds: null },
+        { name: "checkout", detail: null, milliseconds: null },
       ]);
       return Promise.resolve("4 files");
     });
 
     expect(agent.deploys.steps(deploy)).toEqual([
-      { name: "release", detail: "4 files", milliseconds: expect.any(Number) as number },
+      { name: "checkout", detail: "4 files", milliseconds: expect.any(Number) as number },
     ]);
   });
 

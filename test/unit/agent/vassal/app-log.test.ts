@@ -8,9 +8,38 @@ import {
   mergeLogs,
   reasonOfFailure,
   tailOfLog,
+  untilStarted,
 } from "../../../../src/agent/vassal/app-log.ts";
 import { waitFor } from "../../../../src/system/clock.ts";
 import { temporaryFolder } from "../../../support/unit-folder.ts";
+
+describe("that a vassal has started", () => {
+  const started = "WSGI app 0 ready in 1 seconds\nreeve: started\n";
+
+  it("is read from its log as soon as it says so", async () => {
+    const log = join(temporaryFolder(), "demo.next-1.log");
+    const { signal } = new AbortController();
+    writeFileSync(log, "*** Starting uWSGI ***\n");
+
+    const told = untilStarted(log, 0, signal);
+    appendFileSync(log, started);
+
+    expect(await told).toBe(true);
+  });
+
+  it("is not what it said at a start before", async () => {
+    const log = join(temporaryFolder(), "demo.log");
+    writeFileSync(log, started);
+
+    expect(await untilStarted(log, started.length, AbortSignal.abort())).toBe(false);
+  });
+
+  it("is not known of one that says nothing until it is over", async () => {
+    const log = join(temporaryFolder(), "demo.next-1.log");
+
+    expect(await untilStarted(log, 0, AbortSignal.timeout(20))).toBe(false);
+  });
+});
 
 /** uWSGI 2.0.21 of Debian 12, to the letter, with the end of a boot in place of the last line. */
 function bootLog(...end: string[]): string[] {

@@ -9,8 +9,8 @@ import { plural, type Step } from "../step.ts";
 import { provideSubmodules, tidySubmodules } from "../../instance/submodules.ts";
 
 /** The commit's tree on disk, sealed. */
-export const releaseStep: Step = {
-  name: "release",
+export const checkoutStep: Step = {
+  name: "checkout",
   run: async (preparation) => {
     const { context, instance, options, deploy, signal } = preparation;
     const releases = { ...releaseContext(context, instance), signal };
