@@ -4,12 +4,16 @@ import type { Process } from "../names/process.ts";
 import { app, instance, number, page } from "./fields.ts";
 import { asks } from "./verb.ts";
 
-/** `down`: the permanent vassal does not run; `degraded`: an understudy carries the traffic in its stead. */
-export type AppState = "never deployed" | "live" | "settling" | "degraded" | "down";
+/**
+ * `down`: what is to serve it does not run; `degraded`: an understudy carries the traffic in its stead; `unknown`:
+ * nobody could look.
+ */
+export type InstanceState = "live" | "settling" | "degraded" | "asleep" | "down" | "unknown";
 
 export interface AppSummary {
   app: string;
-  state: AppState;
+  /** Of what was never on the air: null. */
+  state: InstanceState | null;
   url: string | null;
   commit: string | null;
   subject: string | null;
@@ -32,7 +36,7 @@ export interface AppDetails extends AppSummary {
 export interface PreviewSummary {
   branch: string;
   preview: string;
-  state: AppState | "asleep";
+  state: InstanceState;
   url: string;
   commit: string | null;
   subject: string | null;

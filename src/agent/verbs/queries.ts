@@ -24,9 +24,9 @@ import { listVassals, type VassalStatus } from "../vassal/emperor.ts";
 import type { BranchPolicy, AgentRequest } from "../../protocol/agent-verbs.ts";
 import type {
   AppDetails,
-  AppState,
   AppSummary,
   DeploySummary,
+  InstanceState,
   OptionsAnswer,
   OptionValue,
   PreviewSummary,
@@ -35,14 +35,14 @@ import type {
 
 /** What reeve believes, for people and for programs; nothing here changes anything. */
 export async function summarizeApps(context: DeployContext): Promise<AppSummary[]> {
-  const vassals = await listVassals(context.emperor).catch(() => []);
+  const vassals = await vassalsSeen(context);
   return Promise.all(context.store.apps.names().map((app) => summarize(context, app, vassals)));
 }
 
 export async function showApp(context: DeployContext, app: string): Promise<AppDetails> {
   expectApp(context, app);
   const { store } = context;
-  const summary = await summarize(context, app, await listVassals(context.emperor).catch(() => []));
+  const summary = await summarize(context, app, await vassalsSeen(context));
   const options = await optionsOf(context, app);
   const row = store.instances.get(app);
   const live = liveDeploy(context, row);
@@ -156,7 +156,7 @@ export function listDeploys(
 export async function listPreviews(context: DeployContext, app: string): Promise<PreviewSummary[]> {
   expectApp(context, app);
   const { store } = context;
-  const vassals = await listVassals(context.emperor).catch(() => []);
+  const vassals = await vassalsSeen(context);
   const days = previewDays(context, await optionsOf(context, app));
   const uses = await previewUses(context, app);
   const summaries = uses.map(async (use): Promise<PreviewSummary[]> => {
@@ -184,12 +184,13 @@ export async function listPreviews(context: DeployContext, app: string): Promise
 async function previewState(
   context: DeployContext,
   row: InstanceRow,
-  vassals: VassalStatus[],
-): Promise<PreviewSummary["state"]> {
+  vassals: Vassals,
+): Promise<InstanceState> {
   const live = liveDeploy(context, row);
   if (!live || row.degraded !== null || row.settled !== row.live)
     return stateOf(context, row, vassals);
   const { ini } = settledVassal(context, live);
+  if (!vassals) return "unknown";
   const vassal = vassals.find(({ id }) => id === basename(ini));
   if (!vassal || vassal.cursed > 0) return "down";
   return vassal.pid > 0 ? "live" : "asleep";
@@ -257,16 +258,23 @@ export function expectApp(context: DeployContext, app: string): void {
   if (!context.store.apps.has(app)) throw new UserError("APP_UNKNOWN", `there is no app ${app}`);
 }
 
+/** Undefined where the Emperor does not say. */
+type Vassals = VassalStatus[] | undefined;
+
+function vassalsSeen({ emperor }: DeployContext): Promise<Vassals> {
+  return listVassals(emperor).catch(() => undefined);
+}
+
 async function summarize(
   context: DeployContext,
   app: string,
-  vassals: VassalStatus[],
+  vassals: Vassals,
 ): Promise<AppSummary> {
   const row = context.store.instances.get(app);
   const live = liveDeploy(context, row);
   return {
     app,
-    state: row && live ? await stateOf(context, row, vassals) : "never deployed",
+    state: row && live ? await stateOf(context, row, vassals) : null,
     url: row && live ? placeOf(context, row).url : null,
     commit: live?.newCommit ?? null,
     subject: live?.subject ?? null,
@@ -277,11 +285,12 @@ async function summarize(
 async function stateOf(
   context: DeployContext,
   row: InstanceRow,
-  vassals: VassalStatus[],
-): Promise<AppState> {
+  vassals: Vassals,
+): Promise<InstanceState> {
   if (row.degraded !== null) return "degraded";
   if (row.settled !== row.live)
     return (await understudiesOf(context, row.name)).length > 0 ? "settling" : "down";
+  if (!vassals) return "unknown";
   const vassal = vassals.find(({ id }) => id === basename(permanentOf(context, row.name).ini));
   return vassal && vassal.cursed === 0 ? "live" : "down";
 }

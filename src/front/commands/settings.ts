@@ -32,7 +32,7 @@ async function changeSettings(
     return;
   }
   const { state } = await agent.ask("show", { app });
-  if (state === "never deployed") {
+  if (state === null) {
     await agent.ask("changeSettings", request);
     say(`${app}: kept for its first deploy`);
     return;

@@ -57,7 +57,7 @@ async function sayWhatIsMissing(
   const { ref } = updates.find((update) => judged.get(update.ref) === "deploy") ?? { ref: "" };
   if (updates.some((update) => branchOf(update.ref) === productionBranch)) return;
   const { state } = await world.agent.ask("show", { app });
-  if (state !== "never deployed") return;
+  if (state !== null) return;
   say(
     printable(
       `reeve: ${app} itself is not on the air yet: git push deploy ${quotedBranch(branchOf(ref))}:${productionBranch}`,
