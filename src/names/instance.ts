@@ -42,7 +42,7 @@ export interface InstancePaths {
   vassalLocal: string;
   vhostLocal: string;
   log: string;
-  /** What nginx opens: leads to the socket of the vassal that has the traffic. */
+  /** What nginx opens: points at the socket of the vassal that has the traffic. */
   link: string;
 }
 

@@ -80,17 +80,17 @@ sub new_temporary {
     return $mount;
 }
 
-# Covers a folder with an empty one, in which those stay to be seen that root made, or in which one is to be written.
-sub cover {
+# Hides a folder behind an empty one, in which those stay to be seen that root made, or in which one is to be written.
+sub hide {
     my ($folder, $bytes, @writable) = @_;
     opendir(my $list, $folder) or die "box: $folder: $!\n";
     my @names = grep { !/^\.\.?$/ } readdir $list;
     my $itself = '';
-    my $covered = call(OPEN_TREE, HERE, $folder, CLOSE_ON_EXEC);
+    my $hidden = call(OPEN_TREE, HERE, $folder, CLOSE_ON_EXEC);
     my $new = new_temporary($bytes);
     lay($new, $folder);
     for my $name (@names) {
-        my $copy = syscall(OPEN_TREE, $covered, $name, CLONE | RECURSIVE | NO_FOLLOW);
+        my $copy = syscall(OPEN_TREE, $hidden, $name, CLONE | RECURSIVE | NO_FOLLOW);
         # It went in this moment.
         next if $copy < 0;
         my $path = "$folder/$name";
@@ -103,7 +103,7 @@ sub cover {
         }
         close_number($copy);
     }
-    close_number($_) for $new, $covered;
+    close_number($_) for $new, $hidden;
 }
 
 sub close_number {
@@ -116,7 +116,7 @@ sub furnish {
     my ($bytes, @writable) = @_;
     my %own = map { $_ => copy_of($_) } @writable;
     my @folders = grep { -d } @temporary;
-    cover($_, $bytes, @writable) for @folders;
+    hide($_, $bytes, @writable) for @folders;
     set('/', RECURSIVE, READ_ONLY, 0);
     set($_, 0, 0, READ_ONLY) for '/proc', @folders;
     lay($own{$_}, $_) for @writable;

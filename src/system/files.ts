@@ -39,7 +39,7 @@ export function writeAtomically(
   });
 }
 
-/** Leads `link` to `target` by one rename; what it led to before is untouched. */
+/** Points `link` at `target` by one rename; what it pointed at before is untouched. */
 export function symlinkAtomically(target: string, link: string): Promise<void> {
   return replace(link, (temporary) => symlink(target, temporary));
 }

@@ -44,7 +44,7 @@ export class LineSplitter {
     this.#rest += piece.slice(0, this.#longest - this.#rest.length);
   }
 
-  /** Hands over what came after the last line break. */
+  /** Passes on what came after the last line break. */
   end(): void {
     if (this.#rest !== "") this.#onLine(this.#rest);
     this.#rest = "";

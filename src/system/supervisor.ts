@@ -54,7 +54,7 @@ export class Supervised {
     }
   }
 
-  /** Ends the process and its group; after `within` milliseconds without mercy. */
+  /** Ends the process and its group; after `within` milliseconds by SIGKILL. */
   async stop(within: number): Promise<void> {
     this.#stopping = true;
     const child = this.#child;

@@ -42,9 +42,9 @@ const making: Moment[] = [
     held: "was answered hooks/post-receive",
     isReached: (_, said) => / live +http/.test(said),
   },
-  { name: "its sleeper stands", isReached: (server) => inis(server, "rel").length > 0 },
+  { name: "its vassal on demand stands", isReached: (server) => inis(server, "rel").length > 0 },
   {
-    name: "led to its sleeper",
+    name: "pointed at its vassal on demand",
     isReached: (server) => {
       const link = server.path("lib/sockets", `${preview}.sock`);
       return existsSync(link) && readlinkSync(link).includes(".rel-");
@@ -159,7 +159,7 @@ describe("kill -9", () => {
     return found;
   };
 
-  /** A preview that is whole settles as well: its sleeper alone is left. */
+  /** A preview that is whole settles as well: its vassal on demand alone is left. */
   const rested = async (state: string): Promise<void> => {
     if (state === "there") await server.asleepAfterPush(preview);
   };

@@ -24,7 +24,7 @@ describe("between the switch and the record", () => {
     await server.settled("demo");
   });
 
-  it("whoever was led to a release that is taken back gets its answer", async () => {
+  it("whoever was sent to a release that is taken back gets its answer", async () => {
     demo.write(slowlyApp("three", 2));
     await demo.commit("Three");
     hold(server, carried.refMoves);

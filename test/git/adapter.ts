@@ -8,7 +8,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import { join } from "node:path";
-import { chownInstance } from "./hand-over.ts";
+import { moveRepository } from "./move-repository.ts";
 
 /** Where the adapter stands: git's tests on one side, reeve on the other. */
 export interface Standpoint {
@@ -118,7 +118,7 @@ function forward(
     response.writeHead(404).end();
     return;
   }
-  const app = chownInstance(standpoint.repositories, name);
+  const app = moveRepository(standpoint.repositories, name);
   const path = kind === "intern-redir" ? rest.replace(/\/foo$/, "") : rest;
   const headers = { ...request.headers, host: `git.localhost:${standpoint.port}` };
   if (!asksForPassword(space, path, query))

@@ -83,7 +83,7 @@ describe("what differs from the record", () => {
         rmSync(server.path("lib/sockets/demo.sock"));
         symlinkSync("/nowhere", server.path("lib/sockets/demo.sock"));
       },
-      /^demo: nginx's link led back to the vassal$/m,
+      /^demo: nginx's link points at the vassal again$/m,
     ],
     [
       "settings whose change was cut off between two renames",
@@ -183,7 +183,7 @@ describe("what differs from the record", () => {
     await eventually(async () => (await server.reeve("apps")).exitCode === 0, 20_000);
   });
 
-  it("is the code of an app whose understudy still finishes a request: nobody is led to it again", async () => {
+  it("is the code of an app whose understudy still finishes a request: no traffic points at it again", async () => {
     const busy = await server.workspace("busy", slowlyApp("one", 6));
     await busy.push();
     await server.settled("busy");

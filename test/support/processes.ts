@@ -48,7 +48,7 @@ export function childrenOf(pid: number): number[] {
   }
 }
 
-/** Without mercy; one that is gone already is gone. */
+/** By SIGKILL; one that is gone already is gone. */
 export function kill(pid: number): boolean {
   try {
     process.kill(pid, "SIGKILL");

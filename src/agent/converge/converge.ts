@@ -4,7 +4,7 @@ import { optionsOf, type DeployContext } from "../world/context.ts";
 import { observe, type Live } from "./observe.ts";
 import { plan, type Next, type Progress } from "./plan.ts";
 import { retireThose } from "./retiring.ts";
-import { drained, lead, permanentOf } from "../instance/vassals.ts";
+import { drained, permanentOf, point } from "../instance/vassals.ts";
 
 /** What is remembered from one look to the next. */
 export interface Attempt {
@@ -68,7 +68,7 @@ async function take(
   };
   switch (next.do) {
     case "point":
-      await lead(context, next.to, goOn);
+      await point(context, next.to, goOn);
       return progress;
     case "drain":
       await drained(context, row.name, goOn);

@@ -52,9 +52,9 @@ export interface Seen {
   progress: Progress;
   /** All others, but for those of deploys that are under way. */
   others: Standing[];
-  /** The socket that nginx's link leads to. */
+  /** The socket that nginx's link points at. */
   link: string | undefined;
-  /** Nobody waits any more in the queue of whom the link led to before. */
+  /** Nobody waits any more in the queue of whom the link pointed at before. */
   drained: boolean;
 }
 
@@ -62,9 +62,9 @@ export interface Seen {
 export type Next =
   /** Nothing: all is as it is wanted. */
   | { do: "rest" }
-  /** The link leads here from now on. */
+  /** The link points here from now on. */
   | { do: "point"; to: Vassal }
-  /** Requests that wait in the queue of whom the link led to before are taken. */
+  /** Requests that wait in the queue of whom the link pointed at before are taken. */
   | { do: "drain" }
   /** These end in their own time, beside what comes next. */
   | { do: "retire"; vassals: Vassal[] }
@@ -168,7 +168,7 @@ function understudyOfLive({ live, others }: Seen): Standing | undefined {
 function servesForGood(seen: Seen): boolean {
   const { forGood, progress, others, link } = seen;
   if (progress === "proven") return forGood.awake || forGood.role === "on demand";
-  // Where somebody led it back to the understudy, nobody knows whether the vassal is well.
+  // Where somebody pointed it back to the understudy, nobody knows whether the vassal is well.
   const understudy = understudyOfLive(seen);
   if (isSettled(progress)) return understudy === undefined || understudy.socket !== link;
   // One that sleeps is woken first only where visitors are about.

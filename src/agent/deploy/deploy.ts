@@ -16,7 +16,7 @@ import type { InstanceRow } from "../store/instances.ts";
 import { instanceOf, optionsOf, pathsOf, userOf, type DeployContext } from "../world/context.ts";
 import { startSettling } from "../converge/settle.ts";
 import { tidiedFor, tidy } from "../converge/tidy.ts";
-import { lead, permanentOf, understudyFor } from "../instance/vassals.ts";
+import { point, permanentOf, understudyFor } from "../instance/vassals.ts";
 import { attempt, refusing, type Attempted } from "./attempt.ts";
 import { expectUse } from "./branch-use.ts";
 import { conclude } from "./conclude.ts";
@@ -147,7 +147,7 @@ export async function switchDeploy(context: DeployContext, id: number): Promise<
   if (deploy.reason === "removal") return;
   context.background.supersede(deploy.instance);
   const isRestarted = deploy.strategy === "restart";
-  await lead(
+  await point(
     context,
     isRestarted ? permanentOf(context, deploy.instance) : understudyFor(context, deploy),
   );

@@ -3,7 +3,7 @@ import { isPresent } from "../../system/files.ts";
 import { converge } from "../converge/converge.ts";
 import { startSettling } from "../converge/settle.ts";
 import { tidy } from "../converge/tidy.ts";
-import { drained, lead, permanentOf, retire, understudyFor } from "../instance/vassals.ts";
+import { drained, point, permanentOf, retire, understudyFor } from "../instance/vassals.ts";
 import type { Deploy } from "../store/deploys.ts";
 import type { InstanceRow } from "../store/instances.ts";
 import { optionsOf, type DeployContext } from "../world/context.ts";
@@ -20,7 +20,7 @@ export async function takeBack(
   const row = store.instances.get(deploy.instance);
   if (deploy.reason !== "removal") {
     if (deploy.state === "switched" && row) {
-      await leadBack(context, row);
+      await pointBack(context, row);
       await finishRequests(context, deploy, grace).catch((error: unknown) =>
         context.log.error({ err: error, deploy: deploy.id }, "requests were cut"),
       );
@@ -48,9 +48,9 @@ async function finishRequests(
 }
 
 /** To whom it belongs by the deploy that is live. */
-async function leadBack(context: DeployContext, row: InstanceRow): Promise<void> {
+async function pointBack(context: DeployContext, row: InstanceRow): Promise<void> {
   const deploy = row.live === null ? undefined : context.store.deploys.get(row.live);
-  if (!deploy) return lead(context, permanentOf(context, row.name));
+  if (!deploy) return point(context, permanentOf(context, row.name));
   const progress = row.settled === row.live ? "settled" : "unsettled";
   await converge(context, { row, deploy }, { progress, onDisk: false, goOn: () => undefined });
 }

@@ -28,7 +28,7 @@ import {
 import { pathsOf, userOf, type DeployContext } from "../world/context.ts";
 import { healthCheck } from "./inis.ts";
 
-// What serves an instance, and what happens to it: it is booted and proven, the traffic is led to it, it ends.
+// What serves an instance, and what happens to it: it is booted and proven, the traffic is pointed at it, it ends.
 
 /** Milliseconds, long enough for the requests that wait in a vassal's queue to be taken by a worker (measured: 1 s). */
 export const drain = 1000;
@@ -78,7 +78,7 @@ export async function understudiesOf(context: DeployContext, instance: string): 
   return (await vassalsOf(context, instance)).filter(({ role }) => role === "understudy");
 }
 
-/** Resolves when the Emperor has its ini, and of one on demand when nginx may be led there. */
+/** Resolves when the Emperor has its ini, and of one on demand when nginx may be pointed there. */
 export async function boot(context: DeployContext, vassal: Vassal, text: string): Promise<void> {
   const { emperor, system } = context;
   await provideLog(vassal.log, userOf(context, vassal.instance), system.isRoot);
@@ -119,8 +119,8 @@ export async function expectServing(
   return health;
 }
 
-/** `expectCurrent` throws where something newer has come, whose traffic this would take. */
-export function lead(
+/** Moves the traffic to it. `expectCurrent` throws where something newer has come, whose traffic this would take. */
+export function point(
   context: DeployContext,
   { instance, socket }: Vassal,
   expectCurrent?: () => void,
@@ -133,7 +133,7 @@ export function endTraffic(context: DeployContext, instance: string): Promise<vo
   return context.traffic.end(pathsOf(context, instance).link);
 }
 
-/** Whether nobody waits any more in the queue of whom the link led to before. */
+/** Whether nobody waits any more in the queue of whom the link pointed at before. */
 export function isDrained(context: DeployContext, instance: string): boolean {
   return context.traffic.restsFor(pathsOf(context, instance).link) >= drain;
 }

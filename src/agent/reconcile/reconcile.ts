@@ -145,7 +145,7 @@ class Reconciling {
   async #chown(name: string): Promise<void> {
     if (!(await chownInstance(this.#context, name))) return;
     this.#chowned.add(name);
-    this.#did(name, `handed over to ${userOf(this.#context, name).name}`);
+    this.#did(name, `its files belong to ${userOf(this.#context, name).name} now`);
   }
 
   /** A preview whose first deploy was broken off: it has never been on the air. */
@@ -266,7 +266,7 @@ class Reconciling {
       if (onDisk) return;
       if (done.do === "retire") this.#did(name, "understudies retired");
       if (done.do === "point" && done.to.role !== "understudy")
-        this.#did(name, "nginx's link led back to the vassal");
+        this.#did(name, "nginx's link points at the vassal again");
     });
     if (next.do === "rest") return;
     if (next.do === "deploy") this.#goesAstray(row.app);

@@ -7,7 +7,7 @@ import { hasTraceback, lengthOfLog, logSince } from "./app-log.ts";
 // of a body as there was. Of an answer that says its length it shows that the rest is missing. Of any other only
 // uWSGI knows.
 
-/** Milliseconds for uWSGI's words, which come at once (measured: 2 ms) unless its log is led elsewhere. */
+/** Milliseconds for uWSGI's words, which come at once (measured: 2 ms) unless its log goes elsewhere. */
 const timeout = 300;
 
 /**

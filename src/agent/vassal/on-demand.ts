@@ -21,7 +21,7 @@ export function withIdle(ini: string, seconds: number): string {
 
 const timeout = 10_000;
 
-/** Has the Emperor listen for it. Resolves when nginx may be led there. */
+/** Has the Emperor listen for it. Resolves when nginx may be pointed there. */
 export async function installOnDemand(
   emperor: Emperor,
   { ini, socket }: OnDemand,

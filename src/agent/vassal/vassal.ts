@@ -241,7 +241,7 @@ export async function retireVassal(emperor: Emperor, ini: string, grace: number)
   await removeFile(ini);
   await wakeEmperor(emperor).catch(() => undefined);
   const killed = master ? await ended(master, workers, grace) : 0;
-  // An Emperor that was started anew may have started it after the look, and nobody is led to that one.
+  // An Emperor that was started anew may have started it after the look, and no traffic points at that one.
   await discardVassal(emperor, ini, owner);
   return killed;
 }

@@ -26,7 +26,7 @@ export async function coverageOf(
   return coverage;
 }
 
-/** As a builder: what reads a stranger's text may be led astray by it. */
+/** As a builder: what reads a stranger's text may be misled by it. */
 async function lookThrough(
   preparation: Preparation,
   files: RequirementsFile[],

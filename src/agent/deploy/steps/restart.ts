@@ -16,7 +16,7 @@ import { optionsOf, pathsOf, userOf, type DeployContext } from "../../world/cont
 import { retireThose } from "../../converge/retiring.ts";
 import { startSettling } from "../../converge/settle.ts";
 import { note, type Preparation, type Step } from "../step.ts";
-import { lead, permanentOf, understudiesOf } from "../../instance/vassals.ts";
+import { point, permanentOf, understudiesOf } from "../../instance/vassals.ts";
 import { bootedOf } from "./health.ts";
 
 /** Without an Emperor nobody would start again what the restart stops: it has to answer before. */
@@ -46,8 +46,8 @@ export const restartStep: Step = {
 
     const stopped = milliseconds();
     await holdVassal(context.emperor, vassal.ini, options.grace * 1000);
-    // The vassal may have had an older release: nobody is led to it before it has stopped, nor to an understudy that ends.
-    await lead(context, vassal);
+    // The vassal may have had an older release: nobody is sent to it before it has stopped, nor to an understudy that ends.
+    await point(context, vassal);
     retireThose(context, carrier);
     await context.background.allRetired(instance.name);
     const owner = { system: context.system, app: userOf(context, instance.name) };

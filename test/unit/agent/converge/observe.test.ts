@@ -35,7 +35,7 @@ async function emperorSays(path: string, vassals: Record<string, unknown>[]): Pr
 }
 
 describe("what is seen of an instance", () => {
-  it("is what is live, who serves it for good, and where the link leads", async () => {
+  it("is what is live, who serves it for good, and where the link points", async () => {
     const { context, deploy, forGood, look } = world();
     writeFileSync(forGood.ini, "");
     await symlink(forGood.socket, pathsOf(context, name).link);

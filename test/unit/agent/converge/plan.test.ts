@@ -111,7 +111,7 @@ describe("an app that has yet to settle", () => {
     ],
     ["settles without an understudy where there is none", see(unsettled), settle],
     [
-      "does not lead its traffic to an understudy that died",
+      "does not point its traffic at an understudy that died",
       see({ ...unsettled, others: [dead] }),
       settle,
     ],
@@ -121,7 +121,7 @@ describe("an app that has yet to settle", () => {
       point(app.forGood),
     ],
     [
-      "does not lead its traffic to an understudy that ends",
+      "does not point its traffic at an understudy that ends",
       see({ ...unsettled, others: [{ ...understudy, ending: true }] }),
       settle,
     ],
@@ -145,7 +145,7 @@ describe("settling an app", () => {
     ["begins when the vassal's queue is empty", see({ ...outdated, drained: false }), drain],
     ["stops the vassal behind the understudy", see(outdated), stop],
     [
-      "leads the traffic to the understudy before that",
+      "points the traffic at the understudy before that",
       see({ ...outdated, link: app.forGood.socket }),
       point(understudy),
     ],
@@ -386,12 +386,12 @@ describe("an instance whose Emperor does not run", () => {
     ],
     ["does not wait for one that ends", see({ others: [ending] }), rest],
     [
-      "is brought over on disk where it has yet to settle",
+      "is updated on disk where it has yet to settle",
       see({ progress: "unsettled" }),
       { do: "write" },
     ],
     [
-      "is brought over on disk where its files were changed",
+      "is updated on disk where its files were changed",
       see({ progress: "astray" }),
       { do: "write" },
     ],

@@ -242,7 +242,7 @@ describe("what else requirements reach", () => {
 });
 
 describe("files that requirements include", () => {
-  it("are those that pip or uv would read, and no others that were handed over", async () => {
+  it("are those that pip or uv would read, and no others of the files that came", async () => {
     const ways = [
       "-r a.txt",
       "-rb.txt",

@@ -5,7 +5,7 @@ import { join } from "node:path";
  * Has a repository of the tests' at the place and under the name that reeve's have, and leaves a link in its
  * own place: the tests go on using it there. Returns the name of the app.
  */
-export function chownInstance(repositories: string, name: string): string {
+export function moveRepository(repositories: string, name: string): string {
   const app = name.replace(/\.git$/, "").replaceAll("_", "-");
   const reeves = join(repositories, `${app}.git`);
   // The order in which git itself looks (git, path.c, enter_repo).
