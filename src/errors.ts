@@ -118,10 +118,6 @@ const catalogue = {
     exit: 2,
     hint: "Stop the one that runs, or give this one a folder and a port of its own: npm start -- --home DIR --port N",
   },
-  SETTING_INVALID: {
-    exit: 2,
-    hint: "A setting is NAME=value: letters, digits and underscores, not starting with a digit.",
-  },
   SHALLOW_PUSH: {
     exit: 1,
     hint: "Fetch the history first, and push again: git fetch --unshallow (in CI: GIT_DEPTH: 0, or fetch-depth: 0).",
@@ -145,6 +141,10 @@ const catalogue = {
   TIME_UNKNOWN: { exit: 1, hint: "Give a later time; the server's log goes back further." },
   TOKEN_UNKNOWN: { exit: 1, hint: "See `reeve token list`." },
   TOO_MANY_ATTEMPTS: { exit: 1, hint: "Wait a minute, then give the right token." },
+  VARIABLE_INVALID: {
+    exit: 2,
+    hint: "A variable is NAME=value: letters, digits and underscores, not starting with a digit.",
+  },
   VHOST_REJECTED: { exit: 1, hint: "Mend the file that nginx names, then push again." },
 } as const satisfies Record<string, { exit: number; hint: string }>;
 

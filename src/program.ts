@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
-import { loadCommands } from "./cli/commands.ts";
+import { loadCommands, loadFormerCommands } from "./cli/commands.ts";
 import { programRoot } from "./config/config.ts";
 import { ownProcesses, upCommand } from "./server/commands.ts";
 
@@ -17,10 +17,16 @@ export async function makeProgram({ overSsh = false } = {}): Promise<Command> {
     .exitOverride();
   const commands = await loadCommands();
   if (!overSsh) commands.push(upCommand());
-  for (const command of commands) {
-    program.addCommand(command.exitOverride());
-    for (const part of command.commands) part.exitOverride();
-  }
+  commands.sort((one, other) => (one.name() < other.name() ? -1 : 1));
+  for (const command of commands) program.addCommand(withoutExit(command));
+  for (const former of await loadFormerCommands())
+    program.addCommand(withoutExit(former), { hidden: true });
   if (!overSsh) for (const own of ownProcesses()) program.addCommand(own, { hidden: true });
   return program;
+}
+
+/** Its mistakes, and those of its parts, are for whoever called. */
+function withoutExit(command: Command): Command {
+  for (const part of command.commands) part.exitOverride();
+  return command.exitOverride();
 }

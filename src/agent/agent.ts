@@ -10,6 +10,7 @@ import { judgeHolder } from "./deploy/judge.ts";
 import { ensureIdentities } from "./users/identities.ts";
 import { HolderLocks } from "./world/locks.ts";
 import { reconcile, reconcileAnew } from "./reconcile/reconcile.ts";
+import { renameFormerSettings } from "./reconcile/former-settings.ts";
 import { sweepPreviews } from "./reconcile/sweep.ts";
 import { Traffic } from "./world/traffic.ts";
 import { pip, type Installer } from "./environment/environment-commands.ts";
@@ -36,6 +37,7 @@ export async function runAgent(config: Config): Promise<void> {
   // What the agent makes is for root, for the group that it names, and for nobody else.
   process.umask(0o027);
   const context = await makeContext(config);
+  await renameFormerSettings(context);
   const { postponed } = await reconcile(context, true);
 
   const verbs = verbsOf(context);

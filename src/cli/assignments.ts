@@ -11,7 +11,7 @@ export const assignmentWords =
  */
 export async function readAssignments(
   words: string[],
-  code: Extract<ErrorCode, "OPTION_INVALID" | "SETTING_INVALID">,
+  code: Extract<ErrorCode, "OPTION_INVALID" | "VARIABLE_INVALID">,
   read: (name: string) => Promise<string> = readValue,
 ): Promise<Record<string, string>> {
   const wrong = words.find((word) => word === "" || word.startsWith("="));

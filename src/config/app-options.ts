@@ -52,11 +52,12 @@ export const appOptions = {
     sentence:
       "Ports such as 9000-9099, one for each preview: they tell previews apart at preview_host, or else at the server's domain; empty: none.",
   },
-  preview_settings: {
+  preview_variables: {
+    formerly: "preview_settings",
     schema: z.string().regex(/^(own|app)$/, "is neither own nor app"),
     default: "own",
     sentence:
-      "Which settings a preview gets: own, the set kept for previews; app, the app's own, secrets included.",
+      "Which variables a preview gets: own, the set kept for previews; app, the app's own, secrets included.",
   },
   preview_limit: {
     schema: wholeNumber(0, 10_000),
@@ -86,10 +87,10 @@ export const appOptions = {
     schema: z
       .string()
       .max(500)
-      .regex(/^([A-Za-z_]\w*( [A-Za-z_]\w*)*)?$/, "is no list of names of settings"),
+      .regex(/^([A-Za-z_]\w*( [A-Za-z_]\w*)*)?$/, "is no list of names of variables"),
     default: "",
     sentence:
-      "Which of its settings packages see when they are built, such as SETUPTOOLS_SCM_PRETEND_VERSION; empty: none. One whose value changes has the environment built anew.",
+      "Which of its variables packages see when they are built, such as SETUPTOOLS_SCM_PRETEND_VERSION; empty: none. One whose value changes has the environment built anew.",
   },
   cookie_domain: {
     schema: z.string().regex(/^(own|any)$/, "is neither own nor any"),

@@ -32,11 +32,11 @@ export interface InstancePaths {
   /** The app's own; or the one folder of all its previews, apart from what production runs with. */
   environments: string;
   staging: string;
-  /** The administrator's and the server's words about the instance: options, settings, local files. */
+  /** The administrator's and the server's words about the instance: options, variables, local files. */
   own: string;
-  settings: string;
-  /** Of an app: what its previews get in place of its settings. */
-  previewSettings: string;
+  variables: string;
+  /** Of an app: what its previews get in place of its variables. */
+  previewVariables: string;
   /** Of a preview: who may look at it (nginx's `auth_basic_user_file`). */
   passwords: string;
   vassalLocal: string;
@@ -61,8 +61,8 @@ export function instancePaths(layout: Layout, name: string): InstancePaths {
       : join(folder, "envs"),
     staging: join(folder, ".staging"),
     own,
-    settings: join(own, "settings"),
-    previewSettings: join(own, "preview-settings"),
+    variables: join(own, "variables"),
+    previewVariables: join(own, "preview-variables"),
     passwords: join(own, "passwords"),
     vassalLocal: join(own, "vassal.local.ini"),
     vhostLocal: join(own, "vhost.local.conf"),

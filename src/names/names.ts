@@ -148,10 +148,10 @@ const moduleGrammar = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$/;
 const branchGrammar =
   /^(?!.*(\.\.|\/\/|\.lock($|\/)|\/\.|@\{))[A-Za-z0-9][A-Za-z0-9._/-]{0,99}(?<![./])$/;
 
-export const settingNameGrammar = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
+export const variableNameGrammar = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
-/** Settings that would change what reeve or uWSGI do, rather than what the app sees. */
-export const reservedSetting = /^(UWSGI_|REEVE_|GIT_|LD_)|^(PATH|HOME|PYTHONHOME)$/;
+/** Variables that would change what reeve or uWSGI do, rather than what the app sees. */
+export const reservedVariable = /^(UWSGI_|REEVE_|GIT_|LD_)|^(PATH|HOME|PYTHONHOME)$/;
 
 const commitGrammar = /^[0-9a-f]{40}$/;
 export const absentCommit = "0".repeat(40);

@@ -21,7 +21,7 @@ export interface Vassal {
   socket: string;
   log: string;
   /** The folder of its variables, which all processes of a release have in common. */
-  settings: string;
+  variables: string;
 }
 
 /** What tells a vassal of an instance from its others. */
@@ -60,7 +60,7 @@ export function vassalOf(
   layout: Layout,
   { instance, process = "web", role, deploy }: VassalKey,
 ): Vassal {
-  const { settings } = instancePaths(layout, instance);
+  const { variables } = instancePaths(layout, instance);
   const which = { process, role, deploy };
   const name = vassalName(instance, which);
   const lasting = vassalName(instance, { process, role: "permanent", deploy: 0 });
@@ -71,13 +71,13 @@ export function vassalOf(
     socket: join(layout.sockets, `${vassalName(socketStem(instance), which)}.sock`),
     // The former understudy may still be finishing its requests: each deploy's has one of its own name.
     log: join(layout.appLogs, `${isUnderstudy ? name : lasting}.log`),
-    settings: isUnderstudy ? nameOfUnderstudy(settings, deploy) : settings,
+    variables: isUnderstudy ? nameOfUnderstudy(variables, deploy) : variables,
   };
 }
 
 type VassalKey = Omit<Which, "process"> & { instance: string; process?: string };
 
-/** What is one deploy's alone until its understudy has ended, whatever it runs: `settings.next-7`. */
+/** What is one deploy's alone until its understudy has ended, whatever it runs: `variables.next-7`. */
 export function nameOfUnderstudy(stem: string, deploy: number): string {
   return vassalName(stem, { process: "web", role: "understudy", deploy });
 }

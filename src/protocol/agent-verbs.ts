@@ -3,7 +3,7 @@ import { appName, commitId, isTagRef, rootFolder } from "../names/names.ts";
 import { declaredProcesses } from "../names/process.ts";
 import { isErrorCode, type ErrorCode } from "../errors.ts";
 import { quarantineName } from "../system/git.ts";
-import { app, branch, instance, number, preview, release, settingsChange } from "./fields.ts";
+import { app, branch, instance, number, preview, release, variablesChange } from "./fields.ts";
 import { readings, type AppSummary } from "./readings.ts";
 import { asks, type ResponseOf, type RequestOf } from "./verb.ts";
 
@@ -83,8 +83,8 @@ export const agentVerbs = {
   setOptions: asks(
     app.extend({ set: z.record(z.string().max(100), z.string().max(2000)) }),
   ).answers<null>(),
-  changeSettings: asks(
-    app.extend({ change: settingsChange, ofPreviews: z.boolean() }),
+  changeVariables: asks(
+    app.extend({ change: variablesChange, ofPreviews: z.boolean() }),
   ).answers<null>(),
   pinPreview: asks(preview.extend({ pinned: z.boolean() })).answers<null>(),
   /** Before what is not to be done in the midst of something else: an app with all of its previews, or one of these. */
@@ -102,7 +102,7 @@ export const agentVerbs = {
       oldCommit: commitId,
       newCommit: commitId,
       account,
-      reason: z.enum(["push", "rollback", "redeploy", "settings", "rebuild"]),
+      reason: z.enum(["push", "rollback", "redeploy", "variables", "rebuild"]),
       holder,
       preview: branch.optional(),
       quarantine,
@@ -114,7 +114,7 @@ export const agentVerbs = {
       quarantine,
       subject: line,
       proposal,
-      settings: settingsChange.optional(),
+      variables: variablesChange.optional(),
       tags,
     }),
   ).answers<null>(),

@@ -12,3 +12,11 @@ export const commandNames = readdirSync(join(import.meta.dirname, "..", "cli", "
   .filter((file) => extname(file) === extension)
   .map((file) => file.slice(0, -extension.length))
   .sort();
+
+/** What a command was called once, and still answers to; no help and no page lists it. */
+export const formerCommandNames: Readonly<Record<string, string>> = { settings: "vars" };
+
+/** Whether somebody may ask for a command by this name. */
+export function isCommandName(name: string): boolean {
+  return commandNames.includes(name) || Object.hasOwn(formerCommandNames, name);
+}

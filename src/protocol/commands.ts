@@ -12,7 +12,7 @@ import { app, instance, number, page, preview, release } from "./fields.ts";
 import { readings } from "./readings.ts";
 import { asks, type ResponseOf, type RequestOf } from "./verb.ts";
 
-const { apps, logs, create, setOptions, changeSettings, pinPreview } = agentVerbs;
+const { apps, logs, create, setOptions, changeVariables, pinPreview } = agentVerbs;
 
 const account = z.object({ account: accountName });
 const someAccount = z.object({ account: accountName.optional() });
@@ -21,7 +21,7 @@ const rightName = z.enum(rightNames);
 /** Everything that the front can be asked by a person, on the server itself or over SSH. */
 export const commands = {
   ...readings,
-  ...{ apps, logs, create, setOptions, changeSettings, pinPreview },
+  ...{ apps, logs, create, setOptions, changeVariables, pinPreview },
   destroy: asks(app).answers<null>(),
   removePreview: asks(preview).answers<null>(),
 

@@ -12,8 +12,8 @@ export const page = { limit: number.max(100_000), before: number.optional() };
 /** What is meant among an app's releases: the start of a commit's id, or a deploy's number. */
 export const release = z.string().max(100).optional();
 
-/** How long each may be is the agent's to say, in words that help: `SETTING_INVALID`. A request has an end as it is. */
-export const settingsChange = z.object({
+/** How long each may be is the agent's to say, in words that help: `VARIABLE_INVALID`. A request has an end as it is. */
+export const variablesChange = z.object({
   set: z.record(z.string(), z.string()),
   unset: z.array(z.string()),
 });

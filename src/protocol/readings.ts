@@ -112,7 +112,7 @@ export const readings = {
   deploys: asks(app.extend(page)).answers<DeploySummary[]>(),
   deployLog: asks(app.extend({ number })).answers<string>(),
   options: asks(app).answers<OptionsAnswer>(),
-  settings: asks(app.extend({ ofPreviews: z.boolean() })).answers<Record<string, string>>(),
+  variables: asks(app.extend({ ofPreviews: z.boolean() })).answers<Record<string, string>>(),
   previews: asks(app).answers<PreviewSummary[]>(),
   disk: asks(app).answers<DiskUse[]>(),
 };

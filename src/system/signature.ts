@@ -12,6 +12,12 @@ export function sign(text: string): string {
   return text.replace(placeholder, () => `reeve (${checksum(text)})`);
 }
 
+/** The text changed by reeve itself: as untouched, or as edited by somebody, as it was before. */
+export function changed(text: string, change: (text: string) => string): string {
+  if (!isUntouched(text)) return change(text);
+  return sign(change(text.replace(signed, () => placeholder)));
+}
+
 /** Whether reeve wrote the text and nobody has changed it since. */
 export function isUntouched(text: string): boolean {
   const found = signed.exec(text)?.[1];

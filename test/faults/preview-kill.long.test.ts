@@ -56,7 +56,7 @@ const removing: Moment[] = [
   { name: "vhost gone", isReached: (server) => !has(server, site) },
   { name: "vassal gone", isReached: (server) => inis(server, "rel").length === 0 },
   { name: "log gone", isReached: (server) => !has(server, "log/apps", `${preview}.log`) },
-  { name: "settings gone", isReached: (server) => !has(server, "etc/apps", preview) },
+  { name: "variables gone", isReached: (server) => !has(server, "etc/apps", preview) },
   { name: "folder gone", isReached: (server) => !has(server, "srv", preview) },
 ];
 

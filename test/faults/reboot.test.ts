@@ -18,7 +18,7 @@ describe("a reboot", () => {
 
   beforeAll(async () => {
     await server.reeve("create", "demo");
-    await server.reeve("settings", "demo", "set", "WORD=one");
+    await server.reeve("vars", "demo", "set", "WORD=one");
     await demo.git("push", "--quiet", "deploy", "main");
     const other = await server.workspace("other", plainApp("other"));
     await other.git("push", "--quiet", "deploy", "main");

@@ -153,10 +153,10 @@ describe("A11: every user of the machine can read arguments", () => {
     },
   );
 
-  it("no value is in those of a change of settings, here and over SSH", async () => {
-    const here = await reeve("in-a-setting-3e8a\n", "settings", "demo", "set", "API_KEY");
+  it("no value is in those of a change of variables, here and over SSH", async () => {
+    const here = await reeve("in-a-variable-3e8a\n", "vars", "demo", "set", "API_KEY");
     expect(here.exitCode, here.output).toBe(0);
-    expect(await page()).toBe("in-a-setting-3e8a");
+    expect(await page()).toBe("in-a-variable-3e8a");
 
     const client = new SshClient(server);
     await reeve("", "key", "add", "admin", client.publicKey);
@@ -165,18 +165,18 @@ describe("A11: every user of the machine can read arguments", () => {
       ...client.options,
       `${SshClient.user}@127.0.0.1`,
       "--",
-      "settings demo set API_KEY",
+      "vars demo set API_KEY",
     ];
     const there = await type("over-ssh-9b14\n", ssh);
     expect(there.exitCode, there.output).toBe(0);
     expect(await page()).toBe("over-ssh-9b14");
 
-    expect(watch.holding("in-a-setting-3e8a")).toEqual([]);
+    expect(watch.holding("in-a-variable-3e8a")).toEqual([]);
     expect(watch.holding("over-ssh-9b14")).toEqual([]);
   });
 
   it("no value is in those of a command that asks on a terminal, nor on the screen", async () => {
-    const command = `${process.execPath} ${program} settings demo set API_KEY`;
+    const command = `${process.execPath} ${program} vars demo set API_KEY`;
 
     const { exitCode, output } = await type("typed-unseen-50f7\n", onTerminal(command), {
       after: "API_KEY: ",

@@ -285,13 +285,13 @@ const commands: [command: string, allowed: Who[]][] = [
   ["deploy-log demo 1", from("reader")],
   ["logs demo -n 1", from("reader")],
   ["options demo", from("reader")],
-  ["settings demo", from("deployer")],
+  ["vars demo", from("deployer")],
   ["rollback demo", from("deployer")],
   ["redeploy demo", from("deployer")],
   ["rebuild demo", from("deployer")],
   ["cancel demo", []],
   ["reconcile", from("admin")],
-  ["settings demo set A=1", from("owner")],
+  ["vars demo set A=1", from("owner")],
   ["options demo set grace=30", from("owner")],
   ["options demo set host=shop.localhost", from("admin")],
   ["options demo set web_processes=1", from("admin")],
@@ -323,7 +323,7 @@ describe("the matrix of commands over SSH", () => {
       void outcomes.set(who, await people.get(who)!.ssh.run(command));
     await Promise.all(asking.filter((who) => !allowed.includes(who)).map(ask));
     // Those that may are let in one after the other where one would be in the other's way.
-    if (/^(rollback|redeploy|rebuild|account|(settings|options) demo set)/.test(command)) {
+    if (/^(rollback|redeploy|rebuild|account|(vars|options) demo set)/.test(command)) {
       for (const who of allowed) await ask(who);
     } else await Promise.all(allowed.map(ask));
 
@@ -345,7 +345,7 @@ describe("the matrix of commands over SSH", () => {
 
   it("A1: says of an app that one may not read what it says of one that is not there", async () => {
     const { ssh } = people.get("other")!;
-    for (const command of ["show", "logs", "settings", "rollback", "redeploy", "options"]) {
+    for (const command of ["show", "logs", "vars", "rollback", "redeploy", "options"]) {
       const asking = [ssh.run(`${command} demo`), ssh.run(`${command} absent`)] as const;
       const [hidden, absent] = await Promise.all(asking);
 
@@ -386,7 +386,7 @@ describe("the matrix of commands over SSH", () => {
       expect.objectContaining({
         account: "owner",
         via: "ssh",
-        action: "changeSettings",
+        action: "changeVariables",
         detail: "A",
         outcome: "done",
       }),
@@ -556,7 +556,7 @@ describe("an account that may create apps", () => {
 
       expect(push.exitCode, push.all).toBe(0);
       expect((await server.get(app)).status).toBe(200);
-      expect((await maker.ssh.run(`settings ${app}`)).exitCode).toBe(0);
+      expect((await maker.ssh.run(`vars ${app}`)).exitCode).toBe(0);
       expect((await maker.ssh.run(`destroy ${app} --yes`)).exitCode).toBe(0);
     },
   );

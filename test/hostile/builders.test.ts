@@ -322,10 +322,10 @@ describe.runIf(isRoot)("builds, one at a time", () => {
     expect(stdout).toBe("");
   });
 
-  it("B21: may not read their own app's settings, data and log, nor a release", async () => {
+  it("B21: may not read their own app's variables, data and log, nor a release", async () => {
     await server.reeve("create", "closed");
     const paths = [
-      "etc/apps/closed/settings",
+      "etc/apps/closed/variables",
       "srv/closed/data",
       "srv/closed/releases",
       "srv/closed/envs",

@@ -128,21 +128,21 @@ function configurationCases(scene: SceneNow): void {
     },
   );
 
-  it("I1, I2, I3, I4: are settings to the letter", async () => {
+  it("I1, I2, I3, I4: are variables to the letter", async () => {
     const { demo, server } = scene();
     const texts = Object.values(words).flat().map(filled);
     const files = evaluatingApp(
       "json.dumps({k: v for k, v in os.environ.items() if k.startswith('EVIL_')})",
       "import json, os",
     );
-    const commit = await demo.commitBeside(files, "Settings");
+    const commit = await demo.commitBeside(files, "Variables");
     expect((await scene().push("http", [`+${commit}:refs/heads/main`])).exitCode).toBe(0);
     const assignments = texts.map((text, index) => `EVIL_${index}=${text}`);
 
-    const set = await server.reeve("settings", "demo", "set", ...assignments);
+    const set = await server.reeve("vars", "demo", "set", ...assignments);
     const { body } = await server.get("demo");
     const unset = await server.reeve(
-      "settings",
+      "vars",
       "demo",
       "unset",
       ...texts.map((_, index) => `EVIL_${index}`),
@@ -175,15 +175,15 @@ function configurationCases(scene: SceneNow): void {
       ].map((name): [string] => [name]),
       3,
     ),
-  )("I5: %j is no setting's name, over %s", async (name, via) => {
+  )("I5: %j is no variable's name, over %s", async (name, via) => {
     const { server, ada } = scene();
     const { exitCode, output } =
       via === "http"
-        ? await server.reeve("settings", "demo", "set", "--", `${name}=x`)
-        : await ada.ssh.run(`settings demo set -- '${name}=x'`);
+        ? await server.reeve("vars", "demo", "set", "--", `${name}=x`)
+        : await ada.ssh.run(`vars demo set -- '${name}=x'`);
 
     expect(exitCode, output).toBeGreaterThan(0);
-    expect(output).toMatch(/^error(\[(SETTING_INVALID|SSH_REFUSED)\])?: /m);
+    expect(output).toMatch(/^error(\[(VARIABLE_INVALID|SSH_REFUSED)\])?: /m);
   });
 
   it.each(
@@ -236,7 +236,7 @@ function configurationCases(scene: SceneNow): void {
     const { demo, server } = scene();
     const ini = server.path("etc/vassals/demo.ini");
     const ahead = Math.floor(Date.now() / 1000) + 3600;
-    // Where a setting was just taken away, the ini is held while the vassal is started anew.
+    // Where a variable was just taken away, the ini is held while the vassal is started anew.
     await server.settled("demo");
     utimesSync(ini, ahead, ahead);
     for (const text of ["I8 one", "I8 two"]) {
@@ -271,18 +271,18 @@ function configurationCases(scene: SceneNow): void {
       rmSync(place(name), { recursive: true });
   });
 
-  it("I10: no setting stands in an ini, and nobody but root and the app can read one", async () => {
+  it("I10: no variable stands in an ini, and nobody but root and the app can read one", async () => {
     const { server } = scene();
-    await server.reeve("settings", "demo", "set", "PRIVATE=in-a-setting-9e07");
+    await server.reeve("vars", "demo", "set", "PRIVATE=in-a-variable-9e07");
     await server.settled("demo");
     const ini = server.read("etc/vassals/demo.ini");
-    const path = server.path("etc/apps/demo/settings/PRIVATE");
+    const path = server.path("etc/apps/demo/variables/PRIVATE");
     const { mode, uid } = statSync(path);
-    const folder = statSync(server.path("etc/apps/demo/settings")).mode;
-    expect(readFileSync(path, "utf8")).toBe("in-a-setting-9e07");
-    await server.reeve("settings", "demo", "unset", "PRIVATE");
+    const folder = statSync(server.path("etc/apps/demo/variables")).mode;
+    expect(readFileSync(path, "utf8")).toBe("in-a-variable-9e07");
+    await server.reeve("vars", "demo", "unset", "PRIVATE");
 
-    expect(ini).not.toContain("in-a-setting");
+    expect(ini).not.toContain("in-a-variable");
     expect([mode & 0o777, folder & 0o777]).toEqual([0o640, 0o750]);
     expect(uid).toBe(process.getuid?.());
   });
@@ -582,14 +582,14 @@ def app(environ, start_response):
   });
 
   it.each(byWays([[]]))(
-    "V6: a preview sees none of production's settings, over %s",
+    "V6: a preview sees none of production's variables, over %s",
     async (via) => {
       const { server, demo } = scene();
-      await server.reeve("settings", "demo", "set", "PASSWORD=of-production");
+      await server.reeve("vars", "demo", "set", "PASSWORD=of-production");
       const commit = await demo.commitBeside(evaluatingApp("os.environ.get('PASSWORD')"), "V6");
       const push = await scene().push(via, [`${commit}:refs/heads/v6`]);
       const { body } = await server.get("v6--demo");
-      await server.reeve("settings", "demo", "unset", "PASSWORD");
+      await server.reeve("vars", "demo", "unset", "PASSWORD");
 
       expect(push.exitCode, push.output).toBe(0);
       expect(body).toBe("None");

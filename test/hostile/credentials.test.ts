@@ -119,7 +119,7 @@ describe("a token", () => {
 
   it("A11: leaves no trace in logs, arguments, environments, error pages or reeve's files", async () => {
     const token = await makeToken(server, "ada");
-    const settings = "SECRET=in-a-setting-1c9f";
+    const variables = "SECRET=in-a-variable-1c9f";
     const found = new Set<string>();
     const look = (): void => {
       for (const pid of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
@@ -144,13 +144,13 @@ describe("a token", () => {
       ),
       await ask({ authorization: `Bearer ${token}` }),
     ];
-    await server.reeve("settings", "demo", "set", settings);
+    await server.reeve("vars", "demo", "set", variables);
 
     expect([...found]).toEqual([]);
     for (const page of pages) expect(JSON.stringify(page)).not.toContain(token);
     expect(filesWith(server.path(), token)).toEqual([]);
     expect(JSON.stringify(await audit())).not.toContain(token);
-    expect(JSON.stringify(await audit())).not.toContain("in-a-setting");
+    expect(JSON.stringify(await audit())).not.toContain("in-a-variable");
   });
 });
 

@@ -107,10 +107,10 @@ describe.runIf(isRoot)("an app that tries another app, the server and root", () 
   beforeAll(async () => {
     const other = await server.workspace("victim", victim);
     await server.reeve("create", "victim");
-    await server.reeve("settings", "victim", "set", `SECRET=${canary}`);
+    await server.reeve("vars", "victim", "set", `SECRET=${canary}`);
     await other.push();
     await server.reeve("create", "mallory");
-    await server.reeve("settings", "mallory", "set", "FORMER=one");
+    await server.reeve("vars", "mallory", "set", "FORMER=one");
     await app.push();
     await server.settled("mallory");
     expect((await server.get("mallory")).body).toBe("the former one");

@@ -94,7 +94,7 @@ const changing =
 const passing = /\.git\/(packed-refs|ORIG_HEAD|FETCH_HEAD|logs)$|\/preview-envs\/HASH$/;
 /** What a deploy of `demo` has until it is settled. */
 const settling =
-  /demo\.next-|\/demo\/settings|srv\/demo\/|main\.js|^process (too many|missing): .*\/demo\./;
+  /demo\.next-|\/demo\/variables|srv\/demo\/|main\.js|^process (too many|missing): .*\/demo\./;
 const leftByGit = /\/objects\/(tmp_|incoming-)/;
 
 function filesUnder(folder: string): string[] {

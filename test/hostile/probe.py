@@ -44,8 +44,8 @@ def cases(facts):
         "X1": [reading(victim["release"]), reading(at("srv/victim/releases")), reading(victim["code"])],
         "X2": [reading(victim["environment"]), reading(victim["environment"] + "/pyvenv.cfg"), reading(at("srv/victim/envs"))],
         "X3": [
-            reading(at("etc/apps/victim/settings")),
-            reading(at("etc/apps/victim/settings/SECRET")),
+            reading(at("etc/apps/victim/variables")),
+            reading(at("etc/apps/victim/variables/SECRET")),
             reading(at("etc/apps/victim.toml")),
             reading(at("srv/victim/data")),
             reading(at("srv/victim/requirements.txt")),
@@ -114,7 +114,7 @@ def cases(facts):
         ],
         "X22": [
             ("its data", nothing([name for name in entries(at("srv", own, "data")) if name == "former"])),
-            ("its settings", nothing([name for name in entries(at("etc/apps", own, "settings")) if name == "FORMER"])),
+            ("its variables", nothing([name for name in entries(at("etc/apps", own, "variables")) if name == "FORMER"])),
             ("its environment", nothing([name for name in os.environ if name == "FORMER"])),
             ("its log", nothing(lines_with(at("log/apps/%s.log" % own), "the former one was here"))),
         ],

@@ -157,11 +157,11 @@ describe("a session over SSH", () => {
     expect((await ada.ssh.run("apps --help")).output).toContain("Usage: reeve apps");
   });
 
-  it("A11: shows to nobody on the machine what a setting is", async () => {
-    const secret = "in-a-setting-7f3a";
+  it("A11: shows to nobody on the machine what a variable is", async () => {
+    const secret = "in-a-variable-7f3a";
     await server.reeve("grant", "ada", "demo", "admin");
     const over = new AbortController();
-    const setting = ada.ssh.run(`settings demo set SECRET=${secret}`).finally(() => over.abort());
+    const change = ada.ssh.run(`vars demo set SECRET=${secret}`).finally(() => over.abort());
     const seen: string[] = [];
     while (!over.signal.aborted) {
       // The client's own arguments are the client's own.
@@ -171,8 +171,8 @@ describe("a session over SSH", () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
 
-    expect((await setting).exitCode).toBe(0);
-    expect((await ada.ssh.run("settings demo")).output).toContain(`SECRET=${secret}`);
+    expect((await change).exitCode).toBe(0);
+    expect((await ada.ssh.run("vars demo")).output).toContain(`SECRET=${secret}`);
     expect(seen).toEqual([]);
     await server.reeve("revoke", "ada", "demo", "admin");
   });
@@ -264,7 +264,7 @@ describe("S2: a command line that is not to the letter what git writes", () => {
     ["git-receive-pack 'DEMO'"],
     ["git-receive-pack  'demo'"],
     [" git-receive-pack 'demo'"],
-    [`settings demo set A=$(touch ${canary})`],
+    [`vars demo set A=$(touch ${canary})`],
     [`show demo; touch ${canary}`],
     [`show demo | tee ${canary}`],
     [`logs demo > ${canary}`],

@@ -4,7 +4,7 @@ import { evaluatingApp, plainApp } from "../support/apps.ts";
 import { eventually } from "../support/server.ts";
 import { withApp, withServer, withWorkspace } from "../support/with-server.ts";
 
-describe("settings", () => {
+describe("variables", () => {
   const server = withServer();
   const demo = withWorkspace(server, "demo", evaluatingApp("repr(os.environ.get('GREETING'))"));
 
@@ -12,7 +12,7 @@ describe("settings", () => {
 
   it("can be given before the first push", async () => {
     await server.reeve("create", "demo");
-    const { output } = await server.reeve("settings", "demo", "set", "GREETING=hello");
+    const { output } = await server.reeve("vars", "demo", "set", "GREETING=hello");
     expect(output).toContain("kept for its first deploy");
 
     await demo.push();
@@ -23,12 +23,7 @@ describe("settings", () => {
   it.each([["good morning"], ["$(id) @(exec://id) %n"], ["one\ntwo"], ["a=b=c"], ["ünï"]])(
     "reach the app to the letter: %j",
     async (value) => {
-      const { exitCode, output } = await server.reeve(
-        "settings",
-        "demo",
-        "set",
-        `GREETING=${value}`,
-      );
+      const { exitCode, output } = await server.reeve("vars", "demo", "set", `GREETING=${value}`);
 
       expect(exitCode, output).toBe(0);
       expect(output).toContain("live");
@@ -39,7 +34,7 @@ describe("settings", () => {
   );
 
   it("that are taken away are gone, from the vassal as well as from its understudy", async () => {
-    await server.reeve("settings", "demo", "unset", "GREETING");
+    await server.reeve("vars", "demo", "unset", "GREETING");
 
     expect(await page()).toBe("None");
     await server.settled("demo");
@@ -48,37 +43,37 @@ describe("settings", () => {
 
   it("with which the app does not start are refused and not kept", async () => {
     await demo.deploy({
-      "app.py": `import os\nif "BREAK" in os.environ: raise SystemExit("broken by a setting")\n${demo.read("app.py")}`,
+      "app.py": `import os\nif "BREAK" in os.environ: raise SystemExit("broken by a variable")\n${demo.read("app.py")}`,
     });
 
-    const { exitCode, output } = await server.reeve("settings", "demo", "set", "BREAK=1");
+    const { exitCode, output } = await server.reeve("vars", "demo", "set", "BREAK=1");
 
     expect(exitCode).toBe(1);
     expect(output).toContain("error[APP_UNHEALTHY]");
-    expect(await server.json("settings", "demo")).toEqual({});
+    expect(await server.json("vars", "demo")).toEqual({});
     expect(await page()).toBe("None");
   });
 
   it.each([["1A=x"], ["A B=x"], ["UWSGI_FILE=x"], ["LD_PRELOAD=x"], ["REEVE_DATA=x"], ["nothing"]])(
     "cannot be called %s",
     async (words) => {
-      const { exitCode, output } = await server.reeve("settings", "demo", "set", words);
+      const { exitCode, output } = await server.reeve("vars", "demo", "set", words);
 
       expect(exitCode).toBe(2);
-      expect(output).toContain("error[SETTING_INVALID]");
+      expect(output).toContain("error[VARIABLE_INVALID]");
     },
   );
 
   it.each([
     ["value", `A=${"x".repeat(64 * 1024 + 1)}`, "the value of A holds a zero byte or is longer"],
-    ["name", `${"A".repeat(129)}=x`, "cannot be the name of a setting"],
+    ["name", `${"A".repeat(129)}=x`, "cannot be the name of a variable"],
   ])(
     "whose %s is longer than reeve takes are refused, in words that say so",
     async (_, words, said) => {
-      const answer = await server.reeve("settings", "demo", "set", words);
+      const answer = await server.reeve("vars", "demo", "set", words);
 
       expect(answer).toMatchObject({ exitCode: 2 });
-      expect(answer.output).toContain("error[SETTING_INVALID]");
+      expect(answer.output).toContain("error[VARIABLE_INVALID]");
       expect(answer.output).toContain(said);
     },
   );
@@ -202,17 +197,17 @@ describe("the administrator's own hand", () => {
     expect(readFileSync(ini, "utf8")).toContain("env = BY_HAND=ini");
   });
 
-  it("a setting that is taken away leaves a vassal with an edited ini too", async () => {
+  it("a variable that is taken away leaves a vassal with an edited ini too", async () => {
     await demo.deploy({
       "app.py":
         evaluatingApp("str(os.environ.get('BY_HAND')) + str(os.environ.get('GONE'))")["app.py"] ??
         "",
     });
-    await server.reeve("settings", "demo", "set", "GONE=not yet");
+    await server.reeve("vars", "demo", "set", "GONE=not yet");
     await server.settled("demo");
     expect((await server.get("demo")).body).toBe("ininot yet");
 
-    await server.reeve("settings", "demo", "unset", "GONE");
+    await server.reeve("vars", "demo", "unset", "GONE");
 
     expect((await server.get("demo")).body).toBe("iniNone");
     await server.settled("demo");

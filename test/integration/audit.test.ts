@@ -134,8 +134,8 @@ describe("a secret", () => {
     ["an option's address", `options demo set host=https://ada:${secret}@shop.example`],
     ["a branch's name", `preview remove demo https://ada:${secret}@shop.example`],
     ["a release's name", `rollback demo https://ada:${secret}@shop.example`],
-    ["a setting", `settings demo set PASSWORD=${secret}`],
-    ["a setting whose name is none", `settings demo set PASS-WORD=${secret}`],
+    ["a variable", `vars demo set PASSWORD=${secret}`],
+    ["a variable whose name is none", `vars demo set PASS-WORD=${secret}`],
   ])("that stands in %s stands in nothing that others may see", async (_, command) => {
     await ada.ssh.run(command);
 

@@ -51,20 +51,20 @@ atexit.register(lambda: print("at the end of", os.getpid(), flush=True))
     expect(await served()).toBe(`two - ${commit}`);
   });
 
-  it("gets the settings that are changed, and loses those that are unset", async () => {
+  it("gets the variables that are changed, and loses those that are unset", async () => {
     const head = await demo.head();
 
-    const set = await server.reeve("settings", "demo", "set", "WORD=hello");
+    const set = await server.reeve("vars", "demo", "set", "WORD=hello");
     expect(set.exitCode, set.output).toBe(0);
     expect(await served()).toBe(`two hello ${head}`);
 
-    const unset = await server.reeve("settings", "demo", "unset", "WORD");
+    const unset = await server.reeve("vars", "demo", "unset", "WORD");
     expect(unset.exitCode, unset.output).toBe(0);
     expect(await served()).toBe(`two - ${head}`);
   });
 
-  it("is started again with the release and the settings of before where the new one fails", async () => {
-    await server.reeve("settings", "demo", "set", "WORD=before");
+  it("is started again with the release and the variables of before where the new one fails", async () => {
+    await server.reeve("vars", "demo", "set", "WORD=before");
     const head = await demo.head();
 
     const { exitCode, output } = await demo.deploy({ "app.py": "import nosuchmodule\n" }, "Bad");

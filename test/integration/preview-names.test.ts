@@ -14,7 +14,7 @@ import { iniOf, planIni } from "../../src/agent/instance/inis.ts";
 import { settledVassal } from "../../src/agent/instance/vassals.ts";
 import { placesOf } from "../../src/agent/preview/place.ts";
 import { choosePreviewName } from "../../src/agent/preview/slug.ts";
-import { expectSettingsChange } from "../../src/agent/variables/settings.ts";
+import { expectVariablesChange } from "../../src/agent/variables/variables.ts";
 import type { Deploy } from "../../src/agent/store/deploys.ts";
 import { vhostText } from "../../src/agent/vhost/vhost.ts";
 import { plainApp } from "../support/apps.ts";
@@ -108,8 +108,8 @@ const context = {
   listen: 1024,
 } as unknown as DeployContext;
 
-/** Names and values of settings that reeve takes, with words among them that an ini would act on. */
-const setting = fc
+/** Names and values of variables that reeve takes, with words among them that an ini would act on. */
+const assignment = fc
   .tuple(
     fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,40}$/),
     fc.oneof(
@@ -126,7 +126,7 @@ const setting = fc
   )
   .filter(([name, value]) => {
     try {
-      return Boolean(expectSettingsChange({ set: { [name]: value }, unset: [] }));
+      return Boolean(expectVariablesChange({ set: { [name]: value }, unset: [] }));
     } catch {
       return false;
     }
@@ -204,14 +204,14 @@ describe.each([
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it("are to uWSGI the same keys in the same order, each with the values that were meant", () => {
-    const settings = fc.sample(setting, { numRuns: generated.length, seed: 5 });
+    const variables = fc.sample(assignment, { numRuns: generated.length, seed: 5 });
     const files = generated.map(({ name, ini }, index) => {
       const file = join(folder, `${name}.rel-7.ini`);
       writeFileSync(file, ini);
-      // uWSGI reads the settings while it reads the ini.
-      const own = instancePaths(layout, name).settings;
+      // uWSGI reads the variables while it reads the ini.
+      const own = instancePaths(layout, name).variables;
       mkdirSync(own, { recursive: true });
-      const [variable, value] = settings[index] as [string, string];
+      const [variable, value] = variables[index] as [string, string];
       writeFileSync(join(own, variable), value);
       return file;
     });

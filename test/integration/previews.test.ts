@@ -223,17 +223,17 @@ describe("what a preview has", () => {
 
   beforeAll(async () => {
     await server.reeve("create", "demo");
-    await server.reeve("settings", "demo", "set", "SECRET=production");
-    await server.reeve("settings", "demo", "--preview", "set", "SECRET=preview");
+    await server.reeve("vars", "demo", "set", "SECRET=production");
+    await server.reeve("vars", "demo", "--preview", "set", "SECRET=preview");
     await demo.push();
   });
 
-  it("is a set of settings of its own, unless the app's are wanted", async () => {
+  it("is a set of variables of its own, unless the app's are wanted", async () => {
     await push({}, "HEAD:shop");
     expect((await server.get("shop--demo")).body).toBe("preview");
     expect((await server.get("demo")).body).toBe("production");
 
-    await server.reeve("options", "demo", "set", "preview_settings=app");
+    await server.reeve("options", "demo", "set", "preview_variables=app");
     await push({}, "HEAD:shop");
     expect((await server.get("shop--demo")).body).toBe("production");
   });
@@ -265,7 +265,7 @@ describe("what a preview has", () => {
   });
 
   it.runIf(isRoot)("is a user who may read nothing of production's", async () => {
-    const secret = server.path("etc/apps/demo/settings/SECRET");
+    const secret = server.path("etc/apps/demo/variables/SECRET");
     const data = server.path("srv/demo/data");
     const words = [
       `import os, pwd`,

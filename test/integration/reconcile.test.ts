@@ -86,10 +86,10 @@ describe("what differs from the record", () => {
       /^demo: nginx's link points at the vassal again$/m,
     ],
     [
-      "settings whose change was cut off between two renames",
+      "variables whose change was cut off between two renames",
       () => {
-        const settings = server.path("etc/apps/demo/settings");
-        renameSync(settings, `${settings}.former`);
+        const variables = server.path("etc/apps/demo/variables");
+        renameSync(variables, `${variables}.former`);
       },
       /^everything is as it should be$/m,
     ],
@@ -124,7 +124,7 @@ describe("what differs from the record", () => {
     await eventually(
       async () => (await server.reeve("reconcile")).output === "everything is as it should be",
     );
-    expect(readdirSync(server.path("etc/apps/demo"))).toEqual(["settings"]);
+    expect(readdirSync(server.path("etc/apps/demo"))).toEqual(["variables"]);
   });
 
   it("is a branch that somebody moved past reeve: what it names is deployed", async () => {

@@ -510,8 +510,8 @@ describe("a package of the tree itself", () => {
     expect(await page()).toBe("['no page', 'shop.made']");
   });
 
-  it("sees of the settings those that the options name, when it is built", async () => {
-    await server.reeve("settings", "demo", "set", "SHOP_VERSION=3.0", "SHOP_SECRET=x");
+  it("sees of the variables those that the options name, when it is built", async () => {
+    await server.reeve("vars", "demo", "set", "SHOP_VERSION=3.0", "SHOP_SECRET=x");
     await server.reeve("options", "demo", "set", "build_variables=SHOP_VERSION PERL5OPT");
     const version = evaluatingApp(
       "importlib.metadata.version('shop')",
@@ -520,7 +520,7 @@ describe("a package of the tree itself", () => {
     await demo.deploy({ makes: null, ...version });
     expect(await page()).toBe("3.0");
 
-    const changed = await server.reeve("settings", "demo", "set", "SHOP_VERSION=3.1");
+    const changed = await server.reeve("vars", "demo", "set", "SHOP_VERSION=3.1");
 
     expect(changed.exitCode, changed.output).toBe(0);
     expect(await page()).toBe("3.1");
@@ -623,11 +623,11 @@ describe("without uv", () => {
       });
       await server.reeve("create", "flags");
       await server.reeve("options", "flags", "set", "build_variables=PARTING_FLAG");
-      await server.reeve("settings", "flags", "set", "PARTING_FLAG=one");
+      await server.reeve("vars", "flags", "set", "PARTING_FLAG=one");
       await demo.push();
       expect((await server.get("flags")).body).toBe("one");
 
-      const changed = await server.reeve("settings", "flags", "set", "PARTING_FLAG=two");
+      const changed = await server.reeve("vars", "flags", "set", "PARTING_FLAG=two");
 
       expect(changed.exitCode, changed.output).toBe(0);
       expect((await server.get("flags")).body).toBe("two");

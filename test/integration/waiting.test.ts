@@ -86,7 +86,7 @@ const waiting: Record<string, Begin> = {
   "a rollback": command("rollback demo"),
   "a redeploy": command("redeploy demo"),
   "a rebuild": command("rebuild demo"),
-  "a change of settings": command("settings demo set A=1"),
+  "a change of variables": command("vars demo set A=1"),
   "the end of the app": command("destroy demo --yes"),
   "a preview's push over HTTP": push("http", "+NEW:refs/heads/shop"),
   "a preview's push over SSH": push("ssh", "+NEW:refs/heads/shop"),
@@ -168,7 +168,7 @@ describe("what somebody may do is judged when the turn has come", () => {
         await server.reeve("key", "remove", await keyOf(name));
         return server.reeve("token", "revoke", await tokenOf(name));
       },
-      [command("settings demo set A=1"), push("http", "+NEW:refs/heads/shop")],
+      [command("vars demo set A=1"), push("http", "+NEW:refs/heads/shop")],
     ],
   ];
 

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "commander";
 import { describe, expect, it } from "vitest";
 import { agentVerbs } from "../../src/protocol/agent-verbs.ts";
 import * as names from "../../src/names/names.ts";
-import { isUntouched, sign } from "../../src/system/signature.ts";
+import { changed, isUntouched, sign } from "../../src/system/signature.ts";
 import { wholeNumber } from "../../src/cli/input.ts";
 import { table } from "../../src/cli/table.ts";
 import { appOptions } from "../../src/config/app-options.ts";
@@ -20,6 +20,7 @@ import { parseAuthorization } from "../../src/front/accounts/credentials.ts";
 import { parsePublicKey } from "../../src/front/accounts/public-key.ts";
 import { findRoute } from "../../src/front/http/route.ts";
 import { answerSsh, type SshWorld } from "../../src/front/ssh/ssh.ts";
+import { isCommandName } from "../../src/protocol/command-names.ts";
 import { splitWords } from "../../src/protocol/ssh-words.ts";
 import type { Command } from "../../src/system/system.ts";
 import { LineSplitter, linesOf, printable } from "../../src/system/lines.ts";
@@ -37,7 +38,7 @@ import { subjectOf } from "../../src/front/push/subject.ts";
 import { parseReplies, type CommitTree, type Entry } from "../../src/front/push/tree.ts";
 import { expectFetchable, parseModules } from "../../src/agent/release/modules.ts";
 import { parseChanges } from "../../src/agent/release/release-commands.ts";
-import { expectSettingsChange } from "../../src/agent/variables/settings.ts";
+import { expectVariablesChange } from "../../src/agent/variables/variables.ts";
 import { parseCoverage } from "../../src/agent/store/coverage.ts";
 import { parseVassalName } from "../../src/names/vassal.ts";
 import { hasTraceback, reasonOfFailure } from "../../src/agent/vassal/app-log.ts";
@@ -144,10 +145,14 @@ const parsers: Record<string, Parser | Parser[]> = {
     (text) => parseVassalName(`${text}.next-7.ini`),
     (text) => parseVassalName(`demo.${text}.1.ini`),
   ],
-  "names/names.ts settingNameGrammar": (text) => names.settingNameGrammar.test(text),
-  "names/names.ts reservedSetting": (text) => names.reservedSetting.test(text),
+  "names/names.ts variableNameGrammar": (text) => names.variableNameGrammar.test(text),
+  "names/names.ts reservedVariable": (text) => names.reservedVariable.test(text),
   "system/signature.ts sign": sign,
   "system/signature.ts isUntouched": isUntouched,
+  "system/signature.ts changed": [
+    (text) => changed(text, (one) => one),
+    (text) => changed(sign(`reeve (unsigned)${text}`), (one) => one),
+  ],
   "protocol/agent-verbs.ts agentVerbs": [
     (text) => agentVerbs.prepareRemoval.input.safeParse({ ref: `refs/heads/${text}` }),
     (text) =>
@@ -208,6 +213,7 @@ const parsers: Record<string, Parser | Parser[]> = {
   ],
   "front/http/route.ts findRoute": (text) =>
     findRoute({ method: "GET", url: `/${text}`, contentType: text }),
+  "protocol/command-names.ts isCommandName": isCommandName,
   "protocol/ssh-words.ts splitWords": splitWords,
   "front/ssh/ssh.ts answerSsh": [
     (text) => answerSsh(sshWorld, { key: "", pid: 1, command: text }),
@@ -288,9 +294,9 @@ const parsers: Record<string, Parser | Parser[]> = {
   ],
   "agent/release/modules.ts parseModules": parseModules,
   "agent/release/release-commands.ts parseChanges": parseChanges,
-  "agent/variables/settings.ts expectSettingsChange": [
-    (text) => expectSettingsChange({ set: { [text]: "1" }, unset: [] }),
-    (text) => expectSettingsChange({ set: { NAME: text.slice(0, 64 * 1024) }, unset: [] }),
+  "agent/variables/variables.ts expectVariablesChange": [
+    (text) => expectVariablesChange({ set: { [text]: "1" }, unset: [] }),
+    (text) => expectVariablesChange({ set: { NAME: text.slice(0, 64 * 1024) }, unset: [] }),
   ],
   "agent/vassal/app-log.ts hasTraceback": (text) => hasTraceback([text, ...text.split("\n")]),
   "agent/vassal/app-log.ts reasonOfFailure": [
@@ -330,7 +336,7 @@ const ours = [
   "agent/release/release-commands.ts linkedCopyOf",
   "agent/release/release-commands.ts openingOf",
   "agent/release/release-commands.ts sealOf",
-  "agent/variables/settings.ts proposedSettings",
+  "agent/variables/variables.ts proposedVariables",
   "system/sqlite.ts shortened",
   "agent/vassal/on-demand.ts withIdle",
   "agent/vassal/vassal.ts groupOf",

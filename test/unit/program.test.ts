@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { makeProgram } from "../../src/program.ts";
 import { programRoot } from "../../src/config/config.ts";
+import { formerCommandNames, isCommandName } from "../../src/protocol/command-names.ts";
 import { helpOf, visibleCommands } from "../support/documentation.ts";
 import { temporaryFolder } from "../support/unit-folder.ts";
 
@@ -56,10 +57,10 @@ describe("the command line", () => {
       "releases",
       "revoke",
       "rollback",
-      "settings",
       "show",
       "token",
       "up",
+      "vars",
     ]);
     expect(helpOf(program)).not.toMatch(/^ {2}(agent|front)/m);
   });
@@ -79,7 +80,8 @@ describe("the command line", () => {
   );
 
   it("offers over SSH what acts on a server that runs, and not what starts one", async () => {
-    const names = (await makeProgram({ overSsh: true })).commands.map((command) => command.name());
+    const all = (await makeProgram({ overSsh: true })).commands.map((command) => command.name());
+    const names = all.filter((name) => !Object.hasOwn(formerCommandNames, name));
 
     expect(names).toEqual(
       visibleCommands(program)
@@ -87,6 +89,26 @@ describe("the command line", () => {
         .filter((name) => name !== "up"),
     );
   });
+
+  it.each(Object.entries(formerCommandNames))(
+    "answers to %s, as %s was called once, and lists it nowhere",
+    async (former, name) => {
+      for (const overSsh of [false, true]) {
+        const all = await makeProgram({ overSsh });
+        const [old, current] = [former, name].map((one) =>
+          all.commands.find((command) => command.name() === one),
+        );
+
+        expect(old?.description()).toBe(current?.description());
+        expect(old?.options.map(({ flags }) => flags)).toEqual(
+          current?.options.map(({ flags }) => flags),
+        );
+        expect(helpOf(all)).not.toMatch(new RegExp(`^ {2}${former}\\b`, "m"));
+      }
+      expect(isCommandName(former)).toBe(true);
+      expect((await type(former, "--help")).printed).toContain(`Usage: reeve ${former} `);
+    },
+  );
 
   it("knows its version", async () => {
     const { version } = JSON.parse(readFileSync(join(programRoot, "package.json"), "utf8")) as {
@@ -132,9 +154,9 @@ describe("the command line", () => {
     ["create", ["create", "../x"], "APP_NAME_INVALID"],
     ["account", ["account", "add", "Ada"], "ACCOUNT_NAME_INVALID"],
     ["grant", ["grant", "--", "-ada", "demo", "read"], "ACCOUNT_NAME_INVALID"],
-    ["settings", ["settings", "demo", "set"], "SETTING_INVALID"],
-    ["settings", ["settings", "demo", "set", "DEBUG", "1"], "SETTING_INVALID"],
-    ["settings", ["settings", "demo", "put", "A=1"], "SETTING_INVALID"],
+    ["vars", ["vars", "demo", "set"], "VARIABLE_INVALID"],
+    ["vars", ["vars", "demo", "set", "DEBUG", "1"], "VARIABLE_INVALID"],
+    ["vars", ["vars", "demo", "put", "A=1"], "VARIABLE_INVALID"],
     ["options", ["options", "demo", "set"], "OPTION_INVALID"],
     ["options", ["options", "demo", "web_processes=4"], "OPTION_INVALID"],
     ["options", ["options", "demo", "set", "web_processes", "4"], "OPTION_INVALID"],
@@ -147,8 +169,8 @@ describe("the command line", () => {
     [["apps", "--json"]],
     [["show", "demo"]],
     [["create", "demo"]],
-    [["settings", "demo"]],
-    [["settings", "demo", "set", "A=b=c"]],
+    [["vars", "demo"]],
+    [["vars", "demo", "set", "A=b=c"]],
     [["options", "demo", "set", "web_processes=4"]],
     [["releases", "demo"]],
     [["rollback", "demo"]],

@@ -18,7 +18,7 @@ const shown = [
   // git, curl, pip: an address with a password.
   /:\/\/[^\s/@"'`:]+:[^\s/@]+@/,
   // reeve, env: a value behind a name.
-  new RegExp(`\\b(?:settings|options|env)\\b.*\\s['"]?${named}=[^\\s\`]`, "i"),
+  new RegExp(`\\b(?:vars|options|env)\\b.*\\s['"]?${named}=[^\\s\`]`, "i"),
   new RegExp(`\\s--${named}[= ][^\\s\`<\\[]`, "i"),
   /\bcurl\b.*\s(?:-u|--user|--proxy-user)\b/,
   /\b(?:curl|wget|git)\b.*authorization: ?\S/i,
@@ -38,8 +38,8 @@ describe("a secret in a line that somebody types", () => {
     "curl -u ada:reeve_Vn2kYc3 http://git.localhost/",
     'curl -s -H "Authorization: Bearer $TOKEN" http://git.localhost/',
     "git -c http.extraHeader='Authorization: Basic eA==' push",
-    "reeve settings demo set SECRET_KEY=hush",
-    "reeve settings demo --preview set DEBUG=1 'DATABASE_URL=postgres://x'",
+    "reeve vars demo set SECRET_KEY=hush",
+    "reeve vars demo --preview set DEBUG=1 'DATABASE_URL=postgres://x'",
     "reeve options demo set web_processes=2 preview_password=open-sesame",
     "env GIT_TOKEN=hush git push deploy main",
     "reeve login --token reeve_Vn2kYc3",
@@ -53,8 +53,8 @@ describe("a secret in a line that somebody types", () => {
   it.each([
     "git remote add deploy http://admin@git.localhost:8080/demo.git",
     "git config credential.http://admin@git.localhost:8080.helper '!f() { sed s/^/password=/ FILE; }; f'",
-    "reeve settings demo set API_KEY < FILE",
-    'reeve settings demo set GREETING="good morning" DEBUG=1',
+    "reeve vars demo set API_KEY < FILE",
+    'reeve vars demo set GREETING="good morning" DEBUG=1',
     "reeve options demo set web_processes=4 health_path=/up",
     "ssh://reeve@localhost:8022/demo.git",
   ])("is not seen where there is none: %s", (line) => {
@@ -106,7 +106,7 @@ describe("a secret for one of reeve's commands", () => {
   it("may be read from standard input by each command that takes NAME=VALUE", () => {
     const taking = visibleCommands(program).filter((command) => /NAME=VALUE/.test(helpOf(command)));
 
-    expect(taking.map((command) => command.name())).toEqual(["options", "settings"]);
+    expect(taking.map((command) => command.name())).toEqual(["options", "vars"]);
     for (const command of taking) expect(helpOf(command)).toMatch(/set \w+ < FILE$/m);
   });
 
@@ -143,7 +143,7 @@ describe("a secret in the arguments of what reeve starts", () => {
     'const address = "https://ada:" + token + "@git/";',
     'host.run({ file: "curl", args: ["-u", apiKey] });',
     'host.run({ file: "curl", args: ["-H", authorization] });',
-    'host.run({ file: "env", args: [settings.DATABASE_URL, passwd] });',
+    'host.run({ file: "env", args: [variables.DATABASE_URL, passwd] });',
     'host.run({ file: "curl", args: [account["token"]] });',
     'host.run({ file: "pip", args: ["--proxy", server.package_proxy] });',
     'host.run({ file: "pip", args: ["-i", server.package_index] });',

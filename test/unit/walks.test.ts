@@ -212,6 +212,7 @@ describe("a call that changes something by its name", () => {
     "agent/deploy/deploy-log.ts": ["appendFile mkdir", "root's: the deploys' logs"],
     "agent/instance/folders.ts": ["chmod chown mkdir", "root's: /srv/APP and etc/apps/APP"],
     "agent/reconcile/chown.ts": ["chmod", "root's: /srv/APP"],
+    "agent/reconcile/former-settings.ts": ["rename", "root's: etc/apps/APP"],
     "agent/environment/begin.ts": [
       "mkdir rename rmdir",
       "root's: envs/ and its .cache/, a builder's folder in it while it is closed",
@@ -239,9 +240,9 @@ describe("a call that changes something by its name", () => {
       "root's: releases/ and .staging/; of git's user the index, whose time alone is set, following no link",
     ],
     "agent/release/submodules.ts": ["mkdir rename", "root's: submodules/"],
-    "agent/variables/settings.ts": [
+    "agent/variables/variables.ts": [
       "chmod chown mkdir rename rmdir unlink writeFile",
-      "root's: etc/apps/APP, and the folder of settings itself",
+      "root's: etc/apps/APP, and the folder of variables itself",
     ],
     "agent/vhost/file-changes.ts": ["mkdir rmdir", "root's: nginx's folders"],
     "agent/vhost/passwords.ts": ["chown", "root's: etc/apps/APP"],

@@ -1,5 +1,5 @@
 import { layOutStaging } from "../release/release.ts";
-import { mendSettings } from "../variables/settings.ts";
+import { mendVariables } from "../variables/variables.ts";
 import { pathsOf, releaseContext, type DeployContext } from "../world/context.ts";
 import { prune } from "./prune.ts";
 
@@ -29,7 +29,7 @@ function tidyNow(context: DeployContext, instance: string): Promise<string[]> {
   const row = context.store.instances.get(instance);
   return context.background.tidy(instance, async () => {
     if (!row) return [];
-    await mendSettings(context.system, pathsOf(context, instance).settings);
+    await mendVariables(context.system, pathsOf(context, instance).variables);
     const removed = await prune(context, row);
     await layOutStaging(releaseContext(context, row));
     return removed;

@@ -54,7 +54,7 @@ export async function isUpdated(
 }
 
 /**
- * The links, the settings and the ini that the vassal for good boots from become the deploy's, and the Emperor has it.
+ * The links, the variables and the ini that the vassal for good boots from become the deploy's, and the Emperor has it.
  * A vassal that runs is stopped before: a reload would keep variables that were taken away and children of the former
  * release.
  */

@@ -5,11 +5,11 @@ import type { RequirementsFile } from "../environment/requirements.ts";
 import type { PushedTag } from "../environment/tree-contents.ts";
 import { UserError, type ErrorCode } from "../../errors.ts";
 import {
-  adoptSettings,
-  dropProposedSettings,
-  forgetFormerSettings,
-  type SettingsChange,
-} from "../variables/settings.ts";
+  adoptVariables,
+  dropProposedVariables,
+  forgetFormerVariables,
+  type VariablesChange,
+} from "../variables/variables.ts";
 import type { DeployReason, Holder } from "../../names/deploy.ts";
 import type { Deploy } from "../store/deploys.ts";
 import type { InstanceRow } from "../store/instances.ts";
@@ -94,7 +94,7 @@ export async function prepareDeploy(
     quarantine?: string | undefined;
     subject: string;
     proposal: Proposal;
-    settings?: SettingsChange | undefined;
+    variables?: VariablesChange | undefined;
     tags?: PushedTag[] | undefined;
   },
   say: Say,
@@ -108,7 +108,7 @@ export async function prepareDeploy(
   store.deploys.change(started.id, { subject: request.subject });
 
   await attempt(context, started, report, async (voice) => {
-    const { proposal, settings, quarantine, tags } = request;
+    const { proposal, variables, quarantine, tags } = request;
     if ("problem" in proposal)
       throw new UserError(proposal.problem.code, proposal.problem.message, proposal.problem);
     const { processes, root } = proposal;
@@ -123,7 +123,7 @@ export async function prepareDeploy(
     // Where there is nothing to build a vassal starts in a moment.
     context.groups.announce();
     await runSteps(proofOf(instance.name, options), report, {
-      ...{ context: { ...context, quarantine }, instance, options, settings, tags },
+      ...{ context: { ...context, quarantine }, instance, options, variables, tags },
       deploy: expectDeploy(context, started.id),
       ...voice,
     });
@@ -171,23 +171,23 @@ export async function confirmDeploy(context: DeployContext, id: number): Promise
   return said;
 }
 
-/** The deploy is on the air, and its settings are the instance's. Resolves to the milliseconds that it took. */
+/** The deploy is on the air, and its variables are the instance's. Resolves to the milliseconds that it took. */
 export async function goLive(context: DeployContext, deploy: Deploy): Promise<number> {
-  const { settings } = pathsOf(context, deploy.instance);
+  const { variables } = pathsOf(context, deploy.instance);
   const owner = { system: context.system, app: userOf(context, deploy.instance) };
-  await adoptSettings(owner, settings, deploy.number);
+  await adoptVariables(owner, variables, deploy.number);
   const took = conclude(context, deploy, { state: "live" });
   // What cannot be removed now is removed when it tidies up, or by the next deploy.
   const cleaning = [
-    forgetFormerSettings(context.system, settings),
+    forgetFormerVariables(context.system, variables),
     // There is no understudy with which they would go.
     ...(deploy.strategy === "restart"
-      ? [dropProposedSettings(context.system, settings, deploy.number)]
+      ? [dropProposedVariables(context.system, variables, deploy.number)]
       : []),
   ];
   for (const cleaned of await Promise.allSettled(cleaning))
     if (cleaned.status === "rejected")
-      context.log.warn({ err: cleaned.reason as unknown }, "could not clear settings away");
+      context.log.warn({ err: cleaned.reason as unknown }, "could not clear variables away");
   return took;
 }
 

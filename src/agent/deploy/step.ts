@@ -1,7 +1,7 @@
 import type { PushedTag } from "../environment/tree-contents.ts";
 import type { Instance } from "../../names/instance.ts";
 import type { AppOptions } from "../../config/app-options.ts";
-import type { SettingsChange } from "../variables/settings.ts";
+import type { VariablesChange } from "../variables/variables.ts";
 import type { Deploy } from "../store/deploys.ts";
 import type { Health } from "../vassal/vassal.ts";
 import type { Wanting } from "../../system/pool.ts";
@@ -14,8 +14,8 @@ export interface Preparation {
   options: AppOptions;
   /** As it is on record; steps add to it by `store.changeDeploy`, and those after them find it here. */
   deploy: Deploy;
-  /** The app's settings are changed by this deploy, and stay as they are where it is refused. */
-  settings?: SettingsChange | undefined;
+  /** The app's variables are changed by this deploy, and stay as they are where it is refused. */
+  variables?: VariablesChange | undefined;
   /** Tags that come with the same push, which git moves only when this is over. */
   tags?: PushedTag[] | undefined;
   /** Passes a line on to the pusher and to the deploy's log. */

@@ -10,7 +10,7 @@ import { environmentStep } from "./steps/environment.ts";
 import { foldersStep } from "./steps/folders.ts";
 import { healthStep } from "./steps/health.ts";
 import { emperorStep, restartStep } from "./steps/restart.ts";
-import { settingsStep } from "./steps/settings.ts";
+import { variablesStep } from "./steps/variables.ts";
 import { vhostStep } from "./steps/vhost.ts";
 
 /** What needs to know the commit and no more: the front still reads meanwhile what it asks for. */
@@ -25,14 +25,14 @@ const boots: Record<DeployStrategy, Step[]> = {
 export function proofOf(instance: string, { overlap }: Pick<AppOptions, "overlap">): Step[] {
   // A preview has no permanent vassal that could be restarted.
   const strategy = overlap || isPreviewName(instance) ? "overlap" : "restart";
-  return [environmentStep, settingsStep, ...boots[strategy], healthStep, vhostStep];
+  return [environmentStep, variablesStep, ...boots[strategy], healthStep, vhostStep];
 }
 
 /** Whichever way the deploy went: a step that it did not take has nothing to undo. */
 const allSteps: Step[] = [
   ...beginning,
   environmentStep,
-  settingsStep,
+  variablesStep,
   ...boots.overlap,
   ...boots.restart,
   healthStep,

@@ -22,7 +22,7 @@ export interface Build {
   workshop: string;
   /** What this build alone needs, and leaves there. */
   scratch: string;
-  /** Names what packages are to see of the settings, of which there is a file; empty: nothing. */
+  /** Names what packages are to see of the variables, of which there is a file; empty: nothing. */
   variables: string;
   sources: PackageSources;
   as: Identity;
@@ -152,7 +152,7 @@ export function installRequirements(build: Build, how: Installation): Command {
 }
 
 /**
- * With what the app's options let packages see of its settings. They come in within the box, as the builder: in the
+ * With what the app's options let packages see of its variables. They come in within the box, as the builder: in the
  * environment of what root starts there some would have it run anything.
  */
 function withVariables(build: Build, command: Command): Command {

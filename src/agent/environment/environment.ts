@@ -34,7 +34,7 @@ export interface EnvironmentRequest {
   release: string;
   /** What git says of its commit, for packages of the tree that have their version from it. */
   described: string;
-  /** What packages see when they are built, of the app's settings. */
+  /** What packages see when they are built, of the app's variables. */
   variables: Record<string, string>;
   /** What an earlier environment of the same hash held: a rollback gets what it had. */
   packages: string | undefined;

@@ -16,7 +16,7 @@ export interface EnvironmentInputs {
   abi: string;
   installer: "uv" | "pip";
   indexes: string[];
-  /** What packages see when they are built, of the app's settings. */
+  /** What packages see when they are built, of the app's variables. */
   variables: Record<string, string>;
   /** Raised by `reeve rebuild`. */
   generation: number;
@@ -37,7 +37,7 @@ export function environmentHash(inputs: EnvironmentInputs): string {
   return shortHash(canonical);
 }
 
-/** Empty: packages see nothing of the settings. */
+/** Empty: packages see nothing of the variables. */
 export function variablesHash(variables: Record<string, string>): string {
   const entries = Object.entries(variables);
   return entries.length === 0 ? "" : shortHash(JSON.stringify(entries));

@@ -1,6 +1,6 @@
 import { chmod, chown, mkdir } from "node:fs/promises";
 import { isPresent } from "../../system/files.ts";
-import { writeSettings } from "../variables/settings.ts";
+import { writeVariables } from "../variables/variables.ts";
 import { pathsOf, userOf, type DeployContext } from "../world/context.ts";
 
 /** Makes an instance's folders, with their owners, or leaves those that are there. */
@@ -23,6 +23,6 @@ export async function provideFolders(context: DeployContext, instance: string): 
     if (context.system.isRoot) await chown(path, uid, gid);
     await chmod(path, mode);
   }
-  if (!(await isPresent(paths.settings)))
-    await writeSettings(context.system, paths.settings, new Map(), appUser);
+  if (!(await isPresent(paths.variables)))
+    await writeVariables(context.system, paths.variables, new Map(), appUser);
 }

@@ -72,7 +72,7 @@ export function iniOf(
     name: vassal.instance,
     socket: vassal.socket,
     log: vassal.log,
-    settings: vassal.settings,
+    variables: vassal.variables,
     release: releasePath(paths, deploy.newCommit),
     environment: environmentPath(paths, deploy.environment ?? ""),
   };

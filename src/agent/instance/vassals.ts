@@ -11,7 +11,7 @@ import {
 import type { AppOptions } from "../../config/app-options.ts";
 import { sleep, waitFor } from "../../system/clock.ts";
 import { removeFile } from "../../system/files.ts";
-import { dropProposedSettings, findProposedSettings } from "../variables/settings.ts";
+import { dropProposedVariables, findProposedVariables } from "../variables/variables.ts";
 import type { Deploy } from "../store/deploys.ts";
 import { mergeLogs, provideLog } from "../vassal/app-log.ts";
 import { installOnDemand, isAwake, removeVassalFiles } from "../vassal/on-demand.ts";
@@ -56,7 +56,7 @@ export async function vassalsOf(context: DeployContext, instance: string): Promi
   const folders = [layout.vassals, layout.sockets, layout.appLogs];
   const names = (await Promise.all(folders.map((folder) => readdir(folder)))).flat();
   const stems = [instance, socketStem(instance)];
-  const proposed = await findProposedSettings(pathsOf(context, instance).settings);
+  const proposed = await findProposedVariables(pathsOf(context, instance).variables);
   const found = new Map<string, Vassal>();
   const add = (vassal: Vassal): unknown => found.set(vassal.ini, vassal);
   for (const name of names) {
@@ -192,6 +192,6 @@ export async function discard(context: DeployContext, vassal: Vassal): Promise<v
 async function clearAway(context: DeployContext, vassal: Vassal): Promise<void> {
   await removeVassalFiles(vassal);
   if (vassal.role !== "understudy") return;
-  const { settings } = pathsOf(context, vassal.instance);
-  await dropProposedSettings(context.system, settings, vassal.deploy);
+  const { variables } = pathsOf(context, vassal.instance);
+  await dropProposedVariables(context.system, variables, vassal.deploy);
 }

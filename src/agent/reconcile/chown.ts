@@ -24,8 +24,8 @@ export async function chownInstance(context: DeployContext, instance: string): P
   const sealed = [
     await sealOf(paths.releases, appUser),
     await sealOf(paths.environments, appUser),
-    await sealOf(paths.settings, appUser),
-    await sealOf(paths.previewSettings, previews),
+    await sealOf(paths.variables, appUser),
+    await sealOf(paths.previewVariables, previews),
   ];
   // What these hold is made anew by the next deploy that wants it.
   await removeTrees(system, paths.staging, workshopsOf(paths.environments));

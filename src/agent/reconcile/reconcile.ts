@@ -8,7 +8,7 @@ import { currentCommit } from "../../system/git.ts";
 import { isAlive } from "../../system/processes.ts";
 import type { Reconciled } from "../../protocol/agent-verbs.ts";
 import { sweepStaging } from "../release/release.ts";
-import { mendSettings } from "../variables/settings.ts";
+import { mendVariables } from "../variables/variables.ts";
 import type { Holder } from "../../names/deploy.ts";
 import type { Deploy } from "../store/deploys.ts";
 import type { InstanceRow } from "../store/instances.ts";
@@ -212,8 +212,8 @@ class Reconciling {
     if (!row) return;
     const live = row.live === null ? undefined : context.store.deploys.get(row.live);
     await sweepStaging(releaseContext(context, row));
-    const { settings } = pathsOf(context, row.name);
-    await mendSettings(context.system, settings);
+    const { variables } = pathsOf(context, row.name);
+    await mendVariables(context.system, variables);
     await provideFolders(context, row.name);
     if (!live) return;
 

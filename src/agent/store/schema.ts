@@ -176,4 +176,9 @@ export const schema = [
     WHERE module <> '';
   ALTER TABLE deploy DROP COLUMN module;
   `,
+  `
+  -- Variables were called settings.
+  UPDATE deploy SET reason = 'variables' WHERE reason = 'settings';
+  UPDATE step SET name = 'variables' WHERE name = 'settings';
+  `,
 ];

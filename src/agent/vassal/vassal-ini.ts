@@ -58,7 +58,7 @@ export interface UnderstudyValues {
   release: string;
   environment: string;
   log: string;
-  settings: string;
+  variables: string;
   /** What its first line calls it, where it is none. */
   title?: string;
 }
@@ -68,7 +68,7 @@ interface Permanent {
   socket: string;
   app: string;
   log: string;
-  settings: string;
+  variables: string;
 }
 
 /**
@@ -84,7 +84,7 @@ export function understudyIni(
   const moved = withVirtualenv(literal, understudy.environment)
     .replaceAll(permanent.socket, understudy.socket)
     .replaceAll(permanent.log, understudy.log)
-    .replaceAll(permanent.settings, understudy.settings);
+    .replaceAll(permanent.variables, understudy.variables);
   const [start = "", ...others] = moved.split(permanent.app);
   return others
     .reduce(

@@ -7,11 +7,11 @@ import { provideAppUsers } from "../instance/app-users.ts";
 import { expectBranchStays } from "../deploy/branch-use.ts";
 import { isPresent, readIfPresent, writeAtomically } from "../../system/files.ts";
 import {
-  changedSettings,
-  expectSettingsChange,
-  readSettings,
-  writeSettings,
-} from "../variables/settings.ts";
+  changedVariables,
+  expectVariablesChange,
+  readVariables,
+  writeVariables,
+} from "../variables/variables.ts";
 import type { AgentRequest } from "../../protocol/agent-verbs.ts";
 import { expectApp } from "./queries.ts";
 
@@ -56,21 +56,21 @@ export async function setOptions(
 }
 
 /**
- * Changes the settings of an app that is not on the air, or the set of its previews; for an app that is on
+ * Changes the variables of an app that is not on the air, or the set of its previews; for an app that is on
  * the air, the change is a deploy.
  */
-export async function changeSettings(
+export async function changeVariables(
   context: DeployContext,
-  { app, change, ofPreviews }: AgentRequest<"changeSettings">,
+  { app, change, ofPreviews }: AgentRequest<"changeVariables">,
 ): Promise<void> {
   expectApp(context, app);
-  expectSettingsChange(change);
-  const { settings, previewSettings } = pathsOf(context, app);
-  const folder = ofPreviews ? previewSettings : settings;
-  await writeSettings(
+  expectVariablesChange(change);
+  const { variables, previewVariables } = pathsOf(context, app);
+  const folder = ofPreviews ? previewVariables : variables;
+  await writeVariables(
     context.system,
     folder,
-    changedSettings(await readSettings(folder), change),
+    changedVariables(await readVariables(folder), change),
     userOfApp(context, app, ofPreviews),
   );
 }

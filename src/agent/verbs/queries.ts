@@ -17,7 +17,7 @@ import { withoutCredentials } from "../../system/credentials.ts";
 import { UserError } from "../../errors.ts";
 import { isPresent, readIfPresent } from "../../system/files.ts";
 import { goesAt } from "../preview/limits.ts";
-import { readSettings } from "../variables/settings.ts";
+import { readVariables } from "../variables/variables.ts";
 import type { Deploy } from "../store/deploys.ts";
 import type { InstanceRow } from "../store/instances.ts";
 import { listVassals, type VassalStatus } from "../vassal/emperor.ts";
@@ -234,14 +234,14 @@ function shownValue({ secret }: Option, value: OptionValue): OptionValue {
   return secret && value !== "" ? "***" : value;
 }
 
-export async function listSettings(
+export async function listVariables(
   context: DeployContext,
   app: string,
   ofPreviews: boolean,
 ): Promise<Record<string, string>> {
   expectApp(context, app);
-  const { settings, previewSettings } = pathsOf(context, app);
-  return Object.fromEntries(await readSettings(ofPreviews ? previewSettings : settings));
+  const { variables, previewVariables } = pathsOf(context, app);
+  return Object.fromEntries(await readVariables(ofPreviews ? previewVariables : variables));
 }
 
 /** The app itself; or the preview that is named: `PREVIEW_UNKNOWN`. */

@@ -16,10 +16,10 @@ import { confineGit } from "./git-groups.ts";
 import { pinKept } from "../converge/prune.ts";
 import { UserError } from "../../errors.ts";
 import type { Exchange, Verb, Verbs } from "../../protocol/channel.ts";
-import { expectSettingsChange } from "../variables/settings.ts";
+import { expectVariablesChange } from "../variables/variables.ts";
 import { streamLog } from "./app-log-stream.ts";
 import { measureDisk } from "./disk.ts";
-import { changeSettings, createApp, setOptions } from "./apps.ts";
+import { changeVariables, createApp, setOptions } from "./apps.ts";
 import {
   agentVerbs,
   type AgentVerb,
@@ -34,7 +34,7 @@ import {
   listOptions,
   listPreviews,
   listReleases,
-  listSettings,
+  listVariables,
   readDeployLog,
   readPolicy,
   showApp,
@@ -84,7 +84,7 @@ function deployVerbs(context: DeployContext): Pick<Answering, DeployVerb> {
       return { deploy: deploy.id };
     },
     prepare: async (request, { say }) => {
-      if (request.settings) expectSettingsChange(request.settings);
+      if (request.variables) expectVariablesChange(request.variables);
       await prepareDeploy(context, request, say);
       return null;
     },
@@ -145,7 +145,7 @@ async function switchProven(
 }
 
 type AppVerb =
-  "create" | "hold" | "destroy" | "setOptions" | "changeSettings" | "pinPreview" | "removePreview";
+  "create" | "hold" | "destroy" | "setOptions" | "changeVariables" | "pinPreview" | "removePreview";
 
 function appVerbs(context: DeployContext): Pick<Answering, AppVerb> {
   return {
@@ -182,8 +182,8 @@ function appVerbs(context: DeployContext): Pick<Answering, AppVerb> {
       for (const line of await removePreview(context, preview, removal)) say(line);
       return null;
     },
-    changeSettings: async (request) => {
-      await changeSettings(context, request);
+    changeVariables: async (request) => {
+      await changeVariables(context, request);
       return null;
     },
   };
@@ -207,7 +207,7 @@ function readingVerbs(context: DeployContext): Pick<Answering, ReadingVerb> {
       const { instance, branch } = expectPreview(context, app, named);
       return Promise.resolve({ instance, branch });
     },
-    settings: ({ app, ofPreviews }) => listSettings(context, app, ofPreviews),
+    variables: ({ app, ofPreviews }) => listVariables(context, app, ofPreviews),
     logs: async ({ app, branch, lines, follow }, { say, gone }) => {
       const instance = expectInstance(context, app, branch);
       const understudies = (await understudiesOf(context, instance)).map(({ log }) => log);

@@ -203,14 +203,14 @@ function expectGrantable({ config }: DeployContext, { host, port }: Place): void
     throw new UserError("PLACE_TAKEN", `${host} belongs to reeve itself`);
 }
 
-/** The settings that a deploy starts from: an app's are its own; a preview's are those that its app's options name. */
-export function settingsSource(
+/** The variables that a deploy starts from: an app's are its own; a preview's are those that its app's options name. */
+export function variablesSource(
   context: DeployContext,
   { name, app }: Instance,
   options: AppOptions,
 ): string {
-  const { settings, previewSettings } = pathsOf(context, app);
-  return isPreviewName(name) && options.preview_settings === "own" ? previewSettings : settings;
+  const { variables, previewVariables } = pathsOf(context, app);
+  return isPreviewName(name) && options.preview_variables === "own" ? previewVariables : variables;
 }
 
 export function releaseContext(

@@ -5,17 +5,19 @@ import { askServer } from "../ask.ts";
 
 export function makeCommand(): Command {
   const command = new Command("create")
-    .description("Make an app before its first push, so that it can be given settings and options.")
+    .description(
+      "Make an app before its first push, so that it can be given variables and options.",
+    )
     .argument("<app>", "its name", expectAppName)
     .action(async (app: string) => {
       await askServer("create", { app });
       console.log(
-        `${app} is made; push to it, or give it settings first: reeve settings ${app} set NAME=value`,
+        `${app} is made; push to it, or give it variables first: reeve vars ${app} set NAME=value`,
       );
     });
   return withExamples(
     command,
     "reeve create demo",
-    "reeve create demo && reeve settings demo set DEBUG=1",
+    "reeve create demo && reeve vars demo set DEBUG=1",
   );
 }

@@ -8,7 +8,7 @@ import { askServer } from "../ask.ts";
 export function makeCommand(): Command {
   const command = new Command("destroy")
     .description(
-      "Take an app off the air and remove all of it: code, data, settings, history, repository.",
+      "Take an app off the air and remove all of it: code, data, variables, history, repository.",
     )
     .argument("<app>", "its name", expectAppName)
     .option("--yes", "do not ask")
@@ -28,7 +28,7 @@ async function expectConfirmation(app: string): Promise<void> {
   // Nobody is there to answer: that is no yes.
   const silence = new Promise<string>((resolve) => terminal.once("close", () => resolve("")));
   const question = terminal.question(
-    `This removes ${app} with its data, settings and history. Type its name to go on: `,
+    `This removes ${app} with its data, variables and history. Type its name to go on: `,
   );
   const answer = await Promise.race([question, silence]);
   terminal.close();

@@ -21,8 +21,8 @@ export const needs = {
   apps: "anybody",
   ...forWhoReads,
   logs: "read",
-  // Whoever can deploy can have the app print its settings.
-  settings: "deploy",
+  // Whoever can deploy can have the app print its variables.
+  variables: "deploy",
   // What a push of the branch, or of its end, does as well.
   removePreview: "preview",
   rollbackPreview: "preview",
@@ -34,7 +34,7 @@ export const needs = {
   redeploy: "deploy",
   rebuild: "deploy",
   cancel: "deploy",
-  changeSettings: "admin",
+  changeVariables: "admin",
   setOptions: "admin",
   grant: "admin",
   revoke: "admin",
@@ -66,7 +66,7 @@ export type Action = keyof typeof needs;
 const appsOwnOptions = new Set([
   "production_branch",
   "previews",
-  "preview_settings",
+  "preview_variables",
   "preview_password",
   "health_path",
   "health_status",
@@ -170,7 +170,7 @@ const words: Partial<Record<Action, string>> = {
   push: "push to",
   pushBranch: "push branches to",
   pushProduction: "put on the air what it pushes to",
-  settings: "see the settings of",
+  variables: "see the variables of",
   rollback: "roll back",
   removePreview: "remove previews of",
   rollbackPreview: "roll back previews of",
@@ -178,7 +178,7 @@ const words: Partial<Record<Action, string>> = {
   rebuildPreview: "rebuild previews of",
   cancelPreview: "cancel deploys of previews of",
   pinPreview: "pin previews of",
-  changeSettings: "change the settings of",
+  changeVariables: "change the variables of",
   setOptions: "change the options of",
   grant: "grant rights in",
   revoke: "take back rights in",

@@ -9,7 +9,7 @@ import { previewCommands } from "./previews.ts";
 import { readingCommands } from "./readings.ts";
 import { reconcileCommands } from "./reconcile.ts";
 import { rightCommands } from "./rights.ts";
-import { settingsCommands } from "./settings.ts";
+import { variablesCommands } from "./variables.ts";
 import { tokenCommands } from "./tokens.ts";
 
 /** Everything that a person can have done, by whatever transport it is asked. */
@@ -17,7 +17,7 @@ export function commandVerbs(world: CommandWorld): Verbs {
   const all: Commands = {
     ...readingCommands(world),
     ...appCommands(world),
-    ...settingsCommands(world),
+    ...variablesCommands(world),
     ...deployCommands(world),
     ...previewCommands(world),
     ...reconcileCommands(world),

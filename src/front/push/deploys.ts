@@ -37,7 +37,7 @@ export interface Wanted {
   preview?: string | undefined;
   /** The folder of the tree that the app runs in. */
   root: string;
-  settings?: AgentRequest<"prepare">["settings"];
+  variables?: AgentRequest<"prepare">["variables"];
   /** Where the commit's objects are, while git has not taken them in. */
   quarantine?: string | undefined;
   /** Tags that come with the same push. */
@@ -56,7 +56,7 @@ type Say = (line: string) => void;
  */
 export async function prepare(
   world: DeployWorld,
-  { settings, root, judge, tags, ...wanted }: Wanted,
+  { variables, root, judge, tags, ...wanted }: Wanted,
   say: Say,
 ): Promise<void> {
   const voice = new HeldVoice(say);
@@ -76,7 +76,7 @@ export async function prepare(
   const read = tree === first.tree ? first : await readCommit(world, { ...wanted, root }, voice);
   const { subject, proposal } = read;
   const news = tags?.map(({ ref, newCommit }) => ({ ref, newCommit }));
-  const request = { deploy, quarantine, subject, proposal, settings, tags: news };
+  const request = { deploy, quarantine, subject, proposal, variables, tags: news };
   await world.agent.ask("prepare", request, { onLine: say });
   await expectStillAllowed(world, { ...wanted, judge }, say);
 }
@@ -105,7 +105,7 @@ export async function expectStillAllowed(
 
 async function readCommit(
   { system, treeOf }: DeployWorld,
-  wanted: Omit<Wanted, "settings" | "judge">,
+  wanted: Omit<Wanted, "variables" | "judge">,
   voice: HeldVoice,
 ): Promise<{ subject: string; proposal: Proposal; tree: string }> {
   const { app, root, newCommit, quarantine } = wanted;
@@ -164,7 +164,7 @@ interface Command {
   reason: Wanted["reason"];
   /** The commit to put on the air; without one, the commit that the ref has. */
   commit?: string | undefined;
-  settings?: AgentRequest<"prepare">["settings"];
+  variables?: AgentRequest<"prepare">["variables"];
   judge: () => void;
 }
 
@@ -177,7 +177,7 @@ export async function deployByCommand(
   command: Command,
   say: Say,
 ): Promise<void> {
-  const { reason, account, settings, judge } = command;
+  const { reason, account, variables, judge } = command;
   const { app, branch: preview } = command.target;
   const git = world.gitOf(app);
   const { productionBranch, root } = await world.agent.ask("policy", { app });
@@ -195,7 +195,7 @@ export async function deployByCommand(
   await holding(world, async (holder) => {
     await prepare(
       world,
-      { app, preview, ref, oldCommit, newCommit, account, reason, holder, settings, root, judge },
+      { app, preview, ref, oldCommit, newCommit, account, reason, holder, variables, root, judge },
       say,
     );
     // Nothing is between this and the judging behind the build.

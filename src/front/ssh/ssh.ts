@@ -7,7 +7,7 @@ import { asUserError, describeError, UserError } from "../../errors.ts";
 import { gitEnvironment } from "../../system/git.ts";
 import { shellLimits, type Limits } from "../../system/limits.ts";
 import { parentOf } from "../../system/processes.ts";
-import { commandNames } from "../../protocol/command-names.ts";
+import { isCommandName } from "../../protocol/command-names.ts";
 import { splitWords } from "../../protocol/ssh-words.ts";
 import { holderOf, type Pushers } from "../push/pushers.ts";
 import type { Caller, FrontStore } from "../store/store.ts";
@@ -74,7 +74,7 @@ async function judgeSession(world: SshWorld, request: SshRequest): Promise<strin
     });
 
   const [name = ""] = splitWords(request.command) ?? [];
-  if (name === "help" || commandNames.includes(name)) {
+  if (name === "help" || isCommandName(name)) {
     const { pid } = request;
     await takeSlot(world, world.commandSlots, { account: caller.account, pid });
     return startCommand(world, request, name);
@@ -165,7 +165,7 @@ function assignments(environment: Record<string, string>): string[] {
 
 function refused({ store }: SshWorld, { account, via }: Caller, command: string): UserError {
   const shown = JSON.stringify(command.slice(0, 60));
-  // What else was typed may be a secret: a setting behind a command that was misspelt.
+  // What else was typed may be a secret: a variable behind a command that was misspelt.
   const [detail] = /^[a-z-]{1,20}(?= |$)/.exec(command) ?? ["(no command's name)"];
   store.audit.write({ account, via, action: "ssh", outcome: "refused", detail });
   if (detail.startsWith("git-lfs-")) {

@@ -104,4 +104,9 @@ export const schema = [
   CREATE INDEX made_app_of ON made_app (account);
   CREATE UNIQUE INDEX made_app_is ON made_app (app) WHERE gone_at IS NULL;
   `,
+  `
+  -- Variables were called settings.
+  UPDATE audit SET action = 'variables' WHERE action = 'settings';
+  UPDATE audit SET action = 'changeVariables' WHERE action = 'changeSettings';
+  `,
 ];

@@ -15,11 +15,11 @@ describe("assignments on a command line", () => {
     [["A=1", "A=2"], { A: "2" }],
     [[], {}],
   ])("%j are %j", async (words, assigned) => {
-    expect(await readAssignments(words, "SETTING_INVALID", unread)).toEqual(assigned);
+    expect(await readAssignments(words, "VARIABLE_INVALID", unread)).toEqual(assigned);
   });
 
   it.each(["", "=", "=x"])("%j is none, and is refused by the code that fits", async (word) => {
-    for (const code of ["SETTING_INVALID", "OPTION_INVALID"] as const) {
+    for (const code of ["VARIABLE_INVALID", "OPTION_INVALID"] as const) {
       await expect(readAssignments(["B=1", word], code, unread)).rejects.toMatchObject({
         code,
         message: `${JSON.stringify(word)} is not NAME=VALUE`,
@@ -28,7 +28,7 @@ describe("assignments on a command line", () => {
   });
 
   it("are not mistaken for what every object has", async () => {
-    const assigned = await readAssignments(["__proto__=x"], "SETTING_INVALID", unread);
+    const assigned = await readAssignments(["__proto__=x"], "VARIABLE_INVALID", unread);
 
     expect(Object.entries(assigned)).toEqual([["__proto__", "x"]]);
   });
@@ -36,7 +36,7 @@ describe("assignments on a command line", () => {
   it("that might hold a secret are cut where they are shown", async () => {
     const words = [`=${"x".repeat(500)}`];
 
-    await expect(readAssignments(words, "SETTING_INVALID", unread)).rejects.toThrow(
+    await expect(readAssignments(words, "VARIABLE_INVALID", unread)).rejects.toThrow(
       `"=${"x".repeat(59)}" is not NAME=VALUE`,
     );
   });
@@ -50,7 +50,7 @@ describe("a name that stands alone", () => {
       return Promise.resolve("a=secret");
     };
 
-    const assigned = await readAssignments(["A=1", "KEY", "B="], "SETTING_INVALID", read);
+    const assigned = await readAssignments(["A=1", "KEY", "B="], "VARIABLE_INVALID", read);
 
     expect(assigned).toEqual({ A: "1", KEY: "a=secret", B: "" });
     expect(asked).toEqual(["KEY"]);

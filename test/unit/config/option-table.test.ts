@@ -212,3 +212,23 @@ describe("changing one option in a file", () => {
     );
   });
 });
+
+describe("preview_settings, as preview_variables was called once", () => {
+  const text = '# Demo.\npreview_settings = "own"\ngrace = 4\n';
+  const source = { path: "demo.toml", text, code: "OPTION_INVALID" } as const;
+
+  it("is told its present name, in a file and by command", () => {
+    const told = "preview_settings: is called preview_variables now";
+
+    expect(problemsOf(() => readOptions(appOptions, source))).toEqual([`demo.toml: ${told}`]);
+    expect(() => withOption(appOptions, "", "preview_settings", "app")).toThrow(
+      "it is called preview_variables now",
+    );
+  });
+
+  it("makes room for it where that is set", () => {
+    expect(withOption(appOptions, text, "preview_variables", "app")).toBe(
+      text.replace('preview_settings = "own"', 'preview_variables = "app"'),
+    );
+  });
+});

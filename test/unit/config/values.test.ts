@@ -27,7 +27,7 @@ const ofApps: Record<keyof typeof appOptions, string[]> = {
   previews: ["", " all", "a  b", "feature/?", "[ab]", "a,b", "x".repeat(501)],
   preview_host: hosts,
   preview_ports: ["9000", "9000-", "80-90", "9099-9000", "9000-70000", "9000 - 9099", "0-1"],
-  preview_settings: ["", "App", "both"],
+  preview_variables: ["", "App", "both"],
   preview_limit: whole(0, 10_000),
   preview_days: whole(1, 3650),
   preview_idle: whole(1, 86_400),

@@ -39,7 +39,7 @@ describe("an instance on disk", () => {
   it("leaves the administrator a folder for what is to survive reeve's own files", () => {
     expect(paths).toMatchObject({
       own: "/r/etc/apps/demo",
-      settings: "/r/etc/apps/demo/settings",
+      variables: "/r/etc/apps/demo/variables",
       vassalLocal: "/r/etc/apps/demo/vassal.local.ini",
       vhostLocal: "/r/etc/apps/demo/vhost.local.conf",
     });

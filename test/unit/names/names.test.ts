@@ -9,9 +9,9 @@ import {
   isAppName,
   isHostName,
   moduleName,
-  reservedSetting,
+  reservedVariable,
   rootFolder,
-  settingNameGrammar,
+  variableNameGrammar,
   shortCommit,
 } from "../../../src/names/names.ts";
 import { evilAppNames, keptNames } from "../../support/evil-names.ts";
@@ -230,27 +230,27 @@ describe("the branch that an option names", () => {
   });
 });
 
-describe("the name of a setting", () => {
+describe("the name of a variable", () => {
   it.each(["DEBUG", "database_url", "_X", "A1"])("may be %j", (name) => {
-    expect(settingNameGrammar.test(name)).toBe(true);
-    expect(reservedSetting.test(name)).toBe(false);
+    expect(variableNameGrammar.test(name)).toBe(true);
+    expect(reservedVariable.test(name)).toBe(false);
   });
 
   it.each(["", "1A", "A-B", "A.B", "A=B", "A B", "A\n", "../A", "\u00c4", "A".repeat(129)])(
     "may not be %j",
-    (name) => expect(settingNameGrammar.test(name)).toBe(false),
+    (name) => expect(variableNameGrammar.test(name)).toBe(false),
   );
 
   it.each(["UWSGI_FILE", "REEVE_DATA", "GIT_DIR", "LD_PRELOAD", "PATH", "HOME", "PYTHONHOME"])(
     "may not be %j, on which uWSGI, git, the linker or reeve would act",
     (name) => {
-      expect(reservedSetting.test(name)).toBe(true);
+      expect(reservedVariable.test(name)).toBe(true);
     },
   );
 
   it.each(["MY_PATH", "PATHS", "PYTHONPATH", "UWSGI", "HOMEPAGE"])(
     "may be %j, which only looks like one of those",
-    (name) => expect(reservedSetting.test(name)).toBe(false),
+    (name) => expect(reservedVariable.test(name)).toBe(false),
   );
 });
 

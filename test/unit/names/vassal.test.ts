@@ -26,7 +26,7 @@ describe("a vassal", () => {
         ini: "/srv/reeve/etc/vassals/demo.ini",
         socket: "/srv/reeve/run/sockets/demo.sock",
         log: "/srv/reeve/log/apps/demo.log",
-        settings: "/srv/reeve/etc/apps/demo/settings",
+        variables: "/srv/reeve/etc/apps/demo/variables",
       },
     ],
     [
@@ -39,7 +39,7 @@ describe("a vassal", () => {
         ini: "/srv/reeve/etc/vassals/cart--demo.rel-7.ini",
         socket: "/srv/reeve/run/sockets/cart--demo.rel-7.sock",
         log: "/srv/reeve/log/apps/cart--demo.log",
-        settings: "/srv/reeve/etc/apps/cart--demo/settings",
+        variables: "/srv/reeve/etc/apps/cart--demo/variables",
       },
     ],
   ])("of %s", (_, vassal) => {
@@ -55,17 +55,17 @@ describe("a vassal", () => {
       role: "understudy",
       ini: "/srv/reeve/etc/vassals/demo.next-7.ini",
       log: "/srv/reeve/log/apps/demo.next-7.log",
-      settings: "/srv/reeve/etc/apps/demo/settings.next-7",
+      variables: "/srv/reeve/etc/apps/demo/variables.next-7",
     });
   });
 
   it.each([
-    ["permanent", 0, "demo.worker.1", ["demo.worker.1", "settings"]],
-    ["understudy", 7, "demo.worker.1.next-7", ["demo.worker.1.next-7", "settings.next-7"]],
-    ["on demand", 7, "demo.worker.1.rel-7", ["demo.worker.1", "settings"]],
+    ["permanent", 0, "demo.worker.1", ["demo.worker.1", "variables"]],
+    ["understudy", 7, "demo.worker.1.next-7", ["demo.worker.1.next-7", "variables.next-7"]],
+    ["on demand", 7, "demo.worker.1.rel-7", ["demo.worker.1", "variables"]],
   ] as const)(
     "of another process that is %s has that in its name, and its release's variables",
-    (role, deploy, name, [log, settings]) => {
+    (role, deploy, name, [log, variables]) => {
       const key = { instance: "demo", process: "worker.1", role, deploy };
 
       expect(vassalOf(layout, key)).toEqual({
@@ -73,7 +73,7 @@ describe("a vassal", () => {
         ini: `/srv/reeve/etc/vassals/${name}.ini`,
         socket: `/srv/reeve/run/sockets/${name}.sock`,
         log: `/srv/reeve/log/apps/${log}.log`,
-        settings: `/srv/reeve/etc/apps/demo/${settings}`,
+        variables: `/srv/reeve/etc/apps/demo/${variables}`,
       });
     },
   );

@@ -6,7 +6,7 @@ describe("a command line over SSH", () => {
   it.each([
     ["apps", ["apps"]],
     ["  logs   demo\t-f ", ["logs", "demo", "-f"]],
-    [`settings demo set 'A=b c' "D=e'f"`, ["settings", "demo", "set", "A=b c", "D=e'f"]],
+    [`vars demo set 'A=b c' "D=e'f"`, ["vars", "demo", "set", "A=b c", "D=e'f"]],
     [`a\\ b '' "" x`, ["a b", "", "", "x"]],
     [`"a\\"b" 'a\\b'`, [`a"b`, "a\\b"]],
     [`x'y'"z"`, ["xyz"]],

@@ -413,6 +413,23 @@ describe("deploys", () => {
       "demo",
     ]);
   });
+
+  it("are called after variables where their record says settings, as these were called once", () => {
+    const path = join(temporaryFolder(), "agent.db");
+    const former = new Database(path);
+    former.exec(`${schema.slice(0, 3).join(";")}; PRAGMA user_version = 3`);
+    former.exec(`INSERT INTO app (name, created_at) VALUES ('demo', '');
+      INSERT INTO deploy (id, app, number, instance, reason, account, ref, old_commit, new_commit,
+        subject, module, requirements, state, holder_pid, holder_start, holder_turn, started_at)
+        VALUES (1, 'demo', 1, 'demo', 'settings', 'ada', '', '', '', '', '', '', 'live', 1, 1, 1, '');
+      INSERT INTO step (deploy, position, name) VALUES (1, 1, 'environment'), (1, 2, 'settings')`);
+    former.close();
+
+    const store = open(path);
+
+    expect(store.deploys.get(1)?.reason).toBe("variables");
+    expect(store.deploys.steps(1).map(({ name }) => name)).toEqual(["environment", "variables"]);
+  });
 });
 
 describe("the deploy that waits for its ref to move", () => {

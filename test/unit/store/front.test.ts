@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { schema } from "../../../src/front/store/schema.ts";
 import { FrontStore } from "../../../src/front/store/store.ts";
 import { Sqlite } from "../../../src/system/sqlite.ts";
 import { temporaryFolder } from "../../support/unit-folder.ts";
@@ -34,6 +35,25 @@ describe("the front's store", () => {
     expect(() => new FrontStore(path)).toThrow(
       "the front's database was written by another version of reeve",
     );
+  });
+
+  it("calls after variables what it wrote down of settings, as they were called once", () => {
+    const path = join(temporaryFolder(), "front.db");
+    const former = new Sqlite(path, "front", schema.slice(0, 1));
+    for (const action of ["settings", "changeSettings", "setOptions"])
+      former.run(
+        "INSERT INTO audit (at, via, action, outcome) VALUES ('', 'ssh', ?, 'done')",
+        action,
+      );
+    former.close();
+
+    const entries = open(path).audit.entries(10);
+
+    expect(entries.map(({ action }) => action).sort()).toEqual([
+      "changeVariables",
+      "setOptions",
+      "variables",
+    ]);
   });
 
   it("takes an account's name once", () => {

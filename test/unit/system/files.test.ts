@@ -25,7 +25,7 @@ import { temporaryFolder } from "../../support/unit-folder.ts";
 
 describe("making what is not there yet", () => {
   it("removes what was left of it before, and only that", async () => {
-    const path = join(temporaryFolder(), "settings");
+    const path = join(temporaryFolder(), "notes");
     const removed: string[] = [];
     const make = (): Promise<unknown> =>
       makeAnew(
@@ -43,7 +43,7 @@ describe("making what is not there yet", () => {
 
   it("removes nothing where it fails for another reason", async () => {
     const remove = (): Promise<void> => Promise.reject(new Error("removed"));
-    const path = join(temporaryFolder(), "nosuch", "settings");
+    const path = join(temporaryFolder(), "nosuch", "notes");
 
     await expect(makeAnew(() => mkdir(path), remove)).rejects.toThrow("ENOENT");
   });

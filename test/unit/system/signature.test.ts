@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isUntouched, sign } from "../../../src/system/signature.ts";
+import { changed, isUntouched, sign } from "../../../src/system/signature.ts";
 
 const text = "; demo\n; Written by reeve (unsigned). Edit it.\n[uwsgi]\nworkers = 2\n";
 
@@ -30,6 +30,13 @@ describe("a file that reeve writes", () => {
   it("that somebody wrote without reeve counts as edited, an empty one too", () => {
     expect(isUntouched("[uwsgi]\nmodule = app:app\n")).toBe(false);
     expect(isUntouched("")).toBe(false);
+  });
+
+  it("that reeve changes is as untouched as it was before, or as edited", () => {
+    const change = (former: string): string => former.replace("workers = 2", "workers = 4");
+
+    expect(changed(sign(text), change)).toBe(sign(change(text)));
+    expect(changed(`${sign(text)}; mine\n`, change)).toBe(`${change(sign(text))}; mine\n`);
   });
 
   it("that was edited and put back is untouched again", () => {

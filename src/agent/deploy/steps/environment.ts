@@ -35,10 +35,10 @@ import {
   buildLimits,
   pathsOf,
   userOf,
-  settingsSource,
+  variablesSource,
   type DeployContext,
 } from "../../world/context.ts";
-import { changedSettings, readSettings } from "../../variables/settings.ts";
+import { changedVariables, readVariables } from "../../variables/variables.ts";
 import { coverageOf } from "./coverage.ts";
 import { builderWanted, note, plural, type Preparation, type Step } from "../step.ts";
 import { treeOf } from "../../instance/submodules.ts";
@@ -127,14 +127,14 @@ interface Wanted {
   variables: Record<string, string>;
 }
 
-/** Of the settings that the app will have, those that its options let builds see. */
+/** Of the variables that the app will have, those that its options let builds see. */
 async function variablesOf(preparation: Preparation): Promise<Record<string, string>> {
-  const { context, instance, options, settings: change } = preparation;
+  const { context, instance, options, variables: change } = preparation;
   const names = options.build_variables.split(" ").filter(Boolean);
   if (names.length === 0) return {};
-  const current = await readSettings(settingsSource(context, instance, options));
-  const settings = change ? changedSettings(current, change) : current;
-  return Object.fromEntries([...settings].filter(([name]) => names.includes(name)));
+  const current = await readVariables(variablesSource(context, instance, options));
+  const variables = change ? changedVariables(current, change) : current;
+  return Object.fromEntries([...variables].filter(([name]) => names.includes(name)));
 }
 
 /** The server's, unless the app's options name another one. */

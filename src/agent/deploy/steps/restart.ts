@@ -4,7 +4,7 @@ import type { Vassal } from "../../../names/vassal.ts";
 import { hasCode } from "../../../errors.ts";
 import { milliseconds } from "../../../system/clock.ts";
 import { removeFile } from "../../../system/files.ts";
-import { adoptSettings, bringBackSettings } from "../../variables/settings.ts";
+import { adoptVariables, bringBackVariables } from "../../variables/variables.ts";
 import type { Deploy } from "../../store/deploys.ts";
 import type { InstanceRow } from "../../store/instances.ts";
 import { lengthOfLog } from "../../vassal/app-log.ts";
@@ -51,7 +51,7 @@ export const restartStep: Step = {
     retireThose(context, carrier);
     await context.background.allRetired(instance.name);
     const owner = { system: context.system, app: userOf(context, instance.name) };
-    await adoptSettings(owner, paths.settings, deploy.number);
+    await adoptVariables(owner, paths.variables, deploy.number);
     const from = await lengthOfLog(paths.log);
     const health = startAndProve(context, { row: instance, deploy, options }, signal);
     return bootedOf(preparation, vassal, { from, stopped, health });
@@ -78,7 +78,7 @@ async function retireIdle({ context, instance, deploy }: Preparation): Promise<V
   // A settling that was superseded may be about to point the link.
   await context.background.rested(instance.name);
   const link = await readlink(pathsOf(context, instance.name).link).catch(() => undefined);
-  // Those before this one: the settings that this deploy proposes count as its understudy's.
+  // Those before this one: the variables that this deploy proposes count as its understudy's.
   const standing = await understudiesOf(context, instance.name);
   const former = standing.filter((understudy) => understudy.deploy < deploy.number);
   retireThose(
@@ -97,7 +97,7 @@ async function bringBack(
 ): Promise<void> {
   const paths = pathsOf(context, instance);
   const vassal = permanentOf(context, instance);
-  await bringBackSettings(context.system, paths.settings);
+  await bringBackVariables(context.system, paths.variables);
   // Read before anything is stopped: somebody may be writing them.
   const options = former && (await optionsOf(context, former.row.app));
   await holdVassal(context.emperor, vassal.ini, 0);

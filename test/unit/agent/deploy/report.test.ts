@@ -105,10 +105,10 @@ describe("what a deploy says", () => {
     const deploy = startDeploy(agent);
     report.keep(deploy, join(temporaryFolder(), "1.log"));
 
-    await report.step("settings", () => Promise.resolve(undefined));
+    await report.step("variables", () => Promise.resolve(undefined));
 
     expect(said).toEqual([]);
-    expect(agent.deploys.steps(deploy)).toMatchObject([{ name: "settings", detail: null }]);
+    expect(agent.deploys.steps(deploy)).toMatchObject([{ name: "variables", detail: null }]);
   });
 
   it("names the step that failed, and hands its error on", async () => {

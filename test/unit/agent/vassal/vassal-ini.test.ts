@@ -98,8 +98,8 @@ module = app:app
         logto2 = /var/log/reeve/apps/%n.log
         log-x-forwarded-for = true
 
-        ; The settings and what reeve says of the release, one file each, and the one folder that the app may write.
-        envdir = /etc/reeve/apps/%n/settings
+        ; The variables and what reeve says of the release, one file each, and the one folder that the app may write.
+        envdir = /etc/reeve/apps/%n/variables
         env = REEVE_DATA=/srv/%n/data
         ; An app's folder is in no repository, whatever stands above reeve's.
         env = GIT_CEILING_DIRECTORIES=/srv
@@ -139,7 +139,7 @@ const permanent = {
   socket: "/run/reeve/sockets/demo.sock",
   app: "/srv/demo/app",
   log: "/var/log/reeve/apps/demo.log",
-  settings: "/etc/reeve/apps/demo/settings",
+  variables: "/etc/reeve/apps/demo/variables",
 };
 const understudy = {
   name: "demo",
@@ -147,11 +147,11 @@ const understudy = {
   release: "/srv/demo/releases/c0ffee",
   environment: "/srv/demo/envs/fedcba9876543210",
   log: "/var/log/reeve/apps/demo.next-7.log",
-  settings: "/etc/reeve/apps/demo/settings.next",
+  variables: "/etc/reeve/apps/demo/variables.next",
 };
 
 describe("the understudy's ini", () => {
-  it("is the vassal's with the new release, and its own socket, environment, log and settings", () => {
+  it("is the vassal's with the new release, and its own socket, environment, log and variables", () => {
     const before = vassalIni(values).replaceAll("%n", "demo").split("\n");
 
     const after = understudyIni(vassalIni(values), permanent, understudy).split("\n");
@@ -162,7 +162,7 @@ describe("the understudy's ini", () => {
       "chdir = /srv/demo/releases/c0ffee",
       "virtualenv = /srv/demo/envs/fedcba9876543210",
       "logto2 = /var/log/reeve/apps/demo.next-7.log",
-      "envdir = /etc/reeve/apps/demo/settings.next",
+      "envdir = /etc/reeve/apps/demo/variables.next",
     ]);
     expect(after).toHaveLength(before.length);
   });

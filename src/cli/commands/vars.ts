@@ -7,7 +7,7 @@ import { askServer } from "../ask.ts";
 import { printJson } from "../table.ts";
 
 export function makeCommand(): Command {
-  const command = new Command("settings")
+  const command = new Command("vars")
     .description(
       "Show an app's environment variables, or change them: a change is a deploy of the same commit.",
     )
@@ -25,20 +25,20 @@ export function makeCommand(): Command {
       ) => {
         if (action !== undefined) {
           const change = await readChange(app, action, words);
-          await askServer("changeSettings", { app, change, ofPreviews });
+          await askServer("changeVariables", { app, change, ofPreviews });
           return;
         }
-        const settings = await askServer("settings", { app, ofPreviews });
-        if (json) printJson(settings);
-        else for (const [name, value] of Object.entries(settings)) console.log(`${name}=${value}`);
+        const variables = await askServer("variables", { app, ofPreviews });
+        if (json) printJson(variables);
+        else for (const [name, value] of Object.entries(variables)) console.log(`${name}=${value}`);
       },
     );
   return withExamples(
     command,
-    'reeve settings demo set GREETING="good morning" DEBUG=1',
-    "reeve settings demo set API_KEY < FILE",
-    "reeve settings demo unset DEBUG",
-    "reeve settings demo --preview set DEBUG=1",
+    'reeve vars demo set GREETING="good morning" DEBUG=1',
+    "reeve vars demo set API_KEY < FILE",
+    "reeve vars demo unset DEBUG",
+    "reeve vars demo --preview set DEBUG=1",
   );
 }
 
@@ -48,10 +48,10 @@ async function readChange(
   words: string[],
 ): Promise<{ set: Record<string, string>; unset: string[] }> {
   if (words.length > 0 && action === "set")
-    return { set: await readAssignments(words, "SETTING_INVALID"), unset: [] };
+    return { set: await readAssignments(words, "VARIABLE_INVALID"), unset: [] };
   if (words.length > 0 && action === "unset") return { set: {}, unset: words };
   throw new UserError(
-    "SETTING_INVALID",
-    `write: reeve settings ${app} set NAME=VALUE, set NAME < FILE, or unset NAME`,
+    "VARIABLE_INVALID",
+    `write: reeve vars ${app} set NAME=VALUE, set NAME < FILE, or unset NAME`,
   );
 }

@@ -10,7 +10,7 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { reservedSetting, settingNameGrammar } from "../../names/names.ts";
+import { reservedVariable, variableNameGrammar } from "../../names/names.ts";
 import { nameOfUnderstudy, parseVassalName } from "../../names/vassal.ts";
 import { UserError } from "../../errors.ts";
 import { isPresent, makeAnew } from "../../system/files.ts";
@@ -18,31 +18,31 @@ import type { System, Identity } from "../../system/system.ts";
 import { removeTrees } from "../../system/walker.ts";
 
 /**
- * An app's settings are a folder of files, one for each variable, which uWSGI's `envdir` takes to the
+ * An app's variables are a folder of files, one for each of them, which uWSGI's `envdir` takes to the
  * letter: no value of theirs is ever read as configuration. What reeve tells the app lies there too, so that
  * a new commit changes no ini.
  */
-export type Settings = ReadonlyMap<string, string>;
+export type Variables = ReadonlyMap<string, string>;
 
-export interface SettingsChange {
+export interface VariablesChange {
   set: Record<string, string>;
   unset: string[];
 }
 
 const longestValue = 64 * 1024;
 
-/** The change as it is, or `SETTING_INVALID`. */
-export function expectSettingsChange(change: SettingsChange): SettingsChange {
+/** The change as it is, or `VARIABLE_INVALID`. */
+export function expectVariablesChange(change: VariablesChange): VariablesChange {
   for (const name of [...Object.keys(change.set), ...change.unset]) {
-    if (!settingNameGrammar.test(name)) {
+    if (!variableNameGrammar.test(name)) {
       throw new UserError(
-        "SETTING_INVALID",
-        `${JSON.stringify(name.slice(0, 60))} cannot be the name of a setting`,
+        "VARIABLE_INVALID",
+        `${JSON.stringify(name.slice(0, 60))} cannot be the name of a variable`,
       );
     }
-    if (reservedSetting.test(name)) {
+    if (reservedVariable.test(name)) {
       throw new UserError(
-        "SETTING_INVALID",
+        "VARIABLE_INVALID",
         `${name} is not the app's to set: reeve or uWSGI act on it`,
       );
     }
@@ -50,16 +50,16 @@ export function expectSettingsChange(change: SettingsChange): SettingsChange {
   for (const [name, value] of Object.entries(change.set)) {
     if (value.includes("\0") || value.length > longestValue) {
       throw new UserError(
-        "SETTING_INVALID",
+        "VARIABLE_INVALID",
         `the value of ${name} holds a zero byte or is longer than 64 KiB`,
       );
     }
     if (value === "" || /\s$/.test(value)) {
       throw new UserError(
-        "SETTING_INVALID",
+        "VARIABLE_INVALID",
         `the value of ${name} is empty or ends in white space, which uWSGI's envdir drops`,
         {
-          hint: `Unset it instead, or give it a value that ends in something: reeve settings APP unset ${name}`,
+          hint: `Unset it instead, or give it a value that ends in something: reeve vars APP unset ${name}`,
         },
       );
     }
@@ -67,14 +67,14 @@ export function expectSettingsChange(change: SettingsChange): SettingsChange {
   return change;
 }
 
-export async function readSettings(folder: string): Promise<Settings> {
+export async function readVariables(folder: string): Promise<Variables> {
   if (!(await isPresent(folder))) return new Map();
-  return readFiles(folder, (name) => !isVariable(name));
+  return readFiles(folder, (name) => !isReeves(name));
 }
 
-async function readFiles(folder: string, isWanted: (name: string) => boolean): Promise<Settings> {
+async function readFiles(folder: string, isWanted: (name: string) => boolean): Promise<Variables> {
   const names = (await readdir(folder))
-    .filter((name) => settingNameGrammar.test(name) && isWanted(name))
+    .filter((name) => variableNameGrammar.test(name) && isWanted(name))
     .sort();
   const entries = await Promise.all(
     names.map(async (name) => [name, await readFile(join(folder, name), "utf8")] as const),
@@ -82,23 +82,23 @@ async function readFiles(folder: string, isWanted: (name: string) => boolean): P
   return new Map(entries);
 }
 
-export function changedSettings(settings: Settings, change: SettingsChange): Settings {
-  const changed = new Map(settings);
+export function changedVariables(variables: Variables, change: VariablesChange): Variables {
+  const changed = new Map(variables);
   for (const [name, value] of Object.entries(change.set)) changed.set(name, value);
   for (const name of change.unset) changed.delete(name);
   return changed;
 }
 
 /** Writes the whole folder anew; readable by root and the app, by nobody else. */
-export async function writeSettings(
+export async function writeVariables(
   system: System,
   folder: string,
-  settings: Settings,
+  variables: Variables,
   app: Identity,
 ): Promise<void> {
   await makeAnew(
     () => mkdir(folder),
-    () => removeSettings(system, folder),
+    () => removeVariables(system, folder),
   );
   const write = async ([name, value]: [string, string]): Promise<void> => {
     const path = join(folder, name);
@@ -106,7 +106,7 @@ export async function writeSettings(
     await chmod(path, 0o640);
     if (system.isRoot) await chown(path, 0, app.gid);
   };
-  await Promise.all([...settings].map(write));
+  await Promise.all([...variables].map(write));
   await chmod(folder, 0o750);
   if (system.isRoot) await chown(folder, 0, app.gid);
 }
@@ -119,17 +119,17 @@ export interface ReleaseVariables {
   REEVE_URL: string;
 }
 
-function isVariable(name: string): boolean {
+function isReeves(name: string): boolean {
   return name.startsWith("REEVE_");
 }
 
 /** The folder of one deploy's understudy; it becomes the app's when the deploy is live. */
-export function proposedSettings(folder: string, deploy: number): string {
+export function proposedVariables(folder: string, deploy: number): string {
   return nameOfUnderstudy(folder, deploy);
 }
 
-/** The deploys whose proposed settings stand beside an instance's own. */
-export async function findProposedSettings(folder: string): Promise<number[]> {
+/** The deploys whose proposed variables stand beside an instance's own. */
+export async function findProposedVariables(folder: string): Promise<number[]> {
   const names = await readdir(dirname(folder)).catch(() => []);
   return names.flatMap((name) => {
     const parsed = parseVassalName(name);
@@ -139,72 +139,72 @@ export async function findProposedSettings(folder: string): Promise<number[]> {
 }
 
 /**
- * Makes a deploy's settings the app's; its understudy keeps its own copy, with which it may start again.
+ * Makes a deploy's variables the app's; its understudy keeps its own copy, with which it may start again.
  * A stop between the two renames is made good by doing it again.
  */
-export async function adoptSettings(
+export async function adoptVariables(
   { system, app }: { system: System; app: Identity },
   folder: string,
   deploy: number,
 ): Promise<void> {
-  const proposed = proposedSettings(folder, deploy);
+  const proposed = proposedVariables(folder, deploy);
   if (!(await isPresent(proposed))) return;
   const after = await readFiles(proposed, () => true);
-  const [coming, former] = [comingSettings(folder), formerSettings(folder)];
-  await writeSettings(system, coming, after, app);
+  const [coming, former] = [comingVariables(folder), formerVariables(folder)];
+  await writeVariables(system, coming, after, app);
   if (await isPresent(folder)) {
-    await removeSettings(system, former);
+    await removeVariables(system, former);
     await rename(folder, former);
   }
   await rename(coming, folder);
 }
 
-/** Undoes an adoption, as long as the former settings are there. */
-export async function bringBackSettings(system: System, folder: string): Promise<void> {
-  const former = formerSettings(folder);
+/** Undoes an adoption, as long as the former variables are there. */
+export async function bringBackVariables(system: System, folder: string): Promise<void> {
+  const former = formerVariables(folder);
   if (!(await isPresent(former))) return;
-  const adopted = comingSettings(folder);
-  await removeSettings(system, adopted);
+  const adopted = comingVariables(folder);
+  await removeVariables(system, adopted);
   // A stop in the midst of the removal must not leave half of them as the app's.
   if (await isPresent(folder)) await rename(folder, adopted);
   await rename(former, folder);
-  await removeSettings(system, adopted);
+  await removeVariables(system, adopted);
 }
 
-/** The adopted settings are there to stay. */
-export async function forgetFormerSettings(system: System, folder: string): Promise<void> {
-  await removeSettings(system, formerSettings(folder));
+/** The adopted variables are there to stay. */
+export async function forgetFormerVariables(system: System, folder: string): Promise<void> {
+  await removeVariables(system, formerVariables(folder));
 }
 
-function formerSettings(folder: string): string {
+function formerVariables(folder: string): string {
   return `${folder}.former`;
 }
 
 /** Nobody's: what is about to be the app's, or no longer is. */
-function comingSettings(folder: string): string {
+function comingVariables(folder: string): string {
   return `${folder}.coming`;
 }
 
-/** After a stop in the midst of `adoptSettings` that was not wanted in the end: the former ones are back. */
-export async function mendSettings(system: System, folder: string): Promise<void> {
-  await removeSettings(system, comingSettings(folder));
-  if (await isPresent(folder)) await forgetFormerSettings(system, folder);
-  else await bringBackSettings(system, folder);
+/** After a stop in the midst of `adoptVariables` that was not wanted in the end: the former ones are back. */
+export async function mendVariables(system: System, folder: string): Promise<void> {
+  await removeVariables(system, comingVariables(folder));
+  if (await isPresent(folder)) await forgetFormerVariables(system, folder);
+  else await bringBackVariables(system, folder);
 }
 
-export async function dropProposedSettings(
+export async function dropProposedVariables(
   system: System,
   folder: string,
   deploy: number,
 ): Promise<void> {
-  await removeSettings(system, proposedSettings(folder, deploy));
+  await removeVariables(system, proposedVariables(folder, deploy));
 }
 
 /**
  * Root's own folder of files: no walker has to start for it, which a push would wait for. What somebody has put there
  * besides is the walker's to remove.
  */
-async function removeSettings(system: System, folder: string): Promise<void> {
+async function removeVariables(system: System, folder: string): Promise<void> {
   try {
     await Promise.all((await readdir(folder)).map((name) => unlink(join(folder, name))));
     await rmdir(folder);
