@@ -11,10 +11,23 @@ const servers = (atOnce: number, turn: number) => ({
   sequence: { groupOrder: turn },
 });
 
+/** Percent of the branches of each folder. */
+const held = { converge: 85, deploy: 85, instance: 85 };
+const heart = Object.entries(held).map(
+  ([folder, branches]) => [`src/agent/${folder}/**/*.ts`, { branches }] as const,
+);
+
 export default defineConfig({
   test: {
     reporters: ["default", new CatalogueTable()],
     sequence: { sequencer: LongestFirst },
+    // `npm run coverage`: the branches that the unit tests alone go through, of who decides what serves an instance.
+    coverage: {
+      include: heart.map(([files]) => files),
+      reporter: ["text"],
+      reportOnFailure: true,
+      thresholds: Object.fromEntries(heart),
+    },
     projects: [
       // No test changes a module, so that none needs modules of its own: most of the time went there.
       {

@@ -1,5 +1,4 @@
 import { writeFileSync } from "node:fs";
-import { symlink } from "node:fs/promises";
 import { createServer } from "node:net";
 import { basename } from "node:path";
 import { onTestFinished, describe, expect, it } from "vitest";
@@ -38,7 +37,8 @@ describe("what is seen of an instance", () => {
   it("is what is live, who serves it for good, and where the link points", async () => {
     const { context, deploy, forGood, look } = world();
     writeFileSync(forGood.ini, "");
-    await symlink(forGood.socket, pathsOf(context, name).link);
+    // Moved just now, however long the world took.
+    await context.traffic.point(pathsOf(context, name).link, forGood.socket);
 
     expect(await look()).toEqual({
       live: { number: deploy.number, commit: deploy.newCommit },

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { coverageOf } from "../../../../../src/agent/deploy/steps/coverage.ts";
 import type { Preparation } from "../../../../../src/agent/deploy/step.ts";
+import { CommandFailed } from "../../../../../src/system/system.ts";
 import { AgentStore } from "../../../../../src/agent/store/store.ts";
 import { temporaryFolder } from "../../../../support/unit-folder.ts";
 import { nobody, UnprivilegedSystem } from "../../../../support/unit-identity.ts";
@@ -89,5 +90,34 @@ describe("what requirements cover", () => {
     const refused = coverageOf(preparation().preparation, files);
 
     await expect(refused).rejects.toMatchObject({ code: "BUILD_TREE_INVALID" });
+  });
+});
+
+describe("requirements that pip's parser does not get through", () => {
+  const command = { file: "python3", args: [] };
+  const failed = (outcome: { output: string; timedOut: boolean }) =>
+    Promise.reject(new CommandFailed(command, { exitCode: 1, ...outcome }));
+  const ends: [how: string, run: () => Promise<string>, message: string][] = [
+    ["in time", () => failed({ output: "", timedOut: true }), "longer, or more memory"],
+    [
+      "in memory",
+      () => failed({ output: "MemoryError", timedOut: false }),
+      "longer, or more memory",
+    ],
+    ["with words that are known", () => Promise.resolve("no JSON"), "cannot be looked through"],
+    [
+      "for another reason",
+      () => failed({ output: "no such file", timedOut: false }),
+      "no such file",
+    ],
+    ["for want of a process", () => Promise.reject(new Error("no room")), "no room"],
+  ];
+  it.each(ends)("are refused, and nothing of them is kept: %s", async (_, run, message) => {
+    const { preparation: asked } = preparation();
+    Object.assign(asked.context, { system: { isRoot: false, run } });
+
+    await expect(coverageOf(asked, files)).rejects.toThrow(message);
+
+    expect(asked.context.store.requirements.coverage(asked.deploy)).toBeUndefined();
   });
 });

@@ -1,0 +1,168 @@
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { environmentPath, optionsFile } from "../../../../../src/names/instance.ts";
+import { provideFolders } from "../../../../../src/agent/instance/folders.ts";
+import { remakeEnvironment, remakeRelease } from "../../../../../src/agent/deploy/remake.ts";
+import { optionsOf, pathsOf } from "../../../../../src/agent/world/context.ts";
+import { begin, prove, push, servingWorld } from "../../../../support/unit-serving.ts";
+
+const requirements = (text: string) => [{ path: "requirements.txt", text }];
+
+async function world(options = "") {
+  const made = await servingWorld();
+  const { context, layout } = made;
+  await provideFolders(context, "demo");
+  writeFileSync(optionsFile(layout, "demo"), options);
+  const { environments } = pathsOf(context, "demo");
+  const built = () => readdirSync(environments).filter((name) => /^[0-9a-f]{16}$/.test(name));
+  return { ...made, built };
+}
+
+describe("a deploy's environment", () => {
+  it("is built for what its requirements ask for, and is there for the next that asks for the same", async () => {
+    const made = await world();
+
+    const first = await push(made, { requirements: requirements("greeting\n") });
+    expect(made.said.join("\n")).toMatch(/environment +built with pip, 1 package /);
+    const again = await push(made, {
+      files: { "new.py": "" },
+      requirements: requirements("greeting\n"),
+    });
+    expect(made.said.join("\n")).toMatch(/environment +unchanged/);
+    const other = await push(made, {
+      files: { "newer.py": "" },
+      requirements: requirements("greeting\nother\n"),
+    });
+
+    expect(again.environment).toBe(first.environment);
+    expect(other.environment).not.toBe(first.environment);
+    expect(made.context.store.environments.packages("demo", first.environment!)).toBe(
+      "greeting==1.0",
+    );
+  });
+
+  it("is another one after reeve rebuild, and where a variable that builds see has changed", async () => {
+    const made = await world('build_variables = "COLOUR"');
+    const first = await push(made);
+
+    const rebuilt = await push(made, { reason: "rebuild" });
+    const red = await push(made, {
+      variables: { set: { COLOUR: "red", TASTE: "sweet" }, unset: [] },
+    });
+
+    const all = [first, rebuilt, red].map(({ environment }) => environment);
+    expect(new Set(all).size).toBe(3);
+  });
+
+  it("is the instance's own where its requirements reach into its tree", async () => {
+    const made = await world();
+    const files = { "libs/x/setup.py": "" };
+
+    const deploy = await push(made, { files, requirements: requirements("./libs/x\n") });
+
+    expect(made.said.join("\n")).toContain("built with pip");
+    await push(made, { ref: "refs/heads/shop", requirements: requirements("./libs/x\n") });
+    const preview = made.context.store.deploys.list("demo", 1)[0];
+    expect(preview?.environment).not.toBe(deploy.environment);
+  });
+
+  it("is refused where its requirements name what is not in the repository", async () => {
+    const made = await world();
+
+    const refused = push(made, { requirements: requirements("-r nosuch.txt\n") });
+
+    await expect(refused).rejects.toMatchObject({ code: "BUILD_TREE_INVALID" });
+    expect(made.built()).toEqual([]);
+  });
+
+  it("is refused where the options name an installer that the server does not have", async () => {
+    const made = await world('installer = "uv"');
+
+    await expect(push(made)).rejects.toMatchObject({
+      code: "OPTION_INVALID",
+      hint: "Have pip install: reeve options APP set installer=pip",
+    });
+  });
+
+  it("is built by pip where the options say so, and the server has uv", async () => {
+    const made = await world('installer = "pip"');
+    Object.assign(made.context, { installer: { name: "uv", file: "/nonexistent/uv" } });
+
+    await push(made);
+
+    expect(made.said.join("\n")).toContain("built with pip");
+  });
+
+  it("names the line that only pip takes where uv failed", async () => {
+    const made = await world();
+    const uv = join(made.layout.home, "uv");
+    const script = `#!/bin/sh\necho "error: Couldn't parse requirement"; exit 2\n`;
+    writeFileSync(uv, script, { mode: 0o755 });
+    Object.assign(made.context, { installer: { name: "uv", file: uv } });
+
+    const refused = push(made, { requirements: requirements("greeting>=1.*\n") });
+
+    await expect(refused).rejects.toMatchObject({
+      code: "ENVIRONMENT_FAILED",
+      hint: expect.stringContaining("pip may take that line") as string,
+    });
+    expect(made.built()).toEqual([]);
+  });
+
+  it("of which one may be copied from production's is copied for a preview", async () => {
+    const made = await world();
+    await push(made, { requirements: requirements("greeting\n") });
+
+    await push(made, { ref: "refs/heads/shop", requirements: requirements("greeting\n") });
+
+    expect(made.said.join("\n")).toContain("copied from production's, 1 package");
+  });
+
+  it("stays where the deploy is refused: the next push need not build it", async () => {
+    const made = await world();
+    made.emperor.app = () => 500;
+    await expect(push(made)).rejects.toMatchObject({ code: "APP_UNHEALTHY" });
+    expect(made.built()).toHaveLength(1);
+
+    made.emperor.app = () => 200;
+    made.context.locks.release({ pid: process.pid, startTime: 1, turn: 0 });
+    made.said.length = 0;
+    await push(made);
+
+    expect(made.said.join("\n")).toMatch(/environment +unchanged/);
+  });
+});
+
+describe("what is on the air, and was removed by hand", () => {
+  it("is made again, release and environment", async () => {
+    const made = await world();
+    const { context, system } = made;
+    const live = await push(made);
+    const paths = pathsOf(context, "demo");
+    const release = join(paths.releases, live.newCommit);
+    const environment = environmentPath(paths, live.environment!);
+    await system.run({ file: "rm", args: ["-rf", release, environment] });
+    const row = context.store.instances.get("demo")!;
+    const what = { row, live, options: await optionsOf(context, "demo") };
+
+    await remakeRelease(context, what);
+    expect(await remakeEnvironment(context, what)).toBe(live.environment);
+
+    expect([release, environment].filter((path) => !existsSync(path))).toEqual([]);
+  });
+});
+
+describe("a release", () => {
+  it("is kept where another deploy of the same commit has it, and taken back otherwise", async () => {
+    const made = await world();
+    const live = await push(made);
+    const again = await begin(made, { reason: "redeploy" });
+    made.emperor.app = () => 500;
+    await expect(prove(made, again)).rejects.toMatchObject({ code: "APP_UNHEALTHY" });
+
+    const { releases } = pathsOf(made.context, "demo");
+    expect(readdirSync(releases)).toEqual([live.newCommit]);
+    expect(made.said.join("\n")).toContain("on disk already");
+  });
+});
