@@ -282,6 +282,21 @@ describe("an app that cannot run beside itself", () => {
   });
 });
 
+describe("the first release of an app that cannot run beside itself", () => {
+  it.each([
+    ["does not answer well", 500 as const, "GET / answered 500"],
+    ["dies at its start", "dies" as const, "the app did not start"],
+  ])("leaves nothing that runs where it %s", async (_, answer, why) => {
+    const made = await world("overlap = false");
+    made.emperor.app = () => answer;
+
+    await expect(push(made)).rejects.toThrow(why);
+
+    expect(made.emperor.running).toEqual([]);
+    expect(existsSync(`${made.layout.vassals}/demo.ini.held`)).toBe(false);
+  });
+});
+
 describe("a preview", () => {
   const shop = { ref: "refs/heads/shop", preview: "shop" };
 

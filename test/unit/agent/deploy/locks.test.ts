@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { provideFolders } from "../../../../src/agent/instance/folders.ts";
+import type { Holder } from "../../../../src/names/deploy.ts";
+import { begin, push, servingWorld, type ServingWorld } from "../../../support/unit-serving.ts";
+
+const other: Holder = { pid: process.pid, startTime: 1, turn: 7 };
+
+async function world(): Promise<ServingWorld> {
+  const made = await servingWorld();
+  await provideFolders(made.context, "demo");
+  return made;
+}
+
+describe("a push to an instance that is being deployed", () => {
+  it("is told for whom it waits, and goes on when that one has ended", async () => {
+    const made = await world();
+    const first = await begin(made);
+
+    const second = begin(made, { holder: other });
+    await expect
+      .poll(() => made.said)
+      .toContain("reeve: ada is deploying demo just now; this push waits for its turn");
+    made.context.locks.release(first.holder);
+
+    expect(await second).toMatchObject({ number: first.number + 1, holder: other });
+  });
+
+  it("is refused where the branch has moved meanwhile", async () => {
+    const made = await world();
+    const { context, repository } = made;
+    const first = await begin(made);
+
+    const second = begin(made, { holder: other });
+    await expect.poll(() => made.said.length).toBeGreaterThan(0);
+    repository.run(["update-ref", first.ref, repository.commit({ "new.py": "" })]);
+    context.locks.release(first.holder);
+
+    await expect(second).rejects.toMatchObject({ code: "REF_MOVED" });
+  });
+});
+
+describe("an app that is being removed", () => {
+  it("takes no push, nor one of a preview, whose name goes to nobody", async () => {
+    const made = await world();
+    const { context } = made;
+    await push(made);
+    context.store.apps.markDestroyed("demo");
+
+    for (const what of [{}, { ref: "refs/heads/shop" }])
+      await expect(begin(made, what)).rejects.toMatchObject({ code: "APP_UNKNOWN" });
+
+    expect(context.store.previews.all()).toEqual([]);
+  });
+});
