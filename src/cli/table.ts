@@ -2,8 +2,38 @@ import Table from "cli-table3";
 
 const longestCell = 500;
 
+type Cell = string | number | null;
+
+/** The headings of a list, and what stands below each of them. */
+export type Columns<Row> = Record<string, (row: Row) => Cell>;
+
+interface ListFlags {
+  json?: boolean | undefined;
+  /** What a person is told where there are no rows. */
+  none?: string;
+}
+
+/** A list for whoever asked for it: one document of JSON for programs, a table for people. */
+export function printList<Row>(
+  rows: Row[],
+  columns: Columns<Row>,
+  { json, none }: ListFlags,
+): void {
+  if (json) printJson(rows);
+  else if (rows.length === 0 && none !== undefined) console.log(none);
+  else {
+    const cells = Object.values(columns);
+    console.log(
+      table(
+        Object.keys(columns),
+        rows.map((row) => cells.map((cell) => cell(row))),
+      ),
+    );
+  }
+}
+
 /** Rows under headings, with nothing drawn around them: a person reads it and `cut` does too. */
-export function table(headings: string[], rows: (string | number | null)[][]): string {
+export function table(headings: string[], rows: Cell[][]): string {
   const none = {
     top: "",
     "top-mid": "",

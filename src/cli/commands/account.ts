@@ -1,8 +1,10 @@
 import { Command } from "commander";
+import type { AccountSummary } from "../../names/account.ts";
 import { expectAccountName } from "../../names/names.ts";
 import { withExamples } from "../examples.ts";
+import { jsonFlag } from "../flags.ts";
 import { askServer } from "../ask.ts";
-import { printJson, shortTime, table } from "../table.ts";
+import { printList, shortTime, type Columns } from "../table.ts";
 
 export function makeCommand(): Command {
   const command = new Command("account").description(
@@ -51,23 +53,20 @@ function removeCommand(): Command {
 function listCommand(): Command {
   return new Command("list")
     .description("List the accounts, with what each may do.")
-    .option("--json", "for programs")
+    .addOption(jsonFlag())
     .action(async ({ json }: { json?: boolean }) => {
-      const accounts = await askServer("accounts", {});
-      if (json) {
-        printJson(accounts);
-        return;
-      }
-      const rows = accounts.map((account) => [
-        account.name,
-        account.tokens,
-        account.keys,
-        account.administrator || account.mayCreate ? "yes" : "no",
-        account.administrator
-          ? "everything"
-          : account.rights.map(({ app, right }) => `${app}: ${right}`).join(", ") || null,
-        shortTime(account.createdAt),
-      ]);
-      console.log(table(["ACCOUNT", "TOKENS", "KEYS", "CREATES", "RIGHTS", "MADE"], rows));
+      printList(await askServer("accounts", {}), columns, { json });
     });
 }
+
+const columns: Columns<AccountSummary> = {
+  ACCOUNT: ({ name }) => name,
+  TOKENS: ({ tokens }) => tokens,
+  KEYS: ({ keys }) => keys,
+  CREATES: ({ administrator, mayCreate }) => (administrator || mayCreate ? "yes" : "no"),
+  RIGHTS: ({ administrator, rights }) =>
+    administrator
+      ? "everything"
+      : rights.map(({ app, right }) => `${app}: ${right}`).join(", ") || null,
+  MADE: ({ createdAt }) => shortTime(createdAt),
+};

@@ -1,28 +1,26 @@
 import { Command } from "commander";
 import { shortCommit } from "../../names/names.ts";
+import type { AppSummary } from "../../protocol/readings.ts";
 import { withExamples } from "../examples.ts";
+import { jsonFlag } from "../flags.ts";
 import { askServer } from "../ask.ts";
-import { printJson, shortTime, table } from "../table.ts";
+import { printList, shortTime, type Columns } from "../table.ts";
 
 export function makeCommand(): Command {
   const command = new Command("apps")
     .description("List the apps, with what each has on the air.")
-    .option("--json", "for programs")
+    .addOption(jsonFlag())
     .action(async ({ json }: { json?: boolean }) => {
-      const apps = await askServer("apps", {});
-      if (json) printJson(apps);
-      else if (apps.length === 0)
-        console.log("There are no apps yet. Push one, or make one with `reeve create APP`.");
-      else {
-        const rows = apps.map((app) => [
-          app.app,
-          app.state,
-          app.commit && shortCommit(app.commit),
-          shortTime(app.liveSince),
-          app.url,
-        ]);
-        console.log(table(["APP", "STATE", "COMMIT", "SINCE", "URL"], rows));
-      }
+      const none = "There are no apps yet. Push one, or make one with `reeve create APP`.";
+      printList(await askServer("apps", {}), columns, { json, none });
     });
   return withExamples(command, "reeve apps", "reeve apps --json");
 }
+
+const columns: Columns<AppSummary> = {
+  APP: ({ app }) => app,
+  STATE: ({ state }) => state,
+  COMMIT: ({ commit }) => commit && shortCommit(commit),
+  SINCE: ({ liveSince }) => shortTime(liveSince),
+  URL: ({ url }) => url,
+};

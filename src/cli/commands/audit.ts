@@ -1,9 +1,10 @@
 import { Command, InvalidArgumentError } from "commander";
+import type { AuditRecord, PastRight } from "../../names/account.ts";
 import { withExamples } from "../examples.ts";
-import { wholeNumber } from "../input.ts";
+import { jsonFlag, linesFlag } from "../flags.ts";
 import { pagesOf } from "../pages.ts";
 import { askServer } from "../ask.ts";
-import { printJson, shortTime, table } from "../table.ts";
+import { printList, shortTime, type Columns } from "../table.ts";
 
 interface Flags {
   lines: number;
@@ -14,37 +15,24 @@ interface Flags {
 export function makeCommand(): Command {
   const command = new Command("audit")
     .description("List who changed what, and who was refused what, the newest first.")
-    .option("-n, --lines <number>", "how many", wholeNumber, 50)
+    .addOption(linesFlag(50))
     .option(
       "--rights-at <time>",
       "instead: who had which right then (2026-11-28T20:00, or 2026-11-28T20:00Z)",
       pastTime,
     )
-    .option("--json", "for programs")
+    .addOption(jsonFlag())
     .action(async ({ lines, rightsAt, json }: Flags) => {
       if (rightsAt !== undefined) {
-        await listRights(rightsAt, json ?? false);
+        printList(await askServer("rightsAt", { time: rightsAt }), rightColumns, { json });
         return;
       }
       const entries = await pagesOf(
-        Math.max(1, lines),
+        lines,
         (limit, before) => askServer("audit", { limit, before }),
         ({ id }) => id,
       );
-      if (json) {
-        printJson(entries);
-        return;
-      }
-      const rows = entries.map((entry) => [
-        shortTime(entry.at),
-        entry.account,
-        entry.via,
-        entry.action,
-        entry.app,
-        entry.times > 1 ? `${entry.outcome} ${entry.times} times` : entry.outcome,
-        entry.detail,
-      ]);
-      console.log(table(["AT", "WHO", "VIA", "WHAT", "APP", "OUTCOME", "DETAIL"], rows));
+      printList(entries, columns, { json });
     });
   return withExamples(
     command,
@@ -54,15 +42,21 @@ export function makeCommand(): Command {
   );
 }
 
-async function listRights(time: string, json: boolean): Promise<void> {
-  const found = await askServer("rightsAt", { time });
-  if (json) {
-    printJson(found);
-    return;
-  }
-  const rows = found.map(({ account, app, right }) => [account, app, right]);
-  console.log(table(["WHO", "APP", "RIGHT"], rows));
-}
+const columns: Columns<AuditRecord> = {
+  AT: ({ at }) => shortTime(at),
+  WHO: ({ account }) => account,
+  VIA: ({ via }) => via,
+  WHAT: ({ action }) => action,
+  APP: ({ app }) => app,
+  OUTCOME: ({ outcome, times }) => (times > 1 ? `${outcome} ${times} times` : outcome),
+  DETAIL: ({ detail }) => detail,
+};
+
+const rightColumns: Columns<PastRight> = {
+  WHO: ({ account }) => account,
+  APP: ({ app }) => app,
+  RIGHT: ({ right }) => right,
+};
 
 /** Without a zone it is the reader's own time. */
 function pastTime(text: string): string {

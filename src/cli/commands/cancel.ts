@@ -1,13 +1,13 @@
 import { Command } from "commander";
-import { expectAppName } from "../../names/names.ts";
 import { withExamples } from "../examples.ts";
+import { appArgument, branchFlag } from "../flags.ts";
 import { askServer } from "../ask.ts";
 
 export function makeCommand(): Command {
   const command = new Command("cancel")
     .description("End the deploy that an app is in the middle of; what is on the air stays.")
-    .argument("<app>", "its name", expectAppName)
-    .option("-b, --branch <branch>", "the preview of this branch, and not the app itself")
+    .addArgument(appArgument())
+    .addOption(branchFlag())
     .action(async (app: string, { branch }: { branch?: string }) => {
       await askServer("cancel", { app, branch });
     });

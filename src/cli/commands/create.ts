@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import { expectAppName } from "../../names/names.ts";
 import { withExamples } from "../examples.ts";
+import { appArgument } from "../flags.ts";
 import { askServer } from "../ask.ts";
 
 export function makeCommand(): Command {
@@ -8,7 +8,7 @@ export function makeCommand(): Command {
     .description(
       "Make an app before its first push, so that it can be given variables and options.",
     )
-    .argument("<app>", "its name", expectAppName)
+    .addArgument(appArgument())
     .action(async (app: string) => {
       await askServer("create", { app });
       console.log(

@@ -1,8 +1,8 @@
 import { createInterface } from "node:readline/promises";
 import { Command } from "commander";
-import { expectAppName } from "../../names/names.ts";
 import { UserError } from "../../errors.ts";
 import { withExamples } from "../examples.ts";
+import { appArgument } from "../flags.ts";
 import { askServer } from "../ask.ts";
 
 export function makeCommand(): Command {
@@ -10,7 +10,7 @@ export function makeCommand(): Command {
     .description(
       "Take an app off the air and remove all of it: code, data, variables, history, repository.",
     )
-    .argument("<app>", "its name", expectAppName)
+    .addArgument(appArgument())
     .option("--yes", "do not ask")
     .action(async (app: string, { yes }: { yes?: boolean }) => {
       if (!yes) {

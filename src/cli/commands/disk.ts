@@ -3,7 +3,10 @@ import { expectAppName } from "../../names/names.ts";
 import type { DiskUse } from "../../protocol/readings.ts";
 import { askServer } from "../ask.ts";
 import { withExamples } from "../examples.ts";
-import { printJson, shortSize, table } from "../table.ts";
+import { jsonFlag } from "../flags.ts";
+import { printList, shortSize, type Columns } from "../table.ts";
+
+type Use = DiskUse & { app: string };
 
 export function makeCommand(): Command {
   const command = new Command("disk")
@@ -11,19 +14,18 @@ export function makeCommand(): Command {
       "Show what an app takes on the disk, or every app does. `MAY GO`: what reeve makes again where it is wanted.",
     )
     .argument("[app]", "its name", expectAppName)
-    .option("--json", "for programs, in bytes")
+    .addOption(jsonFlag(", in bytes"))
     .action(async (named: string | undefined, { json }: { json?: boolean }) => {
       const apps = named === undefined ? await askServer("apps", {}) : [{ app: named }];
-      const rows: (DiskUse & { app: string })[] = [];
+      const rows: Use[] = [];
       for (const { app } of apps)
         rows.push(...(await askServer("disk", { app })).map((use) => ({ app, ...use })));
-      if (json) printJson(rows);
-      else console.log(table([...Object.keys(columns)], rows.map(cellsOf)));
+      printList(rows, columns, { json });
     });
   return withExamples(command, "reeve disk", "reeve disk demo --json");
 }
 
-const columns = {
+const columns: Columns<Use> = {
   APP: ({ app, of }) => (of === "app" ? app : `${app}, previews`),
   RELEASES: ({ releases }) => shortSize(releases),
   ENVIRONMENTS: ({ environments }) => shortSize(environments),
@@ -32,8 +34,4 @@ const columns = {
   LOGS: ({ logs }) => shortSize(logs),
   REPOSITORY: ({ repository }) => shortSize(repository),
   "MAY GO": ({ mayGo }) => shortSize(mayGo),
-} satisfies Record<string, (use: DiskUse & { app: string }) => string>;
-
-function cellsOf(use: DiskUse & { app: string }): string[] {
-  return Object.values(columns).map((cell) => cell(use));
-}
+};

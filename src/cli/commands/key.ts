@@ -1,9 +1,11 @@
 import { Command } from "commander";
+import type { KeySummary } from "../../names/account.ts";
 import { expectAccountName } from "../../names/names.ts";
 import { withExamples } from "../examples.ts";
+import { jsonFlag } from "../flags.ts";
 import { readInput } from "../input.ts";
 import { askServer } from "../ask.ts";
-import { printJson, shortTime, table } from "../table.ts";
+import { printList, shortTime, type Columns } from "../table.ts";
 
 export function makeCommand(): Command {
   const command = new Command("key").description(
@@ -43,21 +45,17 @@ function listCommand(): Command {
   return new Command("list")
     .description("List the keys, of one account or of all.")
     .argument("[account]", "whose", expectAccountName)
-    .option("--json", "for programs")
+    .addOption(jsonFlag())
     .action(async (account: string | undefined, { json }: { json?: boolean }) => {
-      const keys = await askServer("keys", { account });
-      if (json) {
-        printJson(keys);
-        return;
-      }
-      const rows = keys.map((key) => [
-        key.fingerprint,
-        key.account,
-        key.type,
-        key.comment,
-        shortTime(key.createdAt),
-        shortTime(key.usedAt),
-      ]);
-      console.log(table(["FINGERPRINT", "ACCOUNT", "TYPE", "COMMENT", "MADE", "LAST USED"], rows));
+      printList(await askServer("keys", { account }), columns, { json });
     });
 }
+
+const columns: Columns<KeySummary> = {
+  FINGERPRINT: ({ fingerprint }) => fingerprint,
+  ACCOUNT: ({ account }) => account,
+  TYPE: ({ type }) => type,
+  COMMENT: ({ comment }) => comment,
+  MADE: ({ createdAt }) => shortTime(createdAt),
+  "LAST USED": ({ usedAt }) => shortTime(usedAt),
+};

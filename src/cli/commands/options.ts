@@ -1,7 +1,7 @@
 import { Command } from "commander";
-import { expectAppName } from "../../names/names.ts";
 import { UserError } from "../../errors.ts";
 import { withExamples } from "../examples.ts";
+import { appArgument, jsonFlag } from "../flags.ts";
 import { assignmentWords, readAssignments } from "../assignments.ts";
 import { askServer } from "../ask.ts";
 import { printJson } from "../table.ts";
@@ -11,10 +11,10 @@ export function makeCommand(): Command {
     .description(
       "Show what reeve does about an app, or change it. Takes effect with the next deploy.",
     )
-    .argument("<app>", "its name", expectAppName)
+    .addArgument(appArgument())
     .argument("[action]", "set")
     .argument("[assignments...]", assignmentWords)
-    .option("--json", "for programs")
+    .addOption(jsonFlag())
     .action(
       async (
         app: string,

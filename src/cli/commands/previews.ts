@@ -1,30 +1,28 @@
 import { Command } from "commander";
-import { expectAppName, shortCommit } from "../../names/names.ts";
+import { shortCommit } from "../../names/names.ts";
+import type { PreviewSummary } from "../../protocol/readings.ts";
 import { withExamples } from "../examples.ts";
+import { appArgument, jsonFlag } from "../flags.ts";
 import { askServer } from "../ask.ts";
-import { printJson, shortTime, table } from "../table.ts";
+import { printList, shortTime, type Columns } from "../table.ts";
 
 export function makeCommand(): Command {
   const command = new Command("previews")
     .description("List an app's previews: where each answers, and until when it is kept.")
-    .argument("<app>", "its name", expectAppName)
-    .option("--json", "for programs")
+    .addArgument(appArgument())
+    .addOption(jsonFlag())
     .action(async (app: string, { json }: { json?: boolean }) => {
-      const previews = await askServer("previews", { app });
-      if (json) printJson(previews);
-      else if (previews.length === 0)
-        console.log(`${app} has no previews. Push a branch: git push deploy BRANCH`);
-      else {
-        const rows = previews.map((preview) => [
-          preview.branch,
-          preview.state,
-          preview.commit && shortCommit(preview.commit),
-          shortTime(preview.usedAt),
-          preview.pinned ? "pinned" : shortTime(preview.goesAt),
-          preview.url,
-        ]);
-        console.log(table(["BRANCH", "STATE", "COMMIT", "USED", "KEPT UNTIL", "URL"], rows));
-      }
+      const none = `${app} has no previews. Push a branch: git push deploy BRANCH`;
+      printList(await askServer("previews", { app }), columns, { json, none });
     });
   return withExamples(command, "reeve previews demo", "reeve previews demo --json");
 }
+
+const columns: Columns<PreviewSummary> = {
+  BRANCH: ({ branch }) => branch,
+  STATE: ({ state }) => state,
+  COMMIT: ({ commit }) => commit && shortCommit(commit),
+  USED: ({ usedAt }) => shortTime(usedAt),
+  "KEPT UNTIL": ({ pinned, goesAt }) => (pinned ? "pinned" : shortTime(goesAt)),
+  URL: ({ url }) => url,
+};

@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import { expectAppName } from "../../names/names.ts";
 import { withExamples } from "../examples.ts";
+import { appArgument, branchFlag } from "../flags.ts";
 import { askServer } from "../ask.ts";
 
 export function makeCommand(): Command {
@@ -8,8 +8,8 @@ export function makeCommand(): Command {
     .description(
       "Deploy the commit that is on the air once more; git itself sends nothing when nothing changed.",
     )
-    .argument("<app>", "its name", expectAppName)
-    .option("-b, --branch <branch>", "the preview of this branch, and not the app itself")
+    .addArgument(appArgument())
+    .addOption(branchFlag())
     .action(async (app: string, { branch }: { branch?: string }) => {
       await askServer("redeploy", { app, branch });
     });

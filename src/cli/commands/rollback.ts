@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import { expectAppName } from "../../names/names.ts";
 import { withExamples } from "../examples.ts";
+import { appArgument, branchFlag } from "../flags.ts";
 import { askServer } from "../ask.ts";
 
 export function makeCommand(): Command {
@@ -8,9 +8,9 @@ export function makeCommand(): Command {
     .description(
       "Put an older release on the air, and move the branch to it. Without RELEASE: the one before.",
     )
-    .argument("<app>", "its name", expectAppName)
+    .addArgument(appArgument())
     .argument("[release]", "the start of its commit, or its deploy's number")
-    .option("-b, --branch <branch>", "the preview of this branch, and not the app itself")
+    .addOption(branchFlag())
     .action(async (app: string, release: string | undefined, flags: { branch?: string }) => {
       await askServer("rollback", { app, ...flags, release });
     });

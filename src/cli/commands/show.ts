@@ -1,15 +1,16 @@
 import { Command } from "commander";
-import { expectAppName, shortCommit } from "../../names/names.ts";
+import { shortCommit } from "../../names/names.ts";
 import { webOf } from "../../names/process.ts";
 import { withExamples } from "../examples.ts";
+import { appArgument, jsonFlag } from "../flags.ts";
 import { askServer } from "../ask.ts";
 import { printJson, shortTime } from "../table.ts";
 
 export function makeCommand(): Command {
   const command = new Command("show")
     .description("Show one app: where it answers, its release, its environment and its packages.")
-    .argument("<app>", "its name", expectAppName)
-    .option("--json", "for programs")
+    .addArgument(appArgument())
+    .addOption(jsonFlag())
     .action(async (app: string, { json }: { json?: boolean }) => {
       const details = await askServer("show", { app });
       if (json) {

@@ -1,9 +1,11 @@
 import { Command } from "commander";
+import type { TokenSummary } from "../../names/account.ts";
 import { expectAccountName } from "../../names/names.ts";
 import { withExamples } from "../examples.ts";
+import { jsonFlag } from "../flags.ts";
 import { wholeNumber } from "../input.ts";
 import { askServer } from "../ask.ts";
-import { printJson, shortTime, table } from "../table.ts";
+import { printList, shortTime, type Columns } from "../table.ts";
 
 export function makeCommand(): Command {
   const command = new Command("token").description(
@@ -47,21 +49,17 @@ function listCommand(): Command {
   return new Command("list")
     .description("List the tokens, of one account or of all: never what they are.")
     .argument("[account]", "whose", expectAccountName)
-    .option("--json", "for programs")
+    .addOption(jsonFlag())
     .action(async (account: string | undefined, { json }: { json?: boolean }) => {
-      const tokens = await askServer("tokens", { account });
-      if (json) {
-        printJson(tokens);
-        return;
-      }
-      const rows = tokens.map((token) => [
-        token.id,
-        token.account,
-        token.note,
-        shortTime(token.createdAt),
-        token.expiresAt === null ? "never" : shortTime(token.expiresAt),
-        shortTime(token.usedAt),
-      ]);
-      console.log(table(["NO", "ACCOUNT", "NOTE", "MADE", "EXPIRES", "LAST USED"], rows));
+      printList(await askServer("tokens", { account }), columns, { json });
     });
 }
+
+const columns: Columns<TokenSummary> = {
+  NO: ({ id }) => id,
+  ACCOUNT: ({ account }) => account,
+  NOTE: ({ note }) => note,
+  MADE: ({ createdAt }) => shortTime(createdAt),
+  EXPIRES: ({ expiresAt }) => (expiresAt === null ? "never" : shortTime(expiresAt)),
+  "LAST USED": ({ usedAt }) => shortTime(usedAt),
+};

@@ -1,8 +1,8 @@
 import { Command } from "commander";
-import { expectAppName } from "../../names/names.ts";
 import { UserError } from "../../errors.ts";
 import { assignmentWords, readAssignments } from "../assignments.ts";
 import { withExamples } from "../examples.ts";
+import { appArgument, jsonFlag } from "../flags.ts";
 import { askServer } from "../ask.ts";
 import { printJson } from "../table.ts";
 
@@ -11,11 +11,11 @@ export function makeCommand(): Command {
     .description(
       "Show an app's environment variables, or change them: a change is a deploy of the same commit.",
     )
-    .argument("<app>", "its name", expectAppName)
+    .addArgument(appArgument())
     .argument("[action]", "set or unset")
     .argument("[words...]", `to set: ${assignmentWords}; to unset: NAME`)
     .option("--preview", "the set that the app's previews get, in place of its own")
-    .option("--json", "for programs")
+    .addOption(jsonFlag())
     .action(
       async (
         app: string,

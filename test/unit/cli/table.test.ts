@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
-import { shortSize, shortTime, table } from "../../../src/cli/table.ts";
+import { describe, expect, it, vi } from "vitest";
+import { printList, shortSize, shortTime, table } from "../../../src/cli/table.ts";
 
 describe("a table", () => {
   it("is columns under headings, with nothing drawn around them and nothing behind them", () => {
@@ -19,6 +19,37 @@ describe("a table", () => {
 
   it("of nothing is its headings", () => {
     expect(table(["APP", "STATE"], [])).toBe("APP  STATE");
+  });
+});
+
+describe("a list", () => {
+  const columns = {
+    APP: ({ app }: { app: string }) => app,
+    LETTERS: ({ app }: { app: string }) => app.length,
+  };
+
+  /** What is printed of these rows. */
+  function printed(apps: string[], flags: Parameters<typeof printList>[2]): string {
+    const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
+    const rows = apps.map((app) => ({ app }));
+    printList(rows, columns, flags);
+    const lines = log.mock.calls.join("\n");
+    log.mockRestore();
+    return lines;
+  }
+
+  it("is a table of its columns for a person", () => {
+    expect(printed(["demo"], {})).toBe("APP   LETTERS\ndemo  4");
+  });
+
+  it("is the rows as they are for a program, whatever the columns make of them", () => {
+    expect(JSON.parse(printed(["demo"], { json: true }))).toEqual([{ app: "demo" }]);
+    expect(JSON.parse(printed([], { json: true, none: "There are none." }))).toEqual([]);
+  });
+
+  it("without rows is its headings, or a sentence where there is one", () => {
+    expect(printed([], {})).toBe("APP  LETTERS");
+    expect(printed([], { none: "There are none." })).toBe("There are none.");
   });
 });
 
