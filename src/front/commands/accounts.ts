@@ -14,7 +14,6 @@ export function accountCommands(
       run: ({ account, mayCreate }) => {
         if (!store.accounts.add(account, mayCreate))
           throw new UserError("ACCOUNT_EXISTS", `there is an account ${account} already`);
-        return null;
       },
       record: ({ account, mayCreate }) => `${account}${mayCreate ? ", may create apps" : ""}`,
     },
@@ -22,7 +21,6 @@ export function accountCommands(
       run: ({ account, mayCreate }) => {
         expectOther(store, account);
         store.accounts.change(account, mayCreate);
-        return null;
       },
       record: ({ account, mayCreate }) => `${account} ${mayCreate ? "may" : "may not"} create apps`,
     },
@@ -31,7 +29,6 @@ export function accountCommands(
         expectOther(store, account);
         store.accounts.remove(account);
         await leaveOutKeys(world);
-        return null;
       },
       record: ({ account }) => account,
     },

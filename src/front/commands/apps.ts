@@ -8,10 +8,7 @@ export function appCommands(world: CommandWorld): Commands<"create" | "setOption
   const { agent, apps, rights } = world;
   return {
     create: {
-      run: async ({ app }, { caller }) => {
-        await apps.make(app, caller);
-        return null;
-      },
+      run: ({ app }, { caller }) => apps.make(app, caller),
     },
     setOptions: {
       run: (request, { caller }) => {
@@ -21,10 +18,7 @@ export function appCommands(world: CommandWorld): Commands<"create" | "setOption
       record: ({ set }) => Object.entries(set).map(recordOption).join(" "),
     },
     destroy: {
-      run: async ({ app }, asked) => {
-        await apps.during(app, () => destroy(world, app, asked));
-        return null;
-      },
+      run: ({ app }, asked) => apps.during(app, () => destroy(world, app, asked)),
       record: () => undefined,
     },
   };

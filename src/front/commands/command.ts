@@ -40,10 +40,14 @@ export interface Asked {
   judge: () => void;
 }
 
+/** What a command returns: one whose answer is null need not say so. */
+type Answer<Response> =
+  Response | Promise<Response> | (null extends Response ? Promise<void> | undefined : never);
+
 export interface Command<Request, Response> {
   /** What the right is to, and what the audit log calls it, where that depends on what is asked: else its own name. */
   action?: (request: Request) => Action;
-  run: (request: Request, asked: Asked) => Response | Promise<Response>;
+  run: (request: Request, asked: Asked) => Answer<Response>;
   /** Of what changes something: what of it stands in the audit log, or false where nothing has changed. */
   record?: (request: Request, answer?: Response) => string | undefined | false;
 }
@@ -75,7 +79,7 @@ export function judged<N extends CommandName>(
           detail: detail && withoutCredentials(detail),
         });
       const work = async (): Promise<CommandResponse<N>> =>
-        await run(request, { caller, exchange, judge });
+        ((await run(request, { caller, exchange, judge })) ?? null) as CommandResponse<N>;
       const answer = await work().catch((error: unknown) => {
         const told = asUserError(error);
         if (record && !rights.hasWritten(told))

@@ -21,7 +21,6 @@ export function deployCommands(world: CommandWorld): Commands<Reason | "cancel">
       run: async ({ app, branch }, { caller: { account }, exchange: { say } }) => {
         const { number } = await world.agent.ask("cancel", { app, branch, account });
         say(`${app}: deploy ${number} is cancelled`);
-        return null;
       },
       record: ({ branch }) => branch,
     },
@@ -36,10 +35,7 @@ function ofPreview(action: Reason | "cancel"): (request: Request) => Action {
 function deploying(world: CommandWorld, reason: Reason): Command<Request, null> {
   return {
     action: ofPreview(reason),
-    run: async (request, asked) => {
-      await deployAgain(world, reason, request, asked);
-      return null;
-    },
+    run: (request, asked) => deployAgain(world, reason, request, asked),
     record: ({ branch, release }) => [branch, release].filter(Boolean).join(" ") || undefined,
   };
 }

@@ -36,7 +36,6 @@ export function keyCommands(world: KeyWorld): Commands<"keys" | "addKey" | "remo
         if (!fingerprint.safeParse(given).success || !store.keys.remove(given))
           throw new UserError("KEY_UNKNOWN", `there is no key ${JSON.stringify(given)}`);
         await leaveOutKeys(world);
-        return null;
       },
       record: ({ fingerprint: given }) => given,
     },

@@ -25,7 +25,6 @@ export function tokenCommands({
       run: ({ id }) => {
         if (!store.tokens.remove(id))
           throw new UserError("TOKEN_UNKNOWN", `there is no token ${id}`);
-        return null;
       },
       record: ({ id }) => String(id),
     },

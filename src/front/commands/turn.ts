@@ -8,11 +8,10 @@ export async function inTurn(
   instance: { app: string; branch?: string },
   { exchange: { say }, judge }: Asked,
   work: (holder: Holder) => Promise<unknown>,
-): Promise<null> {
+): Promise<void> {
   await holding({ agent }, async (holder) => {
     await agent.ask("hold", { ...instance, holder }, { onLine: say });
     judge();
     await work(holder);
   });
-  return null;
 }

@@ -5,10 +5,7 @@ import type { Asked, Commands, CommandWorld } from "./command.ts";
 export function variablesCommands(world: CommandWorld): Commands<"changeVariables"> {
   return {
     changeVariables: {
-      run: async (request, asked) => {
-        await changeVariables(world, request, asked);
-        return null;
-      },
+      run: (request, asked) => changeVariables(world, request, asked),
       // Names only: values are secrets.
       record: ({ change }) => [...Object.keys(change.set), ...change.unset].join(", "),
     },

@@ -56,8 +56,8 @@ describe("a key, where the file that sshd reads cannot be written", () => {
     const { fingerprint } = await commands.addKey.run({ account: "ada", key }, nobody);
     rmSync(folder, { recursive: true });
 
-    expect(await commands.removeKey.run({ fingerprint }, nobody)).toBeNull();
-    expect(await commands.removeAccount.run({ account: "ada" }, nobody)).toBeNull();
+    expect(await commands.removeKey.run({ fingerprint }, nobody)).toBeUndefined();
+    expect(await commands.removeAccount.run({ account: "ada" }, nobody)).toBeUndefined();
 
     expect(store.keys.all()).toEqual([]);
     expect(store.accounts.get("ada")).toBeUndefined();
