@@ -9,6 +9,7 @@ import { parseVassalName, permanentVassal, vassalOf } from "../../src/names/vass
 import type { Layout } from "../../src/config/layout.ts";
 import { readOptions } from "../../src/config/option-table.ts";
 import { serverOptions } from "../../src/config/server-options.ts";
+import { provideFolders } from "../../src/agent/instance/folders.ts";
 import type { RequirementsFile } from "../../src/agent/environment/requirements.ts";
 import { confirmRef } from "../../src/agent/deploy/judge.ts";
 import {
@@ -210,7 +211,10 @@ export interface ServingWorld extends AgentWorld {
   said: string[];
 }
 
-/** An agent's world in which vassals answer, nginx is told and environments are made by a program of the test's own. */
+/**
+ * An agent's world in which vassals answer, nginx is told and environments are made by a program of the test's own; the
+ * app `demo` has its folders.
+ */
 export async function servingWorld(): Promise<ServingWorld> {
   const world = agentWorld();
   const { context, layout } = world;
@@ -228,6 +232,7 @@ export async function servingWorld(): Promise<ServingWorld> {
     ...{ system, listen: 100, abi: "cpython-311", installer: { name: "pip", file: "pip" } },
     builders: new Builders(means, [ownIdentity()]),
   });
+  await provideFolders(context, "demo");
   return { ...world, emperor, system, said: [] };
 }
 

@@ -1,6 +1,5 @@
 import { mkdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { provideFolders } from "../../../../src/agent/instance/folders.ts";
 import { converge } from "../../../../src/agent/converge/converge.ts";
 import { startSettling } from "../../../../src/agent/converge/settle.ts";
 import { permanentOf } from "../../../../src/agent/instance/vassals.ts";
@@ -11,7 +10,6 @@ import { switchDeploy } from "../../../../src/agent/deploy/deploy.ts";
 
 async function world() {
   const made = await servingWorld();
-  await provideFolders(made.context, "demo");
   return made;
 }
 

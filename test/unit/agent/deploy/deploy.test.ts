@@ -8,7 +8,6 @@ import { confirmRef, judgeHolder } from "../../../../src/agent/deploy/judge.ts";
 import { prepareRemoval } from "../../../../src/agent/deploy/remove.ts";
 import { UserError } from "../../../../src/errors.ts";
 import { pathsOf } from "../../../../src/agent/world/context.ts";
-import { provideFolders } from "../../../../src/agent/instance/folders.ts";
 import { gone } from "../../../support/unit-agent.ts";
 import {
   begin,
@@ -20,12 +19,10 @@ import {
 
 const ref = "refs/heads/main";
 
-/** A world with these options, and an app that has its folders. */
+/** A world with these options of the app's. */
 async function world(options = ""): Promise<ServingWorld> {
   const made = await servingWorld();
-  const { context, layout } = made;
-  await provideFolders(context, "demo");
-  writeFileSync(optionsFile(layout, "demo"), options);
+  writeFileSync(optionsFile(made.layout, "demo"), options);
   return made;
 }
 

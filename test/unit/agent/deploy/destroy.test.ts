@@ -2,7 +2,6 @@ import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { optionsFile } from "../../../../src/names/instance.ts";
 import { destroyApp, holdApp } from "../../../../src/agent/deploy/destroy.ts";
-import { provideFolders } from "../../../../src/agent/instance/folders.ts";
 import { pathsOf } from "../../../../src/agent/world/context.ts";
 import { gone } from "../../../support/unit-agent.ts";
 import { push, servingWorld } from "../../../support/unit-serving.ts";
@@ -11,7 +10,6 @@ describe("an app that is destroyed", () => {
   it("is off the air with its previews, and leaves nothing but its repository", async () => {
     const made = await servingWorld();
     const { context, layout, emperor, repository } = made;
-    await provideFolders(context, "demo");
     writeFileSync(optionsFile(layout, "demo"), "");
     await push(made);
     await push(made, { ref: "refs/heads/shop" });
@@ -31,7 +29,6 @@ describe("an app that is destroyed", () => {
   it("is still there, and its lock is free, where something cannot be removed", async () => {
     const made = await servingWorld();
     const { context, layout } = made;
-    await provideFolders(context, "demo");
     await push(made);
     writeFileSync(optionsFile(layout, "demo"), "");
     const { system } = context;

@@ -4,7 +4,6 @@ import { switchDeploy } from "../../../../src/agent/deploy/deploy.ts";
 import { judgeHolder, judgeOnDisk } from "../../../../src/agent/deploy/judge.ts";
 import { prepareRemoval } from "../../../../src/agent/deploy/remove.ts";
 import type { Deploy } from "../../../../src/agent/store/deploys.ts";
-import { provideFolders } from "../../../../src/agent/instance/folders.ts";
 import { pathsOf } from "../../../../src/agent/world/context.ts";
 import { gone } from "../../../support/unit-agent.ts";
 import {
@@ -21,7 +20,6 @@ const shop = { ref: "refs/heads/shop", preview: "shop" };
 /** Two pushes, of which the second one is left when it has the traffic. */
 async function leftSwitched(): Promise<ServingWorld & { deploy: Deploy; former: Deploy }> {
   const made = await servingWorld();
-  await provideFolders(made.context, "demo");
   const former = await push(made);
   const { id } = await begin(made, { files: { "new.py": "" } });
   await prove(made, made.context.store.deploys.get(id)!);

@@ -1,19 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { provideFolders } from "../../../../src/agent/instance/folders.ts";
 import type { Holder } from "../../../../src/names/deploy.ts";
-import { begin, push, servingWorld, type ServingWorld } from "../../../support/unit-serving.ts";
+import { begin, push, servingWorld } from "../../../support/unit-serving.ts";
 
 const other: Holder = { pid: process.pid, startTime: 1, turn: 7 };
 
-async function world(): Promise<ServingWorld> {
-  const made = await servingWorld();
-  await provideFolders(made.context, "demo");
-  return made;
-}
-
 describe("a push to an instance that is being deployed", () => {
   it("is told for whom it waits, and goes on when that one has ended", async () => {
-    const made = await world();
+    const made = await servingWorld();
     const first = await begin(made);
 
     const second = begin(made, { holder: other });
@@ -26,7 +19,7 @@ describe("a push to an instance that is being deployed", () => {
   });
 
   it("is refused where the branch has moved meanwhile", async () => {
-    const made = await world();
+    const made = await servingWorld();
     const { context, repository } = made;
     const first = await begin(made);
 
@@ -41,7 +34,7 @@ describe("a push to an instance that is being deployed", () => {
 
 describe("an app that is being removed", () => {
   it("takes no push, nor one of a preview, whose name goes to nobody", async () => {
-    const made = await world();
+    const made = await servingWorld();
     const { context } = made;
     await push(made);
     context.store.apps.markDestroyed("demo");

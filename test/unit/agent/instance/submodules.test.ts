@@ -2,7 +2,6 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { optionsFile, submodulesPath } from "../../../../src/names/instance.ts";
-import { provideFolders } from "../../../../src/agent/instance/folders.ts";
 import { tidySubmodules } from "../../../../src/agent/instance/submodules.ts";
 import { pathsOf } from "../../../../src/agent/world/context.ts";
 import { absentCommit } from "../../../../src/names/names.ts";
@@ -49,7 +48,6 @@ describe("what was fetched for an app's submodules", () => {
 describe("a push to an app whose submodules are fetched", () => {
   const world = async () => {
     const made = await servingWorld();
-    await provideFolders(made.context, "demo");
     writeFileSync(optionsFile(made.layout, "demo"), "submodules = true");
     return made;
   };

@@ -2,7 +2,6 @@ import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { environmentPath, optionsFile } from "../../../../../src/names/instance.ts";
-import { provideFolders } from "../../../../../src/agent/instance/folders.ts";
 import { remakeEnvironment, remakeRelease } from "../../../../../src/agent/deploy/remake.ts";
 import { optionsOf, pathsOf } from "../../../../../src/agent/world/context.ts";
 import { begin, prove, push, servingWorld } from "../../../../support/unit-serving.ts";
@@ -12,7 +11,6 @@ const requirements = (text: string) => [{ path: "requirements.txt", text }];
 async function world(options = "") {
   const made = await servingWorld();
   const { context, layout } = made;
-  await provideFolders(context, "demo");
   writeFileSync(optionsFile(layout, "demo"), options);
   const { environments } = pathsOf(context, "demo");
   const built = () => readdirSync(environments).filter((name) => /^[0-9a-f]{16}$/.test(name));
