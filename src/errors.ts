@@ -7,12 +7,12 @@ import { printable } from "./system/lines.ts";
  * for each, and a test holds the two equal. `hint` is the next step, in the words of the reader.
  */
 const catalogue = {
-  ACCOUNT_EXISTS: { exit: 1, hint: "Choose another name. See `reeve account list`." },
+  ACCOUNT_EXISTS: { exit: 1, hint: "Choose another name. See `reeve accounts`." },
   ACCOUNT_NAME_INVALID: {
     exit: 2,
     hint: "Use lower case letters and digits, with single dots, hyphens or underscores between them, at most 30 characters: ada.",
   },
-  ACCOUNT_UNKNOWN: { exit: 1, hint: "See `reeve account list`." },
+  ACCOUNT_UNKNOWN: { exit: 1, hint: "See `reeve accounts`." },
   APP_EXISTS: { exit: 1, hint: "Choose another name, or push to the app that is there." },
   APP_LIMIT: {
     exit: 1,
@@ -57,8 +57,8 @@ const catalogue = {
     exit: 2,
     hint: "Give the line of a .pub file of ssh-keygen: Ed25519, ECDSA, or RSA of 2048 to 8192 bits.",
   },
-  KEY_TAKEN: { exit: 1, hint: "A key belongs to one account. See `reeve key list`." },
-  KEY_UNKNOWN: { exit: 1, hint: "See `reeve key list`." },
+  KEY_TAKEN: { exit: 1, hint: "A key belongs to one account. See `reeve keys`." },
+  KEY_UNKNOWN: { exit: 1, hint: "See `reeve keys`." },
   MODULE_NOT_FOUND: {
     exit: 1,
     hint: "Name it in a file called Procfile: wsgi: module:callable",
@@ -139,7 +139,7 @@ const catalogue = {
     hint: "The words above are the operating system's. The server's administrator can mend it; then push again.",
   },
   TIME_UNKNOWN: { exit: 1, hint: "Give a later time; the server's log goes back further." },
-  TOKEN_UNKNOWN: { exit: 1, hint: "See `reeve token list`." },
+  TOKEN_UNKNOWN: { exit: 1, hint: "See `reeve tokens`." },
   TOO_MANY_ATTEMPTS: { exit: 1, hint: "Wait a minute, then give the right token." },
   VARIABLE_INVALID: {
     exit: 2,

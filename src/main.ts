@@ -4,6 +4,7 @@ import { CommanderError } from "commander";
 import { makeProgram } from "./program.ts";
 import { readKey } from "./config/config.ts";
 import { asUserError, describeError } from "./errors.ts";
+import { inTodaysForm } from "./protocol/former-commands.ts";
 import { splitWords } from "./protocol/ssh-words.ts";
 
 // `reeve … | head` has read what it wanted.
@@ -20,7 +21,7 @@ if (overSsh) endWithTheConnection();
 try {
   const words = overSsh ? wordsOfTheClient() : process.argv.slice(2);
   const program = await makeProgram({ overSsh });
-  await program.parseAsync(words, { from: "user" });
+  await program.parseAsync(inTodaysForm(words), { from: "user" });
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : usage;
   else {

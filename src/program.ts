@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
-import { loadCommands, loadFormerCommands } from "./cli/commands.ts";
+import { loadCommands } from "./cli/commands.ts";
 import { programRoot } from "./config/config.ts";
 import { ownProcesses, upCommand } from "./server/commands.ts";
 
@@ -14,13 +14,12 @@ export async function makeProgram({ overSsh = false } = {}): Promise<Command> {
     .description("git push deploy main, for Python web apps on a plain Debian server.")
     .version(version)
     .showHelpAfterError("(see --help)")
+    .enablePositionalOptions()
     .exitOverride();
   const commands = await loadCommands();
   if (!overSsh) commands.push(upCommand());
   commands.sort((one, other) => (one.name() < other.name() ? -1 : 1));
   for (const command of commands) program.addCommand(withoutExit(command));
-  for (const former of await loadFormerCommands())
-    program.addCommand(withoutExit(former), { hidden: true });
   if (!overSsh) for (const own of ownProcesses()) program.addCommand(own, { hidden: true });
   return program;
 }

@@ -1,5 +1,5 @@
 import { Argument, Option } from "commander";
-import { expectAppName } from "../names/names.ts";
+import { expectAccountName, expectAppName } from "../names/names.ts";
 import { wholeNumber } from "./input.ts";
 
 /** The app that a command is about. */
@@ -10,6 +10,11 @@ export function appArgument(): Argument {
 /** Of what can be about one preview of the app as well. */
 export function branchFlag(): Option {
   return new Option("-b, --branch <branch>", "the preview of this branch, and not the app itself");
+}
+
+/** Of a list of what belongs to accounts. A word behind the noun would be a verb. */
+export function accountFlag(): Option {
+  return new Option("--account <account>", "those of this one alone").argParser(expectAccountName);
 }
 
 /** Of a list that goes back further than anybody wants to read. */

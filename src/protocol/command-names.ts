@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { extname, join } from "node:path";
+import { formerForms } from "./former-commands.ts";
 
 /** The program runs from `.js`, its tests from `.ts`. */
 const extension = extname(import.meta.filename);
@@ -13,10 +14,9 @@ export const commandNames = readdirSync(join(import.meta.dirname, "..", "cli", "
   .map((file) => file.slice(0, -extension.length))
   .sort();
 
-/** What a command was called once, and still answers to; no help and no page lists it. */
-export const formerCommandNames: Readonly<Record<string, string>> = { settings: "vars" };
+const formerNames = new Set(formerForms.map(([former]) => former.split(" ", 1)[0]));
 
 /** Whether somebody may ask for a command by this name. */
 export function isCommandName(name: string): boolean {
-  return commandNames.includes(name) || Object.hasOwn(formerCommandNames, name);
+  return commandNames.includes(name) || formerNames.has(name);
 }

@@ -20,7 +20,7 @@ export function welcome(config: Config, ssh: SshAccess | undefined): string[] {
       ? [
           `Or over SSH, at ssh://${ssh.user}@${domain}:${ssh.port}/demo.git, once your key is known:`,
           "",
-          `  ${commandLine(config)} key add admin < ~/.ssh/id_ed25519.pub`,
+          `  ${commandLine(config)} keys add admin < ~/.ssh/id_ed25519.pub`,
           "",
         ]
       : []),

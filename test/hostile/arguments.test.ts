@@ -159,7 +159,7 @@ describe("A11: every user of the machine can read arguments", () => {
     expect(await page()).toBe("in-a-variable-3e8a");
 
     const client = new SshClient(server);
-    await reeve("", "key", "add", "admin", client.publicKey);
+    await reeve("", "keys", "add", "admin", client.publicKey);
     const ssh = [
       "ssh",
       ...client.options,
@@ -205,9 +205,9 @@ describe("A11: every user of the machine can read arguments", () => {
   });
 
   it("no token is in those of its making, and of the ways in which git may be told it", async () => {
-    for (const words of ["account add ada", "grant ada demo deploy", "token create ada"])
+    for (const words of ["accounts add ada", "grant ada demo deploy", "tokens create ada"])
       await reeve("", ...words.split(" "));
-    const made = await reeve("", "token", "create", "ada", "--days", "1");
+    const made = await reeve("", "tokens", "create", "ada", "--days", "1");
     const token = /^reeve_.*$/m.exec(made.output)?.[0] ?? "";
     await demo.git("remote", "remove", "deploy");
     const text = readFileSync(join(projectRoot, "docs/accounts.md"), "utf8");

@@ -44,7 +44,7 @@ beforeAll(async () => {
   );
   await Promise.all(making);
   const ssh = new SshClient(server);
-  await server.reeve("key", "add", "admin", ssh.publicKey);
+  await server.reeve("keys", "add", "admin", ssh.publicKey);
   people.set("admin", { name: "admin", token: server.token, ssh });
   people.set("wrong", { name: "reader", token: "reeve_wrong", ssh: new SshClient(server) });
 });
@@ -282,7 +282,7 @@ const commands: [command: string, allowed: Who[]][] = [
   ["releases demo", from("reader")],
   ["deploys demo", from("reader")],
   ["disk demo", from("reader")],
-  ["deploy-log demo 1", from("reader")],
+  ["logs demo --deploy 1", from("reader")],
   ["logs demo -n 1", from("reader")],
   ["options demo", from("reader")],
   ["vars demo", from("deployer")],
@@ -299,17 +299,17 @@ const commands: [command: string, allowed: Who[]][] = [
   ["revoke stranger demo", from("owner")],
   ["create demo", []],
   ["destroy nosuch --yes", []],
-  ["account list", from("admin")],
-  ["account add eve", from("admin")],
-  ["account change eve --may-create", from("admin")],
-  ["account remove eve", from("admin")],
-  ["account remove admin", []],
-  ["token create other", from("admin")],
-  ["token list", from("admin")],
-  ["token revoke 9999", []],
-  ["key list", from("admin")],
-  ["key add other ssh-ed25519", []],
-  ["key remove SHA256:x", []],
+  ["accounts", from("admin")],
+  ["accounts add eve", from("admin")],
+  ["accounts change eve --may-create", from("admin")],
+  ["accounts remove eve", from("admin")],
+  ["accounts remove admin", []],
+  ["tokens create other", from("admin")],
+  ["tokens", from("admin")],
+  ["tokens revoke 9999", []],
+  ["keys", from("admin")],
+  ["keys add other ssh-ed25519", []],
+  ["keys remove SHA256:x", []],
   ["audit", from("admin")],
   ["audit --rights-at 2999-01-01", from("admin")],
   ["previews demo", from("reader")],
@@ -408,8 +408,8 @@ const ofPreviews: [command: string, verdicts: string][] = [
     "cancel demo -b feature/cart",
     "APP_UNKNOWN APP_UNKNOWN NOT_ALLOWED DEPLOY_UNKNOWN DEPLOY_UNKNOWN DEPLOY_UNKNOWN DEPLOY_UNKNOWN",
   ],
-  ["preview pin demo feature/cart", "APP_UNKNOWN APP_UNKNOWN NOT_ALLOWED NOT_ALLOWED ok ok ok"],
-  ["preview unpin demo feature/cart", "APP_UNKNOWN APP_UNKNOWN NOT_ALLOWED NOT_ALLOWED ok ok ok"],
+  ["previews demo pin feature/cart", "APP_UNKNOWN APP_UNKNOWN NOT_ALLOWED NOT_ALLOWED ok ok ok"],
+  ["previews demo unpin feature/cart", "APP_UNKNOWN APP_UNKNOWN NOT_ALLOWED NOT_ALLOWED ok ok ok"],
   // What the right to previews opens is never the app itself, whatever it is called by.
   ...["rollback", "redeploy", "rebuild", "cancel"].flatMap((command) =>
     (isLong ? ["main", "refs/heads/main", "demo"] : ["main"]).map((named): [string, string] => [
@@ -418,7 +418,7 @@ const ofPreviews: [command: string, verdicts: string][] = [
     ]),
   ),
   [
-    "preview remove demo main",
+    "previews demo remove main",
     `APP_UNKNOWN APP_UNKNOWN NOT_ALLOWED ${"PREVIEW_UNKNOWN ".repeat(4).trim()}`,
   ],
 ];

@@ -33,9 +33,9 @@ describe("a token", () => {
   it("A6: that is taken back is worth nothing with the next request", async () => {
     const token = await makeToken(server, "ada");
     expect((await ask({ authorization: basic({ name: "ada", token }) })).status).toBe(200);
-    const tokens = await server.json<{ id: number }[]>("token", "list", "ada");
+    const tokens = await server.json<{ id: number }[]>("tokens", "--account", "ada");
 
-    await server.reeve("token", "revoke", String(tokens.at(-1)!.id));
+    await server.reeve("tokens", "revoke", String(tokens.at(-1)!.id));
 
     expect((await ask({ authorization: basic({ name: "ada", token }) })).status).toBe(401);
     expect((await ask({ authorization: basic(ada) })).status).toBe(200);
@@ -58,7 +58,7 @@ describe("a token", () => {
       readdirSync(server.path("etc/vassals")).some((name) => name.includes(".next-")),
     );
 
-    await server.reeve("account", "remove", "eve");
+    await server.reeve("accounts", "remove", "eve");
     const { exitCode, all } = await pushing;
 
     expect(exitCode).toBe(1);
@@ -69,10 +69,12 @@ describe("a token", () => {
   });
 
   it("A6: ends with its time, which is said when it is made", async () => {
-    const { output } = await server.reeve("token", "create", "ada", "--days", "1");
+    const { output } = await server.reeve("tokens", "create", "ada", "--days", "1");
 
     expect(output).toMatch(/^reeve_\S+\ntoken \d+ of ada, until \d{4}-/);
-    const [last] = (await server.json<{ expiresAt: string }[]>("token", "list", "ada")).slice(-1);
+    const [last] = (await server.json<{ expiresAt: string }[]>("tokens", "--account", "ada")).slice(
+      -1,
+    );
     const hours = (Date.parse(last!.expiresAt) - Date.now()) / 3_600_000;
     expect(hours).toBeGreaterThan(23.9);
     expect(hours).toBeLessThan(24.1);
@@ -348,7 +350,7 @@ describe("guessing", () => {
 
 /** The last token of an account expired a minute ago, as the clock would have it. */
 async function expire(account: string): Promise<void> {
-  const tokens = await server.json<{ id: number }[]>("token", "list", account);
+  const tokens = await server.json<{ id: number }[]>("tokens", "--account", account);
   const database = new Database(server.path("lib/front/front.db"));
   const before = new Date(Date.now() - 60_000).toISOString();
   database.prepare("UPDATE token SET expires_at = ? WHERE id = ?").run(before, tokens.at(-1)!.id);

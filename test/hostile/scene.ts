@@ -70,7 +70,7 @@ export class Scene {
     for (const app of [other, demo]) await app.git("push", "--quiet", "deploy", "main");
     const ada = await makePerson(server, "ada", { demo: "admin" });
     const admin = { name: "admin", token: server.token, ssh: new SshClient(server) };
-    await server.reeve("key", "add", "admin", admin.ssh.publicKey);
+    await server.reeve("keys", "add", "admin", admin.ssh.publicKey);
     await server.settled("other");
     await server.settled("demo");
     const oracle = new Oracle(server, around);

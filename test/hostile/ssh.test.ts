@@ -32,7 +32,7 @@ beforeAll(async () => {
   rmSync(canary, { force: true });
   ada = await makePerson(server, "ada", { demo: "deploy" });
   admin = new SshClient(server);
-  await server.reeve("key", "add", "admin", admin.publicKey);
+  await server.reeve("keys", "add", "admin", admin.publicKey);
   front = server.servicePid("front");
   sshd = sshdPid();
 });
@@ -448,7 +448,7 @@ describe("S4: forwarding", () => {
 describe("S6: the file of keys", () => {
   it("is its owner's alone, and holds no word that somebody handed in with a key", async () => {
     const other = new SshClient(server);
-    await server.reeve("key", "add", "ada", `${other.publicKey}" command="/bin/sh`);
+    await server.reeve("keys", "add", "ada", `${other.publicKey}" command="/bin/sh`);
 
     const text = server.read("lib/front/authorized_keys");
     expect(statSync(server.path("lib/front/authorized_keys")).mode & 0o777).toBe(0o600);
@@ -498,7 +498,7 @@ describe("S7: who offers another's public key first", () => {
         "-i",
         ada.ssh.key,
         `${SshClient.user}@127.0.0.1`,
-        "account list",
+        "accounts",
       ],
       { all: true, reject: false, input: "" },
     );
@@ -534,7 +534,7 @@ describe("S9: a key that is taken back", () => {
     const following = eve.ssh.start("logs demo -f");
     await eventually(() => followersOf(server).length > 0);
 
-    await server.reeve("account", "remove", "eve");
+    await server.reeve("accounts", "remove", "eve");
     const { exitCode, all } = await following;
 
     expect(exitCode).toBe(1);
@@ -547,8 +547,8 @@ describe("S9: a key that is taken back", () => {
     const writing = (async () => {
       while (!over.signal.aborted) {
         const other = new SshClient(server);
-        const { output } = await server.reeve("key", "add", "ada", other.publicKey);
-        await server.reeve("key", "remove", output.split(" ")[0] ?? "");
+        const { output } = await server.reeve("keys", "add", "ada", other.publicKey);
+        await server.reeve("keys", "remove", output.split(" ")[0] ?? "");
       }
     })();
 

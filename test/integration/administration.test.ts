@@ -89,16 +89,16 @@ describe("a command with a word that it does not take", () => {
   it.each<[string[], RegExp]>([
     [["redeploy", "demo", "-b", ""], /redeploy: branch: /],
     [["rollback", "demo", "x".repeat(101)], /rollback: release: /],
-    [["deploy-log", "demo", "0"], /deployLog: number: /],
-    [["token", "revoke", "0"], /revokeToken: id: /],
-    [["token", "create", "admin", "--days", "0"], /createToken: days: /],
-    [["token", "create", "admin", "--note", "x".repeat(101)], /createToken: note: /],
+    [["logs", "demo", "--deploy", "0"], /deployLog: number: /],
+    [["tokens", "revoke", "0"], /revokeToken: id: /],
+    [["tokens", "create", "admin", "--days", "0"], /createToken: days: /],
+    [["tokens", "create", "admin", "--note", "x".repeat(101)], /createToken: note: /],
     [
       ["options", "demo", "set", `health_path=/${"x".repeat(2000)}`],
       /setOptions: set\.health_path: /,
     ],
-    [["key", "add", "admin", "x".repeat(20_001)], /addKey: key: /],
-    [["preview", "remove", "demo", ""], /removePreview: branch: /],
+    [["keys", "add", "admin", "x".repeat(20_001)], /addKey: key: /],
+    [["previews", "demo", "remove", ""], /removePreview: branch: /],
   ])("is told which: %j", async (words, told) => {
     const { exitCode, output } = await server.reeve(...words);
 

@@ -77,7 +77,7 @@ describe("the audit log", () => {
   it("says of a command that changed nothing that it did not", async () => {
     await ada.ssh.run("grant reader demo read");
     await ada.ssh.run("revoke reader demo admin");
-    await ada.ssh.run("preview remove demo nosuch");
+    await ada.ssh.run("previews demo remove nosuch");
     await server.reeve("destroy", "nosuch", "--yes");
 
     const done = (await audit()).filter(({ outcome }) => outcome === "done");
@@ -132,7 +132,7 @@ describe("a secret", () => {
     ["an option that was misspelt", `options demo set preview_passwort=${secret}`],
     ["an option", `options demo set preview_password=${secret}`],
     ["an option's address", `options demo set host=https://ada:${secret}@shop.example`],
-    ["a branch's name", `preview remove demo https://ada:${secret}@shop.example`],
+    ["a branch's name", `previews demo remove https://ada:${secret}@shop.example`],
     ["a release's name", `rollback demo https://ada:${secret}@shop.example`],
     ["a variable", `vars demo set PASSWORD=${secret}`],
     ["a variable whose name is none", `vars demo set PASS-WORD=${secret}`],
@@ -164,9 +164,9 @@ describe("a secret", () => {
 
     const [last] = await server.json<{ number: number }[]>("deploys", "demo");
     const commands = ["show", "options", "releases", "deploys", "previews", "logs"];
-    const asked = [...commands.map((one) => `${one} demo`), `deploy-log demo ${last?.number}`];
+    const asked = [...commands.map((one) => `${one} demo`), `logs demo --deploy ${last?.number}`];
     for (const command of asked.flatMap((one) =>
-      /^(logs|deploy-log)/.test(one) ? [one] : [one, `${one} --json`],
+      /^logs/.test(one) ? [one] : [one, `${one} --json`],
     )) {
       const { exitCode, output } = await reader.ssh.run(command);
       expect([command, exitCode]).toEqual([command, 0]);

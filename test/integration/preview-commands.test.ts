@@ -156,7 +156,7 @@ describe("commands about one preview", () => {
 
   it("say what keeps git from removing a branch, and leave its preview on the air", async () => {
     const lock = new RefLock(server, "demo", "refs/heads/feature/shop");
-    const words = ["preview", "remove", "demo", "feature/shop"] as const;
+    const words = ["previews", "demo", "remove", "feature/shop"] as const;
 
     const { exitCode, output } = await server.reeve(...words);
 

@@ -34,7 +34,7 @@ describe("previews have an end", () => {
   });
 
   it("whoever is over the limit is told which to give up, and that works", async () => {
-    await server.reeve("preview", "pin", "demo", "old");
+    await server.reeve("previews", "demo", "pin", "old");
     await server.get("visited--demo");
 
     const push = await demo.push("main:refs/heads/one-more");
@@ -53,7 +53,7 @@ describe("previews have an end", () => {
   });
 
   it("one is removed by command with its branch, so that the next push brings it back", async () => {
-    const removal = await server.reeve("preview", "remove", "demo", "one-more");
+    const removal = await server.reeve("previews", "demo", "remove", "one-more");
 
     expect(removal.exitCode, removal.output).toBe(0);
     expect(removal.output).toContain(`http://one-more--demo.localhost:${server.port}/`);
@@ -61,14 +61,14 @@ describe("previews have an end", () => {
     const push = await demo.push("main:refs/heads/one-more");
     expect(push.exitCode, push.output).toBe(0);
     expect((await server.get("one-more--demo")).body).toBe("production");
-    const unknown = await server.reeve("preview", "remove", "demo", "nothing");
+    const unknown = await server.reeve("previews", "demo", "remove", "nothing");
     expect(unknown.output).toContain("error[PREVIEW_UNKNOWN]");
   });
 
   it("after days without a push or a visit they go, but for those that are pinned", async () => {
     await server.asleepAfterPush("one-more--demo");
-    await server.reeve("preview", "unpin", "demo", "old");
-    await server.reeve("preview", "pin", "demo", "one-more");
+    await server.reeve("previews", "demo", "unpin", "old");
+    await server.reeve("previews", "demo", "pin", "one-more");
     await server.interrupt();
     const soon = Date.now() / 1000 + 10 * 24 * 3600;
     // The visit of ten days from now, as the log will show it.

@@ -203,7 +203,7 @@ def app(environ, start_response):
     expect((await get("/guests/")).status).toBe(200);
     expect(nginxFiles(server, "shop--demo")).toEqual([]);
 
-    await server.reeve("preview", "remove", "django", "guests");
+    await server.reeve("previews", "django", "remove", "guests");
 
     expect((await get("/guests/")).body).toBe("There is no app at this address.\n");
     expect(nginxFiles(server, "preview.localhost")).toEqual([]);

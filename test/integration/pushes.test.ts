@@ -337,7 +337,7 @@ describe("what is pushed, and what the pusher reads", () => {
 
   it("Git LFS, which asks by a hook before git pushes, shows how to push past it", async () => {
     const client = new SshClient(server);
-    await server.reeve("key", "add", "ada", client.publicKey);
+    await server.reeve("keys", "add", "ada", client.publicKey);
 
     const asked = await server.ask({
       ...{ host: `git.localhost:${server.port}`, path: "/demo.git/info/lfs/objects/batch" },

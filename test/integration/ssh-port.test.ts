@@ -16,8 +16,8 @@ describe("the server's sshd", () => {
     const client = new SshClient(server);
     const host = `ssh://${SshClient.user}@localhost:${server.sshPort}/demo.git`;
     expect(server.said).toContain(`Or over SSH, at ${host}, once your key is known:`);
-    expect(server.said).toContain("key add admin < ~/.ssh/id_ed25519.pub");
-    await server.reeve("key", "add", "admin", client.publicKey);
+    expect(server.said).toContain("keys add admin < ~/.ssh/id_ed25519.pub");
+    await server.reeve("keys", "add", "admin", client.publicKey);
     expect((await client.run("apps")).exitCode).toBe(0);
 
     execFileSync("pkill", ["-f", `sshd.* -f ${server.path("etc/sshd.conf")}`]);

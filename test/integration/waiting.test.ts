@@ -95,7 +95,7 @@ const waiting: Record<string, Begin> = {
   "its rollback": command("rollback demo -b shop"),
   "its redeploy": command("redeploy demo -b shop"),
   "its rebuild": command("rebuild demo -b shop"),
-  "its end by command": command("preview remove demo shop"),
+  "its end by command": command("previews demo remove shop"),
 };
 
 /** What is on the air, what the branches are, and what has been deployed. */
@@ -118,7 +118,7 @@ describe("what somebody may do is judged when the turn has come", () => {
     ],
     [
       "the account goes",
-      ({ name }) => server.reeve("account", "remove", name),
+      ({ name }) => server.reeve("accounts", "remove", name),
       /error\[NOT_ALLOWED\]: the credential that you gave was taken back/,
     ],
   ];
@@ -159,14 +159,14 @@ describe("what somebody may do is judged when the turn has come", () => {
     ],
     [
       "the account goes",
-      ({ name }) => server.reeve("account", "remove", name),
+      ({ name }) => server.reeve("accounts", "remove", name),
       [push("ssh", "+NEW:refs/heads/main"), command("rollback demo -b shop")],
     ],
     [
       "its key is removed and its token revoked",
       async ({ name }) => {
-        await server.reeve("key", "remove", await keyOf(name));
-        return server.reeve("token", "revoke", await tokenOf(name));
+        await server.reeve("keys", "remove", await keyOf(name));
+        return server.reeve("tokens", "revoke", await tokenOf(name));
       },
       [command("vars demo set A=1"), push("http", "+NEW:refs/heads/shop")],
     ],
@@ -348,11 +348,11 @@ async function expectRefused({ name }: Person, times: number): Promise<void> {
 }
 
 async function keyOf(person: string): Promise<string> {
-  const keys = await server.json<Record<string, string>[]>("key", "list", person);
+  const keys = await server.json<Record<string, string>[]>("keys", "--account", person);
   return keys[0]?.fingerprint ?? "";
 }
 
 async function tokenOf(person: string): Promise<string> {
-  const tokens = await server.json<{ id: number }[]>("token", "list", person);
+  const tokens = await server.json<{ id: number }[]>("tokens", "--account", person);
   return String(tokens[0]?.id);
 }

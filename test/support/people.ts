@@ -16,8 +16,8 @@ export async function makePerson(
   more: string[] = [],
 ): Promise<Person> {
   const ssh = new SshClient(server);
-  await expectDone(server, "account", "add", name, ...more);
-  await expectDone(server, "key", "add", name, ssh.publicKey);
+  await expectDone(server, "accounts", "add", name, ...more);
+  await expectDone(server, "keys", "add", name, ssh.publicKey);
   for (const [app, right] of Object.entries(rights))
     await expectDone(server, "grant", name, app, right);
   return { name, token: await makeToken(server, name), ssh };
@@ -28,7 +28,7 @@ export async function makeToken(
   name: string,
   ...more: string[]
 ): Promise<string> {
-  const output = await expectDone(server, "token", "create", name, ...more);
+  const output = await expectDone(server, "tokens", "create", name, ...more);
   return output.split("\n").find((line) => line.startsWith("reeve_")) ?? "";
 }
 

@@ -40,6 +40,6 @@ function expectOther(store: FrontStore, name: string): void {
   expectAccount(store, name);
   if (store.accounts.get(name)?.administrator)
     throw new UserError("NOT_ALLOWED", `${name} is the administrator and stays that`, {
-      hint: "Its tokens and keys can be taken back: reeve token list, reeve key list",
+      hint: "Its tokens and keys can be taken back: reeve tokens, reeve keys",
     });
 }

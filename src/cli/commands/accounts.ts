@@ -2,17 +2,19 @@ import { Command } from "commander";
 import type { AccountSummary } from "../../names/account.ts";
 import { expectAccountName } from "../../names/names.ts";
 import { withExamples } from "../examples.ts";
-import { jsonFlag } from "../flags.ts";
 import { askServer } from "../ask.ts";
+import { nounCommand } from "../noun.ts";
 import { printList, shortTime, type Columns } from "../table.ts";
 
 export function makeCommand(): Command {
-  const command = new Command("account").description(
-    "Say who there is: an account has tokens and keys that prove it, and rights in apps.",
-  );
-  command.addCommand(addCommand()).addCommand(changeCommand());
-  command.addCommand(removeCommand()).addCommand(listCommand());
-  return withExamples(command, "reeve account add ada --may-create", "reeve account list");
+  const command = nounCommand("accounts", [addCommand(), changeCommand(), removeCommand()])
+    .description(
+      "List the accounts, with what each may do, or say who there is: an account has tokens and keys that prove it, and rights in apps.",
+    )
+    .action(async ({ json }: { json?: boolean }) => {
+      printList(await askServer("accounts", {}), columns, { json });
+    });
+  return withExamples(command, "reeve accounts", "reeve accounts add ada --may-create");
 }
 
 function addCommand(): Command {
@@ -23,7 +25,7 @@ function addCommand(): Command {
     .action(async (account: string, { mayCreate }: { mayCreate: boolean }) => {
       await askServer("addAccount", { account, mayCreate });
       console.log(
-        `${account} is there. Next: reeve token create ${account}, and reeve grant ${account} APP RIGHT`,
+        `${account} is there. Next: reeve tokens create ${account}, and reeve grant ${account} APP RIGHT`,
       );
     });
 }
@@ -47,15 +49,6 @@ function removeCommand(): Command {
     .action(async (account: string) => {
       await askServer("removeAccount", { account });
       console.log(`${account} is gone, with its tokens, keys and rights.`);
-    });
-}
-
-function listCommand(): Command {
-  return new Command("list")
-    .description("List the accounts, with what each may do.")
-    .addOption(jsonFlag())
-    .action(async ({ json }: { json?: boolean }) => {
-      printList(await askServer("accounts", {}), columns, { json });
     });
 }
 

@@ -2,20 +2,26 @@ import { Command } from "commander";
 import type { KeySummary } from "../../names/account.ts";
 import { expectAccountName } from "../../names/names.ts";
 import { withExamples } from "../examples.ts";
-import { jsonFlag } from "../flags.ts";
+import { accountFlag } from "../flags.ts";
 import { readInput } from "../input.ts";
 import { askServer } from "../ask.ts";
+import { nounCommand } from "../noun.ts";
 import { printList, shortTime, type Columns } from "../table.ts";
 
 export function makeCommand(): Command {
-  const command = new Command("key").description(
-    "Let public keys in over SSH: each belongs to one account.",
-  );
-  command.addCommand(addCommand()).addCommand(removeCommand()).addCommand(listCommand());
+  const command = nounCommand("keys", [addCommand(), removeCommand()])
+    .description(
+      "List the public keys that are let in over SSH, or let one in: each belongs to one account.",
+    )
+    .addOption(accountFlag())
+    .action(async ({ account, json }: { account?: string; json?: boolean }) => {
+      printList(await askServer("keys", { account }), columns, { json });
+    });
   return withExamples(
     command,
-    "reeve key add ada < id_ed25519.pub",
-    "reeve key add ada ssh-ed25519 AAAAC3… ada@laptop",
+    "reeve keys --account ada",
+    "reeve keys add ada < id_ed25519.pub",
+    "reeve keys add ada ssh-ed25519 AAAAC3… ada@laptop",
   );
 }
 
@@ -34,20 +40,10 @@ function addCommand(): Command {
 function removeCommand(): Command {
   return new Command("remove")
     .description("Let a key in no more.")
-    .argument("<fingerprint>", "as `reeve key list` shows it")
+    .argument("<fingerprint>", "as `reeve keys` shows it")
     .action(async (fingerprint: string) => {
       await askServer("removeKey", { fingerprint });
       console.log(`${fingerprint} is let in no more.`);
-    });
-}
-
-function listCommand(): Command {
-  return new Command("list")
-    .description("List the keys, of one account or of all.")
-    .argument("[account]", "whose", expectAccountName)
-    .addOption(jsonFlag())
-    .action(async (account: string | undefined, { json }: { json?: boolean }) => {
-      printList(await askServer("keys", { account }), columns, { json });
     });
 }
 

@@ -2,20 +2,26 @@ import { Command } from "commander";
 import type { TokenSummary } from "../../names/account.ts";
 import { expectAccountName } from "../../names/names.ts";
 import { withExamples } from "../examples.ts";
-import { jsonFlag } from "../flags.ts";
+import { accountFlag } from "../flags.ts";
 import { wholeNumber } from "../input.ts";
 import { askServer } from "../ask.ts";
+import { nounCommand } from "../noun.ts";
 import { printList, shortTime, type Columns } from "../table.ts";
 
 export function makeCommand(): Command {
-  const command = new Command("token").description(
-    "Give out tokens: what git gives as the password over HTTP.",
-  );
-  command.addCommand(createCommand()).addCommand(revokeCommand()).addCommand(listCommand());
+  const command = nounCommand("tokens", [createCommand(), revokeCommand()])
+    .description(
+      "List the tokens, never what they are, or give them out: what git gives as the password over HTTP.",
+    )
+    .addOption(accountFlag())
+    .action(async ({ account, json }: { account?: string; json?: boolean }) => {
+      printList(await askServer("tokens", { account }), columns, { json });
+    });
   return withExamples(
     command,
-    "reeve token create ada --days 90 --note laptop",
-    "reeve token revoke 7",
+    "reeve tokens --account ada",
+    "reeve tokens create ada --days 90 --note laptop",
+    "reeve tokens revoke 7",
   );
 }
 
@@ -38,20 +44,10 @@ function createCommand(): Command {
 function revokeCommand(): Command {
   return new Command("revoke")
     .description("Take a token back. It is worth nothing from now on.")
-    .argument("<number>", "as `reeve token list` shows it", wholeNumber)
+    .argument("<number>", "as `reeve tokens` shows it", wholeNumber)
     .action(async (id: number) => {
       await askServer("revokeToken", { id });
       console.log(`token ${id} is worth nothing any more.`);
-    });
-}
-
-function listCommand(): Command {
-  return new Command("list")
-    .description("List the tokens, of one account or of all: never what they are.")
-    .argument("[account]", "whose", expectAccountName)
-    .addOption(jsonFlag())
-    .action(async (account: string | undefined, { json }: { json?: boolean }) => {
-      printList(await askServer("tokens", { account }), columns, { json });
     });
 }
 
