@@ -4,6 +4,7 @@ import type { Builder } from "../../environment/workshop.ts";
 import { UserError } from "../../../errors.ts";
 import { CommandFailed } from "../../../system/system.ts";
 import { endProcesses } from "../../../system/system-users.ts";
+import { together } from "../../../system/together.ts";
 import { parseCoverage, type Coverage } from "../../store/coverage.ts";
 import { buildLimits } from "../../world/context.ts";
 import { builderWanted, type Preparation } from "../step.ts";
@@ -45,8 +46,11 @@ async function lookThrough(
     } catch (error) {
       throw explain(error);
     } finally {
-      await other;
-      if (system.isRoot) await endProcesses(system, user);
+      // What is laid out meanwhile no process of the builder can enter.
+      await together(
+        () => other,
+        () => (system.isRoot ? endProcesses(system, user) : Promise.resolve()),
+      );
       builder.isClean = true;
     }
   });
