@@ -68,6 +68,7 @@ export default defineConfig({
           // What is killed, and what the system refuses, at every step.
           name: "faults",
           include: ["test/faults/**/*.test.ts"],
+          globalSetup: ["test/faults/recording.ts"],
           exclude: isLong ? [] : ["test/faults/**/*.long.test.ts"],
           // Here some cases hold that a push is through within seconds.
           ...servers(3, 1),
