@@ -20,6 +20,7 @@ const tags = z
   .array(z.object({ ref: z.string().refine(isTagRef), newCommit: commitId }))
   .max(1000)
   .optional();
+/** Where the commit's objects are, while git has not taken them in. */
 const quarantine = z.string().max(100).regex(quarantineName).optional();
 
 const requirements = z
@@ -40,6 +41,7 @@ const problem = z.object({
   hint: z.string().max(2000),
 });
 
+/** What the repository asks for, as the front read it; or why it could not be read. */
 const proposal = z.union([
   z.object({ processes: declaredProcesses, root: rootFolder, requirements }),
   z.object({ problem }),
@@ -104,6 +106,7 @@ export const agentVerbs = {
       account,
       reason: z.enum(["push", "rollback", "redeploy", "variables", "rebuild"]),
       holder,
+      /** The branch, where whoever asks takes it for a preview: for this its right was judged. */
       preview: branch.optional(),
       quarantine,
     }),

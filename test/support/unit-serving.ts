@@ -12,17 +12,13 @@ import { serverOptions } from "../../src/config/server-options.ts";
 import { provideFolders } from "../../src/agent/instance/folders.ts";
 import type { RequirementsFile } from "../../src/agent/environment/requirements.ts";
 import { confirmRef } from "../../src/agent/deploy/judge.ts";
-import {
-  prepareDeploy,
-  startDeploy,
-  switchDeploy,
-  type DeployRequest,
-} from "../../src/agent/deploy/deploy.ts";
+import { prepareDeploy, startDeploy, switchDeploy } from "../../src/agent/deploy/deploy.ts";
 import type { Deploy } from "../../src/agent/store/deploys.ts";
 import { Builders } from "../../src/agent/users/builders.ts";
 import { Traffic } from "../../src/agent/world/traffic.ts";
 import type { VariablesChange } from "../../src/agent/variables/variables.ts";
 import type { Holder } from "../../src/names/deploy.ts";
+import type { AgentRequest } from "../../src/protocol/agent-verbs.ts";
 import { absentCommit, branchOf } from "../../src/names/names.ts";
 import { ownIdentity } from "../../src/system/identity.ts";
 import { CommandFailed, type Command, type RunOptions } from "../../src/system/system.ts";
@@ -243,7 +239,7 @@ export interface Push {
   ref?: string;
   files?: Files;
   requirements?: RequirementsFile[];
-  reason?: DeployRequest["reason"];
+  reason?: AgentRequest<"start">["reason"];
   holder?: Holder;
   variables?: VariablesChange;
 }
@@ -257,7 +253,7 @@ export async function begin(world: ServingWorld, push: Push = {}): Promise<Deplo
   const newCommit = files ? repository.commit(files) : main;
   // What was committed is there, and the branch is where it was: git moves it when the release is proven.
   repository.run(["update-ref", "refs/heads/main", main]);
-  const request: DeployRequest = {
+  const request: AgentRequest<"start"> = {
     ...{ app: "demo", ref, newCommit, account: "ada", reason, holder },
     oldCommit: named === "" ? absentCommit : named,
     ...(ref !== "refs/heads/main" && { preview: branchOf(ref) }),

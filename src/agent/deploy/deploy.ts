@@ -1,16 +1,12 @@
 import { optionsFile, placeUrl } from "../../names/instance.ts";
 import { isPreviewName } from "../../names/names.ts";
-import type { Process } from "../../names/process.ts";
-import type { RequirementsFile } from "../environment/requirements.ts";
-import type { PushedTag } from "../environment/tree-contents.ts";
-import { UserError, type ErrorCode } from "../../errors.ts";
+import type { AgentRequest } from "../../protocol/agent-verbs.ts";
+import { UserError } from "../../errors.ts";
 import {
   adoptVariables,
   dropProposedVariables,
   forgetFormerVariables,
-  type VariablesChange,
 } from "../variables/variables.ts";
-import type { DeployReason, Holder } from "../../names/deploy.ts";
 import type { Deploy } from "../store/deploys.ts";
 import type { InstanceRow } from "../store/instances.ts";
 import { instanceOf, optionsOf, pathsOf, userOf, type DeployContext } from "../world/context.ts";
@@ -30,25 +26,6 @@ import { beginning, proofOf, runSteps } from "./steps.ts";
 // Its steps, each with its undoing beside it, are in steps/; how it ends otherwise is told in attempt.ts, where a step
 // fails, cancel.ts, where somebody stops it, and judge.ts, where the push that carried it is gone.
 
-export interface DeployRequest {
-  app: string;
-  ref: string;
-  oldCommit: string;
-  newCommit: string;
-  account: string;
-  reason: Exclude<DeployReason, "removal">;
-  holder: Holder;
-  /** The branch, where whoever asks takes it for a preview: for this its right was judged. */
-  preview?: string | undefined;
-  /** Where the commit's objects are, while git has not taken them in. */
-  quarantine?: string | undefined;
-}
-
-/** What the repository asks for, as the front read it; or why it could not be read. */
-export type Proposal =
-  | { processes: Process[]; root: string; requirements: RequirementsFile[] }
-  | { problem: { code: ErrorCode; message: string; hint: string } };
-
 type Say = (line: string) => void;
 
 /**
@@ -57,7 +34,7 @@ type Say = (line: string) => void;
  */
 export async function startDeploy(
   context: DeployContext,
-  request: DeployRequest,
+  request: AgentRequest<"start">,
   say: Say,
 ): Promise<Deploy> {
   const { store } = context;
@@ -89,14 +66,7 @@ export async function startDeploy(
  */
 export async function prepareDeploy(
   context: DeployContext,
-  request: {
-    deploy: number;
-    quarantine?: string | undefined;
-    subject: string;
-    proposal: Proposal;
-    variables?: VariablesChange | undefined;
-    tags?: PushedTag[] | undefined;
-  },
+  request: AgentRequest<"prepare">,
   say: Say,
 ): Promise<void> {
   const { store } = context;

@@ -4,6 +4,7 @@ import { UserError } from "../../errors.ts";
 import type { Holder } from "../../names/deploy.ts";
 import type { Instance } from "../../names/instance.ts";
 import { branchOf, isPreviewName, shortCommit } from "../../names/names.ts";
+import type { AgentRequest } from "../../protocol/agent-verbs.ts";
 import { currentCommit } from "../../system/git.ts";
 import { previewsSwept } from "../instance/app-users.ts";
 import { expectRoom } from "../instance/previews.ts";
@@ -11,13 +12,7 @@ import { gitOf, instanceOf, type DeployContext } from "../world/context.ts";
 import { expectUse } from "./branch-use.ts";
 
 /** Who asks for the lock of an instance, and for what. */
-interface Locking {
-  app: string;
-  ref: string;
-  holder: Holder;
-  /** The branch, where whoever asks takes it for a preview: for this its right was judged. */
-  preview?: string | undefined;
-}
+type Locking = Pick<AgentRequest<"start">, "app" | "ref" | "holder" | "preview">;
 
 /** Whose turn it is decides what a preview is called: it may have come or gone while this push waited. */
 export async function lockInstance(

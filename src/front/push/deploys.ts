@@ -6,7 +6,7 @@ import { currentCommit, gitCommand, type GitContext } from "../../system/git.ts"
 import type { System } from "../../system/system.ts";
 import { headline } from "../../names/headline.ts";
 import type { AgentRequest } from "../../protocol/agent-verbs.ts";
-import type { DeployReason, Holder } from "../../names/deploy.ts";
+import type { Holder } from "../../names/deploy.ts";
 import { confirm } from "./confirm.ts";
 import { readProposal, type Proposal } from "./proposal.ts";
 import { holderOf } from "./pushers.ts";
@@ -25,21 +25,11 @@ export interface DeployWorld {
   ) => Promise<{ git: GitContext; tree: string }>;
 }
 
-export interface Wanted {
-  app: string;
-  ref: string;
-  oldCommit: string;
-  newCommit: string;
-  account: string;
-  reason: Exclude<DeployReason, "removal">;
-  holder: Holder;
-  /** The branch, where it is not the app's own. */
-  preview?: string | undefined;
+/** What the agent is asked to start, and what is asked of it for that afterwards. */
+export interface Wanted extends AgentRequest<"start"> {
   /** The folder of the tree that the app runs in. */
   root: string;
   variables?: AgentRequest<"prepare">["variables"];
-  /** Where the commit's objects are, while git has not taken them in. */
-  quarantine?: string | undefined;
   /** Tags that come with the same push. */
   tags?: readonly { ref: string; newCommit: string }[];
   /**
