@@ -5,6 +5,7 @@ import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer } from "node:net";
 import { basename, join } from "node:path";
 import { onTestFinished } from "vitest";
+import { optionsFile } from "../../src/names/instance.ts";
 import { parseVassalName, permanentVassal, vassalOf } from "../../src/names/vassal.ts";
 import type { Layout } from "../../src/config/layout.ts";
 import { readOptions } from "../../src/config/option-table.ts";
@@ -209,9 +210,9 @@ export interface ServingWorld extends AgentWorld {
 
 /**
  * An agent's world in which vassals answer, nginx is told and environments are made by a program of the test's own; the
- * app `demo` has its folders.
+ * app `demo` has its folders, and these options.
  */
-export async function servingWorld(): Promise<ServingWorld> {
+export async function servingWorld(options = ""): Promise<ServingWorld> {
   const world = agentWorld();
   const { context, layout } = world;
   const defaults = readOptions(serverOptions, { path: "", text: "", code: "OPTION_INVALID" });
@@ -229,11 +230,22 @@ export async function servingWorld(): Promise<ServingWorld> {
     builders: new Builders(means, [ownIdentity()]),
   });
   await provideFolders(context, "demo");
+  setOptions(world, options);
   return { ...world, emperor, system, said: [] };
+}
+
+/** What the options of `demo` are from now on. */
+export function setOptions({ layout }: Pick<AgentWorld, "layout">, options: string): void {
+  writeFileSync(optionsFile(layout, "demo"), options);
 }
 
 /** Who pushes, for as long as this process runs. */
 const pusher: Holder = { pid: process.pid, startTime: 1, turn: 0 };
+/** And who pushes beside them. */
+export const other: Holder = { ...pusher, turn: 7 };
+
+/** A push of a branch that is a preview. */
+export const shop = { ref: "refs/heads/shop" };
 
 export interface Push {
   ref?: string;
@@ -276,9 +288,28 @@ export async function prove(
 
 /** A push from its beginning to its end, and until nothing moves any more. */
 export async function push(world: ServingWorld, what: Push = {}): Promise<Deploy> {
-  const { context, repository, said } = world;
   const deploy = await begin(world, what);
   await prove(world, deploy, what);
+  return finish(world, deploy);
+}
+
+/** The same where the vassal for good does not come up: the app is degraded, and its understudy goes on. */
+export async function pushDegraded(world: ServingWorld, what: Push = {}): Promise<Deploy> {
+  const { emperor } = world;
+  const { app } = emperor;
+  const deploy = await begin(world, what);
+  await prove(world, deploy, what);
+  emperor.app = () => 500;
+  const live = await finish(world, deploy);
+  emperor.app = app;
+  return live;
+}
+
+/** The second half of a push. */
+async function finish(
+  { context, repository, said }: ServingWorld,
+  deploy: Deploy,
+): Promise<Deploy> {
   await switchDeploy(context, deploy.id);
   repository.run(["update-ref", deploy.ref, deploy.newCommit]);
   await confirmRef(context, { holder: deploy.holder, ref: deploy.ref }, (line) => said.push(line));

@@ -4,26 +4,13 @@ import { converge } from "../../../../src/agent/converge/converge.ts";
 import { startSettling } from "../../../../src/agent/converge/settle.ts";
 import { permanentOf } from "../../../../src/agent/instance/vassals.ts";
 import { pathsOf } from "../../../../src/agent/world/context.ts";
-import { begin, prove, push, servingWorld } from "../../../support/unit-serving.ts";
-import { confirmRef } from "../../../../src/agent/deploy/judge.ts";
-import { switchDeploy } from "../../../../src/agent/deploy/deploy.ts";
-
-async function world() {
-  const made = await servingWorld();
-  return made;
-}
+import { push, pushDegraded, servingWorld } from "../../../support/unit-serving.ts";
 
 describe("a vassal that does not come up behind its understudy", () => {
   it("is held, the app is degraded, and the understudy goes on", async () => {
-    const made = await world();
-    const { context, emperor, repository } = made;
-    const deploy = await begin(made);
-    await prove(made, deploy);
-    emperor.app = () => 500;
-    await switchDeploy(context, deploy.id);
-    repository.run(["update-ref", deploy.ref, deploy.newCommit]);
-    await confirmRef(context, { holder: deploy.holder, ref: deploy.ref }, () => undefined);
-    await context.background.rested("demo");
+    const made = await servingWorld();
+    const { context, emperor } = made;
+    const deploy = await pushDegraded(made);
 
     expect(emperor.running).toEqual(["demo.next-1.ini"]);
     expect(readlinkSync(pathsOf(context, "demo").link)).toMatch(/\.next-1\.sock$/);
@@ -32,8 +19,6 @@ describe("a vassal that does not come up behind its understudy", () => {
     expect(context.store.deploys.get(deploy.id)?.note).toBe(`degraded: ${why}`);
 
     // It is tried again, and it comes up by now.
-    emperor.app = () => 200;
-    context.locks.release(deploy.holder);
     startSettling(context, "demo", deploy.id);
     await context.background.idle("demo");
 
@@ -46,7 +31,7 @@ describe("a vassal that does not come up behind its understudy", () => {
 
 describe("settling", () => {
   it("begins with what is on disk, and rests where all is as it should be", async () => {
-    const made = await world();
+    const made = await servingWorld();
     const { context, emperor } = made;
     const deploy = await push(made);
     const [before] = emperor.vassals;
@@ -58,7 +43,7 @@ describe("settling", () => {
   });
 
   it("has nothing to do for an instance that is gone", async () => {
-    const made = await world();
+    const made = await servingWorld();
     const deploy = await push(made);
     made.context.store.instances.putBack("demo", undefined);
 
@@ -69,7 +54,7 @@ describe("settling", () => {
   });
 
   it("is no degraded app where it has settled, and its link cannot be led back", async () => {
-    const made = await world();
+    const made = await servingWorld();
     const { context } = made;
     const deploy = await push(made);
     const { link } = pathsOf(context, "demo");
@@ -88,7 +73,7 @@ describe("settling", () => {
 
 describe("a vassal of which somebody removed a part", () => {
   it.each(["app", "env", "ini"] as const)("takes a deploy to be brought back: %s", async (what) => {
-    const made = await world();
+    const made = await servingWorld();
     const { context } = made;
     const deploy = await push(made);
     const row = context.store.instances.get("demo")!;

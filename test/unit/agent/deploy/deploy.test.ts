@@ -1,9 +1,21 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
-import { optionsFile } from "../../../../src/names/instance.ts";
+import { describe, expect, it, vi } from "vitest";
+import { tidy } from "../../../../src/agent/converge/tidy.ts";
 import { cancelDeploy, refuseDeploy } from "../../../../src/agent/deploy/cancel.ts";
-import { prepareDeploy, startDeploy, switchDeploy } from "../../../../src/agent/deploy/deploy.ts";
+import {
+  goLive,
+  prepareDeploy,
+  startDeploy,
+  switchDeploy,
+} from "../../../../src/agent/deploy/deploy.ts";
 import { confirmRef, judgeHolder } from "../../../../src/agent/deploy/judge.ts";
 import { prepareRemoval } from "../../../../src/agent/deploy/remove.ts";
 import { UserError } from "../../../../src/errors.ts";
@@ -14,24 +26,18 @@ import {
   prove,
   push,
   servingWorld,
+  shop,
   type ServingWorld,
 } from "../../../support/unit-serving.ts";
 
 const ref = "refs/heads/main";
-
-/** A world with these options of the app's. */
-async function world(options = ""): Promise<ServingWorld> {
-  const made = await servingWorld();
-  writeFileSync(optionsFile(made.layout, "demo"), options);
-  return made;
-}
 
 const leads = ({ context }: ServingWorld, name = "demo"): string =>
   readlinkSync(pathsOf(context, name).link);
 
 describe("a push", () => {
   it("is on the air when it is over, behind its permanent vassal, and says each step", async () => {
-    const made = await world();
+    const made = await servingWorld();
     const { context, said, emperor, system } = made;
 
     const deploy = await push(made);
@@ -47,7 +53,7 @@ describe("a push", () => {
   });
 
   it("follows the one before, and takes nothing anew that did not change", async () => {
-    const made = await world();
+    const made = await servingWorld();
     await push(made);
     made.said.length = 0;
 
@@ -61,9 +67,57 @@ describe("a push", () => {
   });
 });
 
+describe("a deploy that nobody knows", () => {
+  it("is neither prepared nor switched", async () => {
+    const { context } = await servingWorld();
+    const request = {
+      deploy: 99,
+      subject: "",
+      proposal: { processes: [], root: "", requirements: [] },
+    };
+
+    for (const done of [
+      prepareDeploy(context, request, () => undefined),
+      switchDeploy(context, 99),
+    ])
+      await expect(done).rejects.toMatchObject({ code: "DEPLOY_UNKNOWN" });
+  });
+});
+
+describe("variables that a deploy has changed", () => {
+  it("are the app's also where the former ones cannot be cleared away yet", async () => {
+    const made = await servingWorld();
+    const { context, system, repository } = made;
+    await push(made, { variables: { set: { COLOUR: "red" }, unset: [] } });
+    const { variables } = pathsOf(context, "demo");
+    // Only a walker removes that, and one cannot be started just now.
+    mkdirSync(join(variables, ".kept"));
+    const deploy = await begin(made, { files: { "new.py": "" } });
+    await prove(made, deploy, { variables: { set: { COLOUR: "blue" }, unset: [] } });
+    await switchDeploy(context, deploy.id);
+    repository.run(["update-ref", ref, deploy.newCommit]);
+    const warned = vi.spyOn(context.log, "warn");
+    const full = vi.spyOn(system, "run").mockImplementation((command) => {
+      expect(command.input).toContain(`${variables}.former`);
+      return Promise.reject(new Error("no room"));
+    });
+
+    await goLive(context, context.store.deploys.get(deploy.id)!);
+
+    expect(context.store.deploys.get(deploy.id)).toMatchObject({ state: "live" });
+    expect(readFileSync(join(variables, "COLOUR"), "utf8")).toBe("blue");
+    expect(warned.mock.lastCall?.[1]).toBe("could not clear variables away");
+
+    full.mockRestore();
+    context.locks.release(deploy.holder);
+    await tidy(context, "demo");
+    expect(existsSync(`${variables}.former`)).toBe(false);
+  });
+});
+
 describe("what an administrator changed by hand", () => {
   it("is left as it is, and the push says so", async () => {
-    const made = await world();
+    const made = await servingWorld();
     await push(made);
     const { layout } = made;
     const edited = [join(layout.vassals, "demo.ini"), join(layout.sitesAvailable, "demo.conf")];
@@ -80,7 +134,7 @@ describe("what an administrator changed by hand", () => {
 
 describe("a push that is refused", () => {
   it("leaves on the air what was, says so, and leaves nothing of its own", async () => {
-    const made = await world();
+    const made = await servingWorld();
     const { context, emperor, said, layout } = made;
     const former = await push(made);
     emperor.app = () => 500;
@@ -103,7 +157,7 @@ describe("a push that is refused", () => {
   });
 
   it("says that an app that dies at its start did not start", async () => {
-    const made = await world();
+    const made = await servingWorld();
     made.emperor.app = () => "dies";
 
     await expect(push(made)).rejects.toThrow("the app did not start");
@@ -113,7 +167,7 @@ describe("a push that is refused", () => {
   });
 
   it("takes its server block back where nginx refuses it", async () => {
-    const made = await world();
+    const made = await servingWorld();
     made.system.refusal = "unknown directive";
 
     await expect(push(made)).rejects.toMatchObject({ code: "VHOST_REJECTED" });
@@ -126,7 +180,7 @@ describe("a push that is refused", () => {
     ["what the front found", { problem: { code: "PROCFILE_INVALID", message: "no", hint: "" } }],
     ["another folder than the options say", { module: "app:app", root: "web", requirements: [] }],
   ])("is one of which the repository says: %s", async (_, proposal) => {
-    const made = await world();
+    const made = await servingWorld();
     const { id } = await begin(made);
     const request = { deploy: id, subject: "", proposal } as Parameters<typeof prepareDeploy>[1];
 
@@ -141,7 +195,7 @@ describe("a push that is refused", () => {
   });
 
   it("is one whose branch is none of the app's, or has moved", async () => {
-    const made = await world('previews = "none"');
+    const made = await servingWorld('previews = "none"');
     const shop = begin(made, { ref: "refs/heads/shop" });
     await expect(shop).rejects.toMatchObject({ code: "BRANCH_REFUSED" });
 
@@ -156,7 +210,7 @@ describe("a push that is refused", () => {
   });
 
   it("is refused once more by the front while it waits for its ref", async () => {
-    const made = await world();
+    const made = await servingWorld();
     const { context } = made;
     const deploy = await begin(made);
     await prove(made, deploy);
@@ -178,7 +232,7 @@ describe("a push that is refused", () => {
 
 describe("a deploy that somebody cancels", () => {
   it("is refused, and its switch does not happen", async () => {
-    const made = await world();
+    const made = await servingWorld();
     const { context } = made;
     const deploy = await begin(made);
     await prove(made, deploy);
@@ -189,7 +243,7 @@ describe("a deploy that somebody cancels", () => {
   });
 
   it("is none where nothing is deployed", async () => {
-    const cancelled = cancelDeploy((await world()).context, "demo", "bob");
+    const cancelled = cancelDeploy((await servingWorld()).context, "demo", "bob");
 
     await expect(cancelled).rejects.toMatchObject({ code: "DEPLOY_UNKNOWN" });
   });
@@ -197,7 +251,7 @@ describe("a deploy that somebody cancels", () => {
 
 describe("a push that is gone", () => {
   it("is live where its ref has moved, and nobody said so", async () => {
-    const made = await world();
+    const made = await servingWorld();
     const { context, repository } = made;
     const deploy = await begin(made, { files: { "new.py": "" } });
     await prove(made, deploy);
@@ -212,7 +266,7 @@ describe("a push that is gone", () => {
   });
 
   it("gives the traffic back where its ref has not moved", async () => {
-    const made = await world();
+    const made = await servingWorld();
     const { context } = made;
     await push(made);
     const deploy = await begin(made, { files: { "new.py": "" } });
@@ -230,7 +284,7 @@ describe("a push that is gone", () => {
   });
 
   it("leaves nothing where nothing was on the air before", async () => {
-    const made = await world();
+    const made = await servingWorld();
     const { context } = made;
     const deploy = await begin(made);
     await prove(made, deploy);
@@ -247,7 +301,7 @@ describe("a push that is gone", () => {
 
 describe("an app that cannot run beside itself", () => {
   it("is stopped and started, and says for how long it was off the air", async () => {
-    const made = await world("overlap = false");
+    const made = await servingWorld("overlap = false");
     await push(made);
 
     const deploy = await push(made, {
@@ -265,7 +319,7 @@ describe("an app that cannot run beside itself", () => {
   });
 
   it("has its former release back when the new one does not answer well", async () => {
-    const made = await world("overlap = false");
+    const made = await servingWorld("overlap = false");
     const former = await push(made);
     const { app } = pathsOf(made.context, "demo");
     made.emperor.app = () => (readlinkSync(app).endsWith(former.newCommit) ? 200 : 500);
@@ -284,7 +338,7 @@ describe("the first release of an app that cannot run beside itself", () => {
     ["does not answer well", 500 as const, "GET / answered 500"],
     ["dies at its start", "dies" as const, "the app did not start"],
   ])("leaves nothing that runs where it %s", async (_, answer, why) => {
-    const made = await world("overlap = false");
+    const made = await servingWorld("overlap = false");
     made.emperor.app = () => answer;
 
     await expect(push(made)).rejects.toThrow(why);
@@ -295,10 +349,8 @@ describe("the first release of an app that cannot run beside itself", () => {
 });
 
 describe("a preview", () => {
-  const shop = { ref: "refs/heads/shop", preview: "shop" };
-
   it("has a vassal on demand for its release when it has settled, and the former one goes", async () => {
-    const made = await world();
+    const made = await servingWorld();
     await push(made);
 
     const first = await push(made, shop);
@@ -312,7 +364,7 @@ describe("a preview", () => {
   });
 
   it("leaves nothing, its name included, where its first push is refused", async () => {
-    const made = await world();
+    const made = await servingWorld();
     made.emperor.app = () => 500;
 
     await expect(push(made, shop)).rejects.toMatchObject({ code: "APP_UNHEALTHY" });
@@ -322,7 +374,7 @@ describe("a preview", () => {
   });
 
   it("is removed when its branch is gone, and a branch that is not on the air has none", async () => {
-    const made = await world();
+    const made = await servingWorld();
     const { context, repository, said } = made;
     const { newCommit: oldCommit } = await push(made, shop);
     const request = { app: "demo", ref: shop.ref, oldCommit, account: "ada", holder: gone };

@@ -1,6 +1,5 @@
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { optionsFile } from "../../../../src/names/instance.ts";
 import { destroyApp, holdApp } from "../../../../src/agent/deploy/destroy.ts";
 import { pathsOf } from "../../../../src/agent/world/context.ts";
 import { gone } from "../../../support/unit-agent.ts";
@@ -10,7 +9,6 @@ describe("an app that is destroyed", () => {
   it("is off the air with its previews, and leaves nothing but its repository", async () => {
     const made = await servingWorld();
     const { context, layout, emperor, repository } = made;
-    writeFileSync(optionsFile(layout, "demo"), "");
     await push(made);
     await push(made, { ref: "refs/heads/shop" });
 
@@ -28,9 +26,8 @@ describe("an app that is destroyed", () => {
 
   it("is still there, and its lock is free, where something cannot be removed", async () => {
     const made = await servingWorld();
-    const { context, layout } = made;
+    const { context } = made;
     await push(made);
-    writeFileSync(optionsFile(layout, "demo"), "");
     const { system } = context;
     const failing = { isRoot: false, run: () => Promise.reject(new Error("no room")) };
     context.system = failing;

@@ -1,7 +1,7 @@
 import { readlinkSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
 import { switchDeploy } from "../../../../src/agent/deploy/deploy.ts";
-import { judgeHolder, judgeOnDisk } from "../../../../src/agent/deploy/judge.ts";
+import { confirmRef, judgeHolder, judgeOnDisk } from "../../../../src/agent/deploy/judge.ts";
 import { prepareRemoval } from "../../../../src/agent/deploy/remove.ts";
 import type { Deploy } from "../../../../src/agent/store/deploys.ts";
 import { pathsOf } from "../../../../src/agent/world/context.ts";
@@ -11,11 +11,11 @@ import {
   prove,
   push,
   servingWorld,
+  shop,
   type ServingWorld,
 } from "../../../support/unit-serving.ts";
 
 const ref = "refs/heads/main";
-const shop = { ref: "refs/heads/shop", preview: "shop" };
 
 /** Two pushes, of which the second one is left when it has the traffic. */
 async function leftSwitched(): Promise<ServingWorld & { deploy: Deploy; former: Deploy }> {
@@ -77,6 +77,52 @@ describe("a deploy that was left while no Emperor runs", () => {
 
     expect(context.store.deploys.get(removal.id)).toMatchObject({ state: "refused" });
     expect(context.store.instances.get("shop--demo")).toBeDefined();
+  });
+});
+
+describe("a push that is gone while its release is being proven", () => {
+  it("is refused, and the next one has its turn", async () => {
+    const made = await servingWorld();
+    const { context, emperor } = made;
+    // Not yet, it says again and again.
+    emperor.app = () => 503;
+    const deploy = await begin(made);
+    const proving = expect(prove(made, deploy)).rejects.toMatchObject({ code: "PUSH_GONE" });
+    await expect.poll(() => emperor.running).toEqual(["demo.next-1.ini"]);
+
+    await judgeHolder(context, deploy.holder);
+
+    await proving;
+    expect(context.store.deploys.get(deploy.id)).toMatchObject({
+      ...{ state: "refused", error: expect.stringContaining("carried this deploy") as string },
+    });
+    expect(emperor.running).toEqual([]);
+    expect(context.locks.isHeld("demo")).toBe(false);
+  });
+});
+
+describe("git's word that it has moved a ref", () => {
+  it("changes nothing where the deploy was not switched", async () => {
+    const made = await servingWorld();
+    const { context } = made;
+    const deploy = await begin(made);
+    await prove(made, deploy);
+
+    await confirmRef(context, deploy, (line) => made.said.push(line));
+
+    expect(made.said.at(-1)).not.toContain("live");
+    expect(context.store.deploys.get(deploy.id)).toMatchObject({ state: "proven" });
+  });
+
+  it("is heard once, and changes nothing when it comes again", async () => {
+    const made = await servingWorld();
+    const deploy = await push(made);
+    const before = [...made.said];
+
+    await confirmRef(made.context, deploy, (line) => made.said.push(line));
+
+    expect(made.said).toEqual(before);
+    expect(made.context.store.deploys.get(deploy.id)).toEqual(deploy);
   });
 });
 

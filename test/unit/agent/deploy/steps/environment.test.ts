@@ -1,18 +1,16 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
-import { environmentPath, optionsFile } from "../../../../../src/names/instance.ts";
+import { describe, expect, it, vi } from "vitest";
+import { environmentPath } from "../../../../../src/names/instance.ts";
 import { remakeEnvironment, remakeRelease } from "../../../../../src/agent/deploy/remake.ts";
 import { optionsOf, pathsOf } from "../../../../../src/agent/world/context.ts";
-import { begin, prove, push, servingWorld } from "../../../../support/unit-serving.ts";
+import { begin, prove, push, servingWorld, shop } from "../../../../support/unit-serving.ts";
 
 const requirements = (text: string) => [{ path: "requirements.txt", text }];
 
 async function world(options = "") {
-  const made = await servingWorld();
-  const { context, layout } = made;
-  writeFileSync(optionsFile(layout, "demo"), options);
-  const { environments } = pathsOf(context, "demo");
+  const made = await servingWorld(options);
+  const { environments } = pathsOf(made.context, "demo");
   const built = () => readdirSync(environments).filter((name) => /^[0-9a-f]{16}$/.test(name));
   return { ...made, built };
 }
@@ -92,17 +90,20 @@ describe("a deploy's environment", () => {
     expect(made.said.join("\n")).toContain("built with pip");
   });
 
-  it("names the line that only pip takes where uv failed", async () => {
+  it.each([
+    ["and uv could not read it", "Couldn't parse requirement", "greeting>=1.*", ""],
+    ["whatever uv said", "no", "-fwheels", "\nrequirements.txt, line 1: -fwheels"],
+  ])("names a line that only pip takes where uv failed, %s", async (_, says, line, named) => {
     const made = await world();
     const uv = join(made.layout.home, "uv");
-    const script = `#!/bin/sh\necho "error: Couldn't parse requirement"; exit 2\n`;
-    writeFileSync(uv, script, { mode: 0o755 });
+    writeFileSync(uv, `#!/bin/sh\necho "error: ${says}"; exit 2\n`, { mode: 0o755 });
     Object.assign(made.context, { installer: { name: "uv", file: uv } });
 
-    const refused = push(made, { requirements: requirements("greeting>=1.*\n") });
+    const refused = push(made, { requirements: requirements(`${line}\n`) });
 
     await expect(refused).rejects.toMatchObject({
       code: "ENVIRONMENT_FAILED",
+      message: `the installer failed (exit code 2)${named}`,
       hint: expect.stringContaining("pip may take that line") as string,
     });
     expect(made.built()).toEqual([]);
@@ -115,6 +116,47 @@ describe("a deploy's environment", () => {
     await push(made, { ref: "refs/heads/shop", requirements: requirements("greeting\n") });
 
     expect(made.said.join("\n")).toContain("copied from production's, 1 package");
+  });
+
+  it("is built where production's goes while it is copied", async () => {
+    const made = await world();
+    const { system } = made;
+    const { environment } = await push(made, { requirements: requirements("greeting\n") });
+    const path = environmentPath(pathsOf(made.context, "demo"), environment!);
+    made.said.length = 0;
+    const run = system.run.bind(system);
+    const running = vi.spyOn(system, "run").mockImplementation(async (command, options) => {
+      if (command.input?.includes(`path=${path}\0`)) await run({ file: "rm", args: ["-rf", path] });
+      return run(command, options);
+    });
+
+    const preview = await push(made, { ...shop, requirements: requirements("greeting\n") });
+
+    expect(running.mock.calls.length).toBeGreaterThan(0);
+    expect(existsSync(path)).toBe(false);
+    expect(made.said.join("\n")).toMatch(/environment +built with pip, 1 package /);
+    expect(preview).toMatchObject({ state: "live", environment });
+  });
+
+  it("is built once for two previews that want the same at the same time", async () => {
+    const made = await world();
+    const what = { requirements: requirements("greeting\n") };
+    const deploys = [await begin(made, shop), await begin(made, { ref: "refs/heads/blog" })];
+
+    await Promise.all(deploys.map((deploy) => prove(made, deploy, what)));
+
+    const done = made.said.flatMap((line) => /environment +(\S+)/.exec(line)?.[1] ?? []);
+    expect(done).toEqual(["built", "unchanged"]);
+  });
+
+  it("is said not to follow what its requirements name outside the repository", async () => {
+    const made = await world();
+
+    await push(made, { requirements: requirements("-f /srv/wheels\n") });
+
+    expect(made.said).toContain(
+      "reeve: /srv/wheels is not in the repository: when it changes, reeve rebuild takes it anew",
+    );
   });
 
   it("stays where the deploy is refused: the next push need not build it", async () => {
@@ -152,6 +194,17 @@ describe("what is on the air, and was removed by hand", () => {
 });
 
 describe("a release", () => {
+  it("is the commit's tree as it is where the option submodules finds none in it", async () => {
+    const made = await world("submodules = true");
+
+    const { newCommit } = await push(made);
+
+    expect(made.said.join("\n")).toMatch(/checkout +checked out/);
+    expect(readdirSync(join(pathsOf(made.context, "demo").releases, newCommit))).toContain(
+      "app.py",
+    );
+  });
+
   it("is kept where another deploy of the same commit has it, and taken back otherwise", async () => {
     const made = await world();
     const live = await push(made);

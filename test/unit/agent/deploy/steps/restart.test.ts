@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { optionsFile } from "../../../../../src/names/instance.ts";
 import { absentCommit } from "../../../../../src/names/names.ts";
@@ -6,7 +6,9 @@ import { BackgroundWork } from "../../../../../src/agent/world/background-work.t
 import { restartStep } from "../../../../../src/agent/deploy/steps/restart.ts";
 import { permanentOf } from "../../../../../src/agent/instance/vassals.ts";
 import type { Deploy, DeployStrategy } from "../../../../../src/agent/store/deploys.ts";
+import { pathsOf } from "../../../../../src/agent/world/context.ts";
 import { agentWorld, gone } from "../../../../support/unit-agent.ts";
+import { push, pushDegraded, servingWorld, setOptions } from "../../../../support/unit-serving.ts";
 
 /** Tells what it was to settle. */
 class ToldWork extends BackgroundWork {
@@ -66,5 +68,80 @@ describe("taking a restart back", () => {
     await expect(undone).rejects.toMatchObject({ code: "OPTION_INVALID" });
     expect(background.started).toEqual([["demo", former.id]]);
     expect(existsSync(ini)).toBe(true);
+  });
+});
+
+describe("a restart that is refused while the former release has not settled", () => {
+  /** Its understudy has the traffic; from now on the app cannot run beside itself. */
+  async function unsettled() {
+    const made = await servingWorld();
+    const live = await pushDegraded(made);
+    setOptions(made, "overlap = false");
+    const { app, link } = pathsOf(made.context, "demo");
+    return { ...made, live, app, row: () => made.context.store.instances.get("demo"), link };
+  }
+
+  it("has that release in the vassal for good, which is then settled", async () => {
+    const { live, app, row, link, ...made } = await unsettled();
+    made.emperor.app = () => (readlinkSync(app).endsWith(live.newCommit) ? 200 : 500);
+
+    const refused = push(made, { files: { "new.py": "" } });
+
+    await expect(refused).rejects.toMatchObject({ code: "APP_UNHEALTHY" });
+    expect(row()).toMatchObject({ live: live.id, settled: live.id, degraded: null });
+    expect(made.context.store.deploys.get(live.id)?.note).toBe("settled");
+    expect(readlinkSync(link)).toMatch(/\/demo\.sock$/);
+    expect(made.emperor.running).toEqual(["demo.ini"]);
+  });
+
+  it("is left to settling where that release does not come up either", async () => {
+    const { live, app, row, link, ...made } = await unsettled();
+    const { background, store } = made.context;
+    made.emperor.app = () => 500;
+
+    const refused = push(made, { files: { "new.py": "" } });
+
+    await expect(refused).rejects.toMatchObject({ code: "APP_UNHEALTHY" });
+    await background.rested("demo");
+    expect(store.deploys.get(live.id)?.note).toBe(
+      "the vassal came up and is not well: GET / answered 500",
+    );
+    expect(row()).toMatchObject({ live: live.id, settled: null });
+    // The Emperor goes on trying.
+    expect(made.emperor.running).toEqual(["demo.ini"]);
+    expect(readlinkSync(app)).toBe(`releases/${live.newCommit}`);
+    expect(readlinkSync(link)).toMatch(/\/demo\.sock$/);
+    background.supersede("demo");
+  });
+});
+
+describe("an app that cannot run beside itself, without an Emperor", () => {
+  it("is not stopped, since nobody would start it again", async () => {
+    const made = await servingWorld("overlap = false");
+    await push(made);
+    const before = made.emperor.vassals;
+    for (const path of [made.layout.emperorStats, made.layout.emperorPid]) rmSync(path);
+
+    const refused = push(made, { files: { "new.py": "" } });
+
+    await expect(refused).rejects.toMatchObject({ code: "EMPEROR_DOWN" });
+    expect(made.emperor.vassals).toEqual(before);
+  });
+
+  it("has its ini back for the next one where the Emperor went with the new release", async () => {
+    const made = await servingWorld("overlap = false");
+    const { context, emperor, layout } = made;
+    const former = await push(made);
+    emperor.app = () => {
+      rmSync(layout.emperorPid, { force: true });
+      return 500;
+    };
+
+    const refused = push(made, { files: { "new.py": "" } });
+
+    await expect(refused).rejects.toMatchObject({ code: "APP_UNHEALTHY" });
+    const { ini } = permanentOf(context, "demo");
+    expect([existsSync(ini), existsSync(`${ini}.held`)]).toEqual([true, false]);
+    expect(readlinkSync(pathsOf(context, "demo").app)).toBe(`releases/${former.newCommit}`);
   });
 });
