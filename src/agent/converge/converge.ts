@@ -1,5 +1,5 @@
 import { holdVassal } from "../vassal/vassal.ts";
-import { IniRemoved, proveForGood, startForGood, writeForGood, type Settling } from "./update.ts";
+import { proveForGood, startForGood, writeForGood, type Settling } from "./update.ts";
 import { optionsOf, type DeployContext } from "../world/context.ts";
 import { observe, type Live } from "./observe.ts";
 import { plan, type Next, type Progress } from "./plan.ts";
@@ -18,8 +18,6 @@ export interface Attempt {
   cut?: string | undefined;
   /** Why it failed. */
   problem?: string;
-  /** Its ini was removed by hand while it came up: it was started anew once. */
-  isStartedAnew?: boolean;
 }
 
 /** What this loop does by itself; the rest is for whoever asked. */
@@ -85,7 +83,8 @@ async function take(
       await startForGood(context, await settling());
       return "started";
     case "prove":
-      return proveOnce(context, await settling(), attempt);
+      await proveForGood(context, await settling(), goOn);
+      return "proven";
     case "record":
       recordSettled(context, live, attempt);
       return "settled";
@@ -96,22 +95,6 @@ async function take(
       await writeForGood(context, await settling());
       context.store.instances.change(row.name, { settled: live.deploy.id, degraded: null });
       return "settled";
-  }
-}
-
-/** Whoever removes its ini again and again means it. */
-async function proveOnce(
-  context: DeployContext,
-  settling: Settling,
-  attempt: Attempt,
-): Promise<"proven" | "stopped"> {
-  try {
-    await proveForGood(context, settling, attempt.goOn);
-    return "proven";
-  } catch (error) {
-    if (!(error instanceof IniRemoved) || attempt.isStartedAnew) throw error;
-    attempt.isStartedAnew = true;
-    return "stopped";
   }
 }
 

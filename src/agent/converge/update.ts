@@ -88,31 +88,29 @@ async function moveLinks(
   return iniOf(context, settledVassal(context, deploy), { deploy, options, text });
 }
 
-/**
- * Waits until the vassal that was started stands, and asks it: throws where it is not well, `IniRemoved` where it has to
- * be started anew.
- */
+/** Waits until the vassal that was started stands, and asks it: throws where it is not well. */
 export async function proveForGood(
   context: DeployContext,
-  { row, deploy, options }: Settling,
+  settling: Settling,
   goOn: () => void,
 ): Promise<void> {
-  const { emperor } = context;
+  const { row, deploy, options } = settling;
   const vassal = settledVassal(context, deploy);
+  const serving = { instance: row, options };
   if (vassal.role !== "permanent") {
-    await expectServing(context, vassal, { instance: row, options });
+    await expectServing(context, vassal, serving);
     return;
   }
-  await whileIniStands(context, row.name, async (removed) => {
+  await comingUp(context, settling, goOn, async (removed) => {
     const within = options.health_deadline * 1000;
     const isWanted = (): void => {
       goOn();
       removed.throwIfAborted();
     };
-    if (!(await steady(emperor, vassal.ini, { within, goOn: isWanted })))
+    if (!(await steady(context.emperor, vassal.ini, { within, goOn: isWanted })))
       throw new Error(`the vassal did not come up with ${deploy.newCommit}`);
     goOn();
-    return expectServing(context, vassal, { instance: row, options }, removed);
+    return expectServing(context, vassal, serving, removed);
   });
 }
 
@@ -125,26 +123,44 @@ export async function startAndProve(
   settling: Settling,
   cancelled?: AbortSignal,
 ): Promise<Health> {
-  const { row, options } = settling;
-  const vassal = permanentOf(context, row.name);
-  for (let isSecond = false; ; isSecond = true) {
-    await startForGood(context, settling);
-    try {
-      return await whileIniStands(context, row.name, (removed) => {
-        const signal = cancelled ? AbortSignal.any([cancelled, removed]) : removed;
-        return prove(context, vassal, { instance: row, options }, signal);
-      });
-    } catch (error) {
-      if (!(error instanceof IniRemoved)) throw error;
-      // Whoever removes it again and again means it.
-      if (isSecond) return { healthy: false, problem: error.message };
-    }
+  const { row: instance, options } = settling;
+  const goOn = (): void => cancelled?.throwIfAborted();
+  await startForGood(context, settling);
+  try {
+    return await comingUp(context, settling, goOn, (removed) => {
+      const signal = cancelled ? AbortSignal.any([cancelled, removed]) : removed;
+      return prove(context, permanentOf(context, instance.name), { instance, options }, signal);
+    });
+  } catch (error) {
+    if (!(error instanceof IniRemoved)) throw error;
+    return { healthy: false, problem: error.message };
   }
 }
 
 /** The vassal was ended, and may be started anew. */
-export class IniRemoved extends Error {
+class IniRemoved extends Error {
   override message = "its ini was removed while it came up";
+}
+
+/**
+ * Proves a permanent vassal that was started, and once more where its ini went meanwhile: whoever removes it again and
+ * again means it.
+ */
+async function comingUp(
+  context: DeployContext,
+  settling: Settling,
+  goOn: () => void,
+  work: (removed: AbortSignal) => Promise<Health>,
+): Promise<Health> {
+  const { name } = settling.row;
+  try {
+    return await whileIniStands(context, name, work);
+  } catch (error) {
+    if (!(error instanceof IniRemoved)) throw error;
+    goOn();
+    await startForGood(context, settling);
+    return whileIniStands(context, name, work);
+  }
 }
 
 /** Milliseconds. */
