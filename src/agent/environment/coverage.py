@@ -5,101 +5,30 @@ coverage.ts takes. The installer runs in the folder of the first file. Where pip
 sure, the whole tree does. Nothing is read but pip itself.
 """
 
-import glob
-import importlib.machinery
 import json
 import os
 import re
 import sys
-import sysconfig
-import types
 from posixpath import dirname, join, normpath
 from urllib.parse import unquote
 
-# What pip's parser brings along and does not use; these cost six times what the rest does.
-UNUSED = (
-    "pip._internal.configuration",
-    "pip._internal.network",
-    "pip._internal.utils.logging",
-    "pip._vendor.cachecontrol",
-    "pip._vendor.certifi",
-    "pip._vendor.pyproject_hooks",
-    "pip._vendor.requests",
-    "pip._vendor.rich",
-    "pip._vendor.tenacity",
-    "pip._vendor.urllib3",
-    "urllib.request",
-)
+# What belongs to this program is looked for behind Python's own, which it hides nothing of. Nothing is written beside it.
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
+from pip_parser import is_archive_file, req_file  # noqa: E402
+
 MOST = 1000
 MOST_LINES = 5000
 LONGEST_LINE = 64 * 1024
-
-
-class Hollow(types.ModuleType):
-    """Stands for a module of which only names are needed: classes, decorators and what makes some."""
-
-    __path__ = ()
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return type(name, (Exception,), {"__init__": lambda *any, **more: None, "__call__": lambda self, what: what})
-
-
-class HollowFinder:
-    def find_spec(self, name, path=None, target=None):
-        if name.startswith(UNUSED):
-            return importlib.machinery.ModuleSpec(name, self, is_package=True)
-
-    def create_module(self, spec):
-        return Hollow(spec.name)
-
-    def exec_module(self, module):
-        pass
-
-
-def find_pip():
-    """The one that this interpreter puts into a virtualenv; else one that is installed."""
-    # Only where it is: what it imports costs as much as pip's parser.
-    ensurepip = importlib.machinery.PathFinder.find_spec("ensurepip")
-    folders = [sysconfig.get_config_var("WHEEL_PKG_DIR") or "/usr/share/python-wheels"]
-    if ensurepip:
-        folders.append(os.path.join(os.path.dirname(ensurepip.origin), "_bundled"))
-    for folder in folders:
-        for wheel in sorted(glob.glob(os.path.join(folder, "pip-*.whl"))):
-            return wheel
-
-
-def load_parser():
-    wheel = find_pip()
-    if wheel:
-        sys.path.insert(0, wheel)
-    else:
-        import site
-
-        # It is started without them: what files in there have Python import takes its time.
-        sys.path += site.getsitepackages()
-    import pip
-
-    sys.meta_path.insert(0, HollowFinder())
-    # Without what its own __init__ brings along, which installs.
-    package = types.ModuleType("pip._internal.req")
-    package.__path__ = [os.path.join(path, "_internal", "req") for path in pip.__path__]
-    sys.modules[package.__name__] = package
-    from pip._internal.req import req_file
-
-    return req_file
-
-
-req_file = load_parser()
-from pip._internal.utils.filetypes import is_archive_file  # noqa: E402
+# Beyond one between two words: pip's own expressions take the square of them in time.
+MOST_BLANKS = 256
 
 parse_line = req_file.get_line_parser(None)
 
 REMOTES = (
     r"(https?|ftps?)://",
     r"(git|hg|svn|bzr)(\+(https?|ssh|git|sftp|lp))?://",
-    r"git\+ssh:|git@",
+    r"git\+ssh:",
 )
 REMOTE = re.compile("|".join(REMOTES), re.I)
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:", re.I)
@@ -117,16 +46,24 @@ OF_UV = {
     "--require-hashes", "--trusted-host", "--use-feature",
 }  # fmt: skip
 INCLUDES = {"-r", "--requirement", "-c", "--constraint"}
+LINKS = {"-f", "--find-links"}
 
 
 class Line:
-    """One line as pip joins it, with the numbers of the first and the last that it stands on."""
+    """
+    One line as pip joins it, with the numbers of the first and the last that it stands on. `is_cut`: to uv it is
+    several, because a comment in it ends one.
+    """
 
-    def __init__(self, path, first, last, text):
-        self.path, self.first, self.last, self.text = path, first, last, text
+    def __init__(self, path, first, last, text, is_cut):
+        self.path, self.first, self.last, self.text, self.is_cut = path, first, last, text, is_cut
 
     def where(self):
         return {"path": self.path, "line": self.first}
+
+
+def unquoted(words):
+    return re.sub(r"\\(.)|[\"']", r"\1", words).strip()
 
 
 class TooLarge(Exception):
@@ -136,22 +73,27 @@ class TooLarge(Exception):
 
 def lines_of(path, text):
     reached = 0
+    cut = -1
 
     def numbered():
-        nonlocal reached
+        nonlocal reached, cut
         joined = 0
         for reached, line in enumerate(text.splitlines(), start=1):
             joined += len(line)
             if joined > LONGEST_LINE:
                 raise TooLarge(path, reached, f"the line is longer than {LONGEST_LINE // 1024} KiB")
+            if len(line) > len(" ".join(line.split())) + MOST_BLANKS:
+                raise TooLarge(path, reached, f"the line has more than {MOST_BLANKS} blanks")
+            if line.endswith("\\") and req_file.COMMENT_RE.search(line):
+                cut = reached
             yield reached, line
             if not line.endswith("\\"):
                 joined = 0
 
     for first, joined in req_file.join_lines(numbered()):
-        last = reached
+        last, is_cut = reached, first <= cut < reached
         for _, line in req_file.ignore_comments([(first, joined)]):
-            yield Line(path, first, last, line)
+            yield Line(path, first, last, line, is_cut)
 
 
 class Reader:
@@ -199,6 +141,7 @@ class Reader:
             self.whole = True
             args, opts = "", None
         name, rest = self.option(line)
+        self.whole = self.whole or line.is_cut
         if name in INCLUDES or (opts and (opts.requirements or opts.constraints)):
             # Of a line that names a package as well, pip reads that and no file.
             self.whole = self.whole or bool(opts and (args or opts.editables))
@@ -210,7 +153,7 @@ class Reader:
         for value in opts.editables:
             # A marker behind it is uv's to judge, which pip leaves out.
             self.requirement(line, rest if rest.startswith(value) else value, True, constraint)
-        for value in opts.find_links:
+        for value in self.folders(opts, name, rest):
             self.links(line, value)
         for value in [opts.index_url, *opts.extra_index_urls]:
             if value:
@@ -238,6 +181,11 @@ class Reader:
             return path == opts.editables[0] and not REMOTE.match(path)
         return True
 
+    def folders(self, opts, name, rest):
+        """Of several words uv takes all, where pip takes the first; and no `=` that stands behind a letter."""
+        alone = name in LINKS and not re.search(r"\s-", rest)
+        return {*opts.find_links, *([unquoted(rest)] if alone else [])}
+
     def includes(self, line, opts, name, rest):
         is_constraint = name in ("-c", "--constraint")
         readings = []
@@ -245,8 +193,7 @@ class Reader:
             readings += [(value, False) for value in opts.requirements]
             readings += [(value, True) for value in opts.constraints]
         if name in INCLUDES:
-            unquoted = re.sub(r"\\(.)|[\"']", r"\1", rest)
-            readings += [(value, is_constraint) for value in (rest.strip(), unquoted.strip())]
+            readings += [(value, is_constraint) for value in (rest.strip(), unquoted(rest))]
         found = False
         for value, constraint in readings:
             if SCHEME.match(value):
@@ -283,11 +230,17 @@ class Reader:
         target, semicolon, _ = text.partition(";")
         named = NAMED.match(target)
         if named:
+            # To pip the folder `libs@2` is one, where there is such a file.
+            if is_archive_file(target.strip()) and PLAIN.fullmatch(target) and not re.search(r"\s", target.strip()):
+                self.read_as("archive", join(self.folder, target.strip()))
             target = named.group(2)
         target = target.strip()
         if REMOTE.match(target):
             return
-        target = target.partition("#")[0].rstrip()
+        target, _, fragment = target.partition("#")
+        # A file may be called so, or a folder.
+        self.whole = self.whole or "/" in fragment or is_archive_file(fragment)
+        target = target.rstrip()
         with_extras = EXTRAS.fullmatch(target)
         extras = ""
         if with_extras:
@@ -375,7 +328,7 @@ class Reader:
             self.local, self.reads, self.outside = [], {}, {}
         read = {path for path, _ in self.met}
         return {
-            "version": 3,
+            "version": 4,
             "files": [path for path in self.texts if path in read],
             "local": self.local,
             "reads": [{"path": path, "as": kind} for path, kind in sorted(self.reads.items())],

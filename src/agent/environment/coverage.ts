@@ -9,7 +9,7 @@ import type { RequirementsFile } from "./requirements.ts";
 const coverageProgram = fileURLToPath(new URL("coverage.py", import.meta.url));
 
 export const nothingCovered: Coverage = {
-  ...{ version: 3, files: [], local: [], reads: [], outside: [] },
+  ...{ version: 4, files: [], local: [], reads: [], outside: [] },
   ...{ whole: false, forms: [], problems: [] },
 };
 
@@ -44,6 +44,12 @@ export function expectCovered({ problems: [problem] }: Coverage): void {
 /** Whether the installer needs more of the tree than the requirements themselves. */
 export function reachesTree({ local, reads, whole }: Coverage): boolean {
   return whole || local.length > 0 || reads.length > 0;
+}
+
+/** Of the variables that packages see, installers take some as options of their own, which may name anything there. */
+export function coveredWith(coverage: Coverage, variables: Record<string, string>): Coverage {
+  const isOption = (name: string): boolean => name.startsWith("PIP_") || name.startsWith("UV_");
+  return Object.keys(variables).some(isOption) ? { ...coverage, whole: true } : coverage;
 }
 
 /** The files that the installer reads, in the order in which they were met. */

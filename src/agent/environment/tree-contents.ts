@@ -128,7 +128,7 @@ async function withTags<T>(
 /** Whether the names stand for all that is reached: a link, a submodule or a page leads on to other things. */
 function isSure(named: string, listed: string, reads: Coverage["reads"]): boolean {
   const entries = listed.split("\0").filter(Boolean);
-  if (entries.some((entry) => /^1[26]0000 |\.html?$/i.test(entry))) return false;
+  if (entries.some((entry) => /^1[26]0000 |\.s?html?$/i.test(entry))) return false;
   const folders = reads.filter(({ as }) => as === "folder").map(({ path }) => normal(path));
   const reached = new Set(folders);
   const known = new Set(
@@ -136,8 +136,15 @@ function isSure(named: string, listed: string, reads: Coverage["reads"]): boolea
       .filter((entry) => reached.has(entry.slice(entry.indexOf("\t") + 1)))
       .map((entry) => /^040000 tree ([0-9a-f]{40})\t/.exec(entry)?.[1]),
   );
-  const replies = named.split("\n").map((reply) => /^([0-9a-f]{40}) tree /.exec(reply)?.[1]);
-  return replies.every((id) => id === undefined || known.has(id));
+  const replies = named.split("\n").filter(Boolean);
+  // Of a link that leads nowhere it is said where to.
+  if (replies.length !== reads.length) return false;
+  return reads.every(({ as }, at) => {
+    const [, id, type] = /^([0-9a-f]{40}) (\w+) /.exec(replies[at] ?? "") ?? [];
+    if (type === "tree") return known.has(id);
+    // uv takes any file for a page where a folder is asked for.
+    return as === "archive" || type === undefined;
+  });
 }
 
 function normal(path: string): string {

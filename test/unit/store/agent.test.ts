@@ -512,7 +512,7 @@ describe("what is kept of a deploy", () => {
 
 describe("what is kept as JSON", () => {
   const coverage = {
-    ...{ version: 3 as const, files: ["requirements.txt"], local: [], reads: [], outside: [] },
+    ...{ version: 4 as const, files: ["requirements.txt"], local: [], reads: [], outside: [] },
     ...{ whole: false, forms: [], problems: [] },
   };
   const origin = { hash: "abc", ground: "uv", lines: ["flask"] };

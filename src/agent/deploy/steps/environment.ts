@@ -17,7 +17,7 @@ import {
   type Beginning,
   type EnvironmentContext,
 } from "../../environment/environment.ts";
-import { filesCovered, nothingCovered } from "../../environment/coverage.ts";
+import { coveredWith, filesCovered, nothingCovered } from "../../environment/coverage.ts";
 import { pip, type Installer } from "../../environment/environment-commands.ts";
 import {
   environmentHash,
@@ -57,7 +57,8 @@ export const environmentStep: Step = {
       beginning = await beginLikely(preparation, likely, builder);
     };
     try {
-      const coverage = await coverageOf(preparation, files, begin);
+      const read = await coverageOf(preparation, files, begin);
+      const coverage = files.length > 0 ? coveredWith(read, variables) : read;
       const wanted = { ...likely, files: filesCovered(files, coverage), coverage };
       return await provide(preparation, wanted, beginning);
     } finally {

@@ -5,6 +5,7 @@ import {
   filesCovered,
   nothingCovered,
   reachesTree,
+  coveredWith,
   withoutEditable,
   withoutLocal,
 } from "../../../../src/agent/environment/coverage.ts";
@@ -214,6 +215,8 @@ describe("what else requirements reach", () => {
     ["~/wheels/a-1.0-py3-none-any.whl"],
     ["./libs/%78"],
     ["git+file:libs/x"],
+    ["click # to uv a line of its own follows \\\n./wheels/x.whl"],
+    ["./w.zip#x/shop-1.0.whl"],
     ["-r https://example.org/base.txt"],
     ["-c limits.txt", { "limits.txt": "x @ file:libs/x\n" }],
     ["-r etc/../more.txt", { "more.txt": "click\n" }],
@@ -221,6 +224,12 @@ describe("what else requirements reach", () => {
     ["--no-such-option libs/x"],
   ])("is the whole tree where nobody can be sure: %j", async (text, more = {}) => {
     expect(await cover(`flask\n${text}\n`, more)).toMatchObject({ whole: true, problems: [] });
+  });
+
+  it("is the whole tree where packages see variables that an installer takes for options", () => {
+    expect(coveredWith(nothingCovered, { PIP_CONSTRAINT: "limits.txt" }).whole).toBe(true);
+    expect(coveredWith(nothingCovered, { UV_FIND_LINKS: "wheels" }).whole).toBe(true);
+    expect(coveredWith(nothingCovered, { SHOP_PIP_X: "wheels" })).toEqual(nothingCovered);
   });
 
   it("is told from the folder of the file that is installed", async () => {
@@ -353,6 +362,7 @@ describe("an answer of the parser", () => {
     ["./x\\\n".repeat(100_000), "the line is longer than 64 KiB"],
     ["./x\n".repeat(2000), "names more than 1000 paths"],
     ["x\n".repeat(10_000), "line 5001: there are more than 5000 requirements"],
+    [`click\nx${" \t".repeat(30_000)}y`, "line 2: the line has more than 256 blanks"],
   ])("refuses what nobody wrote by hand", async (text, message) => {
     const coverage = await cover(text);
 
@@ -371,6 +381,15 @@ const reaching: [text: string, named: string, more?: Record<string, string>][] =
   ["shop @ file:wheels/shop-1.0.zip ; python_version > '3'", "wheels/shop-1.0.zip"],
   ["-f latest", "releases/shop-2.0.zip"],
   ["-f linked", "other/shop.zip"],
+  ["-f=wheels\nshop", "wheels/shop-2.0.zip"],
+  ["-f my wheels\nshop", "my wheels/shop-2.0.zip"],
+  ["shop  # both \\\n-f wheels", "wheels/shop-2.0.zip"],
+  ["-f pages/list\nshop", "other/shop.zip"],
+  ["-f aside/list\nshop", "other/shop.zip"],
+  ["-f served\nshop", "other/shop.zip"],
+  ["-e git@libs/x", "libs/y/y.py"],
+  ["libs@2/shop-1.0.zip", "libs@2/shop-1.0.zip"],
+  ["git@2/shop-1.0.zip", "git@2/shop-1.0.zip"],
   ["-f pages", "other/shop.zip"],
   ["-f wheels/../latest/../wheels\nshop", "wheels/shop-2.0.zip"],
   ["-f linked/deep/../packages\nshop", "other/packages/shop-2.0.zip"],
@@ -407,6 +426,9 @@ const treeOf = (text: string, more: Record<string, string> = {}): Files => ({
   "other/more.txt": "shop",
   "other/shop.zip": "1",
   "pages/list.html": "<a href=../other/shop.zip>",
+  "pages/list": "<a href=../other/shop.zip>",
+  aside: { link: "pages" },
+  "served/list.shtml": "<a href=../other/shop.zip>",
   "folder.zip/setup.py": "open('../other/shop.zip')",
   README: "1",
 });
