@@ -126,6 +126,8 @@ interface Installation {
   hasEditable: boolean;
   /** No package is to be edited, whatever says so. */
   isForGood: boolean;
+  /** Packages come from the machine as well, where others of the same names may be by now. */
+  isFromMachine: boolean;
 }
 
 /**
@@ -133,7 +135,8 @@ interface Installation {
  * they mean today.
  */
 export function installRequirements(build: Build, how: Installation): Command {
-  const { requirements, constraints, cwd, keepsVersions, hasEditable, isForGood } = how;
+  const { requirements, constraints, cwd, keepsVersions, hasEditable, isForGood, isFromMachine } =
+    how;
   const held = constraints === undefined ? [] : ["--constraint", constraints];
   const what = ["--requirement", requirements, ...held];
   const python = interpreterOf(build.environment);
@@ -147,7 +150,12 @@ export function installRequirements(build: Build, how: Installation): Command {
       ? [build.installer.file, ...ofUv, ...what]
       : [python, ...ofPip, ...what];
   const command = installerCommand(build, file, args);
-  const env = { ...command.env, ...(isForGood ? { UV_NO_EDITABLE: "1" } : {}) };
+  const env = {
+    ...command.env,
+    ...(isForGood ? { UV_NO_EDITABLE: "1" } : {}),
+    // What pip has built of a file it takes again, whatever is in that by now.
+    ...(isFromMachine ? { PIP_NO_CACHE_DIR: "1" } : {}),
+  };
   return { ...withVariables(build, { ...command, env }), cwd };
 }
 

@@ -77,6 +77,7 @@ async function installFiles(
     keepsVersions: basis?.isAlike ?? false,
     hasEditable: coverage.local.some(({ editable }) => editable),
     isForGood: false,
+    isFromMachine: coverage.outside.length > 0,
   };
   const listing = basis ? listTakenOver(build) : listPackages(build);
   const list = (command: Command): Promise<string | undefined> =>

@@ -32,6 +32,7 @@ const files = {
   keepsVersions: false,
   hasEditable: false,
   isForGood: false,
+  isFromMachine: false,
 };
 
 describe("an environment", () => {
@@ -89,6 +90,13 @@ describe("the requirements", () => {
         "/srv/demo/releases/c0ffee/requirements.txt",
       ],
     });
+  });
+
+  it("are taken by pip from nothing that it built before, where files of the machine are asked for", () => {
+    const env = (isFromMachine: boolean) =>
+      installRequirements(withPip, { ...files, isFromMachine }).env;
+
+    expect(env(true)).toEqual({ ...env(false), PIP_NO_CACHE_DIR: "1" });
   });
 
   it.each([build, withPip])(
