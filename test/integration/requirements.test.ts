@@ -439,6 +439,41 @@ describe("a package of the tree itself", () => {
     ]);
   });
 
+  it("brings what the tree has by now in an index of its own, which only its sources name", async () => {
+    const own = mkdtempSync(join(tmpdir(), "reeve-wheels-"));
+    const wheel = (version: string, text = ""): Record<string, Buffer> => {
+      addWheel(own, "greeting", version, { "greeting.py": text });
+      const name = `greeting-${version}-py3-none-any.whl`;
+      return { [`own/${name}`]: readFileSync(join(own, name)) };
+    };
+    const [requirements, before] = [demo.read("requirements.txt"), demo.read("pyproject.toml")];
+    const sources = '[tool.uv.sources]\ngreeting = { index = "own" }\n';
+    const index = '[[tool.uv.index]]\nname = "own"\nurl = "own"\nformat = "flat"\n';
+    const first = await demo.deploy({
+      ...wheel("1.0"),
+      ...evaluatingApp(
+        "[importlib.metadata.version('greeting'), hasattr(greeting, 'ours')]",
+        "import importlib.metadata, greeting",
+      ),
+      needs: "greeting",
+      "pyproject.toml": `${before}${sources}${index}`,
+      "requirements.txt": "-e .\n",
+    });
+    expect(first.exitCode, first.output).toBe(0);
+    expect(await page()).toBe("['1.0', False]");
+
+    await demo.deploy(wheel("1.0", "ours = True\n"));
+    expect(await page()).toBe("['1.0', True]");
+
+    await demo.deploy(wheel("2.0"));
+    expect(await page()).toBe("['2.0', False]");
+    await demo.deploy({
+      ...project("greeting>1 farewell"),
+      own: null,
+      "requirements.txt": requirements,
+    });
+  });
+
   it("has its version from a tag that comes with the same push", async () => {
     const version = evaluatingApp(
       "importlib.metadata.version('shop')",

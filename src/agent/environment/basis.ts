@@ -41,13 +41,16 @@ export function nearestBasis(
   const particular = files
     .flatMap(({ text }) => linesIn(text))
     .filter((line) => !isOption(line) && /\s--/.test(line) && !known.has(shortName(line)));
-  // A wheel of the tree may be another one by now, of the same version, or come before that of an index.
-  const withoutFiles = coverage.whole || coverage.reads.length > 0;
+  const { whole, reads, local, outside } = coverage;
+  const namesFiles = whole || reads.length > 0;
   return {
     hash: nearest.hash,
     without: particular.map(packageOf),
-    withoutFiles,
-    isAlike: !withoutFiles && nearest.lines.join() === wanted.lines.join(),
+    // A wheel of the tree may be another one by now, of the same version, or come before that of an index. A package of
+    // the tree may have such an index of its own, in its `tool.uv.sources`.
+    withoutArchived: namesFiles || local.length > 0,
+    withoutFiles: namesFiles || (local.length > 0 && outside.length === 0),
+    isAlike: !namesFiles && nearest.lines.join() === wanted.lines.join(),
   };
 }
 

@@ -52,10 +52,19 @@ const installedProgram = fileURLToPath(new URL("installed/__main__.py", import.m
 export function takeOver(
   build: Build,
   basis: string,
-  { without, withoutFiles }: { without: readonly string[]; withoutFiles: boolean },
+  {
+    without,
+    withoutArchived,
+    withoutFiles,
+  }: {
+    without: readonly string[];
+    withoutArchived: boolean;
+    withoutFiles: boolean;
+  },
 ): Command {
-  const archives = withoutFiles ? treeIn(build.scratch) : "";
-  const words = ["take", build.environment, basis, notesIn(build.scratch), archives];
+  const archives = withoutArchived ? treeIn(build.scratch) : "";
+  const files = withoutFiles ? "files" : "";
+  const words = ["take", build.environment, basis, notesIn(build.scratch), archives, files];
   const making = makeEnvironment(build);
   return { ...beforehand(build, words, making), input: without.join("\n") };
 }

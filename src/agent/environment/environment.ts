@@ -54,7 +54,9 @@ export interface Basis {
   hash: string;
   /** Packages of it that are installed anew, whatever their version. */
   without: readonly string[];
-  /** So are those that came from a file, and from no index, and those of which the tree has an archive. */
+  /** So are those of which the tree has an archive. */
+  withoutArchived: boolean;
+  /** And those that came from a file, and from no index. */
   withoutFiles: boolean;
   /** Its requirements are the same: what comes from an index keeps its version. */
   isAlike: boolean;

@@ -17,7 +17,7 @@ const runs: Record<string, (tree: string) => { words: string[]; input: string }[
     return [{ words: [], input: errands.map((words) => `${words}\0`).join("") }];
   },
   "src/agent/environment/installed": (tree) => [
-    { words: ["take", tree, `${tree}.basis`, `${tree}.taken`, ""], input: "" },
+    { words: ["take", tree, `${tree}.basis`, `${tree}.taken`, "", ""], input: "" },
     { words: ["check", tree, `${tree}.taken`], input: "" },
     { words: ["survey", tree, `${tree}.notes`], input: "" },
     { words: ["settle", tree, tree, `${tree}.release`, `${tree}.notes`], input: "" },

@@ -1,6 +1,6 @@
 """Looks through what is installed in an environment, before and after the installer. Runs in the box, as the builder.
 
-    take NEW BASIS NOTES TREE [COMMAND...]   standard input: what must not be taken over, a name a line
+    take NEW BASIS NOTES TREE FILES [COMMAND...]   standard input: what must not be taken over, a name a line
     check NEW NOTES [COMMAND...]             fails where something is not as if nothing had been taken over
     survey TREE NOTES [COMMAND...]           standard input: what git says of the commit
     settle NEW TREE RELEASE NOTES [COMMAND...]    prints why packages cannot be edited in RELEASE, if they cannot
@@ -11,8 +11,8 @@ A command comes next, in the same box: a box of its own for each would cost more
 take, before the installer: all of another environment, the basis, stands at NEW by hard links that nobody can write
 to. A distribution is taken over where its RECORD accounts for it: what it lists is there and belongs to no other one.
 Everything else goes, so that the installer makes it anew: what came from an address or the tree, what uv makes for
-every environment, what nobody accounts for. TREE is empty where requirements find no archives in the tree; else what
-came from a file goes as well, and what there is an archive of by now, maybe of the same version. check, after it, has the rest go, and
+every environment, what nobody accounts for. TREE is empty where nothing finds archives in the tree; else what there is
+an archive of by now, maybe of the same version, goes as well. So does what came from a file, unless FILES is empty. check, after it, has the rest go, and
 bytecode whose source is another one by now: uv leaves it where a package is replaced, and Python takes it for the new
 source's if both were written in one second and are as long.
 

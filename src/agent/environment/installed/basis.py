@@ -17,7 +17,7 @@ SCRIPT = re.compile(rb"#!(?!/usr/bin/|/bin/env |/bin/bash)")
 ARCHIVE = re.compile(r"-.*\.(whl|zip|tar|tar\.\w+|t\w?z\w*)$", re.I)
 
 
-def take(root, basis, notes, archives, *command):
+def take(root, basis, notes, archives, files, *command):
     unwanted = {normalized(line.strip()) for line in sys.stdin}
     folders = list(folders_below(root))
     tree = tree_of(folders)
@@ -30,7 +30,7 @@ def take(root, basis, notes, archives, *command):
         for distribution in distributions
         if distribution.name not in unwanted
         and not distribution.came_by_address()
-        and not (archives and distribution.came_from_file())
+        and not (files and distribution.came_from_file())
         and distribution.is_whole(root, tree)
         and readdress(distribution, root, basis)
     ]

@@ -16,6 +16,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { nothingCovered } from "../../../../src/agent/environment/coverage.ts";
 import { nearestBasis, originOf } from "../../../../src/agent/environment/basis.ts";
+import type { Basis } from "../../../../src/agent/environment/environment.ts";
 import type { Coverage } from "../../../../src/agent/store/coverage.ts";
 import { temporaryFolder } from "../../../support/unit-folder.ts";
 
@@ -42,7 +43,8 @@ describe("the environment that another one begins with", () => {
       ["two", inputs("c\n\na\n")],
       ["three", inputs("a\nc\nd")],
     );
-    expect(found).toEqual({ hash: "two", without: [], withoutFiles: false, isAlike: false });
+    const whole = { withoutArchived: false, withoutFiles: false };
+    expect(found).toEqual({ hash: "two", without: [], ...whole, isAlike: false });
   });
 
   it.each<[string, Partial<Inputs>]>([
@@ -66,17 +68,34 @@ describe("the environment that another one begins with", () => {
       "one",
       inputs(`a\n${hashed}\nc==1`),
     ]);
-    expect(found).toEqual({ hash: "one", without: ["c"], withoutFiles: false, isAlike: false });
+    const whole = { withoutArchived: false, withoutFiles: false };
+    expect(found).toEqual({ hash: "one", without: ["c"], ...whole, isAlike: false });
   });
 
-  it.each<[string, Partial<Coverage>]>([
-    ["a folder of wheels", { reads: [{ path: "wheels", as: "folder" }] }],
-    ["whatever is in it", { whole: true }],
-  ])("gives no package of a file where the tree is read for %s", (_, coverage) => {
+  const own = { file: "", first: 1, last: 1, path: ".", editable: true, extras: [], text: "." };
+
+  it.each<[string, Partial<Coverage>, Partial<Basis>]>([
+    ["a folder of wheels", { reads: [{ path: "wheels", as: "folder" }] }, { isAlike: false }],
+    ["whatever is in it", { whole: true }, { isAlike: false }],
+    ["a package of its own", { local: [own] }, { isAlike: true }],
+  ])("gives no package of a file where the tree is read for %s", (_, coverage, more) => {
+    expect(nearestFor(coverage)).toMatchObject({
+      ...{ withoutArchived: true, withoutFiles: true },
+      ...more,
+    });
+  });
+
+  it("gives those of the machine's files beside a package of the tree, but for what the tree has archives of", () => {
+    expect(nearestFor({ local: [own], outside: ["/srv/wheels"] })).toMatchObject({
+      ...{ withoutArchived: true, withoutFiles: false, isAlike: true },
+    });
+  });
+
+  function nearestFor(coverage: Partial<Coverage>): Basis | undefined {
     const [wanted, there] = [inputs("a"), originOf("one", inputs("a"))];
     const how = { ...wanted, coverage: { ...nothingCovered, ...coverage } };
-    expect(nearestBasis([there], originOf("wanted", wanted), how)?.withoutFiles).toBe(true);
-  });
+    return nearestBasis([there], originOf("wanted", wanted), how);
+  }
 });
 
 const program = fileURLToPath(
@@ -113,7 +132,7 @@ function environmentOf(
   for (const name of archives) writeFileSync(join(tree, "wheels", name), "");
   return {
     root,
-    take: () => run("take", root, join(home, "old"), notes, tree),
+    take: (which = "files") => run("take", root, join(home, "old"), notes, tree, which),
     check: () => run("check", root, notes),
     basis: join(home, "old"),
     files: () =>
@@ -153,6 +172,16 @@ describe("what is taken over of an environment", () => {
     const { take, files } = environmentOf({ ...packages, one: { "one.py": "" } });
     take();
     expect(files()).toEqual(["one.py"]);
+  });
+
+  it("is what came from a file, where that may be one of the machine's", () => {
+    const info = "a-1.0.dist-info/uv_cache.json";
+    const { take, files } = environmentOf({
+      a: { "a.py": "", [info]: '{"timestamp":{"secs":1}}' },
+      left: { "b.py": "" },
+    });
+    take("");
+    expect(files()).toEqual([info, "a.py"]);
   });
 
   it("is nothing of a package of which a file is missing, or is not as long as it was", () => {
