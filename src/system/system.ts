@@ -44,7 +44,7 @@ export interface RunOptions {
 
 /** A command ended other than with exit code 0. `output` holds the end of what it printed. */
 export class CommandFailed extends Error {
-  readonly command: Command;
+  readonly #command: Command;
   readonly output: string;
   readonly exitCode: number | undefined;
   readonly timedOut: boolean;
@@ -70,11 +70,16 @@ export class CommandFailed extends Error {
           : `ended with exit code ${result.exitCode ?? "unknown"}`;
     super(`${command.file} ${how}${result.output ? `:\n${result.output}` : ""}`);
     this.name = "CommandFailed";
-    this.command = command;
+    this.#command = command;
     this.output = result.output;
     this.exitCode = result.exitCode;
     this.timedOut = result.timedOut;
     this.tooLong = result.tooLong ?? false;
+  }
+
+  /** No field of it: whoever writes an error down would write its input and environment down, where secrets may be. */
+  get command(): Command {
+    return this.#command;
   }
 }
 
