@@ -84,7 +84,12 @@ sub new_temporary {
 sub hide {
     my ($folder, $bytes, @writable) = @_;
     opendir(my $list, $folder) or die "box: $folder: $!\n";
-    my @names = grep { !/^\.\.?$/ } readdir $list;
+    my @names;
+    # Of others there may be any number: a copy of a mount takes fifty times as long as a look.
+    while (defined(my $name = readdir $list)) {
+        next if $name =~ /^\.\.?$/;
+        push @names, $name if is_shown("$folder/$name", (lstat "$folder/$name")[2, 4], @writable);
+    }
     my $itself = '';
     my $hidden = call(OPEN_TREE, HERE, $folder, CLOSE_ON_EXEC);
     my $new = new_temporary($bytes);
@@ -94,9 +99,8 @@ sub hide {
         # It went in this moment.
         next if $copy < 0;
         my $path = "$folder/$name";
-        my ($mode, $owner) = (stat "/proc/self/fd/$copy")[2, 4];
-        my $is_roots = $owner == 0 && !($mode & 0022);
-        if (($mode & FORMAT) == FOLDER && ($is_roots || grep { index("$_/", "$path/") == 0 } @writable)) {
+        # It may be another one by now.
+        if (is_shown($path, (stat "/proc/self/fd/$copy")[2, 4], @writable)) {
             mkdir $path, 0755 or die "box: $path: $!\n";
             # The same: what was removed is laid nowhere.
             rmdir $path if syscall(MOVE_MOUNT, $copy, $itself, HERE, $path, FROM_EMPTY) < 0;
@@ -104,6 +108,12 @@ sub hide {
         close_number($copy);
     }
     close_number($_) for $new, $hidden;
+}
+
+sub is_shown {
+    my ($path, $mode, $owner, @writable) = @_;
+    return 0 if !defined $mode || ($mode & FORMAT) != FOLDER;
+    return $owner == 0 && !($mode & 0022) || grep { index("$_/", "$path/") == 0 } @writable;
 }
 
 sub close_number {

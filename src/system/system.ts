@@ -115,7 +115,7 @@ export class LocalSystem implements System {
       await this.run({ ...tryNamespaces(), deadline: 10_000 });
       return true;
     } catch (error) {
-      if (error instanceof CommandFailed) return false;
+      if (error instanceof CommandFailed && !error.timedOut) return false;
       // That is the machine's trouble of this moment, and no answer for good.
       this.#namespaces = undefined;
       throw error;

@@ -7,6 +7,7 @@ import { boxed } from "../../../src/system/box.ts";
 import { waitFor } from "../../../src/system/clock.ts";
 import { CommandFailed, LocalSystem, type Command } from "../../../src/system/system.ts";
 import { projectRoot } from "../../support/server.ts";
+import { temporaryFolder } from "../../support/unit-folder.ts";
 import { isRoot, nobody } from "../../support/unit-identity.ts";
 
 const box = { processes: 300, memory: 2 ** 31, fileSize: 2 ** 20, openFiles: 64 };
@@ -157,6 +158,31 @@ describe.runIf(isRoot)("what runs in a box", () => {
 
     for (let started = 0; started < 40; started += 1)
       await system.run({ file: "true", args: [], as: nobody, box: { ...box, writable: [] } });
+  });
+
+  it("W8: starts as soon where somebody has thousands of files in a folder for temporary files", async () => {
+    const count = 3000;
+    const each = (work: string): string =>
+      `import os\nfor n in range(${count}):\n    path = f"/var/tmp/reeve-box-{n}"\n    ${work}`;
+    onTestFinished(async () => {
+      await system.run({
+        ...python(each("os.path.exists(path) and os.unlink(path)")),
+        box: undefined,
+      });
+    });
+    await system.run({ ...python(each("open(path, 'w').close()")), box: undefined });
+
+    const { file, args } = boxed({ file: "true", args: [] }, box, nobody, {
+      isRoot: true,
+      namespaces: true,
+    });
+    const trace = join(temporaryFolder(), "calls");
+    const words = ["-f", "-e", "trace=open_tree", "-o", trace, "--", file, ...args];
+    await system.run({ file: "strace", args: words });
+
+    const calls = readFileSync(trace, "utf8");
+    expect(calls).toContain("open_tree(");
+    expect(calls.split("\n").length).toBeLessThan(count);
   });
 
   it("passes on its exit code, its output and its input", async () => {
