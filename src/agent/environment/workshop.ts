@@ -2,7 +2,8 @@ import { chmod, lstat, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { InstancePaths } from "../../names/instance.ts";
 import { giveFolder, isPresent } from "../../system/files.ts";
-import type { System, Identity } from "../../system/system.ts";
+import type { Limits } from "../../system/limits.ts";
+import { CommandFailed, type System, type Identity } from "../../system/system.ts";
 import { endProcesses } from "../../system/system-users.ts";
 import { removeTrees, walk } from "../../system/walker.ts";
 
@@ -94,7 +95,7 @@ export async function openToBuilder(
   if (system.isRoot) await giveFolder(path, builder.user, 0o700);
 }
 
-/** Empties the installers' caches of a builder's folder, which is closed, where they hold more bytes than this. */
+/** Removes a builder's folder, which is closed, where the installers' caches and whatever else is in it hold more bytes than this. */
 export async function boundCaches(
   { system, builder }: WorkshopContext,
   environments: string,
@@ -102,8 +103,21 @@ export async function boundCaches(
 ): Promise<void> {
   const workshop = workshopOf({ environments }, builder.user);
   if (!(await isPresent(workshop))) return;
-  const held = Number(await system.run(walk([{ do: "measure", path: workshop }])));
-  if (held > most) await removeTrees(system, ...caches.map((name) => join(workshop, name)));
+  if ((await bytesIn(system, workshop)) > most) await removeTrees(system, workshop);
+}
+
+/** Milliseconds and memory for the counting of what a build has left, which may be any number of files. */
+const deadline = 30_000;
+const limits: Limits = { memory: 512 * 1024 * 1024, seconds: deadline / 1000 };
+
+/** More than anybody may have, where they cannot be counted soon. */
+async function bytesIn(system: System, path: string): Promise<number> {
+  try {
+    return Number(await system.run({ ...walk([{ do: "measure", path }]), deadline, limits }));
+  } catch (error) {
+    if (error instanceof CommandFailed) return Infinity;
+    throw error;
+  }
 }
 
 /** The build is over: nothing of it runs any more, and whatever it could write in is closed to it, its scratch too. */
