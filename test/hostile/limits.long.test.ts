@@ -4,6 +4,7 @@ import { stripVTControlCharacters } from "node:util";
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
+import { packOfMany, pushOf } from "../support/packs.ts";
 import { eventually } from "../support/server.ts";
 import { gzipBomb, head, packetLine, sendRaw } from "./raw.ts";
 import { throughAndBack } from "./large.ts";
@@ -166,6 +167,26 @@ describe("a server that is beset", () => {
 
       expect(await large).toEqual(["1000 MB", "1000 MB"]);
       expect((await scene.server.get("large--demo")).body).toBe("large");
+    },
+  );
+
+  it(
+    "W4: by a push of four million objects, 64 megabytes, serves others",
+    { timeout: 480_000 },
+    async () => {
+      const { server, main, ada } = scene;
+      const ref = "refs/tags/many";
+      const push = server.receivePack(
+        "demo",
+        pushOf(packOfMany(4_000_000), { value: main, ref }),
+        `${ada.name}:${ada.token}`,
+      );
+
+      await expectOthersServed(push);
+
+      // Whether main still is where the tag leads to is another matter.
+      expect((await push).body).toContain("unpack ok");
+      await scene.push("http", [`:${ref}`]);
     },
   );
 

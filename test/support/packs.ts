@@ -65,6 +65,24 @@ export function thinPack(objects: Packed[], base: Buffer, more: string): Buffer 
   return Buffer.concat([body, createHash("sha1").update(body).digest()]);
 }
 
+/** A pack of as many files of four bytes, to which nothing leads. It is 16 bytes long for each. */
+export function packOfMany(objects: number): Buffer {
+  const body = Buffer.alloc(12 + 16 * objects);
+  body.write("PACK");
+  body.writeUInt32BE(2, 4);
+  body.writeUInt32BE(objects, 8);
+  for (let at = 12; at < body.length; at += 16) {
+    // Its type and length, and what zlib makes of so little: a stored block of four bytes, and their sum (RFC 1950).
+    body.set([0x34, 0x78, 0x01, 0x01, 4, 0, 0xfb, 0xff], at);
+    body.writeUInt32BE(at, at + 8);
+    let [sum, sums] = [1, 0];
+    for (const byte of body.subarray(at + 8, at + 12)) sums += sum += byte;
+    body.writeUInt16BE(sums, at + 12);
+    body.writeUInt16BE(sum, at + 14);
+  }
+  return Buffer.concat([body, createHash("sha1").update(body).digest()]);
+}
+
 /** Bytes that one instruction of a delta can copy (gitformat-pack(5)). */
 const longestCopy = 0xff_ff_ff;
 

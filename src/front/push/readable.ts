@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { UserError } from "../../errors.ts";
 import { gitCommand, quarantinePath, unclaimedPath, type GitContext } from "../../system/git.ts";
 import type { System } from "../../system/system.ts";
-import { isBroken, readBrought, readNamed } from "./brought.ts";
+import { isBroken, readBrought } from "./brought.ts";
 
 interface Push {
   system: System;
@@ -31,9 +31,8 @@ export async function expectReadable({
   const folder = quarantinePath(git.repository, quarantine);
   if (await isBroken(folder))
     throw new UserError("OBJECT_REFUSED", "git misses something that this push leads to");
-  const brought = await readBrought(folder);
-  const named = await readNamed(folder, brought, mostNamed);
-  const asked = new Set([...named, ...brought.bases]);
+  const { named, bases } = await readBrought(folder, mostNamed);
+  const asked = new Set([...named, ...bases]);
   if (asked.size === 0) return;
   const [hidden] = named.size > mostNamed ? asked : await unread(system, git, readable, asked);
   if (hidden === undefined) return;
