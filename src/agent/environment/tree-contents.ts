@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
 import { absentCommit } from "../../names/names.ts";
+import { giveFolder } from "../../system/files.ts";
 import { gitCommand, listRefs, type GitContext } from "../../system/git.ts";
 import { CommandFailed, type System } from "../../system/system.ts";
 import { together } from "../../system/together.ts";
@@ -114,11 +115,12 @@ async function withTags<T>(
     await writeFile(join(repository, "packed-refs"), packed.join(""));
     await writeFile(join(repository, "objects/info/alternates"), `${git.repository}/objects\n`);
     await writeFile(join(repository, "HEAD"), "ref: refs/heads/none\n");
-    // git runs as another user than who writes here.
-    for (const folder of ["", "refs", "objects", "objects/info"])
+    // git runs as another user than who writes here, and whoever else passes by may not see which tags there are.
+    for (const folder of ["refs", "objects", "objects/info"])
       await chmod(join(repository, folder), 0o755);
     for (const file of ["packed-refs", "objects/info/alternates", "HEAD"])
       await chmod(join(repository, file), 0o644);
+    if (git.as && system.isRoot) await giveFolder(repository, git.as, 0o700);
     return await work({ ...git, repository });
   } finally {
     await removeTrees(system, repository);

@@ -1,7 +1,23 @@
+import { statSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { describeCommit } from "../../../../src/agent/environment/tree-contents.ts";
-import { LocalSystem } from "../../../../src/system/system.ts";
+import { LocalSystem, type Command, type RunOptions } from "../../../../src/system/system.ts";
+import { isRoot, nobody } from "../../../support/unit-identity.ts";
 import { Repository } from "../../../support/unit-repository.ts";
+
+/** Looks at the folder of each git that reads a repository of its own. */
+class LookingSystem extends LocalSystem {
+  readonly seen: { mode: number; uid: number }[] = [];
+
+  override run(command: Command, options?: RunOptions): Promise<string> {
+    const [, folder] = /^--git-dir=(.*reeve-tags-.*)/.exec(command.args[0] ?? "") ?? [];
+    if (folder !== undefined) {
+      const { mode, uid } = statSync(folder);
+      this.seen.push({ mode: mode & 0o7777, uid });
+    }
+    return super.run(command, options);
+  }
+}
 
 describe("what git says of a commit", () => {
   it("is the tag before it that looks like a version, and when it was made", async () => {
@@ -34,5 +50,17 @@ describe("what git says of a commit", () => {
 
     expect(said).toContain(`describe-name: ${found}`);
     expect(repository.run(["tag"]).trim()).toBe("v1.1\nv1.2");
+  });
+
+  it.runIf(isRoot)("is asked where nobody but git's own user can look, tags and all", async () => {
+    const repository = new Repository({ owner: nobody });
+    const commit = repository.commit({ file: "one" });
+    const news = [{ ref: "refs/tags/v1.0", newCommit: commit }];
+    const system = new LookingSystem();
+
+    const said = await describeCommit({ system, git: repository.git, commit }, news);
+
+    expect(said).toContain("describe-name: v1.0");
+    expect(system.seen).toEqual([{ mode: 0o700, uid: nobody.uid }]);
   });
 });
