@@ -17,7 +17,7 @@ describe.runIf(process.getuid?.() === 0)("a healthy app beside dying ones", () =
   const rows: (string | number)[][] = [];
 
   beforeAll(async () => {
-    server = await TestServer.start();
+    server = await TestServer.start([], { visited: true });
     dying = new Dying(server);
     await succeeds((await server.workspace("good", plainApp("good"))).push());
     await server.settled("good");

@@ -29,7 +29,7 @@ describe("the environment of a Django with 30 packages", () => {
 
   beforeAll(async () => {
     fetchWheels(folder);
-    server = await TestServer.start();
+    server = await TestServer.start([], { visited: true });
   });
   afterAll(async () => {
     await server.remove();

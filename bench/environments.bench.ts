@@ -29,7 +29,7 @@ describe("a Django of 40 packages", () => {
 
   beforeAll(async () => {
     wheels = fetchWheels();
-    server = await TestServer.start();
+    server = await TestServer.start([], { visited: true });
   });
   afterAll(async () => {
     await server.remove();

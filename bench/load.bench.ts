@@ -25,7 +25,7 @@ describe("deploys under load", () => {
   let turn = 0;
 
   beforeAll(async () => {
-    server = await TestServer.start();
+    server = await TestServer.start([], { visited: true });
     workspace = await server.workspace("demo", slowApp("first"));
     await workspace.git("push", "--quiet", "deploy", "main");
     await succeeds(workspace.deploy(slowApp("second"), "Second"));
@@ -292,7 +292,7 @@ describe(`${crowd} apps`, () => {
   const results: Cell[][] = [];
 
   beforeAll(async () => {
-    server = await TestServer.start();
+    server = await TestServer.start([], { visited: true });
     workspace = await server.workspace("app-0", plainApp("start"));
     await workspace.git("push", "--quiet", "deploy", "main");
     await server.settled("app-0");

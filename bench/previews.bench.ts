@@ -41,7 +41,10 @@ describe(`${number} previews`, () => {
       const end = performance.now() + minutes * 60_000;
       const limit = [`preview_limit = ${number}`];
       if (home !== undefined) await endFormerRun(home);
-      server = await TestServer.start(limit, home === undefined ? {} : { home, port: 18_080 });
+      server = await TestServer.start(limit, {
+        visited: true,
+        ...(home === undefined ? {} : { home, port: 18_080 }),
+      });
       demo = await server.workspace("demo", app(server, "start"));
       importTime(server, importFor);
       if (existsSync(server.path("lib/repositories/demo.git/refs/heads/main"))) {

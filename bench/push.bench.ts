@@ -28,7 +28,7 @@ describe("push to live", () => {
   const wheels = wheelFolder();
 
   beforeAll(async () => {
-    server = await TestServer.start();
+    server = await TestServer.start([], { visited: true });
   });
   afterAll(async () => {
     await server.remove();

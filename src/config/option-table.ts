@@ -13,6 +13,8 @@ export interface Option<T extends Scalar = Scalar> {
   formerly?: string;
   /** Its value is for nobody else's eyes: no argument, no log and no error holds it. */
   secret?: true;
+  /** Nobody is offered it: no file has it, and no page. Its variable does. */
+  forTests?: true;
 }
 
 /** One table is example, schema and manual: the file, the checks and docs/configuration.md come from it. */
@@ -46,7 +48,7 @@ export function readOptions<T extends OptionTable>(table: T, source: Source): Op
   const problems: string[] = [];
   const file = parseFile(source, problems);
   for (const name of Object.keys(file)) {
-    if (Object.hasOwn(table, name)) continue;
+    if (Object.hasOwn(offered(table), name)) continue;
     const now = renamed(table, name);
     problems.push(
       `${source.path}: ${name}: ${now ? `is called ${now} now` : "there is no such option"}`,
@@ -67,9 +69,14 @@ export function readOptions<T extends OptionTable>(table: T, source: Source): Op
   return Object.freeze(Object.fromEntries(values)) as OptionValues<T>;
 }
 
+/** What there is to choose. */
+export function offered(table: OptionTable): OptionTable {
+  return Object.fromEntries(Object.entries(table).filter(([, { forTests }]) => !forTests));
+}
+
 /** The file as it is first written: every option with its sentence, switched off at its default. */
 export function starterFile(table: OptionTable, heading: string): string {
-  const entries = Object.entries(table).map(
+  const entries = Object.entries(offered(table)).map(
     ([name, option]) => `# ${option.sentence}\n# ${name} = ${JSON.stringify(option.default)}\n`,
   );
   return `# ${heading}\n\n${entries.join("\n")}`;

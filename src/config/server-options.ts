@@ -182,6 +182,13 @@ export const serverOptions = {
     sentence:
       "Milliseconds for which an app that died when it started is held back; twice as long each time, at most 60 times as long.",
   },
+  drain: {
+    schema: wholeNumber(0, 60_000),
+    default: 1000,
+    sentence:
+      "Milliseconds in which the requests that wait in a vassal's queue are taken by a worker (measured: 1 s).",
+    forTests: true,
+  },
   package_index: {
     schema: indexAddress,
     default: "",

@@ -48,7 +48,7 @@ export class Stage {
   }
 
   static async open(environment: Record<string, string> = {}): Promise<Stage> {
-    const server = new TestServer([], { environment });
+    const server = new TestServer([], { visited: true, environment });
     try {
       await server.begin();
       return await Stage.#prepare(server);

@@ -33,7 +33,7 @@ def app(environ, start_response):
 `,
 };
 
-const server = withServer(bound, { ssh: true });
+const server = withServer(bound, { visited: true, ssh: true });
 const demo = withApp(server, "demo", app);
 let ada: Person;
 

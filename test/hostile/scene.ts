@@ -53,7 +53,7 @@ export class Scene {
     chmodSync(around, 0o777);
     const home = join(around, "home");
     mkdirSync(home, { mode: 0o755 });
-    const server = new TestServer(options, { ssh: true, home });
+    const server = new TestServer(options, { visited: true, ssh: true, home });
     try {
       await server.begin();
       return await Scene.#prepare(server, around);

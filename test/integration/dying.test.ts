@@ -14,7 +14,7 @@ const longest = 60 * first;
 const watched = 16 * first;
 
 describe.runIf(process.getuid?.() === 0)("an app that dies at its start, again and again", () => {
-  const server = withServer([`restart_pause = ${first}`]);
+  const server = withServer([`restart_pause = ${first}`], { visited: true });
   withApp(server, "good", plainApp("good"));
   let dying: Dying;
 

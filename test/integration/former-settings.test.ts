@@ -16,7 +16,7 @@ import { Visitors } from "../support/visitors.ts";
 import { withApp, withServer } from "../support/with-server.ts";
 
 describe("variables on a server that called them settings", () => {
-  const server = withServer();
+  const server = withServer([], { visited: true });
   const demo = withApp(server, "demo", evaluatingApp("os.environ.get('GREETING')"));
 
   const page = async (instance: string): Promise<string> => (await server.get(instance)).body;

@@ -57,7 +57,7 @@ function nginxFiles(server: TestServer, name: string): string[] {
 }
 
 describe("previews at one host, told apart by path", () => {
-  const server = withServer();
+  const server = withServer([], { visited: true });
   const demo = withWorkspace(server, "demo", whereabouts);
   let other: Workspace;
 

@@ -102,7 +102,7 @@ describe("a push of branches", () => {
 });
 
 describe("a preview that nobody looks at", () => {
-  const server = withServer();
+  const server = withServer([], { visited: true });
   const demo = withApp(server, "demo", plainApp("production"));
 
   const push = async (text: string, importFor = 0): Promise<void> => {

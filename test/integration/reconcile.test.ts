@@ -20,7 +20,7 @@ import { withApp, withServer } from "../support/with-server.ts";
 const isEnvironment = (name: string): boolean => /^[0-9a-f]{16}$/.test(name);
 
 describe("what differs from the record", () => {
-  const server = withServer();
+  const server = withServer([], { visited: true });
   const workspace = withApp(server, "demo", {
     ...plainApp("one"),
     "slowly.py": "import time\ntime.sleep(3)\nfrom app import app\n",

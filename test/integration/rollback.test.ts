@@ -143,7 +143,7 @@ describe("rollbacks in a row", () => {
 });
 
 describe("a release that can run but once", () => {
-  const server = withServer();
+  const server = withServer([], { visited: true });
 
   it("goes on in its understudy: degraded, said so, and no visitor notices", async () => {
     const demo = await server.workspace("demo", plainApp("one"));

@@ -4,7 +4,7 @@ import { Visitors } from "../support/visitors.ts";
 import { withApp, withServer } from "../support/with-server.ts";
 
 describe("while visitors keep coming", () => {
-  const server = withServer();
+  const server = withServer([], { visited: true });
   const demo = withApp(server, "demo", plainApp("0"));
   const visitors = new Visitors(server, "demo");
   beforeAll(() => server.settled("demo"));

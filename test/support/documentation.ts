@@ -3,7 +3,7 @@ import { z } from "zod";
 import { makeProgram } from "../../src/program.ts";
 import { appOptions } from "../../src/config/app-options.ts";
 import { variableName } from "../../src/config/config.ts";
-import type { Option, OptionTable } from "../../src/config/option-table.ts";
+import { offered, type Option, type OptionTable } from "../../src/config/option-table.ts";
 import { serverOptions } from "../../src/config/server-options.ts";
 import { errorCodes, UserError } from "../../src/errors.ts";
 
@@ -37,7 +37,7 @@ function tableOf(options: OptionTable, variableOf?: (name: string) => string): s
     ...(variableOf ? ["variable"] : []),
     "what it does",
   ];
-  const rows = Object.entries(options).map(([name, option]) => [
+  const rows = Object.entries(offered(options)).map(([name, option]) => [
     `\`${name}\``,
     takenBy(option),
     `\`${JSON.stringify(option.default)}\``,

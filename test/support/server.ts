@@ -41,6 +41,8 @@ export interface Circumstances {
   uv?: boolean;
   /** With an sshd, at a port of its own. */
   ssh?: boolean;
+  /** Somebody looks for what visitors notice of deploys: a queue gets its second to empty, which else is a twentieth. */
+  visited?: boolean;
   /** Added to what `reeve up` has in its environment. */
   environment?: Record<string, string>;
   /** A command that starts it in other circumstances. */
@@ -111,12 +113,14 @@ export class TestServer {
   async up(variables: Record<string, string> = {}): Promise<void> {
     this.#said = "";
     const { user, environment = {}, wrapper = [] } = this.#circumstances;
+    const hurry = this.isVisited ? {} : { REEVE_DRAIN: "50" };
     const [file, ...words] = [...wrapper, process.execPath, program, "up"];
     const child = spawn(file, words, {
       env: {
         // A machine that the units' tests run beside counts from where reeve counts by itself.
         REEVE_FIRST_USER_ID: "35000",
         ...process.env,
+        ...hurry,
         ...environment,
         REEVE_HOME: this.home,
         REEVE_PORT: String(this.port),
@@ -153,6 +157,10 @@ export class TestServer {
     removeUsers(this.home);
     rmSync(this.home, { recursive: true, force: true });
     rmSync(this.workspaces, { recursive: true, force: true });
+  }
+
+  get isVisited(): boolean {
+    return this.#circumstances.visited ?? false;
   }
 
   get home(): string {

@@ -16,7 +16,6 @@ import { confirmRef } from "../../src/agent/deploy/judge.ts";
 import { prepareDeploy, startDeploy, switchDeploy } from "../../src/agent/deploy/deploy.ts";
 import type { Deploy } from "../../src/agent/store/deploys.ts";
 import { Builders } from "../../src/agent/users/builders.ts";
-import { Traffic } from "../../src/agent/world/traffic.ts";
 import type { VariablesChange } from "../../src/agent/variables/variables.ts";
 import type { Holder } from "../../src/names/deploy.ts";
 import type { AgentRequest } from "../../src/protocol/agent-verbs.ts";
@@ -195,13 +194,6 @@ const interpreter = `#!/bin/sh
 mkdir "$3/bin" && printf '#!/bin/sh\necho greeting==1.0\n' > "$3/bin/python" && chmod 755 "$3/bin/python"
 `;
 
-/** Nobody waits in a queue here. */
-class QuietTraffic extends Traffic {
-  override restsFor(): number {
-    return Infinity;
-  }
-}
-
 export interface ServingWorld extends AgentWorld {
   emperor: UnitEmperor;
   system: ServingSystem;
@@ -218,14 +210,15 @@ export async function servingWorld(options = ""): Promise<ServingWorld> {
   const defaults = readOptions(serverOptions, { path: "", text: "", code: "OPTION_INVALID" });
   const python = join(layout.home, "python");
   writeFileSync(python, interpreter, { mode: 0o755 });
-  Object.assign(context.config.server, defaults, { domain: "localhost", port: 80, python });
+  // Nobody waits in a queue here.
+  const own = { domain: "localhost", port: 80, python, drain: 0 };
+  Object.assign(context.config.server, defaults, own);
   const emperor = await UnitEmperor.start(layout);
   const system = await ServingSystem.start(layout);
   const { config, groups } = context;
   // What it needs of a system where there is no root is `isRoot`.
   const means = { config, groups, system } as unknown as ConstructorParameters<typeof Builders>[0];
   Object.assign(context, {
-    traffic: new QuietTraffic(),
     ...{ system, listen: 100, abi: "cpython-311", installer: { name: "pip", file: "pip" } },
     builders: new Builders(means, [ownIdentity()]),
   });

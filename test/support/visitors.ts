@@ -13,6 +13,7 @@ export class Visitors {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(server: TestServer, app: string, path = "/") {
+    if (!server.isVisited) throw new Error("this server hurries, which visitors would notice");
     this.#server = server;
     this.#app = app;
     this.#path = path;

@@ -30,9 +30,6 @@ import { healthCheck } from "./inis.ts";
 
 // What serves an instance, and what happens to it: it is booted and proven, the traffic is pointed at it, it ends.
 
-/** Milliseconds, long enough for the requests that wait in a vassal's queue to be taken by a worker (measured: 1 s). */
-export const drain = 1000;
-
 export function permanentOf(context: DeployContext, instance: string): Vassal {
   return permanentVassal(context.config.layout, instance);
 }
@@ -135,7 +132,7 @@ export function endTraffic(context: DeployContext, instance: string): Promise<vo
 
 /** Whether nobody waits any more in the queue of whom the link pointed at before. */
 export function isDrained(context: DeployContext, instance: string): boolean {
-  return context.traffic.restsFor(pathsOf(context, instance).link) >= drain;
+  return context.traffic.restsFor(pathsOf(context, instance).link) >= context.config.server.drain;
 }
 
 /** Waits for that. `goOn` throws where nobody wants to wait any more. */
@@ -148,7 +145,7 @@ export async function drained(
     goOn();
     return Promise.resolve(isDrained(context, instance));
   };
-  await waitFor(isOver, { within: drain, every: 20 });
+  await waitFor(isOver, { within: context.config.server.drain, every: 20 });
 }
 
 /** In milliseconds. */
@@ -168,10 +165,10 @@ export async function retire(
   vassal: Vassal,
   { grace, waking }: Terms,
 ): Promise<number> {
-  const { emperor } = context;
+  const { config, emperor } = context;
   if (waking > 0 && vassal.role === "on demand" && (await isAwake(emperor, vassal))) {
     await steady(emperor, vassal.ini, { within: waking, goOn: () => undefined });
-    await sleep(drain);
+    await sleep(config.server.drain);
   }
   // Without its ini as well: whoever stopped it may have been killed over that, and it runs on.
   const killed = await retireVassal(emperor, vassal.ini, grace);

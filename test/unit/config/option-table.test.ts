@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { appOptions } from "../../../src/config/app-options.ts";
 import {
+  offered,
   readOptions,
   starterFile,
   withOption,
@@ -116,7 +117,7 @@ describe.each<[string, OptionTable]>([
 
     expect(lines[0]).toBe("# What this is.");
     expect(lines.slice(1)).toEqual(
-      Object.entries(options).flatMap(([name, option]) => [
+      Object.entries(offered(options)).flatMap(([name, option]) => [
         `# ${option.sentence}`,
         `# ${name} = ${JSON.stringify(option.default)}`,
       ]),
@@ -134,6 +135,26 @@ describe.each<[string, OptionTable]>([
         defaults,
       );
     }
+  });
+});
+
+describe("an option that is for tests alone", () => {
+  const ofBoth = { ...table, pause: { ...table.port, forTests: true as const } };
+  const source = { path: "server.toml", code: "CONFIG_INVALID" } as const;
+
+  it("is offered nowhere, and refused in a file as any other word", () => {
+    expect(Object.keys(offered(ofBoth))).toEqual(["domain", "port", "create"]);
+    expect(starterFile(ofBoth, "What this is.")).toBe(starterFile(table, "What this is."));
+    expect(problemsOf(() => readOptions(ofBoth, { ...source, text: "pause = 1\n" }))).toEqual([
+      "server.toml: pause: there is no such option",
+    ]);
+  });
+
+  it("has its value by its variable alone", () => {
+    const overrides = { pause: { text: "1", from: "the variable REEVE_PAUSE" } };
+
+    expect(readOptions(ofBoth, { ...source, text: "" }).pause).toBe(8080);
+    expect(readOptions(ofBoth, { ...source, text: "", overrides }).pause).toBe(1);
   });
 });
 

@@ -73,6 +73,7 @@ const ofServers: Record<keyof typeof serverOptions, string[]> = {
   build_cache: whole(0, 1_048_576),
   build_open_files: whole(64, 1_048_576),
   restart_pause: whole(1, 60_000),
+  drain: whole(0, 60_000),
   package_index: index,
   package_extra_index: index,
   package_proxy: proxy,

@@ -1,12 +1,12 @@
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { basename } from "node:path";
-import { onTestFinished, describe, expect, it } from "vitest";
+import { onTestFinished, describe, expect, it, vi } from "vitest";
 import { absentCommit } from "../../../../src/names/names.ts";
 import { understudyOf, vassalOf } from "../../../../src/names/vassal.ts";
 import { pathsOf } from "../../../../src/agent/world/context.ts";
 import { observe } from "../../../../src/agent/converge/observe.ts";
-import { drain, settledVassal, vassalsOf } from "../../../../src/agent/instance/vassals.ts";
+import { settledVassal, vassalsOf } from "../../../../src/agent/instance/vassals.ts";
 import { agentWorld, gone, previewOf } from "../../../support/unit-agent.ts";
 
 const name = "shop--demo";
@@ -162,13 +162,21 @@ describe("what is seen of an instance", () => {
   });
 
   it("is that nobody waits in a queue any more, some time after the link was moved", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    onTestFinished(() => void vi.useRealTimers());
     const { context, forGood, look } = world();
     const { link } = pathsOf(context, name);
-    await new Promise((resolve) => setTimeout(resolve, drain));
-    expect(await look()).toMatchObject({ drained: true });
+    const { drain } = context.config.server;
+    const looks = async (): Promise<boolean[]> => {
+      vi.advanceTimersByTime(drain - 1);
+      const before = await look();
+      vi.advanceTimersByTime(1);
+      return [before.drained, (await look()).drained];
+    };
+    expect(await looks(), "since the agent began").toEqual([false, true]);
 
     await context.traffic.point(link, forGood.socket);
 
-    expect(await look()).toMatchObject({ drained: false });
+    expect(await looks()).toEqual([false, true]);
   });
 });
