@@ -1,28 +1,20 @@
 import { describe, expect, it } from "vitest";
 import { Slots } from "../../../src/front/slots.ts";
 
-/** Whether it is done in this moment, without waiting. */
-async function isDone(work: Promise<unknown>): Promise<boolean> {
-  return Promise.race([
-    work.then(
-      () => true,
-      () => true,
-    ),
-    new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 5)),
-  ]);
-}
-
 describe("the slots at which git works", () => {
   it("are taken at once where some are free, and by an account only as many as are one's", async () => {
     const slots = new Slots({ all: 3, each: 2 });
     const first = await slots.take("ada");
     await slots.take("ada");
-    const third = slots.take("ada");
+    const order: string[] = [];
+    const third = slots.take("ada").then(() => order.push("third"));
 
-    expect(await isDone(slots.take("eve"))).toBe(true);
-    expect(await isDone(third)).toBe(false);
+    await slots.take("eve");
+    order.push("first");
     first();
-    expect(await isDone(third)).toBe(true);
+    await third;
+
+    expect(order).toEqual(["first", "third"]);
   });
 
   it("go to who waits longest and may have one", async () => {
@@ -37,10 +29,10 @@ describe("the slots at which git works", () => {
     };
     const [ada, bob, cid] = [wait("ada"), wait("bob"), wait("cid")];
     eves();
-    await isDone(Promise.resolve());
+    await bob;
     expect(entered).toEqual(["bob"]);
     adas();
-    await isDone(Promise.resolve());
+    await ada;
     expect(entered).toEqual(["bob", "ada"]);
     (await bob)();
     await Promise.all([ada, cid]);
@@ -48,13 +40,20 @@ describe("the slots at which git works", () => {
   });
 
   it("are given back once, however often that is said", async () => {
-    const slots = new Slots({ all: 1, each: 1 });
+    const slots = new Slots({ all: 1, each: 2 });
     const leave = await slots.take("ada");
     leave();
     leave();
-    await slots.take("ada");
+    const leaveAgain = await slots.take("ada");
+    const gone = new AbortController();
+    const waiting = slots.take("ada", gone.signal);
+    const next = slots.take("ada");
 
-    expect(await isDone(slots.take("ada"))).toBe(false);
+    // Whoever has a place keeps it.
+    gone.abort();
+    await expect(waiting).rejects.toMatchObject({ code: "RESOURCES_EXHAUSTED" });
+    leaveAgain();
+    await next;
   });
 
   it("are waited for only so long, and by nobody who is gone", async () => {
@@ -70,27 +69,41 @@ describe("the slots at which git works", () => {
       message: "ada has 1 pushes and fetches under way, and more are not worked on at a time",
     });
     leave();
-    expect(await isDone(slots.take("eve"))).toBe(true);
+    await slots.take("eve");
   });
 
   it("are waited for by a bounded number", async () => {
     const slots = new Slots({ all: 1, each: 1 });
-    await slots.take("ada");
-    const waiting = Array.from({ length: 200 }, (_, at) => slots.take(`a${at}`));
+    const leave = await slots.take("ada");
+    const entered: string[] = [];
+    const waiting = Array.from({ length: 200 }, (_, at) =>
+      slots.take(`a${at}`).then(() => entered.push(`a${at}`)),
+    );
 
     await expect(slots.take("one more")).rejects.toMatchObject({ code: "RESOURCES_EXHAUSTED" });
-    expect(await isDone(Promise.race(waiting))).toBe(false);
+    expect(entered).toEqual([]);
+    leave();
+    await Promise.race(waiting);
+    expect(entered).toEqual(["a0"]);
   });
 
   it("are waited for by fewer of one account, so that others may wait as well", async () => {
     const slots = new Slots({ all: 1, each: 1, work: "commands" });
-    await slots.take("ada");
-    const waiting = Array.from({ length: 50 }, () => slots.take("ada"));
+    const leave = await slots.take("ada");
+    const order: string[] = [];
+    for (let count = 0; count < 50; count++)
+      void slots.take("ada").then((leaveAgain) => {
+        order.push("ada");
+        leaveAgain();
+      });
 
     await expect(slots.take("ada")).rejects.toMatchObject({
       code: "RESOURCES_EXHAUSTED",
       message: "ada has 1 commands under way, and more are not worked on at a time",
     });
-    expect(await isDone(Promise.race([...waiting, slots.take("eve")]))).toBe(false);
+    const eve = slots.take("eve").then(() => order.push("eve"));
+    leave();
+    await eve;
+    expect(order).toEqual([...Array<string>(50).fill("ada"), "eve"]);
   });
 });

@@ -1,5 +1,4 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { setImmediate as turn } from "node:timers/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openLog } from "../../../src/system/log.ts";
@@ -39,12 +38,13 @@ describe("a log", () => {
     expect(line).not.toContain("secret");
   });
 
-  it("ends nobody where it cannot be written", async () => {
+  it("ends nobody where it cannot be written", () => {
     const full = openSync("/dev/full", "w");
     const log = openLog("agent", full);
 
-    for (let line = 0; line < 10_000; line += 1) log.info("a line that nobody keeps");
-    await turn();
+    // In the call itself: it is written at once.
+    for (let line = 0; line < 10_000; line += 1)
+      expect(() => log.info("a line that nobody keeps")).not.toThrow();
 
     closeSync(full);
   });

@@ -1,36 +1,22 @@
 import { describe, expect, it } from "vitest";
 import { Pool } from "../../../src/system/pool.ts";
 import { Turns } from "../../../src/system/turns.ts";
-
-/** Work that ends when the test says so. */
-function work(): { begun: boolean; run: () => Promise<void>; end: () => void } {
-  let end: () => void = () => undefined;
-  const ended = new Promise<void>((resolve) => (end = resolve));
-  const held = {
-    begun: false,
-    run: () => {
-      held.begun = true;
-      return ended;
-    },
-    end: () => end(),
-  };
-  return held;
-}
+import { HeldWork } from "../../support/held-work.ts";
 
 describe("a pool", () => {
   it("serves as many as it has things, and the others in the order in which they came", async () => {
     const pool = new Pool(["one"]);
-    const works = [work(), work(), work()];
+    const works = [new HeldWork(), new HeldWork(), new HeldWork()];
     let waiting = 0;
     const used = works.map(({ run }) => pool.use({ onWait: () => (waiting += 1) }, run));
-    expect([waiting, works.map(({ begun }) => begun)]).toEqual([2, [true, false, false]]);
+    expect([waiting, works.map(({ isBegun }) => isBegun)]).toEqual([2, [true, false, false]]);
 
     works[0]?.end();
     await used[0];
-    await new Promise(setImmediate);
+    await works[1]?.begun;
 
-    expect(works.map(({ begun }) => begun)).toEqual([true, true, false]);
-    for (const { end } of works) end();
+    expect(works.map(({ isBegun }) => isBegun)).toEqual([true, true, false]);
+    for (const work of works) work.end();
     await Promise.all(used);
   });
 
@@ -54,22 +40,23 @@ describe("a pool", () => {
 
   it("has nobody wait for what comes after their work but the next one", async () => {
     const pool = new Pool(["one"]);
-    const [afterwards, next] = [work(), work()];
-    await pool.use({ onWait: () => undefined }, () => Promise.resolve(), afterwards.run);
-    const used = pool.use({ onWait: () => undefined }, next.run);
-    await new Promise(setImmediate);
-    expect([afterwards.begun, next.begun]).toEqual([true, false]);
+    const [afterwards, next] = [new HeldWork(), new HeldWork()];
+    let waiting = 0;
+    const onWait = (): unknown => (waiting += 1);
+    await pool.use({ onWait }, () => Promise.resolve(), afterwards.run);
+    expect(afterwards.isBegun).toBe(true);
+    const used = pool.use({ onWait }, next.run);
+    expect([waiting, next.isBegun]).toEqual([1, false]);
 
     afterwards.end();
-    await new Promise(setImmediate);
-    expect(next.begun).toBe(true);
+    await next.begun;
     next.end();
     await used;
   });
 
   it("lets go of whoever is not wanted any more, and never begins for them", async () => {
     const pool = new Pool(["one"]);
-    const [first, second, third] = [work(), work(), work()];
+    const [first, second, third] = [new HeldWork(), new HeldWork(), new HeldWork()];
     const abort = new AbortController();
     const onWait = (): void => undefined;
     const used = pool.use({ onWait }, first.run);
@@ -79,11 +66,11 @@ describe("a pool", () => {
     abort.abort(new Error("cancelled"));
 
     await expect(gone).rejects.toThrow("cancelled");
-    expect(third.begun).toBe(false);
+    expect(third.isBegun).toBe(false);
     first.end();
     third.end();
     await Promise.all([used, last]);
-    expect(second.begun).toBe(false);
+    expect(second.isBegun).toBe(false);
     await expect(pool.use({ onWait, signal: abort.signal }, second.run)).rejects.toThrow(
       "cancelled",
     );
@@ -93,29 +80,29 @@ describe("a pool", () => {
 describe("a turn", () => {
   it("is not waited for by whoever is not wanted any more, and the others keep theirs", async () => {
     const turns = new Turns();
-    const [first, second, third] = [work(), work(), work()];
+    const [first, second, third] = [new HeldWork(), new HeldWork(), new HeldWork()];
     const abort = new AbortController();
     const one = turns.run("thing", first.run);
     const two = turns.run("thing", second.run, abort.signal);
     const three = turns.run("thing", third.run);
-    await new Promise(setImmediate);
+    await first.begun;
 
     abort.abort(new Error("cancelled"));
 
     await expect(two).rejects.toThrow("cancelled");
-    expect(third.begun).toBe(false);
+    expect(third.isBegun).toBe(false);
     first.end();
     third.end();
     await Promise.all([one, three]);
-    expect([second.begun, turns.isTaken("thing")]).toEqual([false, false]);
+    expect([second.isBegun, turns.isTaken("thing")]).toEqual([false, false]);
   });
 
   it("that has begun is waited for all the same", async () => {
     const turns = new Turns();
-    const only = work();
+    const only = new HeldWork();
     const abort = new AbortController();
     const one = turns.run("thing", only.run, abort.signal);
-    await new Promise(setImmediate);
+    await only.begun;
 
     abort.abort(new Error("cancelled"));
     only.end();
@@ -125,20 +112,21 @@ describe("a turn", () => {
 
   it("can be waited for without taking one, whether it goes well or not", async () => {
     const turns = new Turns();
-    const [first, later] = [work(), work()];
+    const [first, later] = [new HeldWork(), new HeldWork()];
     const failing = turns.run("thing", () =>
       first.run().then(() => Promise.reject(new Error("no"))),
     );
-    let isRested = false;
-    const resting = turns.rest("thing").then(() => (isRested = true));
+    const order: string[] = [];
+    const resting = turns.rest("thing").then(() => order.push("rested"));
     await turns.rest("another");
-    await new Promise(setImmediate);
-    expect(isRested).toBe(false);
+    await first.begun;
 
+    order.push("ends");
     first.end();
     await expect(failing).rejects.toThrow("no");
     const after = turns.run("thing", later.run);
     await resting;
+    expect(order).toEqual(["ends", "rested"]);
 
     later.end();
     await after;

@@ -1,38 +1,25 @@
 import { describe, expect, it } from "vitest";
 import { BackgroundWork, type Task } from "../../../../src/agent/world/background-work.ts";
-
-/** Work that goes on until the test ends it. */
-function held(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = (): void => undefined;
-  const promise = new Promise<void>((end) => (resolve = end));
-  return { promise, resolve };
-}
-
-async function isOver(work: Promise<unknown>): Promise<boolean> {
-  return Promise.race([
-    work.then(() => true),
-    new Promise<boolean>((resolve) => setTimeout(resolve, 20, false)),
-  ]);
-}
+import { HeldWork } from "../../../support/held-work.ts";
 
 describe("settling", () => {
   it("supersedes the former one of its instance, and begins when that is over", async () => {
     const background = new BackgroundWork();
-    const former = held();
+    const former = new HeldWork();
     const began: Task[] = [];
-    const settle = (deploy: number, work: Promise<void>): void =>
+    const settle = (deploy: number, work: () => Promise<void>): void =>
       background.settle("demo", deploy, (task) => {
         began.push(task);
-        return work;
+        return work();
       });
 
-    settle(1, former.promise);
-    await isOver(former.promise);
-    settle(2, Promise.resolve());
+    settle(1, former.run);
+    await former.begun;
+    settle(2, () => Promise.resolve());
 
     expect(began.map(({ deploy, isSuperseded }) => [deploy, isSuperseded()])).toEqual([[1, true]]);
     expect(() => began[0]?.goOn()).toThrow();
-    former.resolve();
+    former.end();
     await background.rested("demo");
     expect(began.map(({ deploy, isSuperseded }) => [deploy, isSuperseded()])).toEqual([
       [1, true],
@@ -44,40 +31,60 @@ describe("settling", () => {
 
   it("of one instance does not wait for another's", async () => {
     const background = new BackgroundWork();
-    background.settle("demo", 1, () => held().promise);
+    const settling = new HeldWork();
+    const order: string[] = [];
+    background.settle("demo", 1, settling.run);
     background.settle("shop", 2, () => Promise.resolve());
+    const rested = background.rested("demo").then(() => order.push("demo has settled"));
 
-    expect(await isOver(background.rested("shop"))).toBe(true);
-    expect(await isOver(background.rested("demo"))).toBe(false);
+    await background.rested("shop");
+    await settling.begun;
+    order.push("demo is to settle");
+    settling.end();
+    await rested;
+
+    expect(order).toEqual(["demo is to settle", "demo has settled"]);
   });
 });
 
 describe("an instance is idle", () => {
-  it("when it has settled, no vassal retires, and nothing is tidied", async () => {
-    const background = new BackgroundWork();
-    const settling = held();
-    const retiring = held();
-    const tidying = held();
-    const vassal = { ini: "demo.u1.ini", instance: "demo" };
-    background.settle("demo", 1, () => settling.promise);
-    background.retires(vassal, retiring.promise);
-    const tidied = background.tidy("demo", () => tidying.promise);
-    const idle = background.idle("demo");
+  const vassal = { ini: "demo.u1.ini", instance: "demo" };
 
-    expect(await isOver(idle)).toBe(false);
-    settling.resolve();
-    expect(await isOver(idle)).toBe(false);
+  it.each<[string, (background: BackgroundWork, work: () => Promise<void>) => unknown]>([
+    ["it settles", (background, work) => background.settle("demo", 1, work)],
+    ["a vassal retires", (background, work) => background.retires(vassal, work())],
+    ["it is tidied", (background, work) => background.tidy("demo", work)],
+  ])("when it is over that %s", async (_, begin) => {
+    const background = new BackgroundWork();
+    const work = new HeldWork();
+    const order: string[] = [];
+    begin(background, work.run);
+    await work.begun;
+
+    const idle = background.idle("demo").then(() => order.push("is idle"));
+    // Whoever waits for nothing gets through meanwhile.
+    await background.idle("shop");
+    order.push("is over");
+    work.end();
+    await idle;
+
+    expect(order).toEqual(["is over", "is idle"]);
+  });
+
+  it("and has nothing that retires any more", async () => {
+    const background = new BackgroundWork();
+    const retiring = new HeldWork();
+    background.retires(vassal, retiring.run());
     expect(background.retiring("demo")).toEqual(new Set([vassal.ini]));
-    retiring.resolve();
-    expect(await isOver(idle)).toBe(false);
-    tidying.resolve();
-    await Promise.all([idle, tidied]);
+
+    retiring.end();
+    await background.idle("demo");
+
     expect(background.retiring("demo")).toEqual(new Set());
   });
 
   it("also while a vassal that could not be ended is to be ended once more", async () => {
     const background = new BackgroundWork();
-    const vassal = { ini: "demo.u1.ini", instance: "demo" };
     background.retires(vassal, Promise.resolve());
     background.leaveUnended(vassal);
 
@@ -93,13 +100,13 @@ describe("an instance is idle", () => {
 describe("tidying", () => {
   it("is done once at a time for an instance", async () => {
     const background = new BackgroundWork();
-    const first = held();
+    const first = new HeldWork();
     const order: string[] = [];
-    const one = background.tidy("demo", () => first.promise.then(() => order.push("one")));
+    const one = background.tidy("demo", () => first.run().then(() => order.push("one")));
     const other = background.tidy("demo", () => Promise.resolve(order.push("other")));
 
-    expect(await isOver(other)).toBe(false);
-    first.resolve();
+    await first.begun;
+    first.end();
     await Promise.all([one, other]);
     expect(order).toEqual(["one", "other"]);
   });

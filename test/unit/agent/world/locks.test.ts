@@ -11,49 +11,47 @@ function holder(pid: number, turn = 0): Holder {
 
 const [first, second, third] = [holder(1), holder(2), holder(3)];
 
-/** Lets everything that can go on go on. */
-function moment(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Takes the lock for each in turn; the list grows as they get it. */
-function queue(locks: HolderLocks, holders: Holder[]): { got: Holder[]; waited: Holder[] } {
+/** Each wants the lock in turn; `got` grows as they get it, and `gets` resolves when the one at this place has. */
+function queue(
+  locks: HolderLocks,
+  holders: Holder[],
+): { got: Holder[]; waited: Holder[]; gets: Promise<unknown>[] } {
   const seen = { got: [] as Holder[], waited: [] as Holder[] };
-  for (const one of holders) {
-    void locks.take("demo", one, () => seen.waited.push(one)).then(() => seen.got.push(one));
-  }
-  return seen;
+  const gets = holders.map((one) =>
+    locks.take("demo", one, () => seen.waited.push(one)).then(() => seen.got.push(one)),
+  );
+  return { ...seen, gets };
 }
 
 describe("an instance's lock", () => {
   it("is its holder's until it is released, and then whose turn it is", async () => {
     const locks = new HolderLocks();
-    queue(locks, [first, second]);
+    const { gets } = queue(locks, [first, second]);
 
-    await moment();
+    await gets[0];
     expect([first, second].map((one) => locks.isHeldBy("demo", one))).toEqual([true, false]);
 
     locks.release(first);
-    await moment();
+    await gets[1];
     expect([first, second].map((one) => locks.isHeldBy("demo", one))).toEqual([false, true]);
     expect(locks.isHeldBy("other", second)).toBe(false);
   });
 
   it("is one holder's at a time, in the order in which they came", async () => {
     const locks = new HolderLocks();
-    const { got, waited } = queue(locks, [first, second, third]);
+    const { got, waited, gets } = queue(locks, [first, second, third]);
 
-    await moment();
+    await gets[0];
     expect(got).toEqual([first]);
     expect(waited).toEqual([second, third]);
 
     locks.release(first);
-    await moment();
+    await gets[1];
     expect(got).toEqual([first, second]);
 
     locks.release(second);
     locks.release(third);
-    await moment();
+    await gets[2];
     expect(got).toEqual([first, second, third]);
     expect(locks.isHeld("demo")).toBe(false);
   });
@@ -76,9 +74,9 @@ describe("an instance's lock", () => {
   it("can be taken again by who has it: all refs of one push share their holder", async () => {
     const locks = new HolderLocks();
 
-    const { got, waited } = queue(locks, [first, { ...first }]);
+    const { got, waited, gets } = queue(locks, [first, { ...first }]);
 
-    await moment();
+    await Promise.all(gets);
     expect(got).toEqual([first, first]);
     expect(waited).toEqual([]);
     locks.release(first);
@@ -91,13 +89,15 @@ describe("an instance's lock", () => {
   ])("is not shared with %s", async (_, other) => {
     const locks = new HolderLocks();
 
-    const { got } = queue(locks, [first, other]);
+    const { got, waited, gets } = queue(locks, [first, other]);
 
-    await moment();
-    expect(got).toEqual([first]);
+    await gets[0];
+    expect([got, waited]).toEqual([[first], [other]]);
     locks.release(other);
-    await moment();
-    expect(got).toEqual([first]);
+    expect(locks.isHeldBy("demo", first)).toBe(true);
+    locks.release(first);
+    await gets[1];
+    expect(got).toEqual([first, other]);
   });
 
   it("does not keep anybody from another instance", async () => {
@@ -153,12 +153,11 @@ describe("a holder that is gone", () => {
     const locks = new HolderLocks();
     const gone = holder(4_194_305);
     const living = { ...(await findProcess(process.pid))!, turn: 0 };
-    const { got } = queue(locks, [living, gone, second]);
-    await moment();
+    const { got, gets } = queue(locks, [living, gone, second]);
 
     locks.release(living);
     for (const dead of await locks.deadHolders()) locks.release(dead);
-    await moment();
+    await gets[2];
 
     expect(got).toEqual([living, gone, second]);
   });
@@ -166,15 +165,15 @@ describe("a holder that is gone", () => {
   it("stays with a holder whose end could not be judged, and who is to be judged again", async () => {
     const locks = new HolderLocks();
     const alive = { ...(await findProcess(process.pid))!, turn: 0 };
-    const { got } = queue(locks, [alive, second]);
+    const { got, gets } = queue(locks, [alive, second]);
 
     locks.keep(alive);
-    await moment();
+    await gets[0];
     expect(got).toEqual([alive]);
     expect(await locks.deadHolders()).toEqual([alive]);
 
     locks.release(alive);
-    await moment();
+    await gets[1];
     expect(got).toEqual([alive, second]);
     expect(await locks.deadHolders()).not.toContainEqual(alive);
   });

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readlinkSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { Traffic } from "../../../../src/agent/world/traffic.ts";
 import { ask } from "../../../../src/system/probe.ts";
 import { temporaryFolder } from "../../../support/unit-folder.ts";
@@ -80,14 +80,17 @@ describe("the traffic of an instance", () => {
   });
 
   it("is forgotten with its link: what comes by the name is none that has just moved", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    onTestFinished(() => void vi.useRealTimers());
     const traffic = new Traffic();
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    vi.advanceTimersByTime(60);
     await traffic.point(link, vassal);
+    expect(traffic.restsFor(link)).toBe(0);
 
     await traffic.end(link);
 
     expect(readdirSync(join(link, ".."))).toEqual([]);
-    expect(traffic.restsFor(link)).toBeGreaterThanOrEqual(50);
+    expect(traffic.restsFor(link)).toBe(60);
   });
 
   it("can be moved again after a move that failed", async () => {

@@ -1,4 +1,4 @@
-import { PassThrough } from "node:stream";
+import { Readable } from "node:stream";
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../../../src/errors.ts";
@@ -11,15 +11,14 @@ const packet = (text: string): string => (text.length + 4).toString(16).padStart
 const line = (ref: string, more = ""): string => packet(`${zero} ${one} ${ref}${more}\n`);
 const usual = "\0report-status side-band-64k";
 
-async function headOf(...pieces: string[]): Promise<Head> {
-  const body = new PassThrough();
-  const head = readHead(body);
-  for (const piece of pieces) {
-    body.write(piece);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  body.end();
-  return head;
+/** Each piece comes when the one before it has been read. */
+function headOf(...pieces: string[]): Promise<Head> {
+  const coming = pieces.filter((piece) => piece !== "");
+  const body = new Readable({
+    highWaterMark: 1,
+    read: () => queueMicrotask(() => body.push(coming.shift() ?? null)),
+  });
+  return readHead(body);
 }
 
 describe("the head of a push", () => {

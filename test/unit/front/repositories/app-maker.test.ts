@@ -1,6 +1,5 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { embeddedLayout } from "../../../../src/config/layout.ts";
 import { AppMaker } from "../../../../src/front/repositories/app-maker.ts";
@@ -8,6 +7,7 @@ import { LocalSystem } from "../../../../src/system/system.ts";
 import { Repositories } from "../../../../src/front/repositories/repositories.ts";
 import { localAdministrator, Rights } from "../../../../src/front/accounts/rights.ts";
 import { FrontStore, type Caller } from "../../../../src/front/store/store.ts";
+import { HeldWork } from "../../../support/held-work.ts";
 import { temporaryFolder } from "../../../support/unit-folder.ts";
 
 function setUp() {
@@ -53,13 +53,15 @@ describe("an app that is made", () => {
 
   it("is nobody's who may make none any more when their turn comes", async () => {
     const { store, maker, made } = setUp();
+    const held = new HeldWork();
     const before = maker.whileIdle("demo", async () => {
-      await sleep(50);
+      await held.run();
       store.accounts.change("ada", false);
       return true;
     });
 
     const making = maker.make("demo", caller("ada"));
+    held.end();
 
     await expect(making).rejects.toMatchObject({ code: "NOT_ALLOWED" });
     await before;
