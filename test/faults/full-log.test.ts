@@ -22,7 +22,7 @@ describe("a log that cannot be written", () => {
     const pid = server.servicePid(half);
 
     // What each says when it begins cannot be written, and neither can what it says of this.
-    await eventually(async () => (await server.reeve("apps")).exitCode === 0, 20_000);
+    await eventually(() => server.isUp(), 20_000);
     const { exitCode, output } = await demo.deploy(plainApp(`without ${half}.log`), "Next");
 
     expect(exitCode, output).toBe(0);

@@ -94,7 +94,7 @@ const entries = (server: TestServer, folder: string): string[] =>
 /** What the record says of the preview: its newest deploy that was not refused, and what has no end yet. */
 async function recorded(server: TestServer): Promise<{ last: string; unfinished: number }> {
   const deploys = await server
-    .json<{ instance: string; state: string; newCommit: string }[]>("deploys", "demo")
+    .command("deploys", { app: "demo", limit: 20 })
     .catch(() => [{ instance: preview, state: "unknown", newCommit: "" }]);
   const own = deploys.filter(({ instance }) => instance === preview);
   const [last] = own.filter(({ state }) => state !== "refused");
@@ -207,7 +207,7 @@ describe("kill -9", () => {
     if (killed && supervised.includes(victim)) falls += 1;
     // The push of a client that was killed goes on.
     await eventually(() => receiver(server) === 0, 20_000);
-    await eventually(async () => (await server.reeve("apps")).exitCode === 0, 30_000);
+    await eventually(() => server.isUp(), 30_000);
     // A push that comes before the Emperor is back is refused, and says so.
     await eventually(() => isEmperorBack(server), 30_000);
     return { said, killed };

@@ -75,7 +75,7 @@ describe("between the switch and the record", () => {
     process.kill(git, "SIGSTOP");
     kill(server.servicePid("agent"));
     const isRefused = async (): Promise<boolean> => {
-      const deploys = await server.json<{ state: string }[]>("deploys", "demo").catch(() => []);
+      const deploys = await server.command("deploys", { app: "demo", limit: 1 }).catch(() => []);
       return deploys[0]?.state === "refused";
     };
     await eventually(isRefused, 60_000);

@@ -95,7 +95,7 @@ describe("the soak", () => {
 
 /** Whoever was killed last is back, and no push goes on whose client was cut off. */
 async function isQuiet(server: TestServer, names: string[]): Promise<boolean> {
-  if ((await server.reeve("apps")).exitCode !== 0 || server.runs(/receive-pack/)) return false;
+  if (!(await server.isUp()) || server.runs(/receive-pack/)) return false;
   const asking = names.map((name) => server.get(name).catch(() => undefined));
   return (await Promise.all(asking)).every((answer) => answer?.status === 200);
 }
@@ -109,7 +109,7 @@ async function differing(
   const commit = await workspace.remoteCommit();
   const text = (await workspace.git("log", "-1", "--format=%s", commit)).output.trim();
   const due = text === "The first commit" ? `${name} 0` : text;
-  const releases = await server.json<{ commit: string; live: boolean }[]>("releases", name);
+  const releases = await server.command("releases", { app: name });
   const record = releases.find(({ live }) => live)?.commit;
   const { body } = await server.get(name);
   if (body === due && record === commit) return undefined;

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import type { DeploySummary } from "../../src/protocol/readings.ts";
 import { plainApp } from "../support/apps.ts";
 import { eventually, TestServer, type Outcome } from "../support/server.ts";
 import { Visitors } from "../support/visitors.ts";
@@ -10,14 +11,6 @@ import { processesUnder } from "../support/processes.ts";
 
 /** `ROUNDS=all npm run test:faults` tries everything; otherwise a part that fits into `npm test`. */
 export const isLong = process.env["ROUNDS"] !== undefined;
-
-interface Deployed {
-  number: number;
-  state: string;
-  newCommit: string;
-  error: string | null;
-  steps: { name: string }[];
-}
 
 /** Everything that a deploy leaves only while it runs. */
 interface Standing {
@@ -89,8 +82,8 @@ export class Stage {
     return (await this.deploys())[0]?.number ?? 0;
   }
 
-  deploys(): Promise<Deployed[]> {
-    return this.server.json<Deployed[]>("deploys", "demo");
+  deploys(): Promise<DeploySummary[]> {
+    return this.server.command("deploys", { app: "demo", limit: 20 });
   }
 
   async onTheAir(): Promise<string> {
@@ -128,8 +121,7 @@ export class Stage {
   /** Resolves when everybody whom the supervisor keeps answers again. */
   async back(): Promise<void> {
     await eventually(async () => {
-      const apps = await this.server.reeve("apps");
-      if (apps.exitCode !== 0) return false;
+      if (!(await this.server.isUp())) return false;
       // nginx itself may be what is not there yet.
       const asking = ["demo", "other"].map((app) => this.server.get(app).catch(() => undefined));
       return (await Promise.all(asking)).every((answer) => answer?.status === 200);
@@ -138,7 +130,7 @@ export class Stage {
 
   /** No deploy is under way, nor settling. */
   async isSettled(): Promise<boolean> {
-    const apps = await this.server.json<{ app: string; state: string }[]>("apps").catch(() => []);
+    const apps = await this.server.command("apps", {}).catch(() => []);
     const isLive = apps.some(({ app, state }) => app === "demo" && state === "live");
     return isLive && !readdirSync(this.server.path("etc/vassals")).join().includes(".next-");
   }
@@ -155,9 +147,7 @@ export class Stage {
 
   async #compare(): Promise<string[]> {
     const wrong: string[] = [];
-    const apps = await this.server
-      .json<{ app: string; state: string; commit: string }[]>("apps")
-      .catch(() => []);
+    const apps = await this.server.command("apps", {}).catch(() => []);
     const record = apps.find(({ app }) => app === "demo");
     const ref = this.server.read("lib/repositories/demo.git/refs/heads/main").trim();
     const served = await this.onTheAir().catch(String);
@@ -171,9 +161,7 @@ export class Stage {
     wrong.push(...differences("file", this.#standing.files, now.files));
     const ofProcesses = differences("process", this.#standing.processes, now.processes);
     if (ofProcesses.length > 0) wrong.push(...ofProcesses, this.#described("demo"));
-    const releases = await this.server
-      .json<{ commit: string }[]>("releases", "demo")
-      .catch(() => []);
+    const releases = await this.server.command("releases", { app: "demo" }).catch(() => []);
     const known = new Set(releases.map(({ commit }) => commit));
     for (const commit of readdirSync(this.server.path("srv/demo/releases")))
       if (!known.has(commit)) wrong.push(`release ${commit} is nobody's`);

@@ -2,8 +2,9 @@ import { readdirSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { needs } from "../../src/front/accounts/rights.ts";
 import { findRoute } from "../../src/front/http/route.ts";
+import type { Right } from "../../src/names/names.ts";
 import { plainApp } from "../support/apps.ts";
-import { basic, makePerson, type Person } from "../support/people.ts";
+import { auditOf, basic, makePerson, type Person } from "../support/people.ts";
 import { eventually, type Outcome } from "../support/server.ts";
 import { SshClient } from "../support/ssh.ts";
 import { withApp, withServer } from "../support/with-server.ts";
@@ -31,7 +32,7 @@ beforeAll(async () => {
   await demo.deploy(plainApp("two"), "Another release");
   await server.reeve("create", "shop");
 
-  const rights: Partial<Record<Who, Record<string, string>>> = {
+  const rights: Partial<Record<Who, Record<string, Right>>> = {
     stranger: {},
     other: { shop: "admin" },
     reader: { demo: "read" },
@@ -362,7 +363,7 @@ describe("the matrix of commands over SSH", () => {
   });
 
   it("leaves every refusal in the audit log, with who, by what way and what", async () => {
-    const entries = await server.json<Record<string, string>[]>("audit", "-n", "5000");
+    const entries = await auditOf(server);
 
     expect(entries).toContainEqual(
       expect.objectContaining({
@@ -450,7 +451,7 @@ describe("the matrix of commands about a preview over SSH", () => {
       outcomes.set(who, await people.get(who)!.ssh.run(command.replace("CART", first)));
     };
     const deploys = async (): Promise<number> =>
-      (await server.json<unknown[]>("deploys", "demo")).length;
+      (await server.command("show", { app: "demo" })).deploys;
     const before = { branch: await branch(), deploys: await deploys() };
 
     const refused = asking.filter((_, index) => verdicts.split(" ")[index] !== "ok");
@@ -496,7 +497,7 @@ describe("the matrix of commands about a preview over SSH", () => {
   });
 
   it("is in the audit log, with the preview and the release", async () => {
-    const entries = await server.json<Record<string, string>[]>("audit", "-n", "5000");
+    const entries = await auditOf(server);
 
     for (const [account, outcome, detail] of [
       ["reader", "refused", "reader may not roll back previews of demo"],
@@ -527,7 +528,7 @@ describe("the matrices", () => {
   });
 
   it("have every action that there is: each was refused to somebody, but what nobody is refused", async () => {
-    const entries = await server.json<Record<string, string>[]>("audit", "-n", "5000");
+    const entries = await auditOf(server);
     const refused = new Set(
       entries.filter(({ outcome }) => outcome === "refused").map(({ action }) => action),
     );
@@ -545,7 +546,7 @@ describe("an account that may create apps", () => {
     "is the admin of what its first push makes, over %s",
     async (via) => {
       const app = `made-${via}`;
-      const maker = await makePerson(server, `maker-${via}`, {}, ["--may-create"]);
+      const maker = await makePerson(server, `maker-${via}`, {}, { mayCreate: true });
       const remote =
         via === "http" ? server.remote(app, `x:${maker.token}`) : maker.ssh.remote(app);
       const command = `core.sshCommand=${maker.ssh.gitSshCommand}`;
@@ -562,7 +563,7 @@ describe("an account that may create apps", () => {
   );
 
   it("learns that a name is taken, and nothing else of that app", async () => {
-    const maker = await makePerson(server, "maker", {}, ["--may-create"]);
+    const maker = await makePerson(server, "maker", {}, { mayCreate: true });
 
     const push = await demo.start(
       "push",
@@ -577,8 +578,8 @@ describe("an account that may create apps", () => {
   });
 
   it("has no right left in an app that was destroyed and made anew by another", async () => {
-    const first = await makePerson(server, "first", {}, ["--may-create"]);
-    const second = await makePerson(server, "second", {}, ["--may-create"]);
+    const first = await makePerson(server, "first", {}, { mayCreate: true });
+    const second = await makePerson(server, "second", {}, { mayCreate: true });
     await first.ssh.run("create twice");
     await first.ssh.run("destroy twice --yes");
 

@@ -258,7 +258,7 @@ describe.runIf(isRoot)("builds, one at a time", () => {
     await isHeld(server, "cut");
     process.kill(server.servicePid("agent"), "SIGKILL");
     await push.ended();
-    await eventually(async () => (await server.reeve("apps")).exitCode === 0, 30_000);
+    await eventually(() => server.isUp(), 30_000);
     const [half] = readdirSync(server.path("srv/cut/envs")).filter((name) =>
       /^[0-9a-f]{16}$/.test(name),
     );

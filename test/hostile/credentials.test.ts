@@ -4,7 +4,7 @@ import { join } from "node:path";
 import Database from "libsql";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
-import { basic, makePerson, makeToken, type Person } from "../support/people.ts";
+import { auditOf, basic, makePerson, makeToken, type Person } from "../support/people.ts";
 import { eventually } from "../support/server.ts";
 import { withApp, withServer } from "../support/with-server.ts";
 import { isLong } from "./oracle.ts";
@@ -18,7 +18,7 @@ let ada: Person;
 const refs = "/demo.git/info/refs?service=git-upload-pack";
 const ask = (headers: Record<string, string>, path = refs) =>
   server.ask({ host: `git.localhost:${server.port}`, path, headers });
-const audit = () => server.json<Record<string, string>[]>("audit", "-n", "5000");
+const audit = () => auditOf(server);
 
 beforeAll(async () => {
   ada = await makePerson(server, "ada", { demo: "deploy" });
@@ -81,7 +81,7 @@ describe("a token", () => {
   });
 
   it("A6: that has expired is worth nothing", async () => {
-    const token = await makeToken(server, "ada", "--days", "1");
+    const token = await makeToken(server, "ada", { days: 1 });
     expect((await ask({ authorization: basic({ name: "ada", token }) })).status).toBe(200);
 
     await expire("ada");

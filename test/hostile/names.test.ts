@@ -139,7 +139,7 @@ function nameCases(scene: SceneNow): void {
     "P11: an app that is called like another one's preview is another app, over %s",
     async (via) => {
       const { server, demo, admin } = scene();
-      const before = await server.json<unknown[]>("apps");
+      const before = await server.command("apps", {});
       const push = await scene().push(via, ["HEAD:refs/heads/dev"]);
       expect(push.exitCode, push.output).toBe(0);
       const made = await server.reeve("create", "demo-dev");
@@ -155,7 +155,7 @@ function nameCases(scene: SceneNow): void {
 
       const destroyed = await server.reeve("destroy", "demo-dev", "--yes");
       expect(destroyed.exitCode, destroyed.output).toBe(0);
-      expect(await server.json<unknown[]>("apps")).toHaveLength(before.length);
+      expect(await server.command("apps", {})).toHaveLength(before.length);
     },
   );
 }

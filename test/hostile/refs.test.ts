@@ -17,8 +17,7 @@ const branches = some(["$(touch${IFS}CANARY)", ...evilBranches], 3);
 
 /** Refs, and what a push of them may do. */
 function refCases(scene: SceneNow): void {
-  const previews = () =>
-    scene().server.json<{ branch: string; preview: string }[]>("previews", "demo");
+  const previews = () => scene().server.command("previews", { app: "demo" });
   const commitOf = (text: string): Promise<string> =>
     scene().demo.commitBeside(plainApp(text), text);
   const onTheAir = async (instance = "demo"): Promise<string> =>

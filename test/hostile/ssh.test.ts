@@ -122,7 +122,7 @@ describe("a session over SSH", () => {
     const commit = await demo.commit("Killed");
     const pushing = push(ada.ssh, "HEAD:main");
     await eventually(async () =>
-      (await server.json<{ state: string }[]>("deploys", "demo")).some(
+      (await server.command("deploys", { app: "demo", limit: 20 })).some(
         ({ state }) => state === "preparing",
       ),
     );
@@ -133,7 +133,7 @@ describe("a session over SSH", () => {
 
     await eventually(
       async () =>
-        !(await server.json<{ state: string }[]>("deploys", "demo")).some(({ state }) =>
+        !(await server.command("deploys", { app: "demo", limit: 20 })).some(({ state }) =>
           ["preparing", "proven", "switched"].includes(state),
         ),
       30_000,

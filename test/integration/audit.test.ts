@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import type { AuditRecord } from "../../src/names/account.ts";
 import { plainApp } from "../support/apps.ts";
-import { makePerson, type Person } from "../support/people.ts";
+import { auditOf, makePerson, type Person } from "../support/people.ts";
 import { eventually } from "../support/server.ts";
 import { withServer, withWorkspace } from "../support/with-server.ts";
 
@@ -14,7 +15,7 @@ const demo = withWorkspace(server, "demo", plainApp("one"));
 let ada: Person;
 let reader: Person;
 
-const audit = (): Promise<Entry[]> => server.json<Entry[]>("audit", "-n", "5000");
+const audit = (): Promise<AuditRecord[]> => auditOf(server);
 const refusals = async (): Promise<number> =>
   (await audit())
     .filter(({ outcome }) => outcome === "refused")
@@ -185,7 +186,7 @@ describe("a right that is taken back", () => {
     const commit = await demo.commitBeside(plainApp("taken back"), "Waits");
     const redeploying = server.reeve("redeploy", "demo");
     await eventually(async () => {
-      const [last] = await server.json<{ state: string }[]>("deploys", "demo");
+      const [last] = await server.command("deploys", { app: "demo", limit: 1 });
       return last?.state === "preparing";
     });
     const waiting = pushAs(ada, `+${commit}:refs/heads/main`);

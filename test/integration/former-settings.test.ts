@@ -73,7 +73,7 @@ describe("variables on a server that called them settings", () => {
 
     process.kill(agent, "SIGKILL");
 
-    await eventually(async () => (await server.reeve("apps")).exitCode === 0, 20_000);
+    await eventually(() => server.isUp(), 20_000);
     await expectRenamed();
     expect(server.processesOf("demo")).toEqual(before);
     expect(await page("cart--demo")).toBe("preview");

@@ -114,7 +114,7 @@ describe.runIf(process.getuid?.() === 0)("what is deleted", () => {
     mkdirSync(granted, { mode: 0o700 });
     await server.reeve("create", "demo");
     grant(granted, userOf("reeve-demo").uid);
-    maker = await makePerson(server, "maker", {}, ["--may-create"]);
+    maker = await makePerson(server, "maker", {}, { mayCreate: true });
   });
 
   const userOf = (stem: string): { name: string; uid: number } => {

@@ -4,18 +4,12 @@ import { plainApp } from "../support/apps.ts";
 import { eventually, type TestServer } from "../support/server.ts";
 import { withApp, withServer } from "../support/with-server.ts";
 
-interface Listed {
-  branch: string;
-  state: string;
-  pinned: boolean;
-}
-
 describe("previews have an end", () => {
   const server = withServer();
   const demo = withApp(server, "demo", plainApp("production"));
 
   const branches = async (): Promise<string[]> =>
-    (await server.json<Listed[]>("previews", "demo")).map(({ branch }) => branch).sort();
+    (await server.command("previews", { app: "demo" })).map(({ branch }) => branch).sort();
 
   beforeAll(async () => {
     await server.reeve("options", "demo", "set", "preview_limit=3");

@@ -23,7 +23,7 @@ describe("what is pushed, and what the pusher reads", () => {
 
   /** How many deploys there were. */
   const deploys = async (): Promise<number> =>
-    (await server.json<unknown[]>("deploys", "demo")).length;
+    (await server.command("show", { app: "demo" })).deploys;
 
   beforeAll(async () => {
     // A repository above the server's folder, as reeve's own checkout is.

@@ -146,7 +146,7 @@ describe("what differs from the record", () => {
     process.kill(server.servicePid("agent"), "SIGKILL");
 
     await eventually(() => !existsSync(lock), 20_000);
-    await eventually(async () => (await server.reeve("apps")).exitCode === 0, 20_000);
+    await eventually(() => server.isUp(), 20_000);
   });
 
   it("is no lock that somebody else makes after a push that went well", async () => {
@@ -180,7 +180,7 @@ describe("what differs from the record", () => {
     process.kill(server.servicePid("agent"), "SIGKILL");
 
     await eventually(async () => (await server.get("demo")).status === 200, 20_000);
-    await eventually(async () => (await server.reeve("apps")).exitCode === 0, 20_000);
+    await eventually(() => server.isUp(), 20_000);
   });
 
   it("is the code of an app whose understudy still finishes a request: no traffic points at it again", async () => {

@@ -110,7 +110,7 @@ describe("the embedded server", () => {
           return false;
         }
       });
-      await eventually(async () => (await server.reeve("apps")).exitCode === 0);
+      await eventually(() => server.isUp());
       const push = await demo.deploy(plainApp(service), service);
       expect(push.exitCode, push.output).toBe(0);
       expect((await server.get("demo")).body).toBe(service);

@@ -160,7 +160,7 @@ ${plainApp("once")["app.py"] ?? ""}`;
     const visitors = new Visitors(server, "demo");
     visitors.come(50, "once");
     await eventually(async () => {
-      const [app] = await server.json<{ state: string }[]>("apps");
+      const [app] = await server.command("apps", {});
       return app?.state === "degraded";
     }, 20_000);
     await new Promise((resolve) => setTimeout(resolve, 2000));

@@ -3,9 +3,10 @@ import { connect } from "node:net";
 import type { Readable } from "node:stream";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { sleep } from "../../src/system/clock.ts";
+import type { Right } from "../../src/names/names.ts";
 import { packetLine } from "../hostile/raw.ts";
 import { pushRequest } from "../support/packs.ts";
-import { basic, makePerson, type Person } from "../support/people.ts";
+import { auditOf, basic, makePerson, type Person } from "../support/people.ts";
 import { eventually } from "../support/server.ts";
 import { withServer } from "../support/with-server.ts";
 import type { Workspace } from "../support/workspace.ts";
@@ -101,7 +102,7 @@ const waiting: Record<string, Begin> = {
 /** What is on the air, what the branches are, and what has been deployed. */
 async function state(): Promise<unknown> {
   const [own, shop] = [await server.get("demo"), await server.get("shop--demo")];
-  const deploys = await server.json<{ account: string; state: string }[]>("deploys", "demo");
+  const deploys = await server.command("deploys", { app: "demo", limit: 20 });
   return {
     ...{ own: own.body, shop: shop.body },
     ...{ main: await demo.remoteCommit(), branch: await demo.remoteCommit("refs/heads/shop") },
@@ -228,7 +229,7 @@ describe("what somebody may do is judged when the turn has come", () => {
 /** Built while another branch becomes production, by who has the right to what it was. */
 const becoming: {
   title: string;
-  right: string;
+  right: Right;
   becomes: string;
   begin: Begin;
 }[] = [
@@ -340,9 +341,7 @@ const releases = (): string[] =>
 
 async function expectRefused({ name }: Person, times: number): Promise<void> {
   const outcomes = async (): Promise<string[]> =>
-    (await server.json<Record<string, string>[]>("audit", "-n", "5000"))
-      .filter(({ account }) => account === name)
-      .map(({ outcome }) => outcome ?? "");
+    (await auditOf(server)).filter(({ account }) => account === name).map(({ outcome }) => outcome);
   await eventually(async () => (await outcomes()).length >= times);
   expect(await outcomes()).toEqual(Array<string>(times).fill("refused"));
 }

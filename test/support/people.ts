@@ -1,3 +1,6 @@
+import { pagesOf } from "../../src/cli/pages.ts";
+import type { AuditRecord } from "../../src/names/account.ts";
+import type { Right } from "../../src/names/names.ts";
 import type { TestServer } from "./server.ts";
 import { SshClient } from "./ssh.ts";
 
@@ -11,31 +14,33 @@ export interface Person {
 /** Makes an account as the administrator does, with these rights: `demo: deploy`. */
 export async function makePerson(
   server: TestServer,
-  name: string,
-  rights: Record<string, string> = {},
-  more: string[] = [],
+  account: string,
+  rights: Record<string, Right> = {},
+  { mayCreate = false } = {},
 ): Promise<Person> {
   const ssh = new SshClient(server);
-  await expectDone(server, "accounts", "add", name, ...more);
-  await expectDone(server, "keys", "add", name, ssh.publicKey);
+  await server.command("addAccount", { account, mayCreate });
+  await server.command("addKey", { account, key: ssh.publicKey });
   for (const [app, right] of Object.entries(rights))
-    await expectDone(server, "grant", name, app, right);
-  return { name, token: await makeToken(server, name), ssh };
+    await server.command("grant", { account, app, right });
+  return { name: account, token: await makeToken(server, account), ssh };
 }
 
 export async function makeToken(
   server: TestServer,
-  name: string,
-  ...more: string[]
+  account: string,
+  more: { days?: number } = {},
 ): Promise<string> {
-  const output = await expectDone(server, "tokens", "create", name, ...more);
-  return output.split("\n").find((line) => line.startsWith("reeve_")) ?? "";
+  return (await server.command("createToken", { account, ...more })).token;
 }
 
-async function expectDone(server: TestServer, ...words: string[]): Promise<string> {
-  const { exitCode, output } = await server.reeve(...words);
-  if (exitCode !== 0) throw new Error(`reeve ${words.join(" ")}:\n${output}`);
-  return output;
+/** The audit log, the newest entry first. */
+export function auditOf(server: TestServer): Promise<AuditRecord[]> {
+  return pagesOf(
+    5000,
+    (limit, before) => server.command("audit", { limit, before }),
+    ({ id }) => id,
+  );
 }
 
 export function basic(person: { name: string; token: string }): string {

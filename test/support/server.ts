@@ -16,6 +16,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { embeddedLayout } from "../../src/config/layout.ts";
+import { callVerb } from "../../src/protocol/channel.ts";
+import type { CommandName, CommandRequest, CommandResponse } from "../../src/protocol/commands.ts";
 import { freePort } from "./ports.ts";
 import { processesUnder } from "./processes.ts";
 import { Workspace } from "./workspace.ts";
@@ -240,6 +243,23 @@ export class TestServer {
     return { exitCode: result.exitCode ?? -1, output: result.all };
   }
 
+  /** Asks what a command asks, as the administrator, without a process that costs more than the answer. */
+  async command<N extends CommandName>(
+    name: N,
+    request: CommandRequest<N>,
+  ): Promise<CommandResponse<N>> {
+    const { controlSocket } = embeddedLayout(this.home);
+    const whenDown = "no server answers";
+    const answer = await callVerb(controlSocket, name, request, { whenDown });
+    return answer as CommandResponse<N>;
+  }
+
+  /** Whether front and agent answer. */
+  isUp(): Promise<boolean> {
+    const yes = (): boolean => true;
+    return this.command("apps", {}).then(yes, () => false);
+  }
+
   async json<T>(...words: string[]): Promise<T> {
     const { exitCode, output } = await this.reeve(...words, "--json");
     if (exitCode !== 0) throw new Error(output);
@@ -317,7 +337,7 @@ export class TestServer {
       );
       if (seen.length > 0) return false;
       // An agent that fell is back in a moment.
-      const apps = await this.json<{ app: string; state: string }[]>("apps").catch(() => []);
+      const apps = await this.command("apps", {}).catch(() => []);
       const state = apps.find((found) => found.app === app)?.state ?? "no app";
       seen = [state];
       return state === "live";
@@ -329,8 +349,7 @@ export class TestServer {
 
   /** Waits for what is still being tidied after deploys that have settled: a reconcile comes after it. */
   async tidied(): Promise<void> {
-    const { exitCode, output } = await this.reeve("reconcile");
-    if (exitCode !== 0) throw new Error(output);
+    await this.command("reconcile", {});
   }
 
   /** Waits until a preview's traffic is led to the vassal that sleeps, and nothing else of it is left. */
