@@ -1,6 +1,6 @@
 import { appendFileSync, rmSync, writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { slowlyApp } from "../support/apps.ts";
+import { askHeld, holdingApp } from "../support/apps.ts";
 import { eventually, type TestServer } from "../support/server.ts";
 import { kill } from "../support/processes.ts";
 import { withServer, withWorkspace } from "../support/with-server.ts";
@@ -12,7 +12,7 @@ const movesBranch = /update-ref -m reeve: rollback/;
 
 describe("between the switch and the record", () => {
   const server = withServer();
-  const demo = withWorkspace(server, "demo", slowlyApp("one", 2));
+  const demo = withWorkspace(server, "demo", holdingApp("one"));
   let first: string;
   const lock = "lib/repositories/demo.git/refs/heads/main.lock";
 
@@ -20,25 +20,24 @@ describe("between the switch and the record", () => {
     prepareToHold(server);
     await demo.push();
     first = await demo.head();
-    await demo.deploy(slowlyApp("two", 2), "Two");
+    await demo.deploy(holdingApp("two"), "Two");
     await server.settled("demo");
   });
 
   it("whoever was sent to a release that is taken back gets its answer", async () => {
-    demo.write(slowlyApp("three", 2));
+    demo.write(holdingApp("three"));
     await demo.commit("Three");
     hold(server, carried.refMoves);
     const push = demo.start("push", "deploy", "main");
     await eventually(() => carried.refMoves.isReached(server), 20_000);
-    const slow = server.get("demo", "/slow");
-    // The request is with the app, which takes two seconds over it.
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    const slow = await askHeld(server, "demo");
     kill(receiver(server));
     release(server);
-
-    expect(await slow).toMatchObject({ status: 200, body: "three" });
     expect((await push).exitCode).toBe(1);
     await eventually(async () => (await server.get("demo")).body === "two");
+    slow.letGo();
+
+    expect(await slow.answer).toMatchObject({ status: 200, body: "three" });
     await demo.git("reset", "--quiet", "--hard", "HEAD~1");
     await server.settled("demo");
   });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { plainApp } from "../support/apps.ts";
+import { askHeld, holdingApp, plainApp } from "../support/apps.ts";
 import { Visitors } from "../support/visitors.ts";
 import { withApp, withServer } from "../support/with-server.ts";
 
@@ -56,20 +56,15 @@ describe("while visitors keep coming", () => {
   });
 
   it("a request that runs is answered by the release that took it", async () => {
-    await demo.deploy(
-      {
-        "app.py": `import time\ndef app(environ, start_response):\n    start_response("200 OK", [])\n    if environ["PATH_INFO"] == "/slow":\n        time.sleep(4)\n    return [b"slow"]\n`,
-      },
-      "Slow",
-    );
+    await demo.deploy(holdingApp("slow"), "Slow");
     await server.settled("demo");
-    const slow = server.get("demo", "/slow");
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    const slow = await askHeld(server, "demo");
 
     await demo.deploy(plainApp("quick"), "Quick");
 
     expect((await server.get("demo")).body).toBe("quick");
-    expect(await slow).toMatchObject({ status: 200, body: "slow" });
+    slow.letGo();
+    expect(await slow.answer).toMatchObject({ status: 200, body: "slow" });
     await server.settled("demo");
   });
 });

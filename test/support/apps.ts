@@ -1,3 +1,7 @@
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { eventually, type Answer, type TestServer } from "./server.ts";
+
 /** Apps of a few lines, for what needs no framework. */
 
 /** Answers every path with this text. */
@@ -15,18 +19,35 @@ def app(environ, start_response):
   };
 }
 
-/** The same, but at `/slow` it takes so many seconds. */
-export function slowlyApp(text: string, seconds: number): Record<string, string> {
+/** The same, but at `/slow` it says that it was asked, by a file in its data, and answers when `held` is not there. */
+export function holdingApp(text: string): Record<string, string> {
   return {
-    "app.py": `import time
+    "app.py": `import os, time
+
+data = os.environ["REEVE_DATA"]
 
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
-        time.sleep(${seconds})
+        open(data + "/asked", "w").close()
+        while os.path.exists(data + "/held"):
+            time.sleep(0.02)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"${text}"]
 `,
   };
+}
+
+/** Asks such an app, which has the request from then on until it is let go. */
+export async function askHeld(
+  server: TestServer,
+  app: string,
+): Promise<{ answer: Promise<Answer>; letGo: () => void }> {
+  const data = server.path("srv", app, "data");
+  writeFileSync(join(data, "held"), "");
+  const answer = server.get(app, "/slow");
+  await eventually(() => existsSync(join(data, "asked")));
+  rmSync(join(data, "asked"));
+  return { answer, letGo: () => rmSync(join(data, "held")) };
 }
 
 /** Answers with what an expression of Python gives, evaluated for each request. */
