@@ -4,14 +4,16 @@ import { evaluatingApp, plainApp } from "../support/apps.ts";
 import { eventually } from "../support/server.ts";
 import { withApp, withServer, withWorkspace } from "../support/with-server.ts";
 
+const server = withServer();
+
+beforeAll(() => server.command("create", { app: "demo" }));
+
 describe("variables", () => {
-  const server = withServer();
   const demo = withWorkspace(server, "demo", evaluatingApp("repr(os.environ.get('GREETING'))"));
 
   const page = async (): Promise<string> => (await server.get("demo")).body;
 
   it("can be given before the first push", async () => {
-    await server.reeve("create", "demo");
     const { output } = await server.reeve("vars", "demo", "set", "GREETING=hello");
     expect(output).toContain("kept for its first deploy");
 
@@ -54,17 +56,21 @@ describe("variables", () => {
     expect(await page()).toBe("None");
   });
 
-  it.each([["1A=x"], ["A B=x"], ["UWSGI_FILE=x"], ["LD_PRELOAD=x"], ["REEVE_DATA=x"], ["nothing"]])(
-    "cannot be called %s",
-    async (words) => {
-      const { exitCode, output } = await server.reeve("vars", "demo", "set", words);
+  it.concurrent.each([
+    ["1A=x"],
+    ["A B=x"],
+    ["UWSGI_FILE=x"],
+    ["LD_PRELOAD=x"],
+    ["REEVE_DATA=x"],
+    ["nothing"],
+  ])("cannot be called %s", async (words) => {
+    const { exitCode, output } = await server.reeve("vars", "demo", "set", words);
 
-      expect(exitCode).toBe(2);
-      expect(output).toContain("error[VARIABLE_INVALID]");
-    },
-  );
+    expect(exitCode).toBe(2);
+    expect(output).toContain("error[VARIABLE_INVALID]");
+  });
 
-  it.each([
+  it.concurrent.each([
     ["value", `A=${"x".repeat(64 * 1024 + 1)}`, "the value of A holds a zero byte or is longer"],
     ["name", `${"A".repeat(129)}=x`, "cannot be the name of a variable"],
   ])(
@@ -80,13 +86,7 @@ describe("variables", () => {
 });
 
 describe("a command with a word that it does not take", () => {
-  const server = withServer();
-
-  beforeAll(async () => {
-    await server.reeve("create", "demo");
-  });
-
-  it.each<[string[], RegExp]>([
+  it.concurrent.each<[string[], RegExp]>([
     [["redeploy", "demo", "-b", ""], /redeploy: branch: /],
     [["rollback", "demo", "x".repeat(101)], /rollback: release: /],
     [["logs", "demo", "--deploy", "0"], /deployLog: number: /],
@@ -126,7 +126,7 @@ describe("the administrator's own hand", () => {
     );
   });
 
-  it.each([
+  it.concurrent.each([
     ["web_processes=many"],
     ["web_processes=0"],
     ["workers=2"],
@@ -270,34 +270,33 @@ describe("the administrator's own hand", () => {
 });
 
 describe("an app's log", () => {
-  const server = withServer();
-  const demo = withWorkspace(server, "demo", {
+  const talking = withWorkspace(server, "talking", {
     "app.py": `print("booted", flush=True)\n${plainApp("good")["app.py"] ?? ""}`,
   });
 
   it("is empty before the first deploy, and says so", async () => {
-    await server.reeve("create", "demo");
+    await server.reeve("create", "talking");
 
-    const { exitCode, output } = await server.reeve("logs", "demo");
+    const { exitCode, output } = await server.reeve("logs", "talking");
 
     expect(exitCode, output).toBe(0);
     expect(output).toContain("the log is empty");
   });
 
   it("has the app's words as soon as the push returns, and keeps them", async () => {
-    await demo.push();
-    expect((await server.reeve("logs", "demo")).output).toContain("booted");
+    await talking.push();
+    expect((await server.reeve("logs", "talking")).output).toContain("booted");
 
-    await server.settled("demo");
+    await server.settled("talking");
 
-    expect((await server.reeve("logs", "demo")).output).toContain("booted");
+    expect((await server.reeve("logs", "talking")).output).toContain("booted");
   });
 
   it("names the visitor, not nginx", async () => {
-    await server.get("demo", "/seen");
+    await server.get("talking", "/seen");
 
     await eventually(async () =>
-      /127\.0\.0\.1 .*GET \/seen/.test((await server.reeve("logs", "demo")).output),
+      /127\.0\.0\.1 .*GET \/seen/.test((await server.reeve("logs", "talking")).output),
     );
   });
 });
