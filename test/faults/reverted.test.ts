@@ -1,4 +1,4 @@
-import { appendFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { askHeld, holdingApp } from "../support/apps.ts";
 import { eventually, type TestServer } from "../support/server.ts";
@@ -38,6 +38,8 @@ describe("between the switch and the record", () => {
     slow.letGo();
 
     expect(await slow.answer).toMatchObject({ status: 200, body: "three" });
+    // What the git that was killed has left: the next lock is somebody else's.
+    await eventually(() => !existsSync(server.path(lock)));
     await demo.git("reset", "--quiet", "--hard", "HEAD~1");
     await server.settled("demo");
   });
