@@ -12,7 +12,7 @@ import { ControlGroups } from "../../src/system/control-groups.ts";
 import type { DeployContext } from "../../src/agent/world/context.ts";
 import { iniOf, planIni } from "../../src/agent/instance/inis.ts";
 import { settledVassal } from "../../src/agent/instance/vassals.ts";
-import { placesOf } from "../../src/agent/preview/place.ts";
+import { placesOf } from "../../src/agent/preview/host-path-port.ts";
 import { choosePreviewName } from "../../src/agent/preview/slug.ts";
 import { expectVariablesChange } from "../../src/agent/variables/variables.ts";
 import type { Deploy } from "../../src/agent/store/deploys.ts";

@@ -25,7 +25,7 @@ import { splitWords } from "../../src/protocol/ssh-words.ts";
 import type { Command } from "../../src/system/system.ts";
 import { LineSplitter, linesOf, printable } from "../../src/system/lines.ts";
 import { isPreviewed } from "../../src/config/preview-pattern.ts";
-import { placesOf } from "../../src/agent/preview/place.ts";
+import { placesOf } from "../../src/agent/preview/host-path-port.ts";
 import { choosePreviewName, slugOf } from "../../src/agent/preview/slug.ts";
 import { declaresPackages } from "../../src/front/push/declared.ts";
 import { decodeRequirements } from "../../src/front/push/encoding.ts";
@@ -228,7 +228,7 @@ const parsers: Record<string, Parser | Parser[]> = {
     (text) => isPreviewed("feature/*", text),
     (text) => isPreviewed("*a*b*c", text),
   ],
-  "agent/preview/place.ts placesOf": (text) =>
+  "agent/preview/host-path-port.ts placesOf": (text) =>
     placesOf(text, "localhost", { preview_host: "", preview_ports: "" }),
   "agent/preview/slug.ts slugOf": slugOf,
   "agent/preview/slug.ts choosePreviewName": (text) => choosePreviewName("demo", text, () => false),

@@ -23,7 +23,7 @@ import type { System, Identity } from "../../system/system.ts";
 import type { Limits } from "../../system/limits.ts";
 import { isPortTaken } from "../../system/ports.ts";
 import type { Turns } from "../../system/turns.ts";
-import { choosePlace, placesOf } from "../preview/place.ts";
+import { choosePlace, placesOf } from "../preview/host-path-port.ts";
 import { choosePreviewName } from "../preview/slug.ts";
 import type { ReleaseContext } from "../release/release.ts";
 import type { AgentStore } from "../store/store.ts";

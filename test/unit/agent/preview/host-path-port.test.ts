@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Place } from "../../../../src/names/instance.ts";
-import { choosePlace, placesOf } from "../../../../src/agent/preview/place.ts";
+import { choosePlace, placesOf } from "../../../../src/agent/preview/host-path-port.ts";
 import { choosePreviewName } from "../../../../src/agent/preview/slug.ts";
 import { AgentStore } from "../../../../src/agent/store/store.ts";
 
