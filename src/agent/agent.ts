@@ -12,7 +12,7 @@ import { HolderLocks } from "./world/locks.ts";
 import { reconcile, reconcileAnew } from "./reconcile/reconcile.ts";
 import { renameFormerSettings } from "./reconcile/former-settings.ts";
 import { sweepPreviews } from "./reconcile/sweep.ts";
-import { Traffic } from "./world/traffic.ts";
+import { Links } from "./world/links.ts";
 import { pip, type Installer } from "./environment/environment-commands.ts";
 import { answerVerbs, listenOn, verbServer } from "../protocol/channel.ts";
 import { ControlGroups, ownGroup } from "../system/control-groups.ts";
@@ -134,7 +134,7 @@ async function makeContext(config: Config): Promise<DeployContext> {
     locks: new HolderLocks(),
     attempts: new Attempts(),
     background: new BackgroundWork(),
-    traffic: new Traffic(),
+    links: new Links(),
     turns: new Turns(),
     log: openLog("agent"),
   };

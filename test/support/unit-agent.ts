@@ -9,7 +9,7 @@ import { Attempts } from "../../src/agent/world/attempts.ts";
 import { BackgroundWork } from "../../src/agent/world/background-work.ts";
 import type { DeployContext } from "../../src/agent/world/context.ts";
 import { HolderLocks } from "../../src/agent/world/locks.ts";
-import { Traffic } from "../../src/agent/world/traffic.ts";
+import { Links } from "../../src/agent/world/links.ts";
 import { ControlGroups } from "../../src/system/control-groups.ts";
 import { ownIdentity } from "../../src/system/identity.ts";
 import { Turns } from "../../src/system/turns.ts";
@@ -64,7 +64,7 @@ export function agentWorld(): AgentWorld {
     locks: new HolderLocks(),
     attempts: new Attempts(),
     background: new BackgroundWork(),
-    traffic: new Traffic(),
+    links: new Links(),
     turns: new Turns(),
     log: pino({ level: "silent" }),
   } as unknown as DeployContext;

@@ -16,7 +16,7 @@ import { tidyEnvironments } from "../converge/prune.ts";
 import { stepLine } from "./report.ts";
 import { sweepPreviewsUser } from "../instance/app-users.ts";
 import { tidySubmodules } from "../instance/submodules.ts";
-import { endTraffic, permanentOf, retire, vassalsOf } from "../instance/vassals.ts";
+import { permanentOf, removeLink, retire, vassalsOf } from "../instance/vassals.ts";
 
 /** Milliseconds that what is being answered may take when its instance is removed. */
 const grace = 2000;
@@ -126,7 +126,7 @@ async function removeVassals(context: DeployContext, instance: string): Promise<
   }
   // An understudy's is added to its instance's when it ends.
   for (const { log } of vassals) await removeFile(log);
-  await endTraffic(context, instance);
+  await removeLink(context, instance);
 }
 
 async function removeFolders(

@@ -122,17 +122,17 @@ export function point(
   { instance, socket }: Vassal,
   expectCurrent?: () => void,
 ): Promise<void> {
-  return context.traffic.point(pathsOf(context, instance).link, socket, expectCurrent);
+  return context.links.point(pathsOf(context, instance).link, socket, expectCurrent);
 }
 
 /** Of an instance that is removed. */
-export function endTraffic(context: DeployContext, instance: string): Promise<void> {
-  return context.traffic.end(pathsOf(context, instance).link);
+export function removeLink(context: DeployContext, instance: string): Promise<void> {
+  return context.links.remove(pathsOf(context, instance).link);
 }
 
 /** Whether nobody waits any more in the queue of whom the link pointed at before. */
 export function isDrained(context: DeployContext, instance: string): boolean {
-  return context.traffic.restsFor(pathsOf(context, instance).link) >= context.config.server.drain;
+  return context.links.restsFor(pathsOf(context, instance).link) >= context.config.server.drain;
 }
 
 /** Waits for that. `goOn` throws where nobody wants to wait any more. */

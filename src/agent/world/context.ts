@@ -34,7 +34,7 @@ import type { BackgroundWork } from "./background-work.ts";
 import type { Builders } from "../users/builders.ts";
 import type { Identities } from "../users/identities.ts";
 import type { HolderLocks } from "./locks.ts";
-import type { Traffic } from "./traffic.ts";
+import type { Links } from "./links.ts";
 
 /** What the agent has and every deploy works with. */
 export interface DeployContext {
@@ -60,7 +60,7 @@ export interface DeployContext {
   locks: HolderLocks;
   attempts: Attempts;
   background: BackgroundWork;
-  traffic: Traffic;
+  links: Links;
   /** One at a time: work in a folder of environments, changes of an options file, the judging of a holder. */
   turns: Turns;
   log: Logger;

@@ -38,7 +38,7 @@ describe("what is seen of an instance", () => {
     const { context, deploy, forGood, look } = world();
     writeFileSync(forGood.ini, "");
     // Moved just now, however long the world took.
-    await context.traffic.point(pathsOf(context, name).link, forGood.socket);
+    await context.links.point(pathsOf(context, name).link, forGood.socket);
 
     expect(await look()).toEqual({
       live: { number: deploy.number, commit: deploy.newCommit },
@@ -175,7 +175,7 @@ describe("what is seen of an instance", () => {
     };
     expect(await looks(), "since the agent began").toEqual([false, true]);
 
-    await context.traffic.point(link, forGood.socket);
+    await context.links.point(link, forGood.socket);
 
     expect(await looks()).toEqual([false, true]);
   });

@@ -3,11 +3,11 @@ import { removeFile, symlinkAtomically } from "../../system/files.ts";
 import { Turns } from "../../system/turns.ts";
 
 /**
- * Where each instance's traffic goes. nginx opens the instance's link anew for every connection, so one
- * rename moves the traffic without touching nginx: to an understudy's socket, and back to the vassal's own.
- * The vassals bind their sockets in another folder, and never where nginx looks.
+ * What nginx opens of each instance: its link, anew for every connection, so that one rename moves the traffic
+ * without touching nginx: to an understudy's socket, and back to the vassal's own. The vassals bind their sockets in
+ * another folder, and never where nginx looks.
  */
-export class Traffic {
+export class Links {
   readonly #turns = new Turns();
   readonly #movedAt = new Map<string, number>();
   /** What was moved before may have been moved a moment before. */
@@ -27,7 +27,7 @@ export class Traffic {
   }
 
   /** Removes the link of an instance that is no more, and forgets it. */
-  async end(link: string): Promise<void> {
+  async remove(link: string): Promise<void> {
     await this.#turns.run(link, async () => {
       await removeFile(link);
       this.#movedAt.delete(link);

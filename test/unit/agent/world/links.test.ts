@@ -2,11 +2,11 @@ import { mkdirSync, readdirSync, readlinkSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
-import { Traffic } from "../../../../src/agent/world/traffic.ts";
+import { Links } from "../../../../src/agent/world/links.ts";
 import { ask } from "../../../../src/system/probe.ts";
 import { temporaryFolder } from "../../../support/unit-folder.ts";
 
-describe("the traffic of an instance", () => {
+describe("the link of an instance", () => {
   let link: string;
   let vassal: string;
   let understudy: string;
@@ -42,24 +42,24 @@ describe("the traffic of an instance", () => {
     for (const server of servers.splice(0)) server.close();
   });
 
-  it("goes to an understudy and back, and every connection finds somebody", async () => {
-    const traffic = new Traffic();
+  it("leads to an understudy and back, and every connection finds somebody", async () => {
+    const links = new Links();
 
-    await traffic.point(link, vassal);
+    await links.point(link, vassal);
     expect(await status()).toEqual({ status: 200 });
-    await traffic.point(link, understudy);
+    await links.point(link, understudy);
     expect(await status()).toEqual({ status: 201 });
-    await traffic.point(link, vassal);
+    await links.point(link, vassal);
 
     expect(await status()).toEqual({ status: 200 });
     expect(readdirSync(join(link, ".."))).toEqual(["demo.sock"]);
   });
 
   it("stays where it is when something newer has come", async () => {
-    const traffic = new Traffic();
-    await traffic.point(link, understudy);
+    const links = new Links();
+    await links.point(link, understudy);
 
-    const late = traffic.point(link, vassal, () => {
+    const late = links.point(link, vassal, () => {
       throw new Error("superseded");
     });
 
@@ -68,12 +68,12 @@ describe("the traffic of an instance", () => {
   });
 
   it("is moved by one at a time, in the order in which it was asked", async () => {
-    const traffic = new Traffic();
+    const links = new Links();
 
     await Promise.all([
-      traffic.point(link, vassal),
-      traffic.point(link, understudy),
-      traffic.point(link, vassal),
+      links.point(link, vassal),
+      links.point(link, understudy),
+      links.point(link, vassal),
     ]);
 
     expect(readlinkSync(link)).toBe(vassal);
@@ -82,22 +82,22 @@ describe("the traffic of an instance", () => {
   it("is forgotten with its link: what comes by the name is none that has just moved", async () => {
     vi.useFakeTimers({ toFake: ["performance"] });
     onTestFinished(() => void vi.useRealTimers());
-    const traffic = new Traffic();
+    const links = new Links();
     vi.advanceTimersByTime(60);
-    await traffic.point(link, vassal);
-    expect(traffic.restsFor(link)).toBe(0);
+    await links.point(link, vassal);
+    expect(links.restsFor(link)).toBe(0);
 
-    await traffic.end(link);
+    await links.remove(link);
 
     expect(readdirSync(join(link, ".."))).toEqual([]);
-    expect(traffic.restsFor(link)).toBe(60);
+    expect(links.restsFor(link)).toBe(60);
   });
 
   it("can be moved again after a move that failed", async () => {
-    const traffic = new Traffic();
-    await expect(traffic.point(join(link, "none", "x.sock"), vassal)).rejects.toThrow();
+    const links = new Links();
+    await expect(links.point(join(link, "none", "x.sock"), vassal)).rejects.toThrow();
 
-    await traffic.point(link, vassal);
+    await links.point(link, vassal);
 
     expect(readlinkSync(link)).toBe(vassal);
   });
