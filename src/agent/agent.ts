@@ -10,6 +10,7 @@ import { judgeHolder } from "./deploy/judge.ts";
 import { ensureIdentities } from "./users/identities.ts";
 import { HolderLocks } from "./world/locks.ts";
 import { reconcile, reconcileAnew } from "./reconcile/reconcile.ts";
+import { takeFormerLinks } from "./reconcile/former-links.ts";
 import { renameFormerSettings } from "./reconcile/former-settings.ts";
 import { sweepPreviews } from "./reconcile/sweep.ts";
 import { Links } from "./world/links.ts";
@@ -38,6 +39,7 @@ export async function runAgent(config: Config): Promise<void> {
   process.umask(0o027);
   const context = await makeContext(config);
   await renameFormerSettings(context);
+  await takeFormerLinks(context);
   const { postponed } = await reconcile(context, true);
 
   const verbs = verbsOf(context);

@@ -38,7 +38,7 @@ export interface Layout {
   run: string;
   /** What the vassals bind. */
   sockets: string;
-  /** Where nginx looks: a link for each instance, which survives a reboot. */
+  /** Where nginx looks: a link for each instance, with what it leads to. They survive a reboot. */
   links: string;
   httpSocket: string;
   controlSocket: string;
@@ -89,7 +89,7 @@ export function embeddedLayout(home: string): Layout {
     pauses: join(state, "pauses"),
     run,
     sockets: join(run, "sockets"),
-    links: join(state, "sockets"),
+    links: join(state, "links"),
     httpSocket: join(run, "front", "http.sock"),
     controlSocket: join(run, "control", "control.sock"),
     agentSocket: join(run, "agent", "agent.sock"),

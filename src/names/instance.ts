@@ -42,7 +42,7 @@ export interface InstancePaths {
   vassalLocal: string;
   vhostLocal: string;
   log: string;
-  /** What nginx opens: points at the socket of the vassal that has the traffic. */
+  /** Leads to a folder with what nginx opens: one rename moves all of it. */
   link: string;
 }
 
@@ -67,8 +67,13 @@ export function instancePaths(layout: Layout, name: string): InstancePaths {
     vassalLocal: join(own, "vassal.local.ini"),
     vhostLocal: join(own, "vhost.local.conf"),
     log: join(layout.appLogs, `${name}.log`),
-    link: join(layout.links, `${socketStem(name)}.sock`),
+    link: join(layout.links, socketStem(name)),
   };
+}
+
+/** What nginx opens for each connection: leads to the socket of the vassal that has the traffic. */
+export function socketBehind(link: string): string {
+  return join(link, "socket");
 }
 
 /** As long as the longest name of an app: with it every socket's path fits (src/config/layout.ts). */

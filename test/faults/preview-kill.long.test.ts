@@ -46,7 +46,7 @@ const making: Moment[] = [
   {
     name: "pointed at its vassal on demand",
     isReached: (server) => {
-      const link = server.path("lib/sockets", `${preview}.sock`);
+      const link = server.path("lib/links", preview, "socket");
       return existsSync(link) && readlinkSync(link).includes(".rel-");
     },
   },
@@ -73,7 +73,7 @@ const isEmperorBack = (server: TestServer): Promise<boolean> =>
 function traces(server: TestServer, what: string): string[] {
   const folders = [
     ...["srv", "etc/apps", "etc/vassals", "etc/nginx/sites-available", "etc/nginx/sites-enabled"],
-    ...["lib/sockets", "run/sockets", "log/apps", "lib/repositories/demo.git/refs/reeve/releases"],
+    ...["lib/links", "run/sockets", "log/apps", "lib/repositories/demo.git/refs/reeve/releases"],
   ];
   const named = folders.flatMap((folder) =>
     entries(server, folder).filter((name) => name.includes(preview)),

@@ -159,7 +159,7 @@ class Reaper {
 }
 
 function look(server: TestServer): { files: string[]; processes: string[]; descriptors: number } {
-  const folders = ["etc/vassals", "etc/nginx/sites-available", "run/sockets", "lib/sockets"];
+  const folders = ["etc/vassals", "etc/nginx/sites-available", "run/sockets", "lib/links"];
   const running = processesUnder(server.home);
   const open = running
     .filter(({ title }) => /main\.js (agent|front)/.test(title))

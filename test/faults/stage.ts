@@ -185,7 +185,7 @@ export class Stage {
     const repository = "lib/repositories/demo.git";
     const files = [
       ...["etc/vassals", "etc/nginx/sites-available", "etc/nginx/sites-enabled", "etc/apps"],
-      ...["etc/apps/demo", "run/sockets", "lib/sockets", "log/apps", "srv/demo", repository],
+      ...["etc/apps/demo", "run/sockets", "lib/links", "log/apps", "srv/demo", repository],
       ...[`${repository}/refs/heads`],
     ].flatMap((folder) => readdirSync(server.path(folder)).map((name) => join(folder, name)));
     const ofGit = readdirSync(server.path(repository, "objects")).filter((name) =>
@@ -225,7 +225,7 @@ export class Stage {
   }
 
   link(): string {
-    return readlinkSync(this.server.path("lib/sockets/demo.sock"));
+    return readlinkSync(this.server.path("lib/links/demo/socket"));
   }
 
   has(...parts: string[]): boolean {

@@ -85,7 +85,7 @@ function buildCases(scene: SceneNow): void {
       vassals: `open(${at("etc/vassals/evil.ini")}, "w")`,
       ownIni: `open(${at("etc/vassals/demo.ini")}, "a")`,
       nginx: `open(${at("etc/nginx/sites-enabled/evil.conf")}, "w")`,
-      link: `os.unlink(${at("lib/sockets/demo.sock")})`,
+      link: `os.unlink(${at("lib/links/demo")})`,
       release: `open(glob.glob(${at("srv/demo/releases")} + "/*/app.py")[0], "a")`,
       agentSocket: connect("run/agent/agent.sock"),
       controlSocket: connect("run/control/control.sock"),

@@ -9,7 +9,7 @@ import {
 } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { instancePaths } from "../../src/names/instance.ts";
+import { instancePaths, socketBehind } from "../../src/names/instance.ts";
 import { isAppName, isHostName, moduleName, previewName } from "../../src/names/names.ts";
 import { embeddedLayout } from "../../src/config/layout.ts";
 import { choosePreviewName } from "../../src/agent/preview/slug.ts";
@@ -78,7 +78,7 @@ function vhostOf(name: string, host: string): string {
     place: { scheme: "http", host, path: "/", port: 0 },
     listen: ["127.0.0.1:8080"],
     standardPort: false,
-    socket: instancePaths(layout, "demo").link,
+    socket: socketBehind(instancePaths(layout, "demo").link),
     anyCookieDomain: false,
     preview: undefined,
     localPattern: instancePaths(layout, "demo").vhostLocal.replace(/f$/, "[f]"),

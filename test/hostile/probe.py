@@ -51,7 +51,7 @@ def cases(facts):
             reading(at("srv/victim/requirements.txt")),
         ],
         "X4": [reading(at("log", name)) for name in facts["logs"]],
-        "X5": [connecting(at("run/sockets/victim.sock")), connecting(at("lib/sockets/victim.sock")), reading(at("run/sockets"))],
+        "X5": [connecting(at("run/sockets/victim.sock")), connecting(at("lib/links/victim/socket")), reading(at("run/sockets"))],
         "X6": [
             reading("/proc/%d/%s" % (pid, name), "%s of %s" % (name, who))
             for who, pid in processes.items()
@@ -92,8 +92,10 @@ def cases(facts):
         "X16": [
             making(at("run/sockets")),
             moving(at("run/sockets/%s.sock" % own)),
-            making(at("lib/sockets")),
-            moving(at("lib/sockets/%s.sock" % own)),
+            making(at("lib/links")),
+            moving(at("lib/links/%s" % own)),
+            making(at("lib/links", own)),
+            moving(at("lib/links", own, "socket")),
         ],
         "X17": [binding(facts["port"]), binding(facts["port"], socket.SO_REUSEPORT), binding(facts["sshPort"])],
         "X18": [

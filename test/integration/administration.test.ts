@@ -323,7 +323,7 @@ describe("destroy", () => {
         "etc/nginx/sites-available",
         "etc/nginx/sites-enabled",
         "run/sockets",
-        "lib/sockets",
+        "lib/links",
         "log/apps",
         "log/deploys",
         "lib/repositories",

@@ -61,13 +61,13 @@ describe("the article's Bottle app", () => {
     );
     expect(site).toContain(`listen 127.0.0.1:${server.port};`);
     expect(site).toContain("server_name demo.localhost;");
-    expect(site).toContain(`proxy_pass http://unix:${server.path("lib/sockets/demo.sock")};`);
+    expect(site).toContain(`proxy_pass http://unix:${server.path("lib/links/demo/socket")};`);
   });
 
   it("leaves one vassal and one socket when it has settled", () => {
     expect(readdirSync(server.path("etc/vassals"))).toEqual(["demo.ini"]);
     expect(readdirSync(server.path("run/sockets"))).toEqual(["demo.sock"]);
-    expect(readlinkSync(server.path("lib/sockets/demo.sock"))).toBe(
+    expect(readlinkSync(server.path("lib/links/demo/socket"))).toBe(
       server.path("run/sockets/demo.sock"),
     );
     expect(statSync(server.path("run/sockets/demo.sock")).isSocket()).toBe(true);

@@ -133,7 +133,7 @@ describe("an app that may not run beside itself any more, and whose understudy h
   const demo = withApp(server, "demo", held("one"));
 
   const data = (name: string): string => server.path("srv/demo/data", name);
-  const leadsTo = (): string => readlinkSync(server.path("lib/sockets/demo.sock"));
+  const leadsTo = (): string => readlinkSync(server.path("lib/links/demo/socket"));
 
   /** Puts it on the air by its understudy, behind which the vassal does not come up. Resolves to that one's ini. */
   async function servedByUnderstudy(word: string): Promise<string> {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { instancePaths, type Place } from "../../src/names/instance.ts";
+import { instancePaths, socketBehind, type Place } from "../../src/names/instance.ts";
 import { appOptions, type AppOptions } from "../../src/config/app-options.ts";
 import { embeddedLayout } from "../../src/config/layout.ts";
 import { serverOptions } from "../../src/config/server-options.ts";
@@ -166,7 +166,13 @@ async function generate(
     place,
     ini: iniOf(context, settledVassal(context, deploy), { deploy, options, text }),
     vhost: vhostText({
-      ...{ name, place, url: `http://${place.host}/`, socket: paths.link, standardPort: false },
+      ...{
+        name,
+        place,
+        url: `http://${place.host}/`,
+        socket: socketBehind(paths.link),
+        standardPort: false,
+      },
       listen: ["127.0.0.1:8080"],
       anyCookieDomain: false,
       preview: { passwords: paths.passwords },

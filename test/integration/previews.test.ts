@@ -13,7 +13,7 @@ function traces(server: TestServer, name: string): string[] {
     "etc/vassals",
     "etc/nginx/sites-available",
     "etc/nginx/sites-enabled",
-    "lib/sockets",
+    "lib/links",
     "run/sockets",
     "log/apps",
   ];

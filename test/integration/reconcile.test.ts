@@ -80,8 +80,8 @@ describe("what differs from the record", () => {
     [
       "nginx's link that leads elsewhere",
       () => {
-        rmSync(server.path("lib/sockets/demo.sock"));
-        symlinkSync("/nowhere", server.path("lib/sockets/demo.sock"));
+        rmSync(server.path("lib/links/demo"));
+        symlinkSync("/nowhere", server.path("lib/links/demo"));
       },
       /^demo: nginx's link points at the vassal again$/m,
     ],
@@ -270,7 +270,7 @@ describe("what differs from the record while visitors come", () => {
     await server.settled("busy");
     await busy.deploy(holdingApp("two"));
     const slow = await askHeld(server, "busy");
-    const link = server.path("lib/sockets/busy.sock");
+    const link = server.path("lib/links/busy/socket");
     await eventually(() => readlinkSync(link).endsWith("/busy.sock"), 20_000);
     rmSync(server.path("srv/busy/app"));
     const visitors = new Visitors(server, "busy");

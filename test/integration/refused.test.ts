@@ -281,7 +281,7 @@ describe.runIf(process.getuid?.() === 0)("a server whose links cannot be changed
     const demo = await server.workspace("demo", plainApp("good"));
     await demo.git("push", "--quiet", "deploy", "main");
     await server.settled("demo");
-    const links = server.path("lib/sockets");
+    const links = server.path("lib/links");
     execFileSync("mount", ["--bind", links, links]);
     execFileSync("mount", ["-o", "remount,bind,ro", links]);
 

@@ -1,4 +1,3 @@
-import { readlink } from "node:fs/promises";
 import { basename } from "node:path";
 import type { Vassal } from "../../names/vassal.ts";
 import type { Deploy } from "../store/deploys.ts";
@@ -6,6 +5,7 @@ import type { InstanceRow } from "../store/instances.ts";
 import { listVassals, type VassalStatus } from "../vassal/emperor.ts";
 import { isUpdated } from "./update.ts";
 import { optionsOf, pathsOf, type DeployContext } from "../world/context.ts";
+import { linkedSocket } from "../world/links.ts";
 import type { Progress, Seen, Standing } from "./plan.ts";
 import { isDrained, othersThan, settledVassal } from "../instance/vassals.ts";
 
@@ -40,7 +40,7 @@ export async function observe(
     live: { number: deploy.number, commit: deploy.newCommit },
     forGood: standing(forGood),
     progress: progress ?? (await progressOf(context, live)),
-    link: await readlink(link).catch(() => undefined),
+    link: await linkedSocket(link),
     drained: isDrained(context, row.name),
   };
   // After the look as well: one that has come meanwhile is its own deploy's.

@@ -1,4 +1,4 @@
-import { placeUrl, type Instance, type InstancePaths } from "../../names/instance.ts";
+import { placeUrl, socketBehind, type Instance, type InstancePaths } from "../../names/instance.ts";
 import { isPreviewName } from "../../names/names.ts";
 import { isUntouched } from "../../system/signature.ts";
 import type { AppOptions } from "../../config/app-options.ts";
@@ -25,7 +25,7 @@ export async function provideVhost(
     place,
     listen,
     standardPort: port === 80,
-    socket: paths.link,
+    socket: socketBehind(paths.link),
     anyCookieDomain: options.cookie_domain === "any",
     preview: isPreviewName(name)
       ? { passwords: await providePasswords(context, paths, options) }

@@ -4,6 +4,7 @@ import { socketStem } from "../../names/instance.ts";
 import { parseVassalName } from "../../names/vassal.ts";
 import { removeFile } from "../../system/files.ts";
 import { pathsOf, type DeployContext } from "../world/context.ts";
+import { linkFolders } from "../world/links.ts";
 
 /** Milliseconds after which a file that was to be renamed is nobody's any more. */
 const forgotten = 60_000;
@@ -22,8 +23,8 @@ export async function removeStrays(
   ];
   const known = new Set([...names, ...names.map(socketStem)]);
   const own = names.flatMap((name) => {
-    const { folder, staging } = pathsOf(context, name);
-    return [folder, staging];
+    const { folder, staging, link } = pathsOf(context, name);
+    return [folder, staging, ...linkFolders(link)];
   });
   const hosts = await readdir(layout.sharedHosts).catch(() => []);
   const shared = [

@@ -38,6 +38,11 @@ export function testNginx(nginx: NginxPaths): Command {
   return nginxCommand(nginx, ["-t", "-q"]);
 }
 
+/** Prints all of its configuration, whichever files that comes from. */
+export function printNginx(nginx: NginxPaths): Command {
+  return nginxCommand(nginx, ["-T", "-q"]);
+}
+
 /** The master's process id, or undefined where it does not run. */
 export function runningNginx({ pidFile }: NginxPaths): Promise<number | undefined> {
   return findByPidFile(pidFile, /nginx/);

@@ -116,7 +116,7 @@ export async function removeVhost(system: System, nginx: Nginx, name: string): P
   });
 }
 
-function siteOf({ available }: SiteFolders, name: string): string {
+export function siteOf({ available }: SiteFolders, name: string): string {
   return join(available, `${name}.conf`);
 }
 

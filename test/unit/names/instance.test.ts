@@ -32,7 +32,7 @@ describe("an instance on disk", () => {
   it("is known to uWSGI and nginx by files of its own name", () => {
     expect(paths).toMatchObject({
       log: "/r/log/apps/demo.log",
-      link: "/r/lib/sockets/demo.sock",
+      link: "/r/lib/links/demo",
     });
   });
 

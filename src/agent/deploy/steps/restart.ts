@@ -1,4 +1,3 @@
-import { readlink } from "node:fs/promises";
 import { basename } from "node:path";
 import type { Vassal } from "../../../names/vassal.ts";
 import { hasCode } from "../../../errors.ts";
@@ -13,6 +12,7 @@ import { dropHeldIni, holdVassal } from "../../vassal/vassal.ts";
 import { converge } from "../../converge/converge.ts";
 import { startAndProve, type Settling } from "../../converge/update.ts";
 import { optionsOf, pathsOf, userOf, type DeployContext } from "../../world/context.ts";
+import { linkedSocket } from "../../world/links.ts";
 import { retireThose } from "../../converge/retiring.ts";
 import { startSettling } from "../../converge/settle.ts";
 import { note, type Preparation, type Step } from "../step.ts";
@@ -77,16 +77,16 @@ export const restartStep: Step = {
 async function retireIdle({ context, instance, deploy }: Preparation): Promise<Vassal[]> {
   // A settling that was superseded may be about to point the link.
   await context.background.rested(instance.name);
-  const link = await readlink(pathsOf(context, instance.name).link).catch(() => undefined);
+  const socket = await linkedSocket(pathsOf(context, instance.name).link);
   // Those before this one: the variables that this deploy proposes count as its understudy's.
   const standing = await understudiesOf(context, instance.name);
   const former = standing.filter((understudy) => understudy.deploy < deploy.number);
   retireThose(
     context,
-    former.filter(({ socket }) => socket !== link),
+    former.filter((understudy) => understudy.socket !== socket),
   );
   await context.background.idle(instance.name);
-  return former.filter(({ socket }) => socket === link);
+  return former.filter((understudy) => understudy.socket === socket);
 }
 
 /** `former`: what was on the air before; undefined where nothing was. */

@@ -2,6 +2,7 @@ import { mkdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { converge } from "../../../../src/agent/converge/converge.ts";
 import { startSettling } from "../../../../src/agent/converge/settle.ts";
+import { socketBehind } from "../../../../src/names/instance.ts";
 import { permanentOf } from "../../../../src/agent/instance/vassals.ts";
 import { pathsOf } from "../../../../src/agent/world/context.ts";
 import { push, pushDegraded, servingWorld } from "../../../support/unit-serving.ts";
@@ -13,7 +14,7 @@ describe("a vassal that does not come up behind its understudy", () => {
     const deploy = await pushDegraded(made);
 
     expect(emperor.running).toEqual(["demo.next-1.ini"]);
-    expect(readlinkSync(pathsOf(context, "demo").link)).toMatch(/\.next-1\.sock$/);
+    expect(readlinkSync(socketBehind(pathsOf(context, "demo").link))).toMatch(/\.next-1\.sock$/);
     const why = "the vassal came up and is not well: GET / answered 500";
     expect(context.store.instances.get("demo")).toMatchObject({ settled: null, degraded: why });
     expect(context.store.deploys.get(deploy.id)?.note).toBe(`degraded: ${why}`);

@@ -9,6 +9,7 @@ import {
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { tidy } from "../../../../src/agent/converge/tidy.ts";
+import { socketBehind } from "../../../../src/names/instance.ts";
 import { cancelDeploy, refuseDeploy } from "../../../../src/agent/deploy/cancel.ts";
 import {
   goLive,
@@ -33,7 +34,7 @@ import {
 const ref = "refs/heads/main";
 
 const leads = ({ context }: ServingWorld, name = "demo"): string =>
-  readlinkSync(pathsOf(context, name).link);
+  readlinkSync(socketBehind(pathsOf(context, name).link));
 
 describe("a push", () => {
   it("is on the air when it is over, behind its permanent vassal, and says each step", async () => {

@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import { switchDeploy } from "../../../../src/agent/deploy/deploy.ts";
 import { judgeHolder } from "../../../../src/agent/deploy/judge.ts";
 import type { Deploy } from "../../../../src/agent/store/deploys.ts";
+import { socketBehind } from "../../../../src/names/instance.ts";
 import { pathsOf } from "../../../../src/agent/world/context.ts";
 import {
   begin,
@@ -24,7 +25,8 @@ async function switched(made: ServingWorld, name: string): Promise<Deploy> {
   return context.store.deploys.get(id)!;
 }
 
-const leads = ({ context }: ServingWorld): string => readlinkSync(pathsOf(context, "demo").link);
+const leads = ({ context }: ServingWorld): string =>
+  readlinkSync(socketBehind(pathsOf(context, "demo").link));
 
 describe("a switched deploy that is taken back", () => {
   it("gives the traffic back to an understudy whose deploy has not settled, which then does", async () => {
@@ -34,7 +36,7 @@ describe("a switched deploy that is taken back", () => {
     const live = await pushDegraded(made, { files: { "new.py": "" } });
     const deploy = await switched(made, "newer.py");
     expect(leads(made)).toMatch(/\.next-3\.sock$/);
-    const pointed = vi.spyOn(context.traffic, "point");
+    const pointed = vi.spyOn(context.links, "point");
 
     await judgeHolder(context, deploy.holder);
     await context.background.idle("demo");

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isAppName, isHostName, moduleName, rootFolder } from "../../../../src/names/names.ts";
-import { instancePaths, socketStem } from "../../../../src/names/instance.ts";
+import { instancePaths, socketBehind, socketStem } from "../../../../src/names/instance.ts";
 import { appOptions } from "../../../../src/config/app-options.ts";
 import { embeddedLayout } from "../../../../src/config/layout.ts";
 import { permanentVassal, understudyOf } from "../../../../src/names/vassal.ts";
@@ -174,7 +174,7 @@ describe("whatever passes the grammars", () => {
           place: { scheme: "http", host: given.host, path: "/", port: 0 },
           listen: ["127.0.0.1:8080", "[::1]:8080"],
           standardPort,
-          socket: instancePaths(layout, given.name).link,
+          socket: socketBehind(instancePaths(layout, given.name).link),
           anyCookieDomain: false,
           preview: undefined,
           localPattern: instancePaths(layout, given.name).vhostLocal.replace(/f$/, "[f]"),

@@ -1,12 +1,23 @@
-import { mkdirSync, readdirSync, readlinkSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
-import { Links } from "../../../../src/agent/world/links.ts";
+import { socketBehind } from "../../../../src/names/instance.ts";
+import { linkedSocket, Links } from "../../../../src/agent/world/links.ts";
 import { ask } from "../../../../src/system/probe.ts";
 import { temporaryFolder } from "../../../support/unit-folder.ts";
 
 describe("the link of an instance", () => {
+  let folder: string;
   let link: string;
   let vassal: string;
   let understudy: string;
@@ -21,7 +32,7 @@ describe("the link of an instance", () => {
 
   const status = async (): Promise<unknown> => {
     const answer = await ask({
-      socketPath: link,
+      socketPath: socketBehind(link),
       path: "/",
       headers: { Host: "demo" },
       within: 1000,
@@ -30,11 +41,12 @@ describe("the link of an instance", () => {
   };
 
   beforeEach(async () => {
-    const folder = temporaryFolder();
-    mkdirSync(join(folder, "links"));
-    link = join(folder, "links", "demo.sock");
-    vassal = join(folder, "demo.sock");
-    understudy = join(folder, "demo.next-7.sock");
+    const home = temporaryFolder();
+    folder = join(home, "links");
+    mkdirSync(folder);
+    link = join(folder, "demo");
+    vassal = join(home, "demo.sock");
+    understudy = join(home, "demo.next-7.sock");
     await listen(vassal, 200);
     await listen(understudy, 201);
   });
@@ -52,7 +64,91 @@ describe("the link of an instance", () => {
     await links.point(link, vassal);
 
     expect(await status()).toEqual({ status: 200 });
-    expect(readdirSync(join(link, ".."))).toEqual(["demo.sock"]);
+    expect(readdirSync(folder)).toEqual(["demo", "demo.a", "demo.b"]);
+  });
+
+  it("moves by one rename: what it led to before is as it was", async () => {
+    const links = new Links();
+    await links.point(link, vassal);
+    const before = readlinkSync(link);
+    const inode = statSync(join(folder, before)).ino;
+
+    await links.point(link, understudy);
+
+    expect(readlinkSync(link)).not.toBe(before);
+    expect(readlinkSync(socketBehind(join(folder, before)))).toBe(vassal);
+    expect(statSync(join(folder, before)).ino).toBe(inode);
+  });
+
+  it("is nginx's to pass through, whatever the agent's files are for others", async () => {
+    const former = process.umask(0o027);
+    try {
+      await new Links().point(link, vassal);
+    } finally {
+      process.umask(former);
+    }
+
+    expect(statSync(link).mode & 0o777).toBe(0o755);
+  });
+
+  it("moves on where a stop had laid out the next folder, or half of it", async () => {
+    await new Links().point(link, vassal);
+    mkdirSync(join(folder, "demo.b"));
+    symlinkSync("/nowhere", join(folder, "demo.b", ".socket.tmp"));
+    chmodSync(join(folder, "demo.b"), 0o700);
+    symlinkSync("demo.b", join(folder, ".demo.tmp"));
+
+    await new Links().point(link, understudy);
+
+    expect(await linkedSocket(link)).toBe(understudy);
+    expect(statSync(link).mode & 0o777).toBe(0o755);
+    expect(readdirSync(folder)).toEqual(["demo", "demo.a", "demo.b"]);
+    expect(readdirSync(link)).toEqual(["socket"]);
+  });
+
+  it.each([
+    ["that is gone", () => rmSync(link)],
+    [
+      "that leads nowhere",
+      () => {
+        rmSync(link);
+        symlinkSync("/nowhere", link);
+      },
+    ],
+    ["whose folder is gone", () => rmSync(join(folder, "demo.a"), { recursive: true })],
+    [
+      "that somebody made by hand",
+      () => {
+        rmSync(link);
+        mkdirSync(join(folder, "mine"));
+        symlinkSync(understudy, join(folder, "mine", "socket"));
+        symlinkSync(join(folder, "mine"), link);
+      },
+    ],
+  ])("is put right where it is one %s", async (_, change) => {
+    const links = new Links();
+    await links.point(link, vassal);
+    change();
+
+    await links.point(link, vassal);
+
+    expect(await status()).toEqual({ status: 200 });
+  });
+
+  it("leads where somebody made it lead by hand", async () => {
+    mkdirSync(join(folder, "demo.b"));
+    symlinkSync(understudy, join(folder, "demo.b", "socket"));
+    symlinkSync("demo.b", link);
+
+    expect(await linkedSocket(link)).toBe(understudy);
+    await new Links().point(link, vassal);
+
+    expect(await status()).toEqual({ status: 200 });
+    expect(readlinkSync(join(folder, "demo.b", "socket"))).toBe(understudy);
+  });
+
+  it("leads to nobody where there is none", async () => {
+    expect(await linkedSocket(link)).toBeUndefined();
   });
 
   it("stays where it is when something newer has come", async () => {
@@ -64,7 +160,7 @@ describe("the link of an instance", () => {
     });
 
     await expect(late).rejects.toThrow("superseded");
-    expect(readlinkSync(link)).toBe(understudy);
+    expect(await linkedSocket(link)).toBe(understudy);
   });
 
   it("is moved by one at a time, in the order in which it was asked", async () => {
@@ -76,29 +172,32 @@ describe("the link of an instance", () => {
       links.point(link, vassal),
     ]);
 
-    expect(readlinkSync(link)).toBe(vassal);
+    expect(await linkedSocket(link)).toBe(vassal);
   });
 
-  it("is forgotten with its link: what comes by the name is none that has just moved", async () => {
+  it("is removed with its folders, and forgotten: what comes by the name is none that has just moved", async () => {
     vi.useFakeTimers({ toFake: ["performance"] });
     onTestFinished(() => void vi.useRealTimers());
     const links = new Links();
     vi.advanceTimersByTime(60);
     await links.point(link, vassal);
     expect(links.restsFor(link)).toBe(0);
+    await links.point(link, understudy);
 
     await links.remove(link);
+    await links.remove(link);
 
-    expect(readdirSync(join(link, ".."))).toEqual([]);
+    expect(readdirSync(folder)).toEqual([]);
     expect(links.restsFor(link)).toBe(60);
+    expect(existsSync(vassal)).toBe(true);
   });
 
   it("can be moved again after a move that failed", async () => {
     const links = new Links();
-    await expect(links.point(join(link, "none", "x.sock"), vassal)).rejects.toThrow();
+    await expect(links.point(join(link, "none", "x"), vassal)).rejects.toThrow();
 
     await links.point(link, vassal);
 
-    expect(readlinkSync(link)).toBe(vassal);
+    expect(await linkedSocket(link)).toBe(vassal);
   });
 });
