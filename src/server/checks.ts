@@ -5,6 +5,7 @@ import type { Config } from "../config/config.ts";
 import { UserError } from "../errors.ts";
 import { isPresent, readIfPresent } from "../system/files.ts";
 import type { System, Identity } from "../system/system.ts";
+import { whoListens } from "../system/ports.ts";
 import { findProcess, isAlive } from "../system/processes.ts";
 
 const needed = [
@@ -29,21 +30,30 @@ export async function expectPackages(): Promise<void> {
   );
 }
 
-export async function expectFreePort(port: number, options: { hint?: string } = {}): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
+/** At each of these addresses the port can be had: `PORT_TAKEN`, which says who has it. */
+export async function expectFreePort(
+  port: number,
+  addresses: string[],
+  options: { hint?: string } = {},
+): Promise<void> {
+  const problems: string[] = [];
+  for (const address of addresses) {
+    const refusal = await refusalOf(port, address);
+    if (refusal?.code === "EACCES") problems.push(`port ${port} on ${address} needs root`);
+    else if (refusal?.code === "EADDRINUSE")
+      problems.push(`port ${port} on ${address} is taken by ${await whoListens(port, address)}`);
+    else if (refusal) throw refusal;
+  }
+  if (problems.length > 0) throw new UserError("PORT_TAKEN", problems.join("\n"), options);
+}
+
+/** What the kernel says to whoever wants to listen there, or undefined. */
+function refusalOf(port: number, host: string): Promise<NodeJS.ErrnoException | undefined> {
+  return new Promise((resolve) => {
     const probe = createServer();
-    probe.once("error", (error: NodeJS.ErrnoException) => {
-      reject(
-        new UserError(
-          "PORT_TAKEN",
-          error.code === "EACCES"
-            ? `port ${port} needs root`
-            : `port ${port} on 127.0.0.1 is taken by somebody else`,
-          { ...options, cause: error },
-        ),
-      );
-    });
-    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve()));
+    probe.once("error", resolve);
+    // As nginx and sshd bind them: an IPv6 address is none of IPv4 as well.
+    probe.listen({ port, host, ipv6Only: true }, () => probe.close(() => resolve(undefined)));
   });
 }
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { frontVariables, programRoot, type Config } from "../config/config.ts";
+import { frontVariables, loopbackAddresses, programRoot, type Config } from "../config/config.ts";
 import { provideBuilders } from "../agent/users/builders.ts";
 import { ensureIdentities, type Identities } from "../agent/users/identities.ts";
 import { UserError } from "../errors.ts";
@@ -7,8 +7,9 @@ import { writeAtomically } from "../system/files.ts";
 import { CommandFailed, LocalSystem, type System, type Identity } from "../system/system.ts";
 import { ensureIdentity, ownIdentity } from "../system/identity.ts";
 import { AgentStore } from "../agent/store/store.ts";
-import { testNginx } from "../agent/vhost/nginx.ts";
+import { runningNginx, testNginx } from "../agent/vhost/nginx.ts";
 import {
+  expectFreePort,
   expectOnlyServer,
   expectPackages,
   expectReachable,
@@ -57,6 +58,11 @@ export async function prepare(
 export async function prepareForUnits(config: Config, say: Say): Promise<void> {
   await expectPackages();
   await expectOnlyServer(config);
+  // Under the units it may run on while everything else is prepared anew: then the port is its own.
+  if ((await runningNginx({ pidFile: config.layout.nginxPid })) === undefined)
+    await expectFreePort(config.server.port, loopbackAddresses(), {
+      hint: "Choose another one: port in etc/server.toml",
+    });
   const system = new LocalSystem();
   const { identities, program } = await prepare(config, { system, group: unitGroup, say });
   if (program !== programRoot) {

@@ -1,6 +1,6 @@
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { loopbackAddresses, type Config } from "../config/config.ts";
+import { loopbackAddresses, withPort, type Config } from "../config/config.ts";
 import { serverOptions } from "../config/server-options.ts";
 import { UserError } from "../errors.ts";
 import { isPresent } from "../system/files.ts";
@@ -50,7 +50,7 @@ async function furnish(config: Config, system: System, front: Identity): Promise
       "SSH needs a Debian package that is missing; install it with\nsudo apt-get install --no-install-recommends openssh-server",
     );
   }
-  await expectFreePort(server.ssh_port, {
+  await expectFreePort(server.ssh_port, loopbackAddresses(), {
     hint: "Choose another one: ssh_port in etc/server.toml, or REEVE_SSH_PORT; 0 for none",
   });
   const user = system.isRoot ? front.name : userInfo().username;
@@ -61,7 +61,7 @@ async function furnish(config: Config, system: System, front: Identity): Promise
     await system.run({ file: "ssh-keygen", args, as: system.isRoot ? front : undefined });
   }
   await render("sshd.conf", layout.sshConfiguration, {
-    listen: loopbackAddresses().map((address) => `${address}:${server.ssh_port}`),
+    listen: loopbackAddresses().map((address) => withPort(address, server.ssh_port)),
     hostKey: layout.sshHostKey,
     authorizedKeys: layout.authorizedKeys,
     user,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import {
   configVariables,
   frontVariables,
+  loopbackAddresses,
   readConfig,
   type Config,
   type Overrides,
@@ -36,7 +37,7 @@ export async function up(flags: Overrides, say: Say): Promise<void> {
   const system = new LocalSystem();
   await expectPackages();
   const pidFile = await expectOnlyServer(config);
-  await expectFreePort(config.server.port);
+  await expectFreePort(config.server.port, loopbackAddresses());
 
   const { identities, program } = await prepare(config, {
     system,

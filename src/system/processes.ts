@@ -3,6 +3,7 @@ import { readFile, readdir, readlink } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
 import { hasCode } from "../errors.ts";
 import { readIfPresent } from "./files.ts";
+import { printable } from "./lines.ts";
 
 /** A process that cannot be mistaken for a later one with the same number. */
 export interface ProcessId {
@@ -79,6 +80,11 @@ export async function programOf(pid: number): Promise<string | undefined> {
   return readlink(`/proc/${pid}/exe`).catch(() => undefined);
 }
 
+/** What `ps` calls the process; it may call itself what it likes. */
+export async function nameOf(pid: number): Promise<string> {
+  return printable((await readProc(`${pid}/comm`))?.trim() ?? "");
+}
+
 /** The first line of the process's arguments, as `ps` shows it. */
 export async function titleOf(pid: number): Promise<string> {
   const words = await unlessGone(() => readFile(`/proc/${pid}/cmdline`, "utf8"));
@@ -138,6 +144,25 @@ export async function hasProcesses(uid: number): Promise<boolean> {
   for (const [index, pid] of (await allPids()).entries()) {
     if (await isOf(uid, pid)) return true;
     if (index % atOnce === atOnce - 1) await setImmediate();
+  }
+  return false;
+}
+
+/** Those that have a socket open, the oldest first, as far as their descriptors are for us to see. */
+export async function holdersOfSocket(inode: string): Promise<number[]> {
+  const holders: ProcessId[] = [];
+  for (const pid of await allPids()) {
+    const found = await findProcess(pid);
+    if (found && (await hasOpen(pid, `socket:[${inode}]`))) holders.push(found);
+  }
+  return holders.sort((one, other) => one.startTime - other.startTime).map(({ pid }) => pid);
+}
+
+async function hasOpen(pid: number, what: string): Promise<boolean> {
+  const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => []);
+  for (const descriptor of descriptors) {
+    const target = await readlink(`/proc/${pid}/fd/${descriptor}`).catch(() => "");
+    if (target === what) return true;
   }
   return false;
 }

@@ -159,7 +159,7 @@ describe("the embedded server", () => {
 
       expect(exitCode).toBe(2);
       expect(output).toContain(
-        `error[PORT_TAKEN]: port ${server.port} on 127.0.0.1 is taken by somebody else`,
+        `error[PORT_TAKEN]: port ${server.port} on 127.0.0.1 is taken by node (process ${process.pid})`,
       );
       expect(output).toContain("npm start -- --port");
     } finally {

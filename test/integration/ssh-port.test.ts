@@ -56,7 +56,9 @@ describe("the server's sshd", () => {
     });
 
     expect(exitCode).toBe(2);
-    expect(all).toContain(`error[PORT_TAKEN]: port ${port} on 127.0.0.1 is taken`);
+    expect(all).toContain(
+      `error[PORT_TAKEN]: port ${port} on 127.0.0.1 is taken by node (process ${process.pid})`,
+    );
     expect(all).toContain(
       "hint: Choose another one: ssh_port in etc/server.toml, or REEVE_SSH_PORT",
     );

@@ -44,7 +44,9 @@ export function printNginx(nginx: NginxPaths): Command {
 }
 
 /** The master's process id, or undefined where it does not run. */
-export function runningNginx({ pidFile }: NginxPaths): Promise<number | undefined> {
+export function runningNginx({
+  pidFile,
+}: Pick<NginxPaths, "pidFile">): Promise<number | undefined> {
   return findByPidFile(pidFile, /nginx/);
 }
 

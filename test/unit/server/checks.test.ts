@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
-import { sayUnprotected } from "../../../src/server/checks.ts";
+import { createServer, type AddressInfo } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { expectFreePort, sayUnprotected } from "../../../src/server/checks.ts";
 import { temporaryFolder, writeFiles } from "../../support/unit-folder.ts";
 
 describe("the kernel's protection of links", () => {
@@ -14,5 +15,27 @@ describe("the kernel's protection of links", () => {
     expect(await sayUnprotected(folder)).toEqual(
       settings.map((names): unknown => expect.stringMatching(new RegExp(`sysctl -w ${names}$`))),
     );
+  });
+});
+
+describe("a port that is taken", () => {
+  it("is said for each address, by the name of who has it there", async () => {
+    const server = createServer();
+    onTestFinished(() => void server.close());
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.2", resolve));
+    const { port } = server.address() as AddressInfo;
+    const second = createServer();
+    onTestFinished(() => void second.close());
+    await new Promise<void>((resolve) => second.listen(port, "127.0.0.3", resolve));
+
+    await expectFreePort(port, ["127.0.0.1", "::1"]);
+    await expect(
+      expectFreePort(port, ["127.0.0.1", "127.0.0.2", "127.0.0.3"]),
+    ).rejects.toMatchObject({
+      code: "PORT_TAKEN",
+      message: [2, 3]
+        .map((last) => `port ${port} on 127.0.0.${last} is taken by node (process ${process.pid})`)
+        .join("\n"),
+    });
   });
 });
