@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -34,7 +34,7 @@ export function readConfig(flags: Overrides = {}, variables = process.env): Conf
     text,
     code: "CONFIG_INVALID",
     overrides: { ...ownVariables(variables), ...portFlag(flags) },
-    defaults: installerDefaults(variables),
+    defaults: { ...machinesAuthorities(), ...installerDefaults(variables) },
   });
   return Object.freeze({ layout, server });
 }
@@ -86,6 +86,8 @@ export function frontVariables(config: Config): Record<string, string> {
   return { ...(Object.fromEntries(kept) as Record<string, string>), REEVE_NO_SERVER_FILE: "1" };
 }
 
+const authorities = "/etc/ssl/certs/ca-certificates.crt";
+
 type Words = NonNullable<Parameters<typeof readOptions>[1]["overrides"]>;
 
 function ownVariables(variables: NodeJS.ProcessEnv): Words {
@@ -105,6 +107,12 @@ function installerDefaults(variables: NodeJS.ProcessEnv): Words {
     ["package_ca_file", "SSL_CERT_FILE"],
     ["package_ca_file", "PIP_CERT"],
   ]);
+}
+
+/** What the machine's administrator trusts (update-ca-certificates): uv and pip would each bring a list of its own. */
+function machinesAuthorities(): Words {
+  if (!existsSync(authorities)) return {};
+  return { package_ca_file: { text: authorities, from: "Debian's package ca-certificates" } };
 }
 
 function fromVariables(variables: NodeJS.ProcessEnv, names: string[][]): Words {

@@ -211,7 +211,8 @@ export const serverOptions = {
   package_ca_file: {
     schema: z.union([z.literal(""), absolutePath]),
     default: "",
-    sentence: "A file of certificates (PEM) that the package index is checked against.",
+    sentence:
+      "A file of certificates (PEM) that the package index is checked against; where nothing is said, the machine's own (update-ca-certificates), and with an empty text the installers' own.",
   },
   submodule_hosts: {
     schema: z

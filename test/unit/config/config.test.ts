@@ -88,6 +88,17 @@ describe("the server's options", () => {
     ).toMatchObject({ [option]: own });
   });
 
+  it("have the machine's certificates checked for packages, unless somebody names others, or none", () => {
+    const debians = "/etc/ssl/certs/ca-certificates.crt";
+    const fileIn = (home: string, variables = {}): string =>
+      readConfig({ home }, variables).server.package_ca_file;
+
+    expect(fileIn(temporaryFolder())).toBe(existsSync(debians) ? debians : "");
+    expect(fileIn(temporaryFolder(), { PIP_CERT: "/etc/ssl/own.pem" })).toBe("/etc/ssl/own.pem");
+    expect(fileIn(homeWith('package_ca_file = "/own.pem"\n'))).toBe("/own.pem");
+    expect(fileIn(homeWith('package_ca_file = ""\n'))).toBe("");
+  });
+
   it("are refused together, with the place of each", () => {
     const home = homeWith('domain = "no domain"\nnosuch = 1\n');
 
