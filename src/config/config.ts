@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
-import { networkInterfaces } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { hasCode } from "../errors.ts";
 import { embeddedLayout, expectUsableHome, type Layout } from "./layout.ts";
+import { addressesOf, withPort } from "./listening.ts";
 import { readOptions } from "./option-table.ts";
 import { serverOptions, type ServerOptions } from "./server-options.ts";
 
@@ -51,18 +51,7 @@ export function readNotifySocket(variables = process.env): string | undefined {
 
 /** Where nginx listens: for all, or for one instance that has a port of its own. */
 export function listenAddresses({ server }: Config, port = server.port): string[] {
-  return loopbackAddresses().map((address) => withPort(address, port));
-}
-
-/** As nginx and sshd take it. */
-export function withPort(address: string, port: number): string {
-  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
-}
-
-/** Where reeve listens: on loopback, and on the IPv6 one where the machine has it. */
-export function loopbackAddresses(): string[] {
-  const loopback = networkInterfaces()["lo"] ?? [];
-  return loopback.some(({ address }) => address === "::1") ? ["127.0.0.1", "::1"] : ["127.0.0.1"];
+  return addressesOf(server.listen).map((address) => withPort(address, port));
 }
 
 /** `REEVE_DOMAIN` for `domain`, and so on for every option of the server. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { isHostName } from "../names/names.ts";
 import type { Limits } from "../system/limits.ts";
+import { listenWords } from "./listening.ts";
 import { wholeNumber, type OptionTable, type OptionValues } from "./option-table.ts";
 
 const userName = z.string().regex(/^[a-z_][a-z0-9_-]{0,30}$/, "is not a system user's name");
@@ -47,16 +48,22 @@ export const serverOptions = {
     default: "localhost",
     sentence: "Apps answer at <app>.<domain>, git at git.<domain> and at <domain>/git/.",
   },
+  listen: {
+    schema: listenWords,
+    default: "loopback",
+    sentence:
+      "The addresses at which nginx and sshd listen: loopback (127.0.0.1 and ::1), all, or those of a list, with blanks between them.",
+  },
   port: {
     schema: wholeNumber(1, 65535),
     default: 8080,
-    sentence: "The port at which nginx listens, on 127.0.0.1 and ::1.",
+    sentence: "The port at which nginx listens.",
   },
   ssh_port: {
     schema: wholeNumber(0, 65535),
     default: 8022,
     sentence:
-      "The port at which sshd listens, on 127.0.0.1 and ::1; 0: none. The default counts only where OpenSSH's server is installed and the port is free.",
+      "The port at which sshd listens; 0: none. The default counts only where OpenSSH's server is installed and the port is free.",
   },
   connections: {
     schema: wholeNumber(256, 500_000),

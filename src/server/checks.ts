@@ -42,7 +42,12 @@ export async function expectFreePort(
     if (refusal?.code === "EACCES") problems.push(`port ${port} on ${address} needs root`);
     else if (refusal?.code === "EADDRINUSE")
       problems.push(`port ${port} on ${address} is taken by ${await whoListens(port, address)}`);
-    else if (refusal) throw refusal;
+    else if (refusal) {
+      throw new UserError("CONFIG_INVALID", `listen: ${address} is no address of this machine`, {
+        hint: "Name one that `ip -brief address` shows, or all: listen in etc/server.toml.",
+        cause: refusal,
+      });
+    }
   }
   if (problems.length > 0) throw new UserError("PORT_TAKEN", problems.join("\n"), options);
 }
@@ -57,11 +62,11 @@ function refusalOf(port: number, host: string): Promise<NodeJS.ErrnoException | 
   });
 }
 
-/** Whether somebody answers at a unix socket, or at a port of loopback. */
-export function isListening(where: string | number): Promise<boolean> {
+/** Whether somebody answers at a unix socket, or at a port of an address. */
+export function isListening(where: string | number, address = "127.0.0.1"): Promise<boolean> {
   return new Promise((resolve) => {
     const connection =
-      typeof where === "string" ? createConnection(where) : createConnection(where, "127.0.0.1");
+      typeof where === "string" ? createConnection(where) : createConnection(where, address);
     connection.once("connect", () => {
       connection.destroy();
       resolve(true);

@@ -6,7 +6,7 @@ import { readConfig, type Config } from "../config/config.ts";
 export function upCommand(): Command {
   const command = new Command("up")
     .description(
-      "Run the whole embedded server in the foreground, under one folder, on loopback. `npm start` does this.",
+      "Run the whole embedded server in the foreground, under one folder. `npm start` does this.",
     )
     .option("--home <folder>", "where everything is kept (REEVE_HOME; var/ in the checkout)")
     .option("--port <number>", "nginx's port (REEVE_PORT; 8080)")

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { frontVariables, loopbackAddresses, programRoot, type Config } from "../config/config.ts";
+import { frontVariables, listenAddresses, programRoot, type Config } from "../config/config.ts";
+import { addressesOf } from "../config/listening.ts";
 import { provideBuilders } from "../agent/users/builders.ts";
 import { ensureIdentities, type Identities } from "../agent/users/identities.ts";
 import { UserError } from "../errors.ts";
@@ -7,6 +8,7 @@ import { writeAtomically } from "../system/files.ts";
 import { CommandFailed, LocalSystem, type System, type Identity } from "../system/system.ts";
 import { ensureIdentity, ownIdentity } from "../system/identity.ts";
 import { AgentStore } from "../agent/store/store.ts";
+import { relisten, sharedHostsIn } from "../agent/vhost/relisten.ts";
 import { runningNginx, testNginx } from "../agent/vhost/nginx.ts";
 import {
   expectFreePort,
@@ -34,7 +36,12 @@ export async function prepare(
   const identities = await ensureIdentities(config, system);
   await expectReachable(system, config.layout.home, [identities.front, await anybody(system)]);
   await makeFolders(config, system, identities);
-  await makeBuilders(config, system, identities);
+  await withStore(config, async (store) => {
+    // Environments are built by users of their own, which are there before the first of them.
+    await provideBuilders({ config, system, store, identities });
+    for (const line of await moveListening(config, store)) say(line);
+    await expectPreviewsPorts(config, store);
+  });
   await closeLogs(config);
   if (!system.isRoot)
     say("reeve: not root, so apps, git and reeve all run as one user: nothing keeps them apart");
@@ -58,9 +65,8 @@ export async function prepare(
 export async function prepareForUnits(config: Config, say: Say): Promise<void> {
   await expectPackages();
   await expectOnlyServer(config);
-  // Under the units it may run on while everything else is prepared anew: then the port is its own.
-  if ((await runningNginx({ pidFile: config.layout.nginxPid })) === undefined)
-    await expectFreePort(config.server.port, loopbackAddresses(), {
+  if (!(await hasItsPorts(config)))
+    await expectFreePort(config.server.port, addressesOf(config.server.listen), {
       hint: "Choose another one: port in etc/server.toml",
     });
   const system = new LocalSystem();
@@ -103,13 +109,48 @@ async function expectNginxTakes({ layout }: Config, system: System): Promise<voi
   }
 }
 
-/** Environments are built by users of their own, which are there before the first of them. */
-async function makeBuilders(config: Config, system: System, identities: Identities): Promise<void> {
-  const store = new AgentStore(join(config.layout.agentState, "agent.db"));
+async function withStore(
+  { layout }: Config,
+  work: (store: AgentStore) => Promise<void>,
+): Promise<void> {
+  const store = new AgentStore(join(layout.agentState, "agent.db"));
   try {
-    await provideBuilders({ config, system, store, identities });
+    await work(store);
   } finally {
     store.close();
+  }
+}
+
+/** All server blocks listen where the options say. Resolves to a line for each that somebody edited, and that does not. */
+async function moveListening(config: Config, store: AgentStore): Promise<string[]> {
+  const sites = { available: config.layout.sitesAvailable };
+  const shared = await sharedHostsIn(sites);
+  const left = await relisten(sites, [
+    ...shared.map((name) => ({ name, listen: listenAddresses(config) })),
+    ...store.instances.all().map(({ name, place }) => ({
+      name,
+      listen: listenAddresses(config, place.port === 0 ? config.server.port : place.port),
+    })),
+  ]);
+  return left.map(
+    (name) =>
+      `reeve: ${join(sites.available, name)}.conf was edited by hand: it listens where it says, and not where the options do`,
+  );
+}
+
+/** Under the units nginx may run on while everything else is prepared anew: then what listens is itself. */
+async function hasItsPorts({ layout }: Config): Promise<boolean> {
+  return (await runningNginx({ pidFile: layout.nginxPid })) !== undefined;
+}
+
+/** With one of them taken nginx would serve nobody. */
+async function expectPreviewsPorts(config: Config, store: AgentStore): Promise<void> {
+  if (await hasItsPorts(config)) return;
+  for (const { name, place } of store.instances.all()) {
+    if (place.port === 0) continue;
+    await expectFreePort(place.port, addressesOf(config.server.listen), {
+      hint: `The preview ${name} answers at this port: stop who has it.`,
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { loopbackAddresses, withPort, type Config } from "../config/config.ts";
+import { listenAddresses, type Config } from "../config/config.ts";
+import { addressesOf } from "../config/listening.ts";
 import { serverOptions } from "../config/server-options.ts";
 import { UserError } from "../errors.ts";
 import { isPresent } from "../system/files.ts";
@@ -50,7 +51,7 @@ async function furnish(config: Config, system: System, front: Identity): Promise
       "SSH needs a Debian package that is missing; install it with\nsudo apt-get install --no-install-recommends openssh-server",
     );
   }
-  await expectFreePort(server.ssh_port, loopbackAddresses(), {
+  await expectFreePort(server.ssh_port, addressesOf(server.listen), {
     hint: "Choose another one: ssh_port in etc/server.toml, or REEVE_SSH_PORT; 0 for none",
   });
   const user = system.isRoot ? front.name : userInfo().username;
@@ -61,7 +62,7 @@ async function furnish(config: Config, system: System, front: Identity): Promise
     await system.run({ file: "ssh-keygen", args, as: system.isRoot ? front : undefined });
   }
   await render("sshd.conf", layout.sshConfiguration, {
-    listen: loopbackAddresses().map((address) => withPort(address, server.ssh_port)),
+    listen: listenAddresses(config, server.ssh_port),
     hostKey: layout.sshHostKey,
     authorizedKeys: layout.authorizedKeys,
     user,
@@ -93,7 +94,7 @@ async function sshService(
     env: { PATH: "/usr/bin:/bin", LANG: "C.UTF-8" },
     log: join(layout.log, "sshd.log"),
     as,
-    ready: () => isListening(server.ssh_port),
+    ready: () => isListening(server.ssh_port, addressesOf(server.listen)[0]),
   };
 }
 

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import {
   configVariables,
   frontVariables,
-  loopbackAddresses,
   readConfig,
   type Config,
   type Overrides,
 } from "../config/config.ts";
+import { addressesOf } from "../config/listening.ts";
 import type { Identities } from "../agent/users/identities.ts";
 import { ControlGroups, ownGroup } from "../system/control-groups.ts";
 import { isPresent, removeFile } from "../system/files.ts";
@@ -29,15 +29,14 @@ import { welcome } from "./welcome.ts";
 type Say = (line: string) => void;
 
 /**
- * Runs the whole embedded server in the foreground: nginx, agent, Emperor and front, under one folder and
- * on loopback. Ends, with everything it started and nothing else, on Ctrl-C.
+ * Runs the whole embedded server in the foreground: nginx, agent, Emperor and front, under one folder. Ends, with everything it started and nothing else, on Ctrl-C.
  */
 export async function up(flags: Overrides, say: Say): Promise<void> {
   const config = readConfig(flags);
   const system = new LocalSystem();
   await expectPackages();
   const pidFile = await expectOnlyServer(config);
-  await expectFreePort(config.server.port, loopbackAddresses());
+  await expectFreePort(config.server.port, addressesOf(config.server.listen));
 
   const { identities, program } = await prepare(config, {
     system,

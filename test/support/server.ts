@@ -294,15 +294,21 @@ export class TestServer {
     path: string;
     /** nginx's own, unless another one is named. */
     port?: number;
+    /** Where to: 127.0.0.1, unless another one is named. */
+    address?: string;
+    /** Where from. */
+    from?: string;
     method?: string;
     headers?: Record<string, string>;
     body?: string | Buffer;
   }): Promise<Answer> {
     const { host, path, port = this.port, method = "GET", headers = {}, body } = request;
+    const { address = "127.0.0.1", from } = request;
     return new Promise((resolve, reject) => {
       const client = httpRequest(
         {
-          host: "127.0.0.1",
+          host: address,
+          ...(from === undefined ? {} : { localAddress: from }),
           port,
           path,
           method,

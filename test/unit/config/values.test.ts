@@ -48,6 +48,16 @@ const ofApps: Record<keyof typeof appOptions, string[]> = {
 
 const ofServers: Record<keyof typeof serverOptions, string[]> = {
   domain: ["", ...hosts, `${"x".repeat(60)}.`.repeat(3) + "x".repeat(10)],
+  listen: [
+    "",
+    "Loopback",
+    "loopback all",
+    "localhost",
+    "0.0.0.0",
+    "127.0.0.1:80",
+    "::1%lo",
+    "[::1]",
+  ],
   port: whole(1, 65_535),
   ssh_port: whole(0, 65_535),
   connections: whole(256, 500_000),
