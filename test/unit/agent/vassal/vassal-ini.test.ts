@@ -97,6 +97,8 @@ module = app:app
         limit-nproc = 512
         logto2 = /var/log/reeve/apps/%n.log
         log-x-forwarded-for = true
+        ; What is asked over a socket has no address: the visitor's is what nginx says.
+        route-run = addvar:REMOTE_ADDR=\${HTTP_X_REAL_IP}
 
         ; The variables and what reeve says of the release, one file each, and the one folder that the app may write.
         envdir = /etc/reeve/apps/%n/variables
