@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { hasCode } from "../errors.ts";
+import { hasCode, UserError } from "../errors.ts";
 import { embeddedLayout, expectUsableHome, type Layout } from "./layout.ts";
 import { addressesOf, withPort } from "./listening.ts";
 import { readOptions } from "./option-table.ts";
+import { contradiction } from "./visited.ts";
 import { serverOptions, type ServerOptions } from "./server-options.ts";
 
 /** The server's configuration: read once at the start, frozen, passed down. */
@@ -36,6 +37,9 @@ export function readConfig(flags: Overrides = {}, variables = process.env): Conf
     overrides: { ...ownVariables(variables), ...portFlag(flags) },
     defaults: { ...machinesAuthorities(), ...installerDefaults(variables) },
   });
+  const problem = contradiction(server);
+  if (problem !== undefined)
+    throw new UserError("CONFIG_INVALID", `${layout.serverFile}: ${problem}`);
   return Object.freeze({ layout, server });
 }
 

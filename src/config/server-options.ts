@@ -2,6 +2,7 @@ import { z } from "zod";
 import { isHostName } from "../names/names.ts";
 import type { Limits } from "../system/limits.ts";
 import { listenWords } from "./listening.ts";
+import { publicUrl, trustedProxies } from "./visited.ts";
 import { wholeNumber, type OptionTable, type OptionValues } from "./option-table.ts";
 
 const userName = z.string().regex(/^[a-z_][a-z0-9_-]{0,30}$/, "is not a system user's name");
@@ -58,6 +59,18 @@ export const serverOptions = {
     schema: wholeNumber(1, 65535),
     default: 8080,
     sentence: "The port at which nginx listens.",
+  },
+  public_url: {
+    schema: publicUrl,
+    default: "",
+    sentence:
+      "The address at which visitors come to the domain, where that is not nginx itself: https://example.org, or with a port. Apps answer below its host by its scheme and port.",
+  },
+  trusted_proxies: {
+    schema: trustedProxies,
+    default: "",
+    sentence:
+      "The addresses and networks of balancers, or of whoever does TLS in front: by their word an app knows the visitor's address and scheme, and by nobody else's.",
   },
   ssh_port: {
     schema: wholeNumber(0, 65535),

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Layout } from "../config/layout.ts";
+import { hostAt, type Visited } from "../config/visited.ts";
 import { appOfInstance, isPreviewName } from "./names.ts";
 
 /** What is on the air under a name: the app itself, or one preview of it. */
@@ -128,15 +129,20 @@ export function deployLogPath(layout: Layout, app: string, number: number): stri
   return join(layout.deployLogs, app, `${number}.log`);
 }
 
-/** The address to give to people; the standard port is not said. */
-export function placeUrl(place: Place, serversPort: number): string {
-  return `${place.scheme}://${placeHost(place, serversPort)}${place.path}`;
+/** The address to give to people. */
+export function placeUrl(place: Place, visited: Visited): string {
+  const { scheme } = visitedThere(place, visited);
+  return `${scheme}://${placeHost(place, visited)}${place.path}`;
 }
 
 /** What a browser says as its `Host` there. */
-export function placeHost({ host, port }: Place, serversPort: number): string {
-  const said = port === 0 ? serversPort : port;
-  return said === 80 ? host : `${host}:${said}`;
+export function placeHost(place: Place, visited: Visited): string {
+  return hostAt(place.host, visitedThere(place, visited));
+}
+
+/** At a port of its own an instance is visited as it is: what stands in front of the server does not know of it. */
+export function visitedThere({ scheme, port }: Place, visited: Visited): Visited {
+  return port === 0 ? visited : { scheme, port };
 }
 
 export function isSamePlace(one: Place, other: Place): boolean {

@@ -3,6 +3,8 @@ import { chmod, chown, mkdir, readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import Handlebars from "handlebars";
 import { listenAddresses, programRoot, type Config } from "../config/config.ts";
+import { wordsOf } from "../config/listening.ts";
+import { hostAt, visitedAt } from "../config/visited.ts";
 import { starterFile } from "../config/option-table.ts";
 import { serverOptions } from "../config/server-options.ts";
 import type { Identities } from "../agent/users/identities.ts";
@@ -139,7 +141,13 @@ export async function writeConfigurations(
 
 async function webValues({ server }: Config, isRoot: boolean): Promise<object> {
   const capacity = webCapacity(server.connections, await mostOpenFiles());
-  return { ...capacity, user: isRoot ? server.web_user : "" };
+  return {
+    ...capacity,
+    user: isRoot ? server.web_user : "",
+    proxies: [...new Set(wordsOf(server.trusted_proxies))],
+    ownPort: hostAt("", { scheme: "http", port: server.port }),
+    visitedPort: hostAt("", visitedAt(server)),
+  };
 }
 
 /** A copy of the program that everybody can read, for a checkout under a closed folder. */

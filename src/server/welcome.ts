@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { placeUrl } from "../names/instance.ts";
+import { visitedAt } from "../config/visited.ts";
 import { programRoot, type Config } from "../config/config.ts";
 import { tokenFile } from "../front/accounts/token.ts";
 import type { SshAccess } from "./ssh.ts";
@@ -45,7 +46,7 @@ function remoteLines(config: Config): string[] {
 }
 
 function urlOf({ server }: Config, host: string): string {
-  return placeUrl({ scheme: "http", host, path: "/", port: 0 }, server.port);
+  return placeUrl({ scheme: "http", host, path: "/", port: 0 }, visitedAt(server));
 }
 
 /** How this server's commands are typed, from any folder. */

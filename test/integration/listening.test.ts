@@ -1,8 +1,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
-import { describe, expect, it } from "vitest";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { plainApp } from "../support/apps.ts";
-import { eventually, type TestServer } from "../support/server.ts";
+import { freePort } from "../support/ports.ts";
+import { eventually, projectRoot, type TestServer } from "../support/server.ts";
+import { TlsFront } from "../support/tls-front.ts";
 import { withApp, withServer } from "../support/with-server.ts";
 
 /** What comes first from whoever listens there; its code where nobody does. */
@@ -89,5 +93,160 @@ describe("a server that listens at addresses of its own", () => {
     await server.write("etc/server.toml", "");
     await server.up();
     await eventually(async () => (await bodyAt(server, "demo", "127.0.0.1")) === "demo", 10_000);
+  });
+});
+
+const tlsPort = await freePort();
+const plainPort = await freePort();
+const proxy = "127.0.0.2";
+const stranger = "127.0.0.3";
+const visitor = "127.0.0.4";
+
+describe("a server behind somebody's TLS", () => {
+  const server = withServer([
+    `public_url = "https://localhost:${tlsPort}"`,
+    `trusted_proxies = "${proxy}"`,
+  ]);
+  let front: TlsFront;
+  let said: string;
+
+  beforeAll(async () => {
+    front = new TlsFront({
+      ...{ folder: join(server.workspaces, "front"), from: proxy },
+      ...{ tlsPort, plainPort, serversPort: server.port },
+    });
+    await front.start();
+    const flask = await server.workspace("flask", {});
+    flask.copy(join(projectRoot, "examples/flask"));
+    await flask.commit("The example");
+    await flask.git(
+      "remote",
+      "set-url",
+      "deploy",
+      `https://admin:${server.token}@localhost:${tlsPort}/git/flask.git`,
+    );
+    await flask.git("config", "http.sslCAInfo", front.certificate);
+    const { exitCode, output } = await flask.push();
+    expect(exitCode, output).toBe(0);
+    said = output;
+  });
+  afterAll(() => front.stop());
+
+  it("is pushed to through it, and prints where visitors come", async () => {
+    const url = `https://flask.localhost:${tlsPort}/`;
+
+    expect(said).toContain(url);
+    expect(server.said).toContain(`Apps answer at https://<app>.localhost:${tlsPort}/`);
+    expect(server.said).toContain(`git remote add deploy https://admin@localhost:${tlsPort}/git/`);
+    expect(await server.json("apps")).toMatchObject([{ app: "flask", url }]);
+    expect(server.read("etc/apps/flask/variables/REEVE_URL").trim()).toBe(url);
+  });
+
+  it("tells an app the visitor's address, the scheme and the host with its port", async () => {
+    const host = "flask.localhost";
+    const where = await front.ask("/where", { host, from: visitor });
+    const old = await front.ask("/old", { host, from: visitor });
+
+    expect(JSON.parse(where.body)).toEqual({
+      scheme: "https",
+      host: `${host}:${tlsPort}`,
+      remote_addr: visitor,
+      script_name: "",
+    });
+    expect(old.headers.location).toBe(`https://${host}:${tlsPort}/`);
+  });
+
+  it("believes of a visitor's own headers nothing, through the proxy or past it", async () => {
+    const host = "flask.localhost";
+    const headers = {
+      "x-forwarded-for": "198.51.100.1",
+      "x-forwarded-proto": "https",
+      "x-forwarded-host": "evil.example",
+      "x-forwarded-port": "444",
+      "x-real-ip": "198.51.100.1",
+      forwarded: "for=198.51.100.1;proto=https",
+    };
+
+    const through = await front.ask("/where", { host, from: visitor, headers });
+    const past = await server.ask({
+      ...{ host: `${host}:${server.port}`, path: "/where", from: stranger, headers },
+    });
+
+    expect(JSON.parse(through.body)).toMatchObject({ remote_addr: visitor, scheme: "https" });
+    expect(JSON.parse(past.body)).toEqual({
+      scheme: "http",
+      host: `${host}:${server.port}`,
+      remote_addr: stranger,
+      script_name: "",
+    });
+  });
+
+  it("counts wrong tokens by the visitor, and not by the proxy", async () => {
+    const authorization = `Basic ${Buffer.from("admin:wrong").toString("base64")}`;
+    const path = "/git/flask.git/info/refs?service=git-receive-pack";
+
+    const { status } = await front.ask(path, { from: visitor, headers: { authorization } });
+
+    expect(status).toBe(401);
+    expect((await server.reeve("audit")).output).toContain(`wrong token for admin from ${visitor}`);
+  });
+
+  it("has Django take a form with its CSRF token", async () => {
+    const django = await server.workspace("django", {});
+    django.copy(join(projectRoot, "examples/django"));
+    await django.commit("The example");
+    const { exitCode, output } = await django.push();
+    expect(exitCode, output).toBe(0);
+
+    const host = "django.localhost";
+    const page = await front.ask("/", { host });
+    const token = /name="csrfmiddlewaretoken" value="([^"]+)"/.exec(page.body)?.[1] ?? "";
+    const fields = [...page.body.matchAll(/<(?:input|textarea)[^>]* name="([^"]+)"/g)].map(
+      ([, name = ""]): [string, string] => [name, name === "csrfmiddlewaretoken" ? token : "Ada"],
+    );
+    const origin = `https://${host}:${tlsPort}`;
+    const posted = await front.ask("/", {
+      ...{ host, method: "POST", body: new URLSearchParams(fields).toString() },
+      headers: {
+        "content-type": "application/x-www-form-urlencoded",
+        cookie: String(page.headers["set-cookie"]).split(";")[0] ?? "",
+        origin,
+        referer: `${origin}/`,
+      },
+    });
+
+    expect(posted.status, posted.body).toBe(302);
+    expect((await front.ask("/", { host })).body).toContain("Ada");
+  });
+});
+
+/** Addresses that are no loopback's, in a network of the server's own that leads nowhere. */
+const ownNetwork = [
+  ...["unshare", "--net", "sh", "-c"],
+  'ip link set lo up && ip address add 192.0.2.10/32 dev lo && ip -6 address add 2001:db8::10/128 dev lo nodad && exec "$@"',
+  "sh",
+];
+
+describe.runIf(process.getuid?.() === 0)("a server that listens at all addresses", () => {
+  const server = withServer(['listen = "all"'], { wrapper: ownNetwork });
+
+  const inside = async (file: string, ...words: string[]): Promise<string> => {
+    const enter = ["--target", String(server.pid), "--net", "--", file, ...words];
+    return (await execa("nsenter", enter, { all: true, reject: false })).all;
+  };
+  const ask = (address: string): Promise<string> =>
+    inside("curl", "--silent", "--show-error", `http://${address}:${server.port}/`);
+  it("answers at each of them, IPv4 and IPv6", async () => {
+    for (const address of ["127.0.0.1", "192.0.2.10", "[::1]", "[2001:db8::10]"])
+      expect(await ask(address)).toBe("There is no app at this address.");
+  });
+
+  it("listens on loopback alone after the next start, if it is to", async () => {
+    await server.interrupt();
+    await server.write("etc/server.toml", "");
+    await server.up();
+
+    expect(await ask("127.0.0.1")).toBe("There is no app at this address.");
+    expect(await ask("192.0.2.10")).toMatch(/refused|connect/i);
   });
 });

@@ -166,13 +166,9 @@ async function generate(
     place,
     ini: iniOf(context, settledVassal(context, deploy), { deploy, options, text }),
     vhost: vhostText({
-      ...{
-        name,
-        place,
-        url: `http://${place.host}/`,
-        socket: socketBehind(paths.link),
-        standardPort: false,
-      },
+      ...{ name, place, url: `http://${place.host}/`, socket: socketBehind(paths.link) },
+      hostHeader: "$host:$server_port",
+      scheme: "$scheme",
       listen: ["127.0.0.1:8080"],
       anyCookieDomain: false,
       preview: { passwords: paths.passwords },

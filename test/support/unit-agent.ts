@@ -47,7 +47,17 @@ export function agentWorld(): AgentWorld {
   store.apps.create("demo");
   const own = ownIdentity();
   const context = {
-    config: { layout, server: { domain: "localhost", port: 80, preview_days: 90, drain: 1000 } },
+    config: {
+      layout,
+      server: {
+        domain: "localhost",
+        port: 80,
+        public_url: "",
+        trusted_proxies: "",
+        preview_days: 90,
+        drain: 1000,
+      },
+    },
     system: new UnprivilegedSystem(),
     store,
     identities: { front: own, web: own },

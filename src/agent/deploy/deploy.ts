@@ -1,4 +1,5 @@
 import { optionsFile, placeUrl } from "../../names/instance.ts";
+import { visitedAt } from "../../config/visited.ts";
 import { isPreviewName } from "../../names/names.ts";
 import type { AgentRequest } from "../../protocol/agent-verbs.ts";
 import { UserError } from "../../errors.ts";
@@ -137,7 +138,7 @@ export async function confirmDeploy(context: DeployContext, id: number): Promise
   const said: string[] = [];
   const report = new DeployReport(store, (line) => said.push(line));
   report.keepLog(logOf(context, deploy));
-  report.stepTook("live", placeUrl(row.place, config.server.port), took);
+  report.stepTook("live", placeUrl(row.place, visitedAt(config.server)), took);
   return said;
 }
 

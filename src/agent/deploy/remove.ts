@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { optionsFile, placeUrl, type Instance } from "../../names/instance.ts";
+import { visitedAt } from "../../config/visited.ts";
 import { absentCommit, branchOf } from "../../names/names.ts";
 import { isPresent, removeFile } from "../../system/files.ts";
 import { removeTrees } from "../../system/walker.ts";
@@ -86,7 +87,7 @@ export async function confirmRemoval(context: DeployContext, deploy: Deploy): Pr
     context.log.error({ err: error, app: deploy.app }, "could not remove what previews left"),
   );
   const took = conclude(context, deploy, { state: "removed" });
-  return [stepLine("removed", row ? placeUrl(row.place, config.server.port) : "", took)];
+  return [stepLine("removed", row ? placeUrl(row.place, visitedAt(config.server)) : "", took)];
 }
 
 /**

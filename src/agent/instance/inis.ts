@@ -6,8 +6,10 @@ import {
   releasePath,
   sharesHost,
   socketStem,
+  visitedThere,
   type Instance,
 } from "../../names/instance.ts";
+import { visitedAt } from "../../config/visited.ts";
 import { branchName, isPreviewName, slugOfPreview } from "../../names/names.ts";
 import { webOf, type Process } from "../../names/process.ts";
 import { isUntouched } from "../../system/signature.ts";
@@ -83,20 +85,21 @@ export function iniOf(
   return withIdle(understudyIni(text, from, own), options.preview_idle);
 }
 
-/** What an instance is asked before it goes on the air: at its own place, as nginx would say it. */
+/** What an instance is asked before it goes on the air: at its own place, as a visitor's request comes from nginx. */
 export function healthCheck(
   context: DeployContext,
   instance: Instance,
   options: AppOptions,
 ): HealthCheck {
-  const { port } = context.config.server;
+  const visited = visitedAt(context.config.server);
   return {
     request: {
       path: pathUnder(instance.place, options.health_path),
       headers: {
-        Host: placeHost(instance.place, port),
-        "X-Forwarded-Proto": "http",
+        Host: placeHost(instance.place, visited),
+        "X-Real-IP": "127.0.0.1",
         "X-Forwarded-For": "127.0.0.1",
+        "X-Forwarded-Proto": visitedThere(instance.place, visited).scheme,
         "User-Agent": "reeve (health)",
       },
     },
@@ -115,7 +118,7 @@ function vassalValues(
   const appUser = userOf(context, instance.name);
   return {
     name: instance.name,
-    url: placeUrl(instance.place, server.port),
+    url: placeUrl(instance.place, visitedAt(server)),
     release: isPreviewName(instance.name) ? releaseHeader(instance, release.commit) : undefined,
     sockets: layout.sockets,
     socket: socketStem(instance.name) === instance.name ? "%n" : socketStem(instance.name),

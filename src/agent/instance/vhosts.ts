@@ -1,11 +1,20 @@
-import { placeUrl, socketBehind, type Instance, type InstancePaths } from "../../names/instance.ts";
+import {
+  placeUrl,
+  socketBehind,
+  visitedThere,
+  type Instance,
+  type InstancePaths,
+  type Place,
+} from "../../names/instance.ts";
 import { isPreviewName } from "../../names/names.ts";
 import { isUntouched } from "../../system/signature.ts";
 import type { AppOptions } from "../../config/app-options.ts";
 import { listenAddresses } from "../../config/config.ts";
+import type { ServerOptions } from "../../config/server-options.ts";
+import { hostAt, visitedAt } from "../../config/visited.ts";
 import { removeFile } from "../../system/files.ts";
 import { writePasswords } from "../vhost/passwords.ts";
-import { installVhost, isEnabled, readVhost, vhostText } from "../vhost/vhost.ts";
+import { installVhost, isEnabled, readVhost, vhostText, type VhostValues } from "../vhost/vhost.ts";
 import { pathsOf, type DeployContext } from "../world/context.ts";
 
 /** Brings the instance's server block to what its place asks for, unless somebody wrote it by hand. */
@@ -21,10 +30,10 @@ export async function provideVhost(
   const listen = listenAddresses(config, port);
   const text = vhostText({
     name,
-    url: placeUrl(place, port),
+    url: placeUrl(place, visitedAt(config.server)),
     place,
     listen,
-    standardPort: port === 80,
+    ...visitorsWords(config.server, place),
     socket: socketBehind(paths.link),
     anyCookieDomain: options.cookie_domain === "any",
     preview: isPreviewName(name)
@@ -38,6 +47,22 @@ export async function provideVhost(
   if (current === text && (await isEnabled(nginx, vhost))) return "unchanged";
   await installVhost(system, nginx, vhost);
   return current === undefined ? "made" : "changed";
+}
+
+/** Where the variables come from: templates/nginx.conf.hbs. */
+function visitorsWords(
+  server: ServerOptions,
+  place: Place,
+): Pick<VhostValues, "hostHeader" | "scheme"> {
+  const isBehind = server.trusted_proxies !== "";
+  const host = hostAt("$host", visitedThere(place, visitedAt(server)));
+  const ownPort = place.port === 0 ? server.port : place.port;
+  // As people write it, who may take the block over by hand.
+  const direct = host === `$host:${ownPort}` ? "$host:$server_port" : host;
+  return {
+    hostHeader: isBehind && place.port === 0 ? "$host$reeve_port" : direct,
+    scheme: isBehind ? "$reeve_scheme" : "$scheme",
+  };
 }
 
 /** The file of a preview's password, where the app's options want one. */

@@ -8,6 +8,7 @@ import {
   placeUrl,
   releasePath,
 } from "../../names/instance.ts";
+import { visitedAt } from "../../config/visited.ts";
 import { appOptions } from "../../config/app-options.ts";
 import type { Option } from "../../config/option-table.ts";
 import { optionsOf, pathsOf, userOf, type DeployContext } from "../world/context.ts";
@@ -307,7 +308,7 @@ function placeOf(
   const live = row.live === null ? undefined : context.store.deploys.get(row.live);
   const paths = pathsOf(context, row.name);
   return {
-    url: placeUrl(row.place, context.config.server.port),
+    url: placeUrl(row.place, visitedAt(context.config.server)),
     release: live && releasePath(paths, live.newCommit),
     environment: live?.environment ? environmentPath(paths, live.environment) : undefined,
   };

@@ -17,7 +17,9 @@ export interface VhostValues {
   place: Place;
   /** Addresses with their port. */
   listen: string[];
-  standardPort: boolean;
+  /** What the app is told of the visitor, in variables of nginx's. */
+  hostHeader: string;
+  scheme: string;
   socket: string;
   /** Whether the app may set cookies for its siblings. */
   anyCookieDomain: boolean;

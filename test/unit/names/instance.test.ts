@@ -80,11 +80,14 @@ describe("the name of an app's user", () => {
 
 describe("the address of a place", () => {
   it.each([
-    [80, {}, "http://demo.example.org/"],
-    [8080, {}, "http://demo.example.org:8080/"],
-    [8080, { path: "/new-cart/" }, "http://demo.example.org:8080/new-cart/"],
-    [8080, { port: 9001 }, "http://demo.example.org:9001/"],
-  ])("where the server's port is %i and it has %j, is %s", (port, more, url) => {
+    ["http" as const, 80, {}, "http://demo.example.org/"],
+    ["http" as const, 8080, {}, "http://demo.example.org:8080/"],
+    ["http" as const, 443, {}, "http://demo.example.org:443/"],
+    ["https" as const, 443, {}, "https://demo.example.org/"],
+    ["https" as const, 8443, { path: "/new-cart/" }, "https://demo.example.org:8443/new-cart/"],
+    ["http" as const, 8080, { port: 9001 }, "http://demo.example.org:9001/"],
+    ["https" as const, 443, { port: 9001 }, "http://demo.example.org:9001/"],
+  ])("where visitors come by %s to %i and it has %j, is %s", (scheme, port, more, url) => {
     const place = {
       scheme: "http" as const,
       host: "demo.example.org",
@@ -93,7 +96,7 @@ describe("the address of a place", () => {
       ...more,
     };
 
-    expect(placeUrl(place, port)).toBe(url);
+    expect(placeUrl(place, { scheme, port })).toBe(url);
   });
 
   it("holds everything that is asked of the instance", () => {

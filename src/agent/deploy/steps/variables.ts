@@ -1,4 +1,5 @@
 import { placeUrl } from "../../../names/instance.ts";
+import { visitedAt } from "../../../config/visited.ts";
 import {
   changedVariables,
   dropProposedVariables,
@@ -41,6 +42,6 @@ function releaseVariables({ context, instance, deploy }: Preparation): ReleaseVa
     REEVE_APP: instance.app,
     REEVE_BRANCH: instance.branch,
     REEVE_COMMIT: deploy.newCommit,
-    REEVE_URL: placeUrl(instance.place, context.config.server.port),
+    REEVE_URL: placeUrl(instance.place, visitedAt(context.config.server)),
   };
 }

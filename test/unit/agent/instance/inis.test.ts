@@ -143,4 +143,19 @@ describe("what an instance is asked before it goes on the air", () => {
       deadline: 5000,
     });
   });
+
+  it("looks like a visitor's request, also where visitors come to somebody's TLS", async () => {
+    const { context, options } = await world();
+    const headersAt = (port: number) =>
+      healthCheck(context, { ...demo, place: { ...place, port } }, options).request.headers;
+    const from = { "X-Real-IP": "127.0.0.1", "X-Forwarded-For": "127.0.0.1" };
+
+    expect(headersAt(0)).toMatchObject({ ...from, "X-Forwarded-Proto": "http" });
+    Object.assign(context.config.server, { public_url: "https://localhost:8443" });
+
+    const https = { Host: "demo.localhost:8443", "X-Forwarded-Proto": "https" };
+    expect(headersAt(0)).toMatchObject({ ...from, ...https });
+    const own = { Host: "demo.localhost:9001", "X-Forwarded-Proto": "http" };
+    expect(headersAt(9001)).toMatchObject({ ...from, ...own });
+  });
 });

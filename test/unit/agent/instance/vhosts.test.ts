@@ -48,6 +48,29 @@ describe("an instance's server block", () => {
     expect(textOf(demo)).toMatch(/listen \S*:8123;/);
   });
 
+  it.each([
+    [{}, "$host", "$scheme"],
+    [{ port: 8080 }, "$host:$server_port", "$scheme"],
+    [{ public_url: "http://localhost:8080" }, "$host:8080", "$scheme"],
+    [{ port: 8080, public_url: "http://localhost:80" }, "$host", "$scheme"],
+    [
+      { public_url: "https://localhost", trusted_proxies: "10.0.0.1" },
+      "$host$reeve_port",
+      "$reeve_scheme",
+    ],
+  ])("with %j tells the app the host %s and the scheme %s", async (options, host, scheme) => {
+    const { context, provide, textOf } = await world();
+    Object.assign(context.config.server, options);
+
+    await provide(demo);
+    expect(textOf(demo)).toContain(`proxy_set_header Host ${host};`);
+    expect(textOf(demo)).toContain(`proxy_set_header X-Forwarded-Proto ${scheme};`);
+
+    // At a port of its own it is visited there, whatever stands in front.
+    await provide({ ...demo, place: { ...place, port: 8123 } });
+    expect(textOf(demo)).toContain("proxy_set_header Host $host:$server_port;");
+  });
+
   it("is left alone where somebody changed it by hand", async () => {
     const { provide, layout, textOf } = await world();
     await provide(demo);

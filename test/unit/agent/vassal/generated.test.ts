@@ -164,16 +164,17 @@ describe("whatever passes the grammars", () => {
     );
   });
 
-  it.each([true, false])(
-    "changes nothing in the server block but its leaves (at the standard port: %s)",
-    (standardPort) => {
+  it.each(["$host", "$host:$server_port", "$host$reeve_port"])(
+    "changes nothing in the server block but its leaves (with %s)",
+    (hostHeader) => {
       const vhost = (given: { name: string; host: string }): string =>
         vhostText({
           name: given.name,
           url: `http://${given.host}/`,
           place: { scheme: "http", host: given.host, path: "/", port: 0 },
           listen: ["127.0.0.1:8080", "[::1]:8080"],
-          standardPort,
+          hostHeader,
+          scheme: "$scheme",
           socket: socketBehind(instancePaths(layout, given.name).link),
           anyCookieDomain: false,
           preview: undefined,

@@ -28,7 +28,8 @@ const values: VhostValues = {
   url: "http://demo.example.org/",
   place: { scheme: "http", host: "demo.example.org", path: "/", port: 0 },
   listen: ["127.0.0.1:80", "[::1]:80"],
-  standardPort: true,
+  hostHeader: "$host",
+  scheme: "$scheme",
   socket: "/run/reeve/sockets/demo.sock",
   anyCookieDomain: false,
   preview: undefined,
@@ -92,7 +93,8 @@ describe("the server block", () => {
   });
 
   it("hands the port on at any other one, or every redirect would lose it", () => {
-    const text = vhostText({ ...values, listen: ["127.0.0.1:8080"], standardPort: false });
+    const listen = ["127.0.0.1:8080"];
+    const text = vhostText({ ...values, listen, hostHeader: "$host:$server_port" });
 
     expect(directivesOf(text)).toEqual([
       "server {",
@@ -107,6 +109,15 @@ describe("the server block", () => {
       "include /etc/reeve/apps/demo/vhost.local.con[f];",
       "}",
     ]);
+  });
+
+  it("tells the app of the visitor by the variables that it is given", () => {
+    const words = { hostHeader: "$host$reeve_port", scheme: "$reeve_scheme" };
+
+    const directives = directivesOf(vhostText({ ...values, ...words }));
+
+    expect(directives).toContain("proxy_set_header Host $host$reeve_port;");
+    expect(directives).toContain("proxy_set_header X-Forwarded-Proto $reeve_scheme;");
   });
 
   it("leaves an app's cookies as they are, where an option says so", () => {
