@@ -80,6 +80,10 @@ const catalogue = {
     exit: 1,
     hint: "Give the app another host, or its previews: reeve options APP set host=… preview_host=…",
   },
+  PLAIN_HTTP: {
+    exit: 1,
+    hint: "Push over HTTPS or SSH. In a network that nobody else reads: plain_http = true in etc/server.toml.",
+  },
   PORT_TAKEN: { exit: 2, hint: "Choose another one: npm start -- --port 8081" },
   PREVIEW_LIMIT: {
     exit: 1,

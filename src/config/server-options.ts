@@ -72,6 +72,12 @@ export const serverOptions = {
     sentence:
       "The addresses and networks of balancers, or of whoever does TLS in front: by their word an app knows the visitor's address and scheme, and by nobody else's.",
   },
+  plain_http: {
+    schema: z.boolean(),
+    default: false,
+    sentence:
+      "git is answered over plain HTTP also from elsewhere than this machine: whoever is on the way can read the tokens.",
+  },
   ssh_port: {
     schema: wholeNumber(0, 65535),
     default: 8022,

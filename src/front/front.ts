@@ -96,6 +96,13 @@ function makeGateServer(gate: Gate): Server {
   return server;
 }
 
+function gateRules(server: ServerOptions): Pick<Gate, "wire" | "pushLimit"> {
+  return {
+    wire: { plainHttp: server.plain_http, url: server.public_url },
+    pushLimit: server.push_limit * mebibyte,
+  };
+}
+
 async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate }> {
   const { layout, server } = config;
   const system = new LocalSystem();
@@ -154,7 +161,7 @@ async function makeWorld(config: Config): Promise<{ control: Control; gate: Gate
   };
   return {
     control: { ...shared, layout, authorizedKeys: new AuthorizedKeys(layout, store) },
-    gate: { ...shared, throttle: new Throttle(), pushLimit: server.push_limit * mebibyte },
+    gate: { ...shared, throttle: new Throttle(), ...gateRules(server) },
   };
 }
 

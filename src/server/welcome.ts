@@ -17,6 +17,13 @@ export function welcome(config: Config, ssh: SshAccess | undefined): string[] {
     ...remoteLines(config).map((line) => `  ${line}`),
     "  git push deploy main",
     "",
+    ...(isReadOnTheWay(config)
+      ? [
+          "From other machines git is refused over plain HTTP, which anybody on the way can read:",
+          "use SSH, or have TLS done in front (docs/vhosts.md).",
+          "",
+        ]
+      : []),
     ...(ssh
       ? [
           `Or over SSH, at ssh://${ssh.user}@${domain}:${ssh.port}/demo.git, once your key is known:`,
@@ -28,6 +35,12 @@ export function welcome(config: Config, ssh: SshAccess | undefined): string[] {
     `What is on the air: ${commandLine(config)} apps`,
     "Ctrl-C stops reeve and all apps; `npm start` brings them back.",
   ];
+}
+
+/** Whether others come to nginx itself, without TLS, and are to be told so before they try. */
+function isReadOnTheWay({ server }: Config): boolean {
+  const isPlain = visitedAt(server).scheme === "http" && !server.plain_http;
+  return isPlain && (server.listen !== "loopback" || server.public_url !== "");
 }
 
 /**

@@ -7,7 +7,7 @@ import { plainApp } from "../support/apps.ts";
 import { freePort } from "../support/ports.ts";
 import { eventually, projectRoot, type TestServer } from "../support/server.ts";
 import { TlsFront } from "../support/tls-front.ts";
-import { withApp, withServer } from "../support/with-server.ts";
+import { withApp, withServer, withWorkspace } from "../support/with-server.ts";
 
 /** What comes first from whoever listens there; its code where nobody does. */
 function firstWord(address: string, port: number): Promise<string> {
@@ -220,6 +220,74 @@ describe("a server behind somebody's TLS", () => {
   });
 });
 
+describe("git over plain HTTP", () => {
+  const options = [`public_url = "https://localhost:${tlsPort}"`, `trusted_proxies = "${proxy}"`];
+  const server = withServer(options);
+  const demo = withWorkspace(server, "demo", plainApp("demo"));
+  let front: TlsFront;
+
+  beforeAll(async () => {
+    front = new TlsFront({
+      ...{ folder: join(server.workspaces, "front"), from: proxy },
+      ...{ tlsPort, plainPort, serversPort: server.port },
+    });
+    await front.start();
+  });
+  afterAll(() => front.stop());
+
+  it("is refused from elsewhere, and git says why and what to do", async () => {
+    const plain = `http://admin:${server.token}@localhost:${plainPort}/git/demo.git`;
+
+    for (const words of [
+      ["push", plain, "main"],
+      ["ls-remote", plain],
+    ]) {
+      const { exitCode, all: output } = await demo.start(...words);
+
+      expect(exitCode, output).toBe(128);
+      expect(output).toContain(
+        "remote: error[PLAIN_HTTP]: plain HTTP, from 203.0.113.9: whoever is on the way could read the token",
+      );
+      expect(output).toContain(`remote: hint: Push to https://localhost:${tlsPort}/git/APP.git.`);
+      expect(output).not.toContain("is to be replaced");
+    }
+    expect(await server.json("apps")).toEqual([]);
+  });
+
+  it("says that a token which came all the same is to be replaced", async () => {
+    const { status, body } = await server.ask({
+      ...{ host: `localhost:${plainPort}`, port: plainPort },
+      path: "/git/demo.git/info/refs?service=git-receive-pack",
+      headers: {
+        authorization: `Basic ${Buffer.from(`admin:${server.token}`).toString("base64")}`,
+      },
+    });
+
+    expect(status).toBe(403);
+    expect(body).toContain("hint: The token that was sent is to be replaced");
+  });
+
+  it("is answered from this machine itself, and over the proxy's TLS", async () => {
+    const tls = `https://admin:${server.token}@localhost:${tlsPort}/git/demo.git`;
+    const trusting = ["-c", `http.sslCAInfo=${front.certificate}`];
+
+    const { exitCode, output } = await demo.push();
+    const listed = await demo.git(...trusting, "ls-remote", tls);
+
+    expect(exitCode, output).toBe(0);
+    expect(listed.output).toContain("refs/heads/main");
+  });
+
+  it("is answered from elsewhere with plain_http", async () => {
+    await server.interrupt();
+    await server.write("etc/server.toml", [...options, "plain_http = true", ""].join("\n"));
+    await server.up();
+
+    const plain = `http://admin:${server.token}@localhost:${plainPort}/git/demo.git`;
+    expect((await demo.git("ls-remote", plain)).output).toContain("refs/heads/main");
+  });
+});
+
 /** Addresses that are no loopback's, in a network of the server's own that leads nowhere. */
 const ownNetwork = [
   ...["unshare", "--net", "sh", "-c"],
@@ -239,6 +307,22 @@ describe.runIf(process.getuid?.() === 0)("a server that listens at all addresses
   it("answers at each of them, IPv4 and IPv6", async () => {
     for (const address of ["127.0.0.1", "192.0.2.10", "[::1]", "[2001:db8::10]"])
       expect(await ask(address)).toBe("There is no app at this address.");
+  });
+
+  it("says that git is refused from other machines, and refuses it by their address", async () => {
+    expect(server.said).toContain("From other machines git is refused over plain HTTP");
+    for (const address of ["192.0.2.10", "2001:db8::10"]) {
+      const host = address.includes(":") ? `[${address}]` : address;
+      const said = await inside(
+        ...(["curl", "--silent", "--header", "Host: localhost"] as const),
+        `http://${host}:${server.port}/git/demo.git/info/refs?service=git-receive-pack`,
+      );
+
+      expect(said).toContain(`error[PLAIN_HTTP]: plain HTTP, from ${address}:`);
+      expect(said).toContain("hint: Push over SSH, or have the administrator put TLS in front");
+    }
+    const own = `http://admin:${server.token}@localhost:${server.port}/git/demo.git`;
+    expect(await inside("git", "ls-remote", own)).toContain("APP_UNKNOWN");
   });
 
   it("listens on loopback alone after the next start, if it is to", async () => {

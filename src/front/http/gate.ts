@@ -12,6 +12,7 @@ import type { GitService } from "../repositories/node-git-server.ts";
 import { openRepository, type Entrance, type Wish } from "../repositories/open-repository.ts";
 import { findRoute, type Route } from "./route.ts";
 import type { Slots } from "../slots.ts";
+import { expectUnread } from "./wire.ts";
 import type { Throttle } from "./throttle.ts";
 
 export interface Gate extends Entrance, HookWorld {
@@ -21,6 +22,8 @@ export interface Gate extends Entrance, HookWorld {
   pushers: Pushers;
   slots: Slots;
   confine: (pid: number) => Promise<void>;
+  /** Whether a token may come over plain HTTP from anywhere, and where it is to come in place of that. */
+  wire: { plainHttp: boolean; url: string };
   /** Bytes. */
   pushLimit: number;
   log: Logger;
@@ -56,6 +59,15 @@ const statuses: Partial<Record<ErrorCode, number>> = {
 };
 
 async function pass(gate: Gate, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  // Before anybody is asked for a token: git would send it the way that it came.
+  expectUnread(
+    {
+      address: onlyHeader(request, "x-real-ip"),
+      scheme: onlyHeader(request, "x-forwarded-proto"),
+      hasCredentials: request.headers.authorization !== undefined,
+    },
+    gate.wire,
+  );
   const caller = identify(gate, request);
   if (!caller) {
     request.resume();

@@ -59,6 +59,7 @@ const ofServers: Record<keyof typeof serverOptions, string[]> = {
     "[::1]",
   ],
   port: whole(1, 65_535),
+  plain_http: truth,
   public_url: [
     ...["example.org", "ftp://example.org", "https://", "https://a b", "https://-x.example"],
     ...[
