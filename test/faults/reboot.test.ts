@@ -79,8 +79,7 @@ describe("a reboot", () => {
       if (!["etc", "srv", "lib", "log"].includes(name))
         rmSync(server.path(name), { recursive: true });
     for (const name of readdirSync(server.path("lib")))
-      if (!["links", "nginx"].includes(name))
-        rmSync(server.path("lib", name), { recursive: true });
+      if (!["links", "nginx"].includes(name)) rmSync(server.path("lib", name), { recursive: true });
     for (const name of ["server.toml", "git.conf"])
       rmSync(server.path("etc", name), { force: true });
 

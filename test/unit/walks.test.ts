@@ -213,6 +213,8 @@ describe("a call that changes something by its name", () => {
     "agent/instance/folders.ts": ["chmod chown mkdir", "root's: /srv/APP and etc/apps/APP"],
     "agent/reconcile/chown.ts": ["chmod", "root's: /srv/APP"],
     "agent/reconcile/former-settings.ts": ["rename", "root's: etc/apps/APP"],
+    "agent/reconcile/former-links.ts": ["chmod mkdir rmdir", "root's: lib/links and lib/sockets"],
+    "agent/world/links.ts": ["chmod mkdir rmdir", "root's: lib/links"],
     "agent/environment/begin.ts": [
       "mkdir rename rmdir",
       "root's: envs/ and its .cache/, a builder's folder in it while it is closed",

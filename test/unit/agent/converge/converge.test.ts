@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
-import { symlink } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
+import { socketBehind } from "../../../../src/names/instance.ts";
 import { understudyOf, vassalOf, type Vassal } from "../../../../src/names/vassal.ts";
 import { pathsOf } from "../../../../src/agent/world/context.ts";
 import { converge, type Attempt } from "../../../../src/agent/converge/converge.ts";
@@ -22,13 +22,13 @@ async function world() {
     for (const path of [ini, socket]) writeFileSync(path, "");
   const { folder, own, link } = pathsOf(context, name);
   for (const path of [folder, own]) mkdirSync(path, { recursive: true });
-  await symlink(understudy.socket, link);
+  await context.links.point(link, understudy.socket);
   const row = () => context.store.instances.get(name)!;
   const isLeft = ({ ini, socket }: Vassal): boolean => existsSync(ini) || existsSync(socket);
   return {
     ...{ context, deploy, row, understudy, former, isLeft },
     forGood: settledVassal(context, deploy),
-    leads: () => readlinkSync(link),
+    leads: () => readlinkSync(socketBehind(link)),
   };
 }
 
