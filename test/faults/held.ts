@@ -22,8 +22,8 @@ export const carried = {
     name: "git takes the push",
     isReached: (server) => receiver(server) > 0,
   },
-  updateAsks: atQuestion("update asks", "asks hooks/update"),
-  updateWasAnswered: atQuestion("update has its answer", "was answered hooks/update"),
+  pushAsks: atQuestion("pre-receive asks", "asks hooks/pre-receive"),
+  pushWasAnswered: atQuestion("pre-receive has its answer", "was answered hooks/pre-receive"),
   refIsToMove: atQuestion("the ref is to move", "asks hooks/reference-transaction"),
   refMoves: atQuestion("the ref moves", "was answered hooks/reference-transaction"),
 } satisfies Record<string, CarriedMoment>;

@@ -25,7 +25,7 @@ const inGitsHands = (moment: CarriedMoment): Moment => ({
 
 const moments: Moment[] = [
   inGitsHands(carried.taken),
-  inGitsHands(carried.updateAsks),
+  inGitsHands(carried.pushAsks),
   { name: "the deploy began", isReached: (_, { said }) => said.includes("reeve: demo") },
   { name: "checked out", isReached: (_, { said }) => / checkout +checked/.test(said) },
   {
@@ -38,7 +38,7 @@ const moments: Moment[] = [
     isReached: (stage, { deploy }) => stage.has(`etc/vassals/demo.next-${deploy}.ini`),
   },
   { name: "proven", isReached: (_, { said }) => / health +healthy/.test(said) },
-  inGitsHands(carried.updateWasAnswered),
+  inGitsHands(carried.pushWasAnswered),
   inGitsHands(carried.refIsToMove),
   inGitsHands(carried.refMoves),
   {

@@ -24,9 +24,8 @@ import { isCommandName } from "../../src/protocol/command-names.ts";
 import { splitWords } from "../../src/protocol/ssh-words.ts";
 import type { Command } from "../../src/system/system.ts";
 import { LineSplitter, linesOf, printable } from "../../src/system/lines.ts";
-import { addressesOf, withPort, wordsOf } from "../../src/config/listening.ts";
+import { withPort, wordsOf } from "../../src/config/listening.ts";
 import { hostAt } from "../../src/config/visited.ts";
-import { shortestForm } from "../../src/system/ports.ts";
 import { isPreviewed } from "../../src/config/preview-pattern.ts";
 import { placesOf } from "../../src/agent/preview/host-path-port.ts";
 import { choosePreviewName, slugOf } from "../../src/agent/preview/slug.ts";
@@ -227,10 +226,8 @@ const parsers: Record<string, Parser | Parser[]> = {
   "system/lines.ts linesOf": (text) => [...linesOf(text)].length,
   "system/lines.ts printable": printable,
   "config/listening.ts wordsOf": wordsOf,
-  "config/listening.ts addressesOf": addressesOf,
   "config/listening.ts withPort": (text) => withPort(text, 80),
   "config/visited.ts hostAt": (text) => hostAt(text, { scheme: "http", port: 8080 }),
-  "system/ports.ts shortestForm": shortestForm,
   "config/preview-pattern.ts isPreviewed": [
     (text) => isPreviewed(text, "feature/cart"),
     (text) => isPreviewed("feature/*", text),
@@ -320,6 +317,9 @@ const ours = [
   "agent/verbs/queries.ts expectInstance",
   "agent/verbs/queries.ts expectApp",
   "config/config.ts variableName",
+  // Addresses that were judged, or that the kernel told.
+  "config/listening.ts addressesOf",
+  "system/ports.ts shortestForm",
   "config/layout.ts embeddedLayout",
   "names/vassal.ts nameOfUnderstudy",
   "names/vassal.ts permanentVassal",
