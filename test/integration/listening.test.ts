@@ -302,8 +302,12 @@ describe.runIf(process.getuid?.() === 0)("a server that listens at all addresses
     const enter = ["--target", String(server.pid), "--net", "--", file, ...words];
     return (await execa("nsenter", enter, { all: true, reject: false })).all;
   };
-  const ask = (address: string): Promise<string> =>
-    inside("curl", "--silent", "--show-error", `http://${address}:${server.port}/`);
+  const script = `const [url, host] = process.argv.slice(1);
+    require("http").get(url, { headers: { host } }, (answer) => answer.pipe(process.stdout))
+      .on("error", (error) => console.log(error.code));`;
+  const ask = (address: string, path = "/"): Promise<string> =>
+    inside(process.execPath, "-e", script, `http://${address}:${server.port}${path}`, "localhost");
+
   it("answers at each of them, IPv4 and IPv6", async () => {
     for (const address of ["127.0.0.1", "192.0.2.10", "[::1]", "[2001:db8::10]"])
       expect(await ask(address)).toBe("There is no app at this address.");
@@ -313,10 +317,7 @@ describe.runIf(process.getuid?.() === 0)("a server that listens at all addresses
     expect(server.said).toContain("From other machines git is refused over plain HTTP");
     for (const address of ["192.0.2.10", "2001:db8::10"]) {
       const host = address.includes(":") ? `[${address}]` : address;
-      const said = await inside(
-        ...(["curl", "--silent", "--header", "Host: localhost"] as const),
-        `http://${host}:${server.port}/git/demo.git/info/refs?service=git-receive-pack`,
-      );
+      const said = await ask(host, "/git/demo.git/info/refs?service=git-receive-pack");
 
       expect(said).toContain(`error[PLAIN_HTTP]: plain HTTP, from ${address}:`);
       expect(said).toContain("hint: Push over SSH, or have the administrator put TLS in front");
@@ -331,6 +332,6 @@ describe.runIf(process.getuid?.() === 0)("a server that listens at all addresses
     await server.up();
 
     expect(await ask("127.0.0.1")).toBe("There is no app at this address.");
-    expect(await ask("192.0.2.10")).toMatch(/refused|connect/i);
+    expect(await ask("192.0.2.10")).toBe("ECONNREFUSED");
   });
 });
