@@ -22,7 +22,7 @@ import { Visitors } from "../support/visitors.ts";
 import { withApp, withServer } from "../support/with-server.ts";
 
 describe("a server whose nginx opened links to the sockets themselves", () => {
-  const server = withServer();
+  const server = withServer([], { visited: true });
   const demo = withApp(server, "demo", plainApp("one"));
   const edited = withApp(server, "edited", plainApp("one"));
   const instances = ["demo", "edited", "cart--demo"];

@@ -33,7 +33,7 @@ export class TlsFront {
       "-subj",
       "/CN=localhost",
       "-addext",
-      "subjectAltName=DNS:localhost,DNS:*.localhost",
+      "subjectAltName=DNS:localhost,DNS:flask.localhost,DNS:django.localhost",
     ];
     const files = ["-keyout", join(folder, "front.key"), "-out", this.certificate];
     const kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
