@@ -43,6 +43,8 @@ export interface InstancePaths {
   vassalLocal: string;
   vhostLocal: string;
   log: string;
+  /** Where nginx writes a line of JSON for each request. */
+  accessLog: string;
   /** Leads to a folder with what nginx opens: one rename moves all of it. */
   link: string;
 }
@@ -68,6 +70,7 @@ export function instancePaths(layout: Layout, name: string): InstancePaths {
     vassalLocal: join(own, "vassal.local.ini"),
     vhostLocal: join(own, "vhost.local.conf"),
     log: join(layout.appLogs, `${name}.log`),
+    accessLog: join(layout.appLogs, `${name}.access.jsonl`),
     link: join(layout.links, socketStem(name)),
   };
 }

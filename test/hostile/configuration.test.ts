@@ -82,6 +82,7 @@ function vhostOf(name: string, host: string): string {
     socket: socketBehind(instancePaths(layout, "demo").link),
     anyCookieDomain: false,
     preview: undefined,
+    accessLog: instancePaths(layout, "demo").accessLog,
     localPattern: instancePaths(layout, "demo").vhostLocal.replace(/f$/, "[f]"),
   });
 }

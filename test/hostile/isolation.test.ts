@@ -290,6 +290,7 @@ async function factsOf(server: TestServer, formerUid: number): Promise<Record<st
     ),
     logs: [
       "apps/victim.log",
+      "apps/victim.access.jsonl",
       "deploys/victim",
       "nginx-access.log",
       "agent.log",

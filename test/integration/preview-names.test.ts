@@ -172,6 +172,7 @@ async function generate(
       listen: ["127.0.0.1:8080"],
       anyCookieDomain: false,
       preview: { passwords: paths.passwords },
+      accessLog: paths.accessLog,
       localPattern: paths.vhostLocal.replace(/f$/, "[f]"),
     }),
   };

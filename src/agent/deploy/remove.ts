@@ -104,6 +104,7 @@ export async function removeInstance(
   await background.idle(name);
 
   await removeFromNginx(context, name);
+  await removeFile(pathsOf(context, name).accessLog);
   await removeVassals(context, name);
   await removeFolders(context, instance);
   store.instances.putBack(name, undefined);

@@ -35,6 +35,7 @@ export async function provideVhost(
     listen,
     ...visitorsWords(config.server, place),
     socket: socketBehind(paths.link),
+    accessLog: paths.accessLog,
     anyCookieDomain: options.cookie_domain === "any",
     preview: isPreviewName(name)
       ? { passwords: await providePasswords(context, paths, options) }

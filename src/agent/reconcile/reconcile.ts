@@ -247,6 +247,12 @@ class Reconciling {
     if ((await runningNginx(context.nginx)) === undefined) return isToBuild;
     const vhost = await provideVhost(context, row, options);
     if (vhost === "made" || vhost === "changed") this.#did(row.name, `vhost ${vhost}`);
+    // What a later template of ours has, as the access log, is missing there.
+    if (vhost === "edited")
+      context.log.warn(
+        { instance: row.name },
+        "its server block was edited by hand: left as it is",
+      );
     return isToBuild;
   }
 

@@ -84,7 +84,7 @@ async function measureInstances(
     whole([...new Set(live.flatMap(({ environment }) => environment ?? []))]),
     whole(folders.map(workshopsOf)),
     inside(paths.map((of) => of.data)),
-    whole([...paths.map((of) => of.log), ...deployLogs]),
+    whole([...paths.flatMap(({ log, accessLog }) => [log, accessLog]), ...deployLogs]),
   ]);
   if (!sums) return unknown;
   const [releases = 0, releasesOnAir = 0, all = 0, environmentsOnAir = 0, caches = 0] = sums;

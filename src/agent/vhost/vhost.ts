@@ -21,6 +21,7 @@ export interface VhostValues {
   hostHeader: string;
   scheme: string;
   socket: string;
+  accessLog: string;
   /** Whether the app may set cookies for its siblings. */
   anyCookieDomain: boolean;
   preview: { passwords: string | undefined } | undefined;

@@ -178,6 +178,7 @@ describe("whatever passes the grammars", () => {
           socket: socketBehind(instancePaths(layout, given.name).link),
           anyCookieDomain: false,
           preview: undefined,
+          accessLog: instancePaths(layout, given.name).accessLog,
           localPattern: instancePaths(layout, given.name).vhostLocal.replace(/f$/, "[f]"),
         });
       const shape = shapeOf(readNginx(vhost({ name: "demo", host: "demo.localhost" })));

@@ -31,6 +31,7 @@ const values: VhostValues = {
   hostHeader: "$host",
   scheme: "$scheme",
   socket: "/run/reeve/sockets/demo.sock",
+  accessLog: "/var/log/reeve/apps/demo.access.jsonl",
   anyCookieDomain: false,
   preview: undefined,
   localPattern: "/etc/reeve/apps/demo/vhost.local.con[f]",
@@ -52,6 +53,7 @@ const headers = [
   'proxy_set_header X-Forwarded-Prefix "";',
   'proxy_set_header Forwarded "";',
   'proxy_set_header Proxy "";',
+  "proxy_set_header X-Request-Id $request_id;",
   "proxy_ignore_headers X-Accel-Redirect X-Accel-Charset X-Accel-Limit-Rate X-Accel-Expires;",
 ];
 
@@ -81,6 +83,7 @@ describe("the server block", () => {
       "listen 127.0.0.1:80;",
       "listen [::1]:80;",
       "server_name demo.example.org;",
+      "access_log /var/log/reeve/apps/demo.access.jsonl reeve;",
       "location / {",
       "proxy_set_header Host $host;",
       ...headers,
@@ -100,6 +103,7 @@ describe("the server block", () => {
       "server {",
       "listen 127.0.0.1:8080;",
       "server_name demo.example.org;",
+      "access_log /var/log/reeve/apps/demo.access.jsonl reeve;",
       "location / {",
       "proxy_set_header Host $host:$server_port;",
       ...headers,
@@ -140,6 +144,7 @@ describe("the location of a preview that shares its host", () => {
 
     expect(directivesOf(text)).toEqual([
       "location /new-cart/ {",
+      "access_log /var/log/reeve/apps/demo.access.jsonl reeve;",
       "add_header X-Robots-Tag noindex always;",
       'auth_basic "new-cart--demo";',
       `auth_basic_user_file ${passwords};`,
