@@ -7,12 +7,13 @@ import type { CommandResponse, CommandName, CommandRequest } from "../protocol/c
 export async function askServer<N extends CommandName>(
   name: N,
   request: CommandRequest<N>,
+  onLine: (line: string) => void = (line) => console.log(line),
 ): Promise<CommandResponse<N>> {
   const { layout } = readConfig();
   try {
     const answer = await callVerb(layout.controlSocket, name, request, {
       whenDown: `no reeve runs for ${layout.home}, or you may not speak to it`,
-      onLine: (line) => console.log(line),
+      onLine,
       key: readKey(),
     });
     return answer as CommandResponse<N>;

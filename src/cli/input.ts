@@ -48,3 +48,22 @@ export function wholeNumber(text: string): number {
   if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError("It is not a whole number.");
   return Number(text);
 }
+
+/** Without a zone it is the reader's own time. */
+export function pastTime(text: string): string {
+  const time = new Date(text);
+  if (!/^\d{4}-/.test(text) || Number.isNaN(time.getTime()))
+    throw new InvalidArgumentError("It is not a time.");
+  return time.toISOString();
+}
+
+const units: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** So long ago, or a time. */
+export function startTime(text: string): string {
+  const [, count, unit = ""] = /^(\d{1,4})([mhd])$/.exec(text) ?? [];
+  const milliseconds = Number(count) * (units[unit] ?? NaN);
+  return Number.isNaN(milliseconds)
+    ? pastTime(text)
+    : new Date(Date.now() - milliseconds).toISOString();
+}

@@ -76,7 +76,13 @@ export const agentVerbs = {
   ...readings,
   apps: asks(z.object({})).answers<AppSummary[]>(),
   logs: asks(
-    instance.extend({ lines: z.int().nonnegative().max(100_000), follow: z.boolean() }),
+    instance.extend({
+      lines: z.int().nonnegative().max(100_000),
+      since: z.iso.datetime().optional(),
+      /** Those of the access log, in place of what the app printed. */
+      requests: z.boolean().optional(),
+      follow: z.boolean(),
+    }),
   ).answers<null>(),
   release: asks(instance.extend({ named: release })).answers<{ commit: string }>(),
   preview: asks(preview).answers<{ instance: string; branch: string }>(),

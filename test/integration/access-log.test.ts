@@ -74,6 +74,26 @@ describe("an app's access log", () => {
     expect(await lineOf(id)).toMatchObject({ method: "PURGE", status: 200 });
   });
 
+  it("is printed for people, and as it is for programs, from a time on", async () => {
+    const { body: id } = await server.get("demo", "/printed");
+    await lineOf(id);
+
+    const { output } = await server.reeve("logs", "demo", "--requests", "-n", "1");
+    expect(output).toMatch(new RegExp(`^\\S+ \\S+ {2}200 .* GET /printed {2}${id}$`));
+    const all = await server.reeve("logs", "demo", "--json", "--since", "1h");
+    expect(JSON.parse(all.output.split("\n").at(-1) ?? "")).toMatchObject({ id });
+    const none = await server.reeve("logs", "demo", "--requests", "--since", "2999-01-01");
+    expect(none).toEqual({ exitCode: 0, output: "" });
+  });
+
+  it("leaves the app's own log with its lines of a time", async () => {
+    const late = await server.reeve("logs", "demo", "--since", "1h");
+    expect(late.output).toContain("GET /printed");
+    const none = await server.reeve("logs", "demo", "--since", "2999-01-01");
+    expect(none.exitCode).toBe(0);
+    expect(none.output).not.toContain("GET /printed");
+  });
+
   it("is closed to everybody but root and its group", () => {
     expect(statSync(file("demo")).mode & 0o777).toBe(0o640);
   });

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { agentVerbs } from "../../src/protocol/agent-verbs.ts";
 import * as names from "../../src/names/names.ts";
 import { changed, isUntouched, sign } from "../../src/system/signature.ts";
-import { wholeNumber } from "../../src/cli/input.ts";
+import { pastTime, startTime, wholeNumber } from "../../src/cli/input.ts";
 import { table } from "../../src/cli/table.ts";
 import { appOptions } from "../../src/config/app-options.ts";
 import { readOptions, withOption } from "../../src/config/option-table.ts";
@@ -44,6 +44,7 @@ import { expectVariablesChange } from "../../src/agent/variables/variables.ts";
 import { parseCoverage } from "../../src/agent/store/coverage.ts";
 import { parseVassalName } from "../../src/names/vassal.ts";
 import { hasTraceback, reasonOfFailure } from "../../src/agent/vassal/app-log.ts";
+import { linesSince, requestsSince, timeOfLine } from "../../src/agent/vassal/log-times.ts";
 import { allParsers, parsersOf } from "../support/parsers.ts";
 
 type Parser = (text: string) => unknown;
@@ -170,6 +171,8 @@ const parsers: Record<string, Parser | Parser[]> = {
     (text) => agentVerbs.deployLog.input.safeParse({ app: text, number: 1 }),
   ],
   "cli/input.ts wholeNumber": wholeNumber,
+  "cli/input.ts pastTime": pastTime,
+  "cli/input.ts startTime": startTime,
   "cli/table.ts table": (text) => table(["A"], [[text]]),
   "config/option-table.ts withOption": [
     (text) => withOption(appOptions, text, "web_processes", "4"),
@@ -302,6 +305,16 @@ const parsers: Record<string, Parser | Parser[]> = {
   "agent/variables/variables.ts expectVariablesChange": [
     (text) => expectVariablesChange({ set: { [text]: "1" }, unset: [] }),
     (text) => expectVariablesChange({ set: { NAME: text.slice(0, 64 * 1024) }, unset: [] }),
+  ],
+  "agent/vassal/log-times.ts timeOfLine": [
+    timeOfLine,
+    (text) => timeOfLine(`[pid: 1|app: 0|req: 1/1] ${text}`),
+    (text) => timeOfLine(`[pid: 1|app: 0] {1 vars in 1 bytes} [Mon Nov 30 14:52:40 2026] ${text}`),
+  ],
+  "agent/vassal/log-times.ts linesSince": (text) => linesSince(text.split("\n"), 1, 2),
+  "agent/vassal/log-times.ts requestsSince": [
+    (text) => requestsSince(text.split("\n"), 1),
+    (text) => requestsSince([`{"time":"${text}`], 1),
   ],
   "agent/vassal/app-log.ts hasTraceback": (text) => hasTraceback([text, ...text.split("\n")]),
   "agent/vassal/app-log.ts reasonOfFailure": [

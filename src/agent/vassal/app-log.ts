@@ -5,6 +5,7 @@ import { openForeign, readAt, removeFile } from "../../system/files.ts";
 import type { Identity } from "../../system/system.ts";
 import { printable } from "../../system/lines.ts";
 import { Turns } from "../../system/turns.ts";
+import { linesSince, requestsSince } from "./log-times.ts";
 
 // An app's log is the app's own file, in a folder that is not: it may be of any length, full of holes, and
 // another one a moment later. Whatever is read of it has an end that was set before.
@@ -22,11 +23,48 @@ export async function provideLog(path: string, owner: Identity, isRoot: boolean)
   }
 }
 
+/** How many of a log's last lines are wanted, and of which time: milliseconds; undefined: of any. */
+export interface Wanted {
+  lines: number;
+  since?: number | undefined;
+}
+
+/** Bytes in which a time is looked for. */
+const mostSince = 4 * 1024 * 1024;
+
 /** The end of an app's log. */
-export async function tailOfLog(path: string, lines: number): Promise<string[]> {
-  if (lines === 0) return [];
-  const end = await readEnd(path, { most: mostBytes, from: 0 });
-  return end.lines.slice(-lines).map(printable);
+export async function tailOfLog(path: string, wanted: number | Wanted): Promise<string[]> {
+  const { lines, since } = typeof wanted === "number" ? { lines: wanted } : wanted;
+  return lines === 0 ? [] : (await endOfLog(path, { lines, since })).tail;
+}
+
+interface End {
+  tail: string[];
+  /** The log's, then. */
+  length: number;
+}
+
+async function endOfLog(path: string, { lines, since }: Wanted): Promise<End> {
+  const most = since === undefined ? mostBytes : mostSince;
+  const end = await readEnd(path, { most, from: 0 });
+  const found = since === undefined ? end.lines : linesSince(end.lines, since, end.written);
+  // Of which it is not known whether that was all.
+  const left = since !== undefined && end.start > 0 && found.length === end.lines.length;
+  const heading = left ? [`(what is older than the last ${most} bytes was not looked at)`] : [];
+  return { tail: [...heading, ...tailOf(found, lines)], length: end.length };
+}
+
+/** The end of an access log, by whole lines. */
+export async function tailOfRequests(path: string, { lines, since }: Wanted): Promise<End> {
+  const most = since === undefined ? mostBytes : mostSince;
+  const end = await readEnd(path, { most, from: 0 });
+  const whole = end.start > 0 ? end.lines.slice(1) : end.lines;
+  const found = since === undefined ? whole : requestsSince(whole, since);
+  return { tail: tailOf(found, lines).filter((line) => line !== ""), length: end.length };
+}
+
+function tailOf(found: string[], lines: number): string[] {
+  return lines === 0 ? [] : found.slice(-lines).map(printable);
 }
 
 /** An app's log is read with those of its understudies, or takes one of them in: not both at once. */
@@ -36,17 +74,11 @@ const turns = new Turns();
  * The end of an app's log and of its understudies', each line once, whichever of them it stands in by now; and what
  * length the app's had then.
  */
-export function tailOfLogs(
-  log: string,
-  understudies: string[],
-  lines: number,
-): Promise<{ tail: string[]; length: number }> {
+export function tailOfLogs(log: string, understudies: string[], wanted: Wanted): Promise<End> {
   return turns.run(log, async () => {
-    const own = await readEnd(log, { most: mostBytes, from: 0 });
-    const tails = [...own.lines];
-    for (const path of understudies) tails.push(...(await tailOfLog(path, lines)));
-    const tail = lines === 0 ? [] : tails.slice(-lines).map(printable);
-    return { tail, length: own.length };
+    const { tail, length } = await endOfLog(log, wanted);
+    for (const path of understudies) tail.push(...(await tailOfLog(path, wanted)));
+    return { tail: tailOf(tail, wanted.lines), length };
   });
 }
 
@@ -88,19 +120,20 @@ export async function lengthOfLog(path: string): Promise<number> {
     .finally(() => file.close());
 }
 
-/** With the length that the log had then. */
+/** With where that begins, the length that the log had then, and when it was written to: milliseconds. */
 async function readEnd(
   path: string,
   { most, from }: { most: number; from: number },
-): Promise<{ lines: string[]; length: number }> {
+): Promise<{ lines: string[]; start: number; length: number; written: number }> {
   const file = await openForeign(path).catch(() => undefined);
-  if (!file) return { lines: [], length: 0 };
+  if (!file) return { lines: [], start: 0, length: 0, written: 0 };
   try {
-    const { size } = await file.stat();
+    const { size, mtimeMs } = await file.stat();
     // One that is shorter by now was emptied.
     const start = Math.max(size < from ? 0 : from, size - most);
     const end = await readAt(file, start, size - start);
-    return { lines: end.toString("utf8").trimEnd().split("\n"), length: start + end.length };
+    const lines = end.toString("utf8").trimEnd().split("\n");
+    return { lines, start, length: start + end.length, written: mtimeMs };
   } finally {
     await file.close();
   }

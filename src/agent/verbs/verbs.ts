@@ -17,7 +17,7 @@ import { pinKept } from "../converge/prune.ts";
 import { UserError } from "../../errors.ts";
 import type { Exchange, Verb, Verbs } from "../../protocol/channel.ts";
 import { expectVariablesChange } from "../variables/variables.ts";
-import { streamLog } from "./app-log-stream.ts";
+import { streamLog, streamRequests } from "./app-log-stream.ts";
 import { measureDisk } from "./disk.ts";
 import { changeVariables, createApp, setOptions } from "./apps.ts";
 import {
@@ -208,17 +208,16 @@ function readingVerbs(context: DeployContext): Pick<Answering, ReadingVerb> {
       return Promise.resolve({ instance, branch });
     },
     variables: ({ app, ofPreviews }) => listVariables(context, app, ofPreviews),
-    logs: async ({ app, branch, lines, follow }, { say, gone }) => {
+    logs: async ({ app, branch, requests, since, ...wanted }, { say, gone }) => {
       const instance = expectInstance(context, app, branch);
-      const understudies = (await understudiesOf(context, instance)).map(({ log }) => log);
-      await streamLog({
-        log: pathsOf(context, instance).log,
-        understudies,
-        lines,
-        follow,
-        say,
-        gone,
-      });
+      const { log, accessLog } = pathsOf(context, instance);
+      const from = since === undefined ? undefined : Date.parse(since);
+      const streaming = { ...wanted, since: from, say, gone };
+      if (requests) await streamRequests({ ...streaming, accessLog });
+      else {
+        const understudies = await understudiesOf(context, instance);
+        await streamLog({ ...streaming, log, understudies: understudies.map((one) => one.log) });
+      }
       return null;
     },
   };

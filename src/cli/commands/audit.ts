@@ -1,7 +1,8 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import type { AuditRecord, PastRight } from "../../names/account.ts";
 import { withExamples } from "../examples.ts";
 import { jsonFlag, linesFlag } from "../flags.ts";
+import { pastTime } from "../input.ts";
 import { pagesOf } from "../pages.ts";
 import { askServer } from "../ask.ts";
 import { printList, shortTime, type Columns } from "../table.ts";
@@ -57,10 +58,3 @@ const rightColumns: Columns<PastRight> = {
   APP: ({ app }) => app,
   RIGHT: ({ right }) => right,
 };
-
-/** Without a zone it is the reader's own time. */
-function pastTime(text: string): string {
-  const time = new Date(text);
-  if (Number.isNaN(time.getTime())) throw new InvalidArgumentError("It is not a time.");
-  return time.toISOString();
-}
