@@ -41,7 +41,7 @@ function vassalName(stem: string, { process, role, deploy }: Which): string {
 // An instance, or what its sockets are called (`socketStem`); then its process, where that is another one than `web`;
 // then role and deploy, where it is not the permanent one.
 const fileGrammar =
-  /^([a-z0-9-]+(?:\.[0-9a-f]{12})?)(?:\.((?!web\.)[\w-]{1,30}\.[1-9]\d{0,3}))?(?:(\.next-|\.rel-)(\d{1,9}))?(?:\.ini|\.ini\.socket|\.sock|\.log)?$/;
+  /^([a-z0-9-]+(?:\.[0-9a-f]{12})?)(?:\.((?!web\.)[\w-]{1,30}\.[1-9]\d{0,3}))?(?:(\.next-|\.rel-)(\d{1,9}))?(?:\.ini|\.ini\.socket|\.sock|\.log(?:\.[1-9]\d?)?)?$/;
 
 /**
  * What a vassal's file tells by its name; `stem`: its instance, or what that one's sockets are called. Undefined also

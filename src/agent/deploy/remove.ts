@@ -2,11 +2,12 @@ import { readdir } from "node:fs/promises";
 import { optionsFile, placeUrl, type Instance } from "../../names/instance.ts";
 import { visitedAt } from "../../config/visited.ts";
 import { absentCommit, branchOf } from "../../names/names.ts";
-import { isPresent, removeFile } from "../../system/files.ts";
+import { isPresent } from "../../system/files.ts";
 import { removeTrees } from "../../system/walker.ts";
 import { unpinRelease } from "../release/release-commands.ts";
 import type { Deploy, NewDeploy } from "../store/deploys.ts";
 import type { InstanceRow } from "../store/instances.ts";
+import { removeLog } from "../vassal/rotation.ts";
 import { dropHeldIni } from "../vassal/vassal.ts";
 import { removeVhost } from "../vhost/vhost.ts";
 import { expectNotProduction } from "./branch-use.ts";
@@ -104,7 +105,7 @@ export async function removeInstance(
   await background.idle(name);
 
   await removeFromNginx(context, name);
-  await removeFile(pathsOf(context, name).accessLog);
+  await removeLog(pathsOf(context, name).accessLog);
   await removeVassals(context, name);
   await removeFolders(context, instance);
   store.instances.putBack(name, undefined);
@@ -127,7 +128,7 @@ async function removeVassals(context: DeployContext, instance: string): Promise<
     await dropHeldIni(vassal.ini);
   }
   // An understudy's is added to its instance's when it ends.
-  for (const { log } of vassals) await removeFile(log);
+  for (const { log } of vassals) await removeLog(log);
   await removeLink(context, instance);
 }
 

@@ -10,10 +10,10 @@ import {
 } from "../../names/vassal.ts";
 import type { AppOptions } from "../../config/app-options.ts";
 import { sleep, waitFor } from "../../system/clock.ts";
-import { removeFile } from "../../system/files.ts";
 import { dropProposedVariables, findProposedVariables } from "../variables/variables.ts";
 import type { Deploy } from "../store/deploys.ts";
 import { mergeLogs, provideLog } from "../vassal/app-log.ts";
+import { removeLog } from "../vassal/rotation.ts";
 import { installOnDemand, isAwake, removeVassalFiles } from "../vassal/on-demand.ts";
 import {
   discardVassal,
@@ -182,7 +182,7 @@ export async function retire(
 export async function discard(context: DeployContext, vassal: Vassal): Promise<void> {
   await discardVassal(context.emperor, vassal.ini);
   await clearAway(context, vassal);
-  if (vassal.role === "understudy") await removeFile(vassal.log);
+  if (vassal.role === "understudy") await removeLog(vassal.log);
 }
 
 /** Its files, also where no Emperor runs; its log is for the caller to keep. */

@@ -5,6 +5,7 @@ import { openForeign, readAt, removeFile } from "../../system/files.ts";
 import type { Identity } from "../../system/system.ts";
 import { printable } from "../../system/lines.ts";
 import { Turns } from "../../system/turns.ts";
+import { betweenRotations, putAsideOf } from "./rotation.ts";
 import { linesSince, requestsSince } from "./log-times.ts";
 
 // An app's log is the app's own file, in a folder that is not: it may be of any length, full of holes, and
@@ -38,29 +39,56 @@ export async function tailOfLog(path: string, wanted: number | Wanted): Promise<
   return lines === 0 ? [] : (await endOfLog(path, { lines, since })).tail;
 }
 
-interface End {
+/** What was read of a log, and where whoever follows it goes on. */
+export interface End {
   tail: string[];
   /** The log's, then. */
   length: number;
+  /** What was put aside of it last, by its inode. */
+  newest: number;
 }
 
 async function endOfLog(path: string, { lines, since }: Wanted): Promise<End> {
   const most = since === undefined ? mostBytes : mostSince;
-  const end = await readEnd(path, { most, from: 0 });
+  const end = await readBack(path, most);
   const found = since === undefined ? end.lines : linesSince(end.lines, since, end.written);
   // Of which it is not known whether that was all.
-  const left = since !== undefined && end.start > 0 && found.length === end.lines.length;
+  const left = since !== undefined && !end.isWhole && found.length === end.lines.length;
   const heading = left ? [`(what is older than the last ${most} bytes was not looked at)`] : [];
-  return { tail: [...heading, ...tailOf(found, lines)], length: end.length };
+  return { ...end, tail: [...heading, ...tailOf(found, lines)] };
 }
 
 /** The end of an access log, by whole lines. */
 export async function tailOfRequests(path: string, { lines, since }: Wanted): Promise<End> {
   const most = since === undefined ? mostBytes : mostSince;
-  const end = await readEnd(path, { most, from: 0 });
-  const whole = end.start > 0 ? end.lines.slice(1) : end.lines;
+  const end = await readBack(path, most);
+  const whole = end.isWhole ? end.lines : end.lines.slice(1);
   const found = since === undefined ? whole : requestsSince(whole, since);
-  return { tail: tailOf(found, lines).filter((line) => line !== ""), length: end.length };
+  return { ...end, tail: tailOf(found, lines).filter((line) => line !== "") };
+}
+
+interface ReadBack extends Omit<End, "tail"> {
+  lines: string[];
+  isWhole: boolean;
+  /** Milliseconds. */
+  written: number;
+}
+
+/** So many bytes from the end of a log backwards, through what was put aside of it: a line may begin there. */
+function readBack(path: string, most: number): Promise<ReadBack> {
+  return betweenRotations(path, async (newest) => {
+    const own = await readEnd(path, { most, from: 0 });
+    const parts = [own.bytes];
+    let [left, isWhole] = [most - own.bytes.length, own.start === 0];
+    for (const { path: aside } of await putAsideOf(path)) {
+      if (!isWhole) break;
+      const part = await readEnd(aside, { most: left, from: 0 });
+      parts.unshift(part.bytes);
+      left -= part.bytes.length;
+      isWhole = part.start === 0;
+    }
+    return { ...own, lines: linesIn(Buffer.concat(parts)), isWhole, newest };
+  });
 }
 
 function tailOf(found: string[], lines: number): string[] {
@@ -76,9 +104,10 @@ const turns = new Turns();
  */
 export function tailOfLogs(log: string, understudies: string[], wanted: Wanted): Promise<End> {
   return turns.run(log, async () => {
-    const { tail, length } = await endOfLog(log, wanted);
-    for (const path of understudies) tail.push(...(await tailOfLog(path, wanted)));
-    return { tail: tailOf(tail, wanted.lines), length };
+    const end = await endOfLog(log, wanted);
+    const tails = [...end.tail];
+    for (const path of understudies) tails.push(...(await tailOfLog(path, wanted)));
+    return { ...end, tail: tailOf(tails, wanted.lines) };
   });
 }
 
@@ -87,7 +116,8 @@ const mostOfStart = 1024 * 1024;
 
 /** What has come to a log since it had this length. */
 export async function logSince(path: string, from: number): Promise<string[]> {
-  return (await readEnd(path, { most: mostOfStart, from })).lines.map(printable);
+  const { bytes } = await readEnd(path, { most: mostOfStart, from });
+  return linesIn(bytes).map(printable);
 }
 
 /** What a vassal's ini has it say when its app is imported and it takes requests. */
@@ -124,19 +154,22 @@ export async function lengthOfLog(path: string): Promise<number> {
 async function readEnd(
   path: string,
   { most, from }: { most: number; from: number },
-): Promise<{ lines: string[]; start: number; length: number; written: number }> {
+): Promise<{ bytes: Buffer; start: number; length: number; written: number }> {
   const file = await openForeign(path).catch(() => undefined);
-  if (!file) return { lines: [], start: 0, length: 0, written: 0 };
+  if (!file) return { bytes: Buffer.alloc(0), start: 0, length: 0, written: 0 };
   try {
     const { size, mtimeMs } = await file.stat();
     // One that is shorter by now was emptied.
     const start = Math.max(size < from ? 0 : from, size - most);
-    const end = await readAt(file, start, size - start);
-    const lines = end.toString("utf8").trimEnd().split("\n");
-    return { lines, start, length: start + end.length, written: mtimeMs };
+    const bytes = await readAt(file, start, size - start);
+    return { bytes, start, length: start + bytes.length, written: mtimeMs };
   } finally {
     await file.close();
   }
+}
+
+function linesIn(bytes: Buffer): string[] {
+  return bytes.length === 0 ? [] : bytes.toString("utf8").trimEnd().split("\n");
 }
 
 /** Bytes of an understudy's log that are added to the app's: of what is longer, the end. */
@@ -148,7 +181,13 @@ export function mergeLogs(from: string, into: string): Promise<void> {
   return turns.run(into, () => addLog(from, into));
 }
 
+/** With what was put aside of it, the oldest first. */
 async function addLog(from: string, into: string): Promise<void> {
+  for (const { path } of (await putAsideOf(from)).reverse()) await addFile(path, into);
+  await addFile(from, into);
+}
+
+async function addFile(from: string, into: string): Promise<void> {
   const source = await openForeign(from);
   if (!source) return;
   try {

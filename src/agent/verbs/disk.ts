@@ -4,9 +4,11 @@ import {
   releasePath,
   repositoryPath,
   submodulesPath,
+  type InstancePaths,
 } from "../../names/instance.ts";
 import { isPreviewName } from "../../names/names.ts";
 import { pathsOf, type DeployContext } from "../world/context.ts";
+import { putAsideOf } from "../vassal/rotation.ts";
 import { workshopsOf } from "../environment/workshop.ts";
 import { UserError } from "../../errors.ts";
 import type { Identity } from "../../system/system.ts";
@@ -84,7 +86,7 @@ async function measureInstances(
     whole([...new Set(live.flatMap(({ environment }) => environment ?? []))]),
     whole(folders.map(workshopsOf)),
     inside(paths.map((of) => of.data)),
-    whole([...paths.flatMap(({ log, accessLog }) => [log, accessLog]), ...deployLogs]),
+    whole([...(await logsOf(paths)), ...deployLogs]),
   ]);
   if (!sums) return unknown;
   const [releases = 0, releasesOnAir = 0, all = 0, environmentsOnAir = 0, caches = 0] = sums;
@@ -92,6 +94,13 @@ async function measureInstances(
   const environments = without(all, caches);
   const idle = without(releases, releasesOnAir) + without(environments, environmentsOnAir);
   return { releases, environments, caches, data, logs, mayGo: idle + caches };
+}
+
+/** With what was put aside of them. */
+async function logsOf(paths: InstancePaths[]): Promise<string[]> {
+  const logs = paths.flatMap(({ log, accessLog }) => [log, accessLog]);
+  const asides = await Promise.all(logs.map(putAsideOf));
+  return [...logs, ...asides.flat().map(({ path }) => path)];
 }
 
 function whole(paths: string[]): Errand[] {

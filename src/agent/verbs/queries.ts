@@ -207,7 +207,7 @@ export async function readDeployLog(
   if (!deploy) throw new UserError("DEPLOY_UNKNOWN", `${app} has no deploy ${number}`);
   const log = await readIfPresent(deployLogPath(context.config.layout, app, number));
   const preview = isPreviewName(deploy.instance) ? branchOf(deploy.ref) : undefined;
-  return `${headline({ ...deploy, preview })}\n${log ?? ""}`;
+  return `${headline({ ...deploy, preview })}\n${log ?? "(what it said is not kept any more)\n"}`;
 }
 
 export async function listOptions(context: DeployContext, app: string): Promise<OptionsAnswer> {
