@@ -316,6 +316,8 @@ function protocolCases(scene: SceneNow): void {
             head("GET", path, [
               "Host: git.localhost",
               `Authorization: ${authorization}`,
+              // As nginx says it: without, the front takes no token.
+              "X-Real-IP: 127.0.0.1",
               "Connection: close",
             ]),
           ],

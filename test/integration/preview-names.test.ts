@@ -240,13 +240,14 @@ describe.each([
 
   it("are to nginx as many blocks, each the same but for its leaves", () => {
     const sites = join(folder, "sites.conf");
+    mkdirSync(layout.appLogs, { recursive: true });
     const texts = generated.map(({ vhost }) => vhost).join("\n");
     writeFileSync(sites, directive === "location" ? `server {\n${texts}\n}\n` : texts);
     const main = join(folder, "nginx.conf");
     writeFileSync(
       main,
       `pid ${folder}/nginx.pid; error_log ${folder}/error.log; events {} http { access_log off;
-       server_names_hash_bucket_size 256; server_names_hash_max_size 131072; include ${sites}; }`,
+       server_names_hash_bucket_size 256; server_names_hash_max_size 131072; log_format reeve ''; include ${sites}; }`,
     );
 
     const output = execFileSync("nginx", ["-p", folder, "-c", main, "-T", "-q"], {

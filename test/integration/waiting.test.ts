@@ -101,8 +101,11 @@ const waiting: Record<string, Begin> = {
 
 /** What is on the air, what the branches are, and what has been deployed. */
 async function state(): Promise<unknown> {
+  const list = () => server.command("deploys", { app: "demo", limit: 20 });
+  // What was switched is taken back when git has ended, and whoever pushed has gone by then.
+  await eventually(async () => (await list()).every((one) => one.state !== "switched"));
+  const deploys = await list();
   const [own, shop] = [await server.get("demo"), await server.get("shop--demo")];
-  const deploys = await server.command("deploys", { app: "demo", limit: 20 });
   return {
     ...{ own: own.body, shop: shop.body },
     ...{ main: await demo.remoteCommit(), branch: await demo.remoteCommit("refs/heads/shop") },
