@@ -1,4 +1,4 @@
-import { execa } from "execa";
+import { packOf } from "./packs.ts";
 import type { TestServer } from "./server.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -113,8 +113,7 @@ export async function pushShape(
   const made = (await objectsOf(demo)).filter(
     (object) => !before.has(object) || shared.has(object),
   );
-  const packing = { cwd: demo.folder, input: `${made.join("\n")}\n`, encoding: "buffer" } as const;
-  const { stdout: pack } = await execa("git", ["pack-objects", "--stdout", "--quiet"], packing);
+  const pack = await packOf(demo.folder, made);
   const words = `${"0".repeat(40)} ${id} ${ref}\0report-status side-band-64k`;
   const head = `${(words.length + 4).toString(16).padStart(4, "0")}${words}0000`;
   const { body } = await server.receivePack("demo", Buffer.concat([Buffer.from(head), pack]));

@@ -40,7 +40,8 @@ export function pushRequest(person: { name: string; token: string }, length: num
 /** A pack of exactly these objects, and none that they lead to. */
 export async function packOf(folder: string, ids: string[]): Promise<Buffer> {
   const input = ids.map((id) => `${id}\n`).join("");
-  const options = { cwd: folder, encoding: "buffer", input } as const;
+  // One pack in 256 ends with the byte of a newline.
+  const options = { cwd: folder, encoding: "buffer", stripFinalNewline: false, input } as const;
   return Buffer.from((await execa("git", ["pack-objects", "--stdout", "--quiet"], options)).stdout);
 }
 

@@ -120,7 +120,9 @@ export class Workspace {
   async pack(ids: string[]): Promise<Buffer> {
     const words = ["pack-objects", "--revs", "--stdout", "--quiet"];
     const input = ids.map((id) => `${id}\n`).join("");
-    const options = { cwd: this.folder, env: identity, input, encoding: "buffer" } as const;
+    // One pack in 256 ends with the byte of a newline.
+    const whole = { encoding: "buffer", stripFinalNewline: false } as const;
+    const options = { cwd: this.folder, env: identity, input, ...whole };
     return Buffer.from((await execa("git", words, options)).stdout);
   }
 
