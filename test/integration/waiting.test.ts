@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import type { Readable } from "node:stream";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { sleep } from "../../src/system/clock.ts";
+import type { DeployState } from "../../src/names/deploy.ts";
 import type { Right } from "../../src/names/names.ts";
 import { packetLine } from "../hostile/raw.ts";
 import { pushRequest } from "../support/packs.ts";
@@ -102,8 +103,9 @@ const waiting: Record<string, Begin> = {
 /** What is on the air, what the branches are, and what has been deployed. */
 async function state(): Promise<unknown> {
   const list = () => server.command("deploys", { app: "demo", limit: 20 });
-  // What was switched is taken back when git has ended, and whoever pushed has gone by then.
-  await eventually(async () => (await list()).every((one) => one.state !== "switched"));
+  // What is refused is taken back when git has ended, and whoever pushed has gone by then.
+  const underWay: DeployState[] = ["preparing", "proven", "switched"];
+  await eventually(async () => (await list()).every((one) => !underWay.includes(one.state)));
   const deploys = await list();
   const [own, shop] = [await server.get("demo"), await server.get("shop--demo")];
   return {
