@@ -124,7 +124,9 @@ describe("an app's access log", () => {
     writeFileSync(server.path(site), edited);
     await server.interrupt();
     await server.up();
-    await eventually(() => server.read("log/agent.log").includes("left as it is"), 30_000);
+    // At the start it may look before nginx is there.
+    await server.reeve("reconcile");
+    expect(server.read("log/agent.log")).toContain("left as it is");
     expect(server.read(site)).toBe(edited);
   });
 

@@ -4,7 +4,6 @@ import type { Builder } from "../../environment/workshop.ts";
 import { UserError } from "../../../errors.ts";
 import { CommandFailed } from "../../../system/system.ts";
 import { endProcesses } from "../../../system/system-users.ts";
-import { together } from "../../../system/together.ts";
 import { parseCoverage, type Coverage } from "../../store/coverage.ts";
 import { buildLimits } from "../../world/context.ts";
 import { builderWanted, type Preparation } from "../step.ts";
@@ -46,11 +45,8 @@ async function lookThrough(
     } catch (error) {
       throw explain(error);
     } finally {
-      // What is laid out meanwhile no process of the builder can enter.
-      await together(
-        () => other,
-        () => (system.isRoot ? endProcesses(system, user) : Promise.resolve()),
-      );
+      await other;
+      if (system.isRoot) await endProcesses(system, user);
       builder.isClean = true;
     }
   });
