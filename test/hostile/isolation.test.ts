@@ -202,7 +202,7 @@ def app(environ, start_response):
           uid !== 0 &&
           !(
             // What ends a user's processes is nobody whom that user may end.
-            (known.has(uid) || / \/\S+\/host\/end-processes\.py \d+$/.test(title)) &&
+            (known.has(uid) || / \/\S+\/system\/end-processes\.py \d+$/.test(title)) &&
             // setpriv takes the user on first, keeps root's rights to put the groups aside, and loses them in its exec.
             (title.startsWith("setpriv ") ||
               // nginx gives its workers the groups of their user.

@@ -27,6 +27,7 @@ describe("an app's access log", () => {
         .read(`log/apps/${instance}.access.jsonl`)
         .trimEnd()
         .split("\n")
+        .filter(Boolean)
         .map((line) => JSON.parse(line) as Line);
     await eventually(() => existsSync(file(instance)) && lines().some((line) => line.id === id));
     return lines().find((line) => line.id === id)!;
