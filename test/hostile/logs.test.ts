@@ -87,8 +87,8 @@ describe("a log that its app has made", () => {
 
     await expect(mergeLogs(from, into)).rejects.toThrow("is no file");
     await expect(provideLog(from, nobody, false)).rejects.toThrow();
-    expect(await tailOfLog(from, 10)).toEqual([]);
-    expect(await tailOfLog(link, 10)).toEqual([]);
+    expect(await tailOfLog(from, { lines: 10 })).toEqual([]);
+    expect(await tailOfLog(link, { lines: 10 })).toEqual([]);
 
     expect(lstatSync(from).isFIFO()).toBe(true);
     expect(readFileSync(into, "utf8")).toBe("own\n");

@@ -34,9 +34,8 @@ export interface Wanted {
 const mostSince = 4 * 1024 * 1024;
 
 /** The end of an app's log. */
-export async function tailOfLog(path: string, wanted: number | Wanted): Promise<string[]> {
-  const { lines, since } = typeof wanted === "number" ? { lines: wanted } : wanted;
-  return lines === 0 ? [] : (await endOfLog(path, { lines, since })).tail;
+export async function tailOfLog(path: string, wanted: Wanted): Promise<string[]> {
+  return wanted.lines === 0 ? [] : (await endOfLog(path, wanted)).tail;
 }
 
 /** What was read of a log, and where whoever follows it goes on. */

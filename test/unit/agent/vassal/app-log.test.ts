@@ -281,14 +281,14 @@ describe("the end of an app's log", () => {
     const path = join(temporaryFolder(), "demo.log");
     writeFileSync(path, "one\ntwo\n\u001b[31mthr\ree\u001b[0m\n\n");
 
-    expect(await tailOfLog(path, 2)).toEqual(["two", "three"]);
+    expect(await tailOfLog(path, { lines: 2 })).toEqual(["two", "three"]);
   });
 
   it("is read from the end, however long the log is", async () => {
     const path = join(temporaryFolder(), "demo.log");
     writeFileSync(path, `${"x".repeat(10_000_000)}\nthe end\n`);
 
-    const lines = await tailOfLog(path, 1000);
+    const lines = await tailOfLog(path, { lines: 1000 });
 
     expect(lines.at(-1)).toBe("the end");
     expect(lines.join("").length).toBeLessThanOrEqual(64 * 1024);
@@ -309,7 +309,7 @@ describe("the end of an app's log", () => {
     writeFileSync(join(folder, "secret"), "secret\n");
     symlinkSync("secret", join(folder, "demo.log"));
 
-    expect(await tailOfLog(join(folder, "demo.log"), 10)).toEqual([]);
+    expect(await tailOfLog(join(folder, "demo.log"), { lines: 10 })).toEqual([]);
     expect(readFileSync(join(folder, "demo.log"), "utf8")).toBe("secret\n");
   });
 
@@ -378,6 +378,6 @@ describe("the end of an app's log", () => {
   });
 
   it("is nothing where there is no log yet", async () => {
-    expect(await tailOfLog(join(temporaryFolder(), "demo.log"), 10)).toEqual([]);
+    expect(await tailOfLog(join(temporaryFolder(), "demo.log"), { lines: 10 })).toEqual([]);
   });
 });
