@@ -102,9 +102,20 @@ const proxy = "127.0.0.2";
 const stranger = "127.0.0.3";
 const visitor = "127.0.0.4";
 
-/** By its variable, which a machine may have for authorities of its own, and which goes before what is configured. */
-function trustForGit(certificate: string): void {
-  vi.stubEnv("GIT_SSL_CAINFO", certificate);
+/** Somebody's TLS in front of a server, while its tests run. */
+function withTlsFront(server: TestServer): () => TlsFront {
+  let front: TlsFront;
+  beforeAll(async () => {
+    front = new TlsFront({
+      ...{ folder: join(server.workspaces, "front"), from: proxy },
+      ...{ tlsPort, plainPort, serversPort: server.port },
+    });
+    await front.start();
+    // A machine may have its own in this variable, which goes before what is configured.
+    vi.stubEnv("GIT_SSL_CAINFO", front.certificate);
+  });
+  afterAll(() => front.stop());
+  return () => front;
 }
 
 describe("a server behind somebody's TLS", () => {
@@ -112,16 +123,10 @@ describe("a server behind somebody's TLS", () => {
     `public_url = "https://localhost:${tlsPort}"`,
     `trusted_proxies = "${proxy}"`,
   ]);
-  let front: TlsFront;
+  const front = withTlsFront(server);
   let said: string;
 
   beforeAll(async () => {
-    front = new TlsFront({
-      ...{ folder: join(server.workspaces, "front"), from: proxy },
-      ...{ tlsPort, plainPort, serversPort: server.port },
-    });
-    await front.start();
-    trustForGit(front.certificate);
     const flask = await server.workspace("flask", {});
     flask.copy(join(projectRoot, "examples/flask"));
     await flask.commit("The example");
@@ -135,7 +140,6 @@ describe("a server behind somebody's TLS", () => {
     expect(exitCode, output).toBe(0);
     said = output;
   });
-  afterAll(() => front.stop());
 
   it("is pushed to through it, and prints where visitors come", async () => {
     const url = `https://flask.localhost:${tlsPort}/`;
@@ -149,8 +153,8 @@ describe("a server behind somebody's TLS", () => {
 
   it("tells an app the visitor's address, the scheme and the host with its port", async () => {
     const host = "flask.localhost";
-    const where = await front.ask("/where", { host, from: visitor });
-    const old = await front.ask("/old", { host, from: visitor });
+    const where = await front().ask("/where", { host, from: visitor });
+    const old = await front().ask("/old", { host, from: visitor });
 
     expect(JSON.parse(where.body)).toEqual({
       scheme: "https",
@@ -172,7 +176,7 @@ describe("a server behind somebody's TLS", () => {
       forwarded: "for=198.51.100.1;proto=https",
     };
 
-    const through = await front.ask("/where", { host, from: visitor, headers });
+    const through = await front().ask("/where", { host, from: visitor, headers });
     const past = await server.ask({
       ...{ host: `${host}:${server.port}`, path: "/where", from: stranger, headers },
     });
@@ -190,7 +194,7 @@ describe("a server behind somebody's TLS", () => {
     const authorization = `Basic ${Buffer.from("admin:wrong").toString("base64")}`;
     const path = "/git/flask.git/info/refs?service=git-receive-pack";
 
-    const { status } = await front.ask(path, { from: visitor, headers: { authorization } });
+    const { status } = await front().ask(path, { from: visitor, headers: { authorization } });
 
     expect(status).toBe(401);
     expect((await server.reeve("audit")).output).toContain(`wrong token for admin from ${visitor}`);
@@ -204,13 +208,13 @@ describe("a server behind somebody's TLS", () => {
     expect(exitCode, output).toBe(0);
 
     const host = "django.localhost";
-    const page = await front.ask("/", { host });
+    const page = await front().ask("/", { host });
     const token = /name="csrfmiddlewaretoken" value="([^"]+)"/.exec(page.body)?.[1] ?? "";
     const fields = [...page.body.matchAll(/<(?:input|textarea)[^>]* name="([^"]+)"/g)].map(
       ([, name = ""]): [string, string] => [name, name === "csrfmiddlewaretoken" ? token : "Ada"],
     );
     const origin = `https://${host}:${tlsPort}`;
-    const posted = await front.ask("/", {
+    const posted = await front().ask("/", {
       ...{ host, method: "POST", body: new URLSearchParams(fields).toString() },
       headers: {
         "content-type": "application/x-www-form-urlencoded",
@@ -221,7 +225,7 @@ describe("a server behind somebody's TLS", () => {
     });
 
     expect(posted.status, posted.body).toBe(302);
-    expect((await front.ask("/", { host })).body).toContain("Ada");
+    expect((await front().ask("/", { host })).body).toContain("Ada");
   });
 });
 
@@ -229,17 +233,7 @@ describe("git over plain HTTP", () => {
   const options = [`public_url = "https://localhost:${tlsPort}"`, `trusted_proxies = "${proxy}"`];
   const server = withServer(options);
   const demo = withWorkspace(server, "demo", plainApp("demo"));
-  let front: TlsFront;
-
-  beforeAll(async () => {
-    front = new TlsFront({
-      ...{ folder: join(server.workspaces, "front"), from: proxy },
-      ...{ tlsPort, plainPort, serversPort: server.port },
-    });
-    await front.start();
-    trustForGit(front.certificate);
-  });
-  afterAll(() => front.stop());
+  withTlsFront(server);
 
   it("is refused from elsewhere, and git says why and what to do", async () => {
     const plain = `http://admin:${server.token}@localhost:${plainPort}/git/demo.git`;
