@@ -47,8 +47,9 @@ export function wholeNumber(least: number, most: number): z.ZodType<number> {
 export function readOptions<T extends OptionTable>(table: T, source: Source): OptionValues<T> {
   const problems: string[] = [];
   const file = parseFile(source, problems);
+  const known = offered(table);
   for (const name of Object.keys(file)) {
-    if (Object.hasOwn(offered(table), name)) continue;
+    if (Object.hasOwn(known, name)) continue;
     const now = renamed(table, name);
     problems.push(
       `${source.path}: ${name}: ${now ? `is called ${now} now` : "there is no such option"}`,

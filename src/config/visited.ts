@@ -43,10 +43,10 @@ interface Options {
 
 /** By what stands in `public_url`; else visitors come to nginx itself. */
 export function visitedAt({ public_url, port }: Pick<Options, "public_url" | "port">): Visited {
-  const [, scheme = "http", , given] = parsed(public_url) ?? [];
   if (public_url === "") return { scheme: "http", port };
-  const known = scheme === "https" ? "https" : "http";
-  return { scheme: known, port: given === undefined ? standardPorts[known] : Number(given) };
+  const [, said, , given] = parsed(public_url) ?? [];
+  const scheme = said === "https" ? "https" : "http";
+  return { scheme, port: given === undefined ? standardPorts[scheme] : Number(given) };
 }
 
 /** What is wrong with the three together, each being right by itself; with the next step. */

@@ -29,7 +29,8 @@ import { welcome } from "./welcome.ts";
 type Say = (line: string) => void;
 
 /**
- * Runs the whole embedded server in the foreground: nginx, agent, Emperor and front, under one folder. Ends, with everything it started and nothing else, on Ctrl-C.
+ * Runs the whole embedded server in the foreground: nginx, agent, Emperor and front, under one folder.
+ * Ends, with everything it started and nothing else, on Ctrl-C.
  */
 export async function up(flags: Overrides, say: Say): Promise<void> {
   const config = readConfig(flags);

@@ -95,7 +95,10 @@ export async function openToBuilder(
   if (system.isRoot) await giveFolder(path, builder.user, 0o700);
 }
 
-/** Removes a builder's folder, which is closed, where the installers' caches and whatever else is in it hold more bytes than this. */
+/**
+ * Removes a builder's folder, which is closed, where the installers' caches and whatever else is in it hold more bytes
+ * than this.
+ */
 export async function boundCaches(
   { system, builder }: WorkshopContext,
   environments: string,
